@@ -106,7 +106,7 @@ class ProjectConfig(Record):
 
     project: PlainName = Field(description="short name; it starts the name of every job")
     data: DataConfig
-    training: TrainingConfig = Field(default_factory=TrainingConfig)
+    training: TrainingConfig = TrainingConfig()
     site: str | None = Field(None, description="default for --site")
 
 
@@ -156,4 +156,4 @@ class SiteProfile(Record):
     template: PlainName | None = Field(
         None, description="a job script template of your own; see docs/sites.md"
     )
-    trainer: TrainerProfile = Field(default_factory=TrainerProfile)
+    trainer: TrainerProfile = TrainerProfile()

@@ -1,4 +1,4 @@
-"""YAML written by people: read safely, and refused with file, line, key and the nearest valid one."""
+"""YAML written by people: read safely, refused with file, line, key and the nearest valid one."""
 
 from __future__ import annotations
 
@@ -69,9 +69,7 @@ def validated(model: type[Model], content: dict[str, Any], source: Path | str) -
         ) from error
 
 
-def _problems(
-    model: type[BaseModel], error: ValidationError, source: Path | str
-) -> list[str]:
+def _problems(model: type[BaseModel], error: ValidationError, source: Path | str) -> list[str]:
     """One line per wrong key; a key that several types refuse is named once."""
     lines: dict[str, str] = {}
     details = error.errors(include_url=False)

@@ -1,0 +1,129 @@
+"""What the job was given: versions, host, cores, GPUs. Standard library, Python >= 3.8."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import re
+import subprocess
+import sys
+from importlib import metadata
+
+PACKAGES = (
+    "python-ace", "tensorpotential", "tensorflow", "tensorflow-cpu",
+    "numpy", "scipy", "pandas", "ase",
+)  # fmt: skip
+# Variables that say what a job was given. Nothing else of the environment is kept: it can
+# hold secrets.
+VARIABLES = (
+    "SLURM_JOB_ID", "SLURM_JOB_NAME", "SLURM_JOB_PARTITION", "SLURM_JOB_NODELIST",
+    "SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE", "SLURM_MEM_PER_NODE", "SLURM_RESTART_COUNT",
+    "SLURM_CLUSTER_NAME", "PBS_JOBID", "PBS_QUEUE", "NCPUS", "HPCTRAIN_LOCAL_JOB_ID",
+    "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
+)  # fmt: skip
+JOB_ID_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "HPCTRAIN_LOCAL_JOB_ID")
+
+
+def job_id():
+    """The scheduler's id of this job, or None outside one."""
+    for name in JOB_ID_VARIABLES:
+        if os.environ.get(name):
+            return os.environ[name]
+    return None
+
+
+def cores(asked):
+    """Cores this job may use: what the scheduler gave, else what was asked, else what is there."""
+    for name in ("SLURM_CPUS_PER_TASK", "NCPUS"):
+        if os.environ.get(name, "").isdigit():
+            return int(os.environ[name])
+    if asked:
+        return asked
+    return len(os.sched_getaffinity(0))
+
+
+def set_threads(count, keep):
+    """Tell the trainer how many threads to start; without it, it takes every core of the node.
+
+    ``keep`` names variables that the site profile sets itself.
+    """
+    wanted = {
+        "OMP_NUM_THREADS": count,
+        "TF_NUM_INTRAOP_THREADS": count,
+        "TF_NUM_INTEROP_THREADS": 1,
+    }
+    for name, value in wanted.items():
+        if name not in keep:
+            os.environ[name] = str(value)
+
+
+def versions():
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def gpus():
+    """The GPUs that nvidia-smi lists; empty where there is none, or no nvidia-smi."""
+    try:
+        reply = subprocess.run(
+            ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    if reply.returncode != 0:
+        return []
+    return [line.strip() for line in reply.stdout.decode("utf-8", "replace").splitlines()]
+
+
+def describe(count):
+    return {
+        "host": platform.node(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "packages": versions(),
+        "cores": count,
+        "gpus": gpus(),
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+    }
+
+
+def fault(evaluator):
+    """Why the trainer cannot work in this environment, or None. Takes no more than a moment."""
+    found = versions()
+    if "python-ace" not in found and importlib.util.find_spec("pyace") is None:
+        return (
+            "Pacemaker (python-ace) is not installed in the trainer's environment ({}). Name the "
+            "right one in the site profile: trainer: {{python: /path/to/env/bin/python}}"
+        ).format(sys.executable)
+    for module in ("pandas", "ase", "numpy"):
+        if importlib.util.find_spec(module) is None:
+            return "the trainer's environment ({}) lacks {}".format(sys.executable, module)
+    if evaluator != "tensorpot":
+        return None
+    for module in ("tensorpotential", "tensorflow"):
+        if importlib.util.find_spec(module) is None:
+            return (
+                "the evaluator tensorpot needs {}, which is not installed in the trainer's "
+                "environment ({}). Install it, or set training.evaluator: pyace (slow)"
+            ).format(module, sys.executable)
+    numpy = found.get("numpy", "")
+    if re.match(r"2\.([4-9]|[1-9]\d)\b|[3-9]\.", numpy) and _older(found.get("tensorpotential")):
+        return (
+            "numpy {} breaks tensorpotential {} (only 0-dimensional arrays can be converted …). "
+            "In the trainer's environment: pip install 'numpy<2.4'"
+        ).format(numpy, found["tensorpotential"])
+    return None
+
+
+def _older(version):
+    """tensorpotential up to 0.6.2.1, the newest that was seen to fail with numpy 2.4."""
+    numbers = [int(part) for part in re.findall(r"\d+", version or "")]
+    return bool(numbers) and numbers <= [0, 6, 2, 1]
