@@ -7,10 +7,10 @@ import hashlib
 import os
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -42,6 +42,14 @@ class SplitFile:
     sha256: str
     ids: tuple[str, ...]
 
+    def facts(self) -> dict[str, Any]:
+        return {
+            "path": self.path.name,
+            "structures": self.structures,
+            "atoms": self.atoms,
+            "sha256": self.sha256,
+        }
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -61,6 +69,22 @@ class Dataset:
     isolated_atoms: dict[str, tuple[float, ...]]
     config_types: dict[str, int]
     generations: dict[str, int]
+
+    def facts(self) -> dict[str, Any]:
+        """The dataset as manifests, cards and ``--json`` tell it; row ids are told apart."""
+        return {
+            "fingerprint": self.fingerprint,
+            "rows_fingerprint": self.rows_fingerprint,
+            "train": self.train.facts(),
+            "test": self.test.facts(),
+            "skipped": [
+                {"reason": one.reason, "count": len(one.ids), "ids": list(one.ids)}
+                for one in self.skipped
+            ],
+            "elements": list(self.elements),
+            "config_types": self.config_types,
+            "generations": self.generations,
+        }
 
 
 @dataclass

@@ -39,6 +39,7 @@ class Project:
 
     def config(self, changes: dict[str, Any] | None = None) -> ProjectConfig:
         """What hpctrain.yaml says, with ``changes`` (nested like the file) on top."""
+        from hpctrain.mappings import merged
         from hpctrain.models import ProjectConfig
         from hpctrain.yamlfile import read_mapping, validated
 
@@ -67,14 +68,3 @@ def find_project(file: str | None = None) -> Project:
         f"there is no {FILE} in {here} or any folder above it",
         "make one with: hpctrain init  (or, to look around: hpctrain init --demo demo)",
     )
-
-
-def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """``below`` with ``above`` on top: mappings key by key, everything else replaced."""
-    result = dict(below)
-    for key, value in above.items():
-        if isinstance(value, dict) and isinstance(result.get(key), dict):
-            result[key] = merged(result[key], value)
-        else:
-            result[key] = value
-    return result

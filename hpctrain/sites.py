@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpctrain.errors import HpctrainError
-from hpctrain.project import merged
+from hpctrain.mappings import merged
 from hpctrain.resources import resource
 from hpctrain.yamlfile import nearest, read_mapping, validated
 

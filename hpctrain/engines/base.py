@@ -1,4 +1,4 @@
-"""What every trainer can say. An engine translates: settings to its input, its output to numbers."""
+"""What every trainer can say: settings to its input, its output to numbers."""
 
 from __future__ import annotations
 

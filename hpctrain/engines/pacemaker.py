@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hpctrain.errors import HpctrainError
-from hpctrain.project import merged
+from hpctrain.mappings import merged
 
 if TYPE_CHECKING:
     from hpctrain.models import Evaluator, TrainingConfig
@@ -157,6 +157,16 @@ _SHAPE: dict[str, Any] = {
     "TERNARY": {"nradmax_by_orders": [15, 3, 3, 2, 1], "lmax_by_orders": [0, 2, 2, 1, 1]},
     "ALL": {"nradmax_by_orders": [15, 3, 2, 1, 1], "lmax_by_orders": [0, 2, 2, 1, 1]},
 }
+
+
+def template_values(mapping: dict[str, Any], training: TrainingConfig) -> dict[str, Any]:
+    """What the template of ``input.yaml`` needs beside the mapping: the words of its comments."""
+    forces = 100.0 * training.kappa if training.kappa_f is None else training.kappa_f
+    weights = {"energies": f"{training.kappa:g}", "forces": f"{forces:g}"}
+    # The weights explain kappa, unless an override has replaced it.
+    asked = relative_force_weight(training.kappa, training.kappa_f)
+    explained = mapping["fit"]["loss"].get("kappa") == asked
+    return {"input": mapping, "weights": weights if explained else None}
 
 
 def _faults(mapping: Mapping[str, Any], facts: DataFacts) -> list[str]:

@@ -22,9 +22,7 @@ def convert(source, target):
         rows["forces"].append(atoms.calc.results["forces"])
         rows["name"].append(str(atoms.info.get("db_id", len(rows["name"]))))
         rows["ase_atoms"].append(
-            Atoms(
-                numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc
-            )
+            Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
         )
     temporary = "{}.{}".format(target, os.getpid())
     pandas.DataFrame(rows).to_pickle(

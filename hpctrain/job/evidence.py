@@ -56,7 +56,7 @@ class Heartbeat:
         self._interval_s = interval_s
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
-        self.phase = "starting"
+        self._phase, self._phase_began = "starting", time.time()
 
     def __enter__(self):
         self._write()
@@ -68,7 +68,7 @@ class Heartbeat:
         self._thread.join()
 
     def enter(self, phase):
-        self.phase = phase
+        self._phase, self._phase_began = phase, time.time()
         self._write()
 
     def _beat(self):
@@ -77,7 +77,15 @@ class Heartbeat:
 
     def _write(self):
         try:
-            write_json(self._path, {"time": time.time(), "phase": self.phase, "pid": os.getpid()})
+            write_json(
+                self._path,
+                {
+                    "time": time.time(),
+                    "pid": os.getpid(),
+                    "phase": self._phase,
+                    "phase_began": self._phase_began,
+                },
+            )
         except OSError:
             # A full disk must not end a training that may still finish.
             pass

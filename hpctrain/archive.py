@@ -1,0 +1,83 @@
+"""``potentials/``: names, cards, and putting files there so that nothing is ever overwritten."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hpctrain import ledger
+from hpctrain.project import Project
+
+_NAME = re.compile(r"^potential_gen_(\d{2,})(?:_r(\d+))?$")
+
+
+def potential_name(generation: int, revision: int = 1) -> str:
+    """``potential_gen_03``, and ``potential_gen_03_r2`` for the second of that generation."""
+    return f"potential_gen_{generation:02d}" + (f"_r{revision}" if revision > 1 else "")
+
+
+def cards(folder: Path) -> Iterator[dict[str, Any]]:
+    """The card of every archived potential, by generation and revision."""
+    named = [
+        (int(match[1]), int(match[2] or 1), path)
+        for path in folder.glob("potential_gen_*.json")
+        if (match := _NAME.match(path.stem))
+    ]
+    for _, _, path in sorted(named):
+        card = ledger.read_json(path)
+        if card is not None:
+            yield card
+
+
+def generation_of(project: Project, rows_fingerprint: str, asked: int | None) -> int:
+    """The generation of a potential trained on these structures.
+
+    The same structures as before make another potential of the same generation; others begin the
+    next one; ``asked`` overrules both.
+    """
+    if asked is not None:
+        return asked
+    known = {
+        int(record["generation"]): record["dataset"]["rows_fingerprint"]
+        for record in [
+            *(run.manifest for run in ledger.runs(project.runs)),
+            *cards(project.potentials),
+        ]
+    }
+    same = [generation for generation, rows in known.items() if rows == rows_fingerprint]
+    return max(same) if same else max(known, default=0) + 1
+
+
+def next_name(folder: Path, generation: int) -> str:
+    """The first name of a generation that no file has."""
+    revision = 1
+    while any(folder.glob(f"{potential_name(generation, revision)}.*")):
+        revision += 1
+    return potential_name(generation, revision)
+
+
+def put(source: Path, target: Path) -> None:
+    """Copy a file into the archive, read-only, under a name that is free.
+
+    The name is given by link(), which never overwrites; a copy that is there already, whole and
+    the same, is left. FileExistsError if the name is another file's.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        shutil.copyfile(source, temporary)
+        temporary.chmod(0o444)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        try:
+            os.link(temporary, target)
+        except FileExistsError:
+            if not filecmp.cmp(source, target, shallow=False):
+                raise
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,40 @@
+"""``--set KEY=VALUE``: dotted keys of hpctrain.yaml, and of the site profile under ``site.``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hpctrain.errors import UsageError
+
+SECTIONS = ("data", "training", "site")
+
+
+def parse_changes(assignments: Sequence[str]) -> dict[str, Any]:
+    """``["training.cutoff=4.5"]`` as ``{"training": {"cutoff": 4.5}}``; values are YAML."""
+    import yaml
+
+    changes: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, written = assignment.partition("=")
+        path = key.strip().split(".")
+        if not equals or len(path) < 2 or path[0] not in SECTIONS or not all(path):
+            raise UsageError(
+                f"--set {assignment}: write SECTION.KEY=VALUE, with a section of: "
+                + ", ".join(SECTIONS),
+                "for example --set training.max_iter=500 or --set site.partition=gpu",
+            )
+        try:
+            value = yaml.safe_load(written)
+        except yaml.YAMLError as error:
+            raise UsageError(f"--set {assignment}: the value is not YAML") from error
+        # YAML 1.1 reads 12:00:00 as a number in base 60.
+        if path == ["site", "walltime"]:
+            value = written
+        below = changes
+        for part in path[:-1]:
+            below = below.setdefault(part, {})
+            if not isinstance(below, dict):
+                raise UsageError(f"--set {assignment}: {part} was set to a value before")
+        below[path[-1]] = value
+    return changes

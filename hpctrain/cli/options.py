@@ -1,0 +1,84 @@
+"""Options that several commands share, and the way their results are printed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+project_option = click.option(
+    "--project",
+    "project_file",
+    metavar="FILE",
+    help="Project file; by default hpctrain.yaml here or in a folder above.",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object; talk goes to stderr."
+)
+
+
+def common(command: Command) -> Command:
+    """The two options every command has."""
+    return project_option(json_option(command))  # type: ignore[no-any-return]
+
+
+def settings_options(command: Command) -> Command:
+    """What decides how a run is prepared."""
+    for option in (
+        click.option("--skip-bad", is_flag=True,
+                     help="Leave out rows that cannot be used, instead of stopping."),
+        click.option("--generation", type=click.IntRange(min=0), metavar="N",
+                     help="Train on the rows of generations up to N; name the potential after N."),
+        click.option("--walltime", metavar="T", help="[D-]HH:MM:SS, like --set site.walltime=T."),
+        click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
+                     help="Change one setting for this run, for example training.max_iter=500, "
+                          "data.seed=1 or site.partition=gpu. May be repeated."),
+        click.option("--site", metavar="S", help="Site profile; see: hpctrain sites list."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def print_json(command: str, content: dict[str, Any]) -> None:
+    """The one object that --json promises."""
+    text = json.dumps(
+        {"schema": f"hpctrain.{command}/1", **content}, ensure_ascii=False, allow_nan=False
+    )
+    print(text)
+
+
+def talk(text: str = "") -> None:
+    """For people: never mixed into what scripts read."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def changes_from(assignments: tuple[str, ...], walltime: str | None) -> dict[str, Any]:
+    """``--set`` and its shorthand ``--walltime`` together."""
+    from hpctrain.changes import parse_changes
+
+    extra = [f"site.walltime={walltime}"] if walltime else []
+    return parse_changes([*assignments, *extra])
+
+
+class RowCounter:
+    """A line that counts rows on a terminal, and nothing in a pipe."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._shown = sys.stderr.isatty()
+
+    def __call__(self, rows: int) -> None:
+        if self._shown and rows % 50 == 0:
+            print(f"\r{self._what}: {rows} rows", end="", file=sys.stderr, flush=True)
+
+    def __enter__(self) -> RowCounter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,135 @@
+"""collect, potentials."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hpctrain.cli.options import common, print_json, talk
+
+if TYPE_CHECKING:
+    from hpctrain.collect import Collected
+
+
+@click.command("collect")
+@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@common
+def collect_command(runs: tuple[str, ...], project_file: str | None, as_json: bool) -> None:
+    """Archive finished potentials in potentials/, versioned, with a card and a learning curve.
+
+    Only what has ended well, and loads, is archived; nothing there is ever overwritten, and
+    collecting twice archives once. All finished runs, if none is named.
+    """
+    from hpctrain.collect import collect
+    from hpctrain.project import find_project
+
+    done = collect(find_project(project_file), runs)
+    shown = [one for one in done.potentials if one.new or runs]
+    if as_json:
+        print_json(
+            "collect",
+            {
+                "potentials": [
+                    {
+                        "name": one.name,
+                        "path": str(one.path),
+                        "sha256": one.sha256,
+                        "card": str(one.card_path),
+                        "run_id": one.run_id,
+                    }
+                    for one in shown
+                ],
+                "not_ready": [vars(one) for one in done.not_ready],
+            },
+        )
+    else:
+        for one in shown:
+            _print(one)
+        if not shown and not done.not_ready:
+            print("nothing to collect; see: hpctrain status")
+    for waiting in done.not_ready:
+        talk(f"{waiting.run_id} is not ready: {waiting.state}: {waiting.reason}")
+    if runs and done.not_ready:
+        raise SystemExit(1)
+
+
+def _print(one: Collected) -> None:
+    from hpctrain.console import metrics_rows, table
+
+    metrics = {name: one.card["metrics"][name] for name in ("train", "test")}
+    print(table(("", "RMSE energy (meV/atom)", "RMSE force (eV/Å)"), metrics_rows(metrics)))
+    print()
+    print(f"potential       {one.path}" + ("" if one.new else "  (archived before)"))
+    print(f"card            {one.card_path}")
+    print(f"learning curve  {one.path.parent / 'report' / one.name / 'learning_curve.png'}")
+    use = one.card["use"]
+    print("\nUse it from ASE (in the trainer's environment):")
+    print("  from pyace import PyACECalculator")
+    print(f'  atoms.calc = PyACECalculator("{one.path}")')
+    print("and from LAMMPS (with ML-PACE):")
+    print(f"  {use['lammps'][0]}")
+    print(f"  pair_coeff * * {one.path} {' '.join(one.card['elements'])}")
+
+
+@click.group("potentials")
+def potentials_group() -> None:
+    """Look at archived potentials."""
+
+
+@potentials_group.command("list")
+@common
+def list_command(project_file: str | None, as_json: bool) -> None:
+    """List the archived potentials with their errors."""
+    from hpctrain.archive import cards
+    from hpctrain.console import rmse, table
+    from hpctrain.project import find_project
+
+    found = list(cards(find_project(project_file).potentials))
+    if as_json:
+        print_json("potentials", {"potentials": [_short(card) for card in found]})
+    elif not found:
+        print("no potentials yet; next: hpctrain collect")
+    else:
+        rows = [
+            [card["name"], rmse(card["metrics"]["train"]), rmse(card["metrics"]["test"]),
+             card["run"]["run_id"]]
+            for card in found
+        ]  # fmt: skip
+        print(table(("NAME", "TRAIN", "TEST", "RUN"), rows))
+        print("\nTRAIN and TEST: RMSE of energies (meV/atom) / forces (eV/Å)")
+
+
+@potentials_group.command("show")
+@click.argument("name")
+@common
+def show_command(name: str, project_file: str | None, as_json: bool) -> None:
+    """Print the card of a potential."""
+    import yaml
+
+    from hpctrain.archive import cards
+    from hpctrain.errors import HpctrainError
+    from hpctrain.project import find_project
+    from hpctrain.yamlfile import nearest
+
+    found = {card["name"]: card for card in cards(find_project(project_file).potentials)}
+    if name not in found:
+        raise HpctrainError(
+            f"there is no potential '{name}'{nearest(name, list(found))}",
+            "list them with: hpctrain potentials list",
+        )
+    if as_json:
+        print_json("potential", {"card": found[name]})
+    else:
+        print(yaml.safe_dump(found[name], sort_keys=False, allow_unicode=True), end="")
+
+
+def _short(card: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": card["name"],
+        "generation": card["generation"],
+        "sha256": card["files"]["yace"]["sha256"],
+        "train": card["metrics"]["train"],
+        "test": card["metrics"]["test"],
+        "run_id": card["run"]["run_id"],
+    }

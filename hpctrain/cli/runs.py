@@ -1,0 +1,193 @@
+"""submit, status, logs, cancel."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hpctrain.cli.options import (
+    RowCounter,
+    changes_from,
+    common,
+    print_json,
+    settings_options,
+    talk,
+)
+
+if TYPE_CHECKING:
+    from hpctrain.status import Report, RunStatus
+
+
+@click.command("submit")
+@settings_options
+@click.option("--dry-run", is_flag=True, help="Print what would be submitted; submit nothing.")
+@click.option("--wait", is_flag=True, help="Follow the run until it ends.")
+@common
+def submit_command(
+    site: str | None,
+    assignments: tuple[str, ...],
+    walltime: str | None,
+    generation: int | None,
+    skip_bad: bool,
+    dry_run: bool,
+    wait: bool,
+    project_file: str | None,
+    as_json: bool,
+) -> None:
+    """Check, export the data, write a run folder and submit the training.
+
+    Everything about a run lies in runs/RUN. Nothing is submitted if anything is wrong. With
+    --dry-run the job script goes to stdout, exactly as it would be submitted, and nothing is kept.
+    """
+    from hpctrain import submit as use_case
+    from hpctrain.cli.data import describe
+    from hpctrain.project import find_project
+
+    project = find_project(project_file)
+    changes = changes_from(assignments, walltime)
+    with RowCounter("reading") as counter:
+        options: dict[str, Any] = {
+            "changes": changes,
+            "generation": generation,
+            "skip_bad": skip_bad,
+            "progress": counter,
+        }
+        if dry_run:
+            files, argv, prepared = use_case.dry_run(project, site, **options)
+        else:
+            done = use_case.submit(project, site, **options)
+    if dry_run:
+        if as_json:
+            print_json("submit", {"run_dir": None, "files": files, "argv": argv})
+            return
+        talk(describe(prepared.manifest))
+        talk(f"would be submitted with: {' '.join(argv)}\n")
+        print(files["job.sh"], end="")
+        return
+    for note in done.notes:
+        talk(f"note: {note}")
+    state = "queued"
+    if not as_json:
+        print(describe(done.manifest))
+        print(f"run         {done.run_id}: job {done.job_id} on {done.site}")
+    if wait:
+        report = _follow(project, (done.run_id,))
+        state = report.runs[0].state
+    elif not as_json:
+        print("next: hpctrain status --watch")
+    if as_json:
+        run = {
+            "run_id": done.run_id,
+            "run_dir": str(done.run_dir),
+            "site": done.site,
+            "job_id": done.job_id,
+            "state": state,
+        }
+        print_json("submit", {"runs": [run]})
+    if wait and state != "completed":
+        raise SystemExit(1)
+
+
+@click.command("status")
+@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.option("--watch", is_flag=True, help="Follow the runs until they have ended.")
+@common
+def status_command(
+    runs: tuple[str, ...], watch: bool, project_file: str | None, as_json: bool
+) -> None:
+    """Show every run, or those named: state, progress, errors, time left.
+
+    The state comes from the queue and from what the job itself has written; what cannot be known
+    is called unknown. RUN is a run id or any unique beginning of one.
+    """
+    from hpctrain.project import find_project
+    from hpctrain.status import status
+
+    project = find_project(project_file)
+    if watch:
+        report = _follow(project, runs)
+    else:
+        report = status(project, runs)
+    if as_json:
+        print_json("status", _report_json(report))
+    elif not report.runs:
+        print("no runs yet; next: hpctrain submit")
+    elif not watch:
+        from hpctrain.console import status_table
+
+        print(status_table(report.runs))
+    for site in report.sites:
+        if site.error is not None:
+            talk(f"{site.site} could not be asked: {site.error}")
+    if report.sites and not any(site.reachable for site in report.sites):
+        raise SystemExit(4)
+
+
+def _follow(project: Any, runs: tuple[str, ...]) -> Report:
+    from hpctrain.follow import follow
+    from hpctrain.status import status
+
+    return follow(lambda: status(project, runs), sys.stderr)
+
+
+def _report_json(report: Report) -> dict[str, Any]:
+    return {
+        "queried_at": report.queried_at,
+        "sites": [vars(site) for site in report.sites],
+        "runs": [_run_json(run) for run in report.runs],
+    }
+
+
+def _run_json(run: RunStatus) -> dict[str, Any]:
+    keys = ("run_id", "site", "job_id", "state", "since", "reason", "attempt", "iteration",
+            "max_iter", "train", "test", "eta_s", "warnings")  # fmt: skip
+    return {key: getattr(run, key) for key in keys}
+
+
+@click.command("logs")
+@click.argument("run", metavar="RUN")
+@click.option("--follow", "following", is_flag=True, help="Go on until the run has ended.")
+@common
+def logs_command(run: str, following: bool, project_file: str | None, as_json: bool) -> None:
+    """Print the trainer's log of a run's latest attempt.
+
+    With --json, the paths of all logs of the run.
+    """
+    from hpctrain.logs import log_files, tail
+    from hpctrain.project import find_project
+    from hpctrain.status import status
+    from hpctrain.verdict import SETTLED
+
+    project = find_project(project_file)
+    files = log_files(project, run)
+    if as_json:
+        print_json("logs", {"files": [str(file) for file in files]})
+        return
+
+    def ended() -> bool:
+        return not following or status(project, (run,)).runs[0].state in SETTLED
+
+    for text in tail(project, run, ended):
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+@click.command("cancel")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@common
+def cancel_command(runs: tuple[str, ...], project_file: str | None, as_json: bool) -> None:
+    """End the jobs of these runs. Safe to repeat; a run without a job is left as it is."""
+    from hpctrain.cancel import cancel
+    from hpctrain.project import find_project
+
+    done = cancel(find_project(project_file), runs)
+    if as_json:
+        print_json("cancel", {"runs": [vars(one) for one in done]})
+        return
+    for one in done:
+        if one.asked:
+            print(f"{one.run_id}: job {one.job_id} was {one.state}; asked to end")
+        else:
+            print(f"{one.run_id}: {one.state}; there is no job to end")

@@ -1,0 +1,223 @@
+"""Use case: a training that has ended well becomes a versioned potential with its card."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hpctrain import __version__, archive, ledger
+from hpctrain.errors import HpctrainError
+from hpctrain.history import History, fold
+from hpctrain.process import Run as RunProgram
+from hpctrain.process import run as run_program
+from hpctrain.progress import Curves, curves
+from hpctrain.project import Project
+from hpctrain.status import RunStatus, status
+
+
+@dataclass(frozen=True)
+class Collected:
+    """A potential in the archive; ``new`` if this call put it there."""
+
+    name: str
+    path: Path
+    sha256: str
+    card_path: Path
+    card: dict[str, Any]
+    run_id: str
+    new: bool
+
+
+@dataclass(frozen=True)
+class NotReady:
+    """A run that gives no potential, and why."""
+
+    run_id: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What ``collect`` did."""
+
+    potentials: list[Collected]
+    not_ready: list[NotReady]
+
+
+def collect(
+    project: Project, names: tuple[str, ...] = (), *, program: RunProgram = run_program
+) -> Collection:
+    """Archive the potentials of the named runs, or of all that are finished and not archived."""
+    potentials: list[Collected] = []
+    not_ready: list[NotReady] = []
+    for found in status(project, names, program=program).runs:
+        assert found.run is not None
+        if found.state == "collected":
+            potentials.append(_archived(project, found.run, found.reason, new=False))
+        elif found.state == "completed":
+            try:
+                potentials.append(_archive(project, found))
+            except _NoEvidence as problem:
+                not_ready.append(NotReady(found.run_id, found.state, str(problem)))
+        else:
+            not_ready.append(NotReady(found.run_id, found.state, found.reason or _WHY[found.state]))
+    return Collection(potentials, not_ready)
+
+
+class _NoEvidence(Exception):
+    """The run says it is finished, and its files do not bear it out."""
+
+
+_WHY = {
+    "prepared": "never submitted",
+    "submitting": "its submission is not finished",
+    "queued": "waiting in the queue",
+    "held": "held in the queue",
+    "running": "still training",
+    "stopping": "about to end",
+    "failed": "the training failed",
+    "timeout": "ended at its walltime",
+    "out_of_memory": "ran out of memory",
+    "cancelled": "cancelled",
+    "unknown": "its state is not known",
+}
+
+
+def _archive(project: Project, found: RunStatus) -> Collected:
+    run = found.run
+    assert run is not None
+    history = fold(run.events())
+    folder = run.attempt(history.attempt)
+    result = run.result(history.attempt)
+    if result is None:
+        raise _NoEvidence(f"{folder / 'result.json'} is gone")
+    files = _evidence(folder, result)
+    so_far = curves(run)
+    name = history.collecting or archive.next_name(
+        project.potentials, int(run.manifest["generation"])
+    )
+    while True:
+        if name != history.collecting:
+            run.record("collecting", name=name)
+        try:
+            for suffix, source in files.items():
+                archive.put(source, project.potentials / f"{name}{suffix}")
+            card = _card(run, history, result, name, so_far)
+            _pictures(project.potentials / "report" / name, so_far)
+            with tempfile.TemporaryDirectory() as temporary:
+                written = Path(temporary) / "card.json"
+                written.write_text(ledger.as_json(card), encoding="utf-8")
+                archive.put(written, project.potentials / f"{name}.json")
+            break
+        except FileExistsError:
+            # Another run took the name in the meantime.
+            name = archive.next_name(project.potentials, int(run.manifest["generation"]))
+    run.record("collected", name=name, sha256=card["files"]["yace"]["sha256"])
+    return _archived(project, run, name, new=True)
+
+
+def _evidence(folder: Path, result: Mapping[str, Any]) -> dict[str, Path]:
+    """The files to archive, by suffix: there, and still what the job has seen and loaded."""
+    found = {}
+    for suffix in (".yace", ".yaml"):
+        path = folder / f"output_potential{suffix}"
+        told = (result.get("files") or {}).get(path.name) or {}
+        if not path.is_file():
+            raise _NoEvidence(f"{path} is gone")
+        if hashlib.sha256(path.read_bytes()).hexdigest() != told.get("sha256"):
+            raise _NoEvidence(f"{path} is not the file that the job made and loaded")
+        found[suffix] = path
+    if not (result.get("potential") or {}).get("yace"):
+        raise _NoEvidence("the job did not load the potential")
+    return found
+
+
+def _card(
+    run: ledger.Run, history: History, result: Mapping[str, Any], name: str, so_far: Curves
+) -> dict[str, Any]:
+    """Everything needed to trust the potential, and to make it again."""
+    manifest = run.manifest
+    potential = result["potential"]
+    files = result["files"]
+    environment = ledger.read_json(run.attempt(history.attempt) / "environment.json") or {}
+    return {
+        "schema": "hpctrain.potential/1",
+        "name": name,
+        "generation": manifest["generation"],
+        "archived": history.since,
+        "files": {
+            suffix: {"path": f"{name}.{suffix}", **files[f"output_potential.{suffix}"]}
+            for suffix in ("yace", "yaml")
+        },
+        "elements": manifest["dataset"]["elements"],
+        "units": {"energy": "eV", "length": "Å", "force": "eV/Å"},
+        "reference_energies": potential["reference_energies"],
+        "shift": potential["shift"],
+        "metrics": {
+            "train": potential["train"],
+            "test": potential["test"],
+            "archived_file_on_test": potential["yace"],
+            "iterations": so_far.iteration,
+        },
+        "dataset": {**manifest["dataset"], "rows": ledger.read_json(run.folder / "rows.json")},
+        "settings": manifest["settings"],
+        "evaluator": manifest["evaluator"],
+        "input": manifest["input"],
+        "run": {
+            "run_id": run.run_id,
+            "created": manifest["created"],
+            "site": manifest["site"],
+            "job_ids": [history.job_ids[number] for number in sorted(history.job_ids)],
+            "attempts": len(run.attempts()),
+            "started": result["started"],
+            "ended": result["ended"],
+            "seconds": result["seconds"],
+            "environment": environment,
+        },
+        "versions": {**manifest["versions"], **environment.get("packages", {})},
+        "collected_by": {"hpctrain": __version__},
+        "use": use_lines(f"{name}.yace", manifest["dataset"]["elements"]),
+    }
+
+
+def use_lines(path: str, elements: list[str]) -> dict[str, list[str]]:
+    """The lines with which a potential is used."""
+    return {
+        "ase": ["from pyace import PyACECalculator", f'atoms.calc = PyACECalculator("{path}")'],
+        "lammps": ["pair_style pace", f"pair_coeff * * {path} {' '.join(elements)}"],
+    }
+
+
+def _pictures(folder: Path, so_far: Curves) -> None:
+    from hpctrain.plots import learning_curve, learning_curve_csv
+
+    with tempfile.TemporaryDirectory() as temporary:
+        table, picture = Path(temporary) / "curve.csv", Path(temporary) / "curve.png"
+        table.write_text(learning_curve_csv(so_far), encoding="utf-8")
+        learning_curve(so_far, picture)
+        archive.put(table, folder / "learning_curve.csv")
+        archive.put(picture, folder / "learning_curve.png")
+
+
+def _archived(project: Project, run: ledger.Run, name: str, *, new: bool) -> Collected:
+    card_path = project.potentials / f"{name}.json"
+    card = ledger.read_json(card_path)
+    if card is None:
+        raise HpctrainError(
+            f"{run.run_id} was archived as {name}, but {card_path} is gone or damaged",
+            f"the run still holds its potential: {run.folder}",
+        )
+    return Collected(
+        name=name,
+        path=project.potentials / f"{name}.yace",
+        sha256=card["files"]["yace"]["sha256"],
+        card_path=card_path,
+        card=card,
+        run_id=run.run_id,
+        new=new,
+    )

@@ -1,0 +1,101 @@
+"""How things look on a terminal: tables, durations, numbers. Text in, text out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hpctrain.status import Metrics, RunStatus
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as they need; the header is underlined by nothing but itself."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (header, *rows)
+    ]
+    return "\n".join(lines)
+
+
+def duration(seconds: float | None) -> str:
+    """``2 h 05 min``, ``3 min 20 s``, ``12 s``; ``-`` if not known."""
+    if seconds is None:
+        return "-"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def clock_time(time: str | None) -> str:
+    """An ISO time in the reader's own time zone; today without its date."""
+    if time is None:
+        return "-"
+    moment = datetime.fromisoformat(time).astimezone()
+    today = moment.date() == datetime.now().astimezone().date()
+    return moment.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M")
+
+
+def rmse(metrics: Mapping[str, float | None] | None) -> str:
+    """``25.3 / 0.031``: meV/atom and eV/Å."""
+    if metrics is None:
+        return "-"
+    energy, force = metrics["rmse_energy_mev_per_atom"], metrics["rmse_force_ev_per_a"]
+    return f"{_number(energy, '.4g')} / {_number(force, '.3g')}"
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+STATUS_HEADER = (
+    "RUN", "SITE", "JOB", "STATE", "SINCE", "ITERATION", "TRAIN", "TEST", "LEFT",
+)  # fmt: skip
+
+
+def status_row(run: RunStatus) -> list[str]:
+    """One run as cells under STATUS_HEADER."""
+    state = run.state
+    if run.state == "running" and run.phase not in (None, "train"):
+        state = f"running ({run.phase})"
+    return [
+        run.run_id,
+        run.site,
+        run.job_id or "-",
+        state,
+        clock_time(run.since),
+        f"{run.iteration if run.iteration is not None else '-'} / {run.max_iter}",
+        rmse(run.train),
+        rmse(run.test),
+        duration(run.eta_s),
+    ]
+
+
+def status_table(runs: Sequence[RunStatus]) -> str:
+    """All runs; reasons stand under the table, where there is room for them."""
+    text = table(STATUS_HEADER, [status_row(run) for run in runs])
+    text += "\n\nTRAIN and TEST: RMSE of energies (meV/atom) / forces (eV/Å)"
+    for run in runs:
+        if run.reason and run.state != "collected":
+            text += f"\n{run.run_id} {run.state}: {run.reason}"
+        elif run.state == "collected":
+            text += f"\n{run.run_id} collected: potentials/{run.reason}.yace"
+    return text
+
+
+def metrics_rows(metrics: Mapping[str, Metrics]) -> list[list[str]]:
+    """Rows (set, meV/atom, eV/Å) of a small table of errors."""
+    return [
+        [
+            name,
+            _number(values["rmse_energy_mev_per_atom"], ".1f"),
+            _number(values["rmse_force_ev_per_a"], ".4f"),
+        ]
+        for name, values in metrics.items()
+    ]

@@ -1,0 +1,133 @@
+"""pacemaker's metrics.txt and test_metrics.txt, as they grow, to records.
+
+What a look costs is what was appended since the last: `feed` takes text in chunks of any size.
+Energies become meV/atom, forces eV/Å per component. A NaN or an infinity is kept in the curve as
+what the trainer said: `diverged` finds it, and whoever writes JSON has to turn it into null.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from hpctrain.engines.base import TrainingMetrics
+
+_COLUMNS = ("ladder_step", "cycle_step", "iter_num", "loss", "rmse_epa", "rmse_f_comp")
+
+
+def diverged(points: Iterable[TrainingMetrics]) -> TrainingMetrics | None:
+    """Find the first point whose loss or error is NaN or infinite."""
+    for point in points:
+        numbers = (point.rmse_energy, point.rmse_force, point.loss or 0.0)
+        if not all(map(math.isfinite, numbers)):
+            return point
+    return None
+
+
+def on_train_epochs(
+    test: Iterable[TrainingMetrics], train: Sequence[TrainingMetrics]
+) -> list[TrainingMetrics]:
+    """Give points of a test table the epochs of the training curve.
+
+    The closing test row of a step is numbered one above the last iteration done, and the test
+    table alone cannot tell.
+    """
+    exact = {point.key: point.epoch for point in train}
+    last = {point.key[:2]: point.epoch for point in train}
+    return [replace(p, epoch=exact.get(p.key, last.get(p.key[:2], p.epoch))) for p in test]
+
+
+def add_point(
+    points: list[TrainingMetrics],
+    key: tuple[int, int, int],
+    numbers: tuple[float, float, float],
+    epoch: int | None = None,
+) -> None:
+    """Append (loss, meV/atom, eV/Å) to a curve; a point with the key of the last replaces it.
+
+    Epochs are the iterations done so far: #0 of a later ladder step or fit cycle is the state
+    before its first iteration, so it shares its epoch with the end of the step before. The same
+    where the count falls back within a step: the trainer began it again.
+    """
+    if points and points[-1].key == key:
+        epoch = points.pop().epoch
+    if epoch is None:
+        last = points[-1] if points else None
+        if last is None:
+            before = 0
+        elif last.key[:2] == key[:2] and last.key[2] < key[2]:
+            before = last.epoch - last.key[2]
+        else:
+            before = last.epoch
+        epoch = before + key[2]
+    loss, rmse_energy, rmse_force = numbers
+    points.append(TrainingMetrics(epoch, rmse_energy, rmse_force, loss, key))
+
+
+def read_points(state: list[dict[str, Any]]) -> list[TrainingMetrics]:
+    return [TrainingMetrics(**{**point, "key": tuple(point["key"])}) for point in state]
+
+
+class Lines:
+    """Cuts a growing text into lines; the unfinished one waits for its rest."""
+
+    _rest = ""
+
+    def feed(self, text: str) -> None:
+        """Take the next piece of the file, cut anywhere."""
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._line(line.rstrip())
+
+    def _line(self, line: str) -> None:
+        raise NotImplementedError
+
+
+class TableReader(Lines):
+    """metrics.txt or test_metrics.txt: `points` since the last header, and rows `skipped`.
+
+    A second header is a restart into the same file: the points before it go to `earlier`.
+    """
+
+    def __init__(self) -> None:
+        self.points: list[TrainingMetrics] = []
+        self.earlier: list[list[TrainingMetrics]] = []
+        self.skipped = 0
+        self._columns: list[str] = []
+
+    def _line(self, line: str) -> None:
+        torn, header, rest = line.partition(_COLUMNS[0])
+        if header:
+            self.skipped += bool(torn.strip())
+            if self._columns:
+                self.earlier.append(self.points)
+            self.points, self._columns = [], [header, *rest.split()]
+        elif line.strip():
+            try:
+                row = dict(zip(self._columns, line.split(), strict=True))
+                ladder, cycle, iteration = (int(row[name]) for name in _COLUMNS[:3])
+                loss, energy, force = (float(row[name]) for name in _COLUMNS[3:])
+            except (ValueError, KeyError):
+                self.skipped += 1
+            else:
+                add_point(self.points, (ladder, cycle, iteration), (loss, energy * 1e3, force))
+
+    def state(self) -> dict[str, Any]:
+        """All that is needed to read on, small and fit for JSON: of the points, the last."""
+        points = [asdict(point) for point in self.points[-1:]]
+        return {
+            "rest": self._rest,
+            "columns": self._columns,
+            "skipped": self.skipped,
+            "points": points,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> TableReader:
+        """Go on where `state` was taken; `points` begins with the last one then."""
+        reader = cls()
+        reader._rest, reader._columns = state["rest"], list(state["columns"])
+        reader.skipped, reader.points = state["skipped"], read_points(state["points"])
+        return reader

@@ -1,0 +1,99 @@
+"""Following runs until they end: bars on a terminal, a line per change elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING
+
+from hpctrain.console import STATUS_HEADER, duration, rmse, status_row, table
+from hpctrain.verdict import SETTLED
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+    from hpctrain.status import Report, RunStatus
+
+# One look at a scheduler every so often: more would be a burden to a cluster.
+INTERVAL_S = {"local": 1.0}
+INTERVAL_ELSEWHERE_S = 15.0
+
+
+def follow(look: Callable[[], Report], out: IO[str]) -> Report:
+    """Show the runs until none will change by itself any more, and return the last look."""
+    if out.isatty():
+        return _live(look, out)
+    return _lines(look, out)
+
+
+def _interval(report: Report) -> float:
+    return max(
+        (INTERVAL_S.get(run.site, INTERVAL_ELSEWHERE_S) for run in _active(report)), default=0.0
+    )
+
+
+def _active(report: Report) -> list[RunStatus]:
+    return [run for run in report.runs if run.state not in SETTLED]
+
+
+def _lines(look: Callable[[], Report], out: IO[str]) -> Report:
+    """For pipes and logs: a line when a state changes, and about every tenth of a training."""
+    told: dict[str, tuple[str, int]] = {}
+    while True:
+        report = look()
+        for run in report.runs:
+            tenth = (run.iteration or 0) * 10 // run.max_iter
+            if told.get(run.run_id) == (run.state, tenth):
+                continue
+            told[run.run_id] = (run.state, tenth)
+            words = [run.run_id, run.state]
+            if run.iteration is not None:
+                words.append(f"iteration {run.iteration} of {run.max_iter}")
+                words.append(f"train {rmse(run.train)}  test {rmse(run.test)}")
+            if run.eta_s is not None:
+                words.append(f"{duration(run.eta_s)} left")
+            if run.reason:
+                words.append(run.reason)
+            print("  ".join(words), file=out, flush=True)
+        if not _active(report):
+            return report
+        time.sleep(_interval(report))
+
+
+def _live(look: Callable[[], Report], out: IO[str]) -> Report:
+    from rich.console import Console
+    from rich.live import Live
+
+    report = look()
+    with Live(_picture(report), console=Console(file=out), refresh_per_second=8) as live:
+        while _active(report):
+            # Short naps, so that Ctrl-C is answered at once.
+            wake = time.monotonic() + _interval(report)
+            while time.monotonic() < wake:
+                time.sleep(0.1)
+            report = look()
+            live.update(_picture(report))
+    return report
+
+
+def _picture(report: Report) -> Group:
+    from rich.console import Group
+    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.text import Text
+
+    parts: list[Text | Progress] = [
+        Text(table(STATUS_HEADER, [status_row(run) for run in report.runs]), no_wrap=True)
+    ]
+    for run in _active(report):
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=40),
+            TextColumn("{task.percentage:>3.0f} %  {task.fields[left]}"),
+        )
+        left = f"{duration(run.eta_s)} left" if run.eta_s is not None else run.reason
+        bar.add_task(run.run_id, total=run.max_iter, completed=run.iteration or 0, left=left)
+        parts.append(bar)
+    for site in report.sites:
+        if site.error:
+            parts.append(Text(f"{site.site}: {site.error}", style="yellow"))
+    return Group(*parts)

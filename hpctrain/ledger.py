@@ -1,0 +1,141 @@
+"""The run folder on disk: the manifest, the events, and what the job left. No ase, no pydantic."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hpctrain.errors import HpctrainError
+
+MANIFEST = "run.json"
+EVENTS = "events.jsonl"
+
+
+def now() -> str:
+    """The time as it is written everywhere: ISO 8601, UTC, milliseconds."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file by rename: a reader sees all of it, or the one before."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def as_json(content: object) -> str:
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object that somebody writes by rename; None if it is not there, or not whole."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: a folder with everything about it."""
+
+    folder: Path
+
+    @property
+    def run_id(self) -> str:
+        return self.folder.name
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """What was asked; written once."""
+        content = read_json(self.folder / MANIFEST)
+        if content is None:
+            raise HpctrainError(
+                f"{self.folder / MANIFEST} is missing or damaged",
+                "the rest of the folder is untouched; copy run.json back from a backup, "
+                "or move the folder out of runs/",
+            )
+        return content
+
+    def events(self) -> list[dict[str, Any]]:
+        """What happened, in order. A last line without its end is a write that never finished."""
+        try:
+            text = (self.folder / EVENTS).read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return []
+        events = []
+        for line in text.splitlines(keepends=True):
+            if not line.endswith("\n"):
+                break
+            try:
+                events.append(json.loads(line))
+            except ValueError:
+                continue
+        return events
+
+    def record(self, event: str, **facts: object) -> None:
+        """Append an event; when this returns, it is on the disk."""
+        line = json.dumps({"time": now(), "event": event, **facts}, ensure_ascii=False) + "\n"
+        descriptor = os.open(
+            self.folder / EVENTS, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644
+        )
+        try:
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                line = "\n" + line  # end the torn line of a writer that was killed
+            os.write(descriptor, line.encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def attempt(self, number: int) -> Path:
+        return self.folder / "attempts" / f"{number:02d}"
+
+    def attempts(self) -> list[int]:
+        """Attempts whose trainer was started, in order."""
+        folder = self.folder / "attempts"
+        if not folder.is_dir():
+            return []
+        return sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal())
+
+    def result(self, number: int) -> dict[str, Any] | None:
+        """What the job said at its end; None if it has not ended, or could not say."""
+        return read_json(self.attempt(number) / "result.json")
+
+
+def runs(folder: Path) -> Iterator[Run]:
+    """Every run, the oldest first."""
+    if not folder.is_dir():
+        return
+    for entry in sorted(folder.iterdir()):
+        if not entry.name.startswith(".") and (entry / MANIFEST).is_file():
+            yield Run(entry)
+
+
+def find(folder: Path, names: tuple[str, ...]) -> list[Run]:
+    """The runs with these ids, or unique beginnings of ids; all runs if none is named."""
+    every = list(runs(folder))
+    if not names:
+        return every
+    found = []
+    for name in names:
+        matches = [run for run in every if run.run_id.startswith(name)]
+        exact = [run for run in matches if run.run_id == name]
+        if len(exact or matches) != 1:
+            problem = "no run is" if not matches else f"{len(matches)} runs are"
+            raise HpctrainError(f"{problem} called {name}…", "list them with: hpctrain status")
+        found.append((exact or matches)[0])
+    return found

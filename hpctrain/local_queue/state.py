@@ -1,0 +1,131 @@
+"""What the queue's folder and this machine's processes say about a job."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+ACTIVE = ("QUEUED", "RUNNING", "STOPPING")
+LOST = "its supervisor ended without a word (killed or the machine restarted)"
+
+
+def sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write(path: Path, record: Json) -> None:
+    new = path.with_suffix(".new")
+    with new.open("w", encoding="ascii") as file:
+        json.dump(record, file)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    sync(path.parent)
+
+
+def read(path: Path) -> Json:
+    """The record, empty when there is none; ValueError when it is torn."""
+    try:
+        record = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    if not isinstance(record, dict):
+        raise ValueError(f"{path} is not a record")
+    return record
+
+
+def is_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and not text.startswith("0")
+
+
+def ids(queue: Path) -> list[int]:
+    if not queue.exists():
+        return []
+    return sorted(int(entry.name) for entry in queue.iterdir() if is_id(entry.name))
+
+
+def process_fields(pid: int | str) -> list[str]:
+    """Field 3 and the next of /proc/PID/stat; none for no process, or one that only waits to be
+    reaped."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []
+    return [] if not fields or fields[0] in "ZX" else fields
+
+
+def identity(pid: int) -> Json:
+    """A number alone could be another process tomorrow, or on another machine."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    start = (process_fields(pid) or [""] * 20)[19]
+    return {"host": os.uname().nodename, "boot": boot, "pid": pid, "start": start}
+
+
+def whereabouts(process: Json) -> str:
+    """``here`` (alive), ``gone``, or ``elsewhere``: on a machine that cannot be asked from here."""
+    now = identity(process["pid"])
+    if process["start"] and all(process[key] == now[key] for key in ("boot", "start")):
+        return "here"
+    return "gone" if process["host"] == now["host"] else "elsewhere"
+
+
+def group_alive(running: Json) -> bool:
+    wanted = [str(running["group"]), str(running["session"])]
+    pids = (entry.name for entry in Path("/proc").iterdir() if is_id(entry.name))
+    return any(process_fields(pid)[2:4] == wanted for pid in pids)
+
+
+def signal_group(group: int, *numbers: int) -> None:
+    for number in numbers:
+        with contextlib.suppress(OSError):
+            os.killpg(group, number)
+
+
+def orphaned(job: Json, running: Json) -> bool:
+    """The script outlived a supervisor that was killed: it still trains, so it is not lost."""
+    same_boot = job["supervisor"]["boot"] == identity(os.getpid())["boot"]
+    return bool(running) and same_boot and group_alive(running)
+
+
+def judge(folder: Path, job: Json) -> Json:
+    # Asked before the files are read: a supervisor that ends in between has left its last word.
+    supervisor = whereabouts(job["supervisor"])
+    names = ("ended.json", "running.json", "stopping.json")
+    ended, running, stopping = (read(folder / name) for name in names)
+    if ended:
+        return {key: ended[key] for key in ("state", "reason", "elapsed_s", "exit_code")}
+    if supervisor == "elsewhere":
+        host = job["supervisor"]["host"]
+        return {"state": "ELSEWHERE", "reason": f"runs on {host}; ask there"}
+    orphan = supervisor == "gone" and orphaned(job, running)
+    if supervisor == "gone" and not orphan:
+        wanted = (folder / "cancel").exists()
+        return {"state": "CANCELLED" if wanted else "LOST", "reason": LOST}
+    if not running:
+        return {"state": "QUEUED", "reason": "waits for its turn"}
+    elapsed_s = time.monotonic() - running["monotonic"]
+    if stopping:
+        return {"state": "STOPPING", "reason": stopping["reason"], "elapsed_s": elapsed_s}
+    reason = "its supervisor was killed: no walltime, no exit code" if orphan else ""
+    return {"state": "RUNNING", "reason": reason, "elapsed_s": elapsed_s}
+
+
+def look(folder: Path) -> Json | None:
+    """What the list shows of one job; None when there is no such job, or not any more."""
+    shown: Json = {"id": folder.name, "name": "", "comment": ""}
+    shown |= {"state": "UNKNOWN", "reason": "its files cannot be read"}
+    shown |= {"elapsed_s": None, "walltime_s": None, "exit_code": None}
+    with contextlib.suppress(KeyError, TypeError, ValueError):
+        job = read(folder / "job.json")
+        shown |= {key: job[key] for key in ("name", "comment", "walltime_s")}
+        shown |= judge(folder, job)
+    return shown if (folder / "job.json").exists() else None

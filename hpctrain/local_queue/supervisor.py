@@ -1,0 +1,182 @@
+"""The process that looks after one job."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+from hpctrain.local_queue.state import (
+    ACTIVE,
+    Json,
+    group_alive,
+    ids,
+    is_id,
+    look,
+    read,
+    signal_group,
+    write,
+)
+
+POLL_S = 0.2
+
+
+class Supervisor:
+    """Looks after one job from its submission to its end."""
+
+    def __init__(self, folder: Path, told: list[int]) -> None:
+        self.folder = folder
+        self.job = read(folder / "job.json")
+        self.told = told  # the signals that this process was sent
+
+    def unwanted(self) -> str:
+        """Why the job should not go on, or nothing."""
+        if self.told:
+            return "its supervisor was told to end"
+        if (self.folder / "cancel").exists():
+            return "cancelled"
+        try:
+            (self.folder / "job.json").stat()
+        except FileNotFoundError:
+            return "its folder was deleted"
+        except OSError:
+            pass  # a file server that is away for a moment does not end a training
+        return ""
+
+    def end(self, state: str, reason: str, **more: Any) -> None:
+        record = {"state": state, "reason": reason, "elapsed_s": None, "exit_code": None}
+        record |= {"ended": time.time()} | more
+        # A full disk must not turn a finished job into a lost one. Into a folder that is being
+        # deleted nothing is written: the deletion would fail.
+        while (self.folder / "job.json").exists():
+            with contextlib.suppress(OSError):
+                write(self.folder / "ended.json", record)
+                return
+            time.sleep(5)
+
+    def main(self) -> None:
+        ahead = [number for number in ids(self.folder.parent) if number < int(self.folder.name)]
+        while True:
+            while ahead and not self.active(ahead[0]):
+                ahead.pop(0)
+            if reason := self.unwanted():
+                self.end("CANCELLED", f"{reason} before it started")
+                return
+            if not ahead:
+                break
+            time.sleep(POLL_S)
+        self.run()
+
+    def active(self, number: int) -> bool:
+        # A job on another host does not count: it uses that host's cores, and if that host is
+        # gone for good, waiting for it would never end.
+        try:
+            shown = look(self.folder.parent / str(number))
+        except OSError:
+            return True
+        return shown is not None and shown["state"] in ACTIVE
+
+    def run(self) -> None:
+        started, began = time.time(), time.monotonic()
+        path = Path(self.job["output"].replace("%j", self.folder.name))
+        try:
+            output = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        except OSError as error:
+            self.end("FAILED", f"cannot write {path}: {error.strerror}", started=started)
+            return
+        # The script starts only when its process is on record: killed in between, the supervisor
+        # leaves no process that nobody knows of.
+        gate, go = os.pipe()
+        pid = os.fork()
+        if not pid:
+            os.close(go)
+            become(self.job["script"], output, gate, self.folder.name)
+        os.close(gate)
+        os.setpgid(pid, pid)
+        running = {"started": started, "monotonic": began, "group": pid, "session": os.getsid(0)}
+        write(self.folder / "running.json", running)
+        os.write(go, b"!")
+        os.close(go)
+        state, reason = self.watch(running)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if code and not state:
+            state = "FAILED"
+            reason = f"exit code {code}" if code > 0 else f"ended by signal {-code}"
+        times = {"started": started, "elapsed_s": time.monotonic() - began}
+        code = code if code >= 0 else 128 - code
+        self.end(state or "COMPLETED", reason, exit_code=code, **times)
+
+    def watch(self, running: Json) -> tuple[str, str]:
+        """Wait for the script and all it started; state and reason if it was made to end."""
+        group, limit = running["group"], self.job["walltime_s"]
+        state, reason, deadline = "", "", math.inf
+        while True:
+            # Not reaped yet: while the leader is a zombie, its number is nobody else's.
+            done = os.waitid(os.P_PID, group, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if done and not group_alive(running):
+                return state, reason
+            now = time.monotonic()
+            over = limit and now - running["monotonic"] > limit
+            if now > deadline:
+                signal_group(group, signal.SIGKILL)
+            elif deadline == math.inf and ((why := self.unwanted()) or done or over):
+                signal_group(group, signal.SIGTERM, signal.SIGCONT)
+                deadline = now + self.job["grace_s"]
+                if not done:
+                    state = "CANCELLED" if why else "TIMEOUT"
+                    reason = why or f"its walltime of {limit:g} s was over"
+                    with contextlib.suppress(OSError):
+                        if (self.folder / "job.json").exists():
+                            write(self.folder / "stopping.json", {"reason": reason})
+            time.sleep(POLL_S)
+
+
+def become(script: str, output: int, gate: int, number: str) -> NoReturn:
+    """Turn this process into the script, once the gate opens."""
+    try:
+        # What the caller or Python ignores (SIGPIPE, under nohup SIGHUP) is not for the script.
+        for each in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+            signal.signal(each, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        if os.read(gate, 1):
+            environment = {**os.environ, "HPCTRAIN_LOCAL_JOB_ID": number}
+            os.execvpe("bash", ["bash", script], environment)  # noqa: S606 (no shell line)
+    except OSError as error:
+        os.write(2, f"bash: {error.strerror}\n".encode())
+    finally:
+        os._exit(127)
+
+
+def supervise(draft: Path, report: int, hold: int) -> int:
+    """The detached process: nothing of the caller's stays open but two pipes to the submitter."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    log = os.open(draft / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    for descriptor, standard in ((null, 0), (log, 1), (log, 2)):
+        os.dup2(descriptor, standard)
+    for descriptor in [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]:
+        if descriptor > 2 and descriptor not in (report, hold):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    told: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, lambda received, _: told.append(received))
+    os.write(report, str(os.getpid()).encode())
+    os.close(report)
+    # The submitter closes its end when it is through with the job, or dead. Either the draft has
+    # been renamed by then, and the log with it, or there is no job and never will be.
+    os.read(hold, 1)
+    folder = Path("/proc/self/fd/2").readlink().parent
+    if not is_id(folder.name):
+        for name in ("job.new", "job.json", "supervisor.log"):
+            (draft / name).unlink(missing_ok=True)
+        draft.rmdir()
+        return 1
+    Supervisor(folder, told).main()
+    return 0

@@ -1,0 +1,141 @@
+"""This machine: the small queue of :mod:`hpctrain.local_queue` in the project's folder."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hpctrain.errors import HpctrainError, SiteUnreachable
+from hpctrain.schedulers.base import JobRequest, JobState, JobView, Refused, Submitted, Unclear
+
+if TYPE_CHECKING:
+    from hpctrain.models import SiteProfile
+    from hpctrain.process import Reply
+
+# Keys of a site profile that ask a scheduler for something this queue does not have.
+_FOREIGN = (
+    "account", "partition", "qos", "constraint", "nodes", "tasks", "memory", "memory_style",
+    "gpus", "gpu_type", "gpu_dialect", "mail_user", "mail_events", "extra_directives",
+)  # fmt: skip
+
+_STATES: dict[str, JobState] = {
+    "QUEUED": "queued",
+    "RUNNING": "running",
+    "STOPPING": "stopping",
+    "COMPLETED": "completed",
+    "FAILED": "failed",
+    "TIMEOUT": "timeout",
+    "CANCELLED": "cancelled",
+    "LOST": "failed",
+    "ELSEWHERE": "unknown",
+    "UNKNOWN": "unknown",
+}
+
+
+@dataclass(frozen=True)
+class LocalScheduler:
+    """``folder`` is the queue's own, the same absolute path for every command of a project."""
+
+    folder: str
+
+    name = "local"
+    template = "local.sh.j2"
+    job_id_variable = "HPCTRAIN_LOCAL_JOB_ID"
+
+    def directives(self, site: SiteProfile, job: JobRequest) -> list[str]:  # noqa: ARG002
+        """None: what the queue needs stands on its command line."""
+        _check(site)
+        return []
+
+    def submit_argv(self, script: str, job: JobRequest, site: SiteProfile) -> list[str]:
+        _check(site)
+        # Joined with "=": a value may begin with a dash.
+        argv = self._argv("submit", f"--name={job.name}", f"--comment={job.comment}")
+        argv.append(f"--output={job.output}")
+        if site.walltime is not None:
+            from hpctrain.models import walltime_seconds  # slow to import: pydantic
+
+            argv.append(f"--walltime={walltime_seconds(site.walltime)}")
+        return [*argv, "--", script]
+
+    def read_submit(self, reply: Reply) -> Submitted | Refused | Unclear:
+        answer = reply.out.strip()
+        if reply.code == 0 and answer.isascii() and answer.isdecimal():
+            return Submitted(answer)
+        # 1 and 2 are said before there is a job, never after.
+        if reply.code in (1, 2):
+            return Refused(_complaint(reply))
+        return Unclear(_complaint(reply))
+
+    def queue_argv(self) -> list[str]:
+        """All jobs the folder knows, ended ones too."""
+        return self._argv("list")
+
+    def read_queue(self, reply: Reply) -> list[JobView]:
+        if reply.code != 0:
+            raise SiteUnreachable(f"the local queue did not answer: {_complaint(reply)}")
+        lines = reply.out.splitlines()
+        views = [view for line in lines if (view := _read_job(line)) is not None]
+        if lines and not views:
+            raise SiteUnreachable(f"the local queue's answer cannot be read: {lines[0][:200]}")
+        return views
+
+    def accounting_argv(self, since: float) -> list[str] | None:  # noqa: ARG002
+        """None: the list keeps everything."""
+        return None
+
+    def read_accounting(self, reply: Reply) -> list[JobView]:
+        return self.read_queue(reply)
+
+    def cancel_argv(self, job_ids: Sequence[str]) -> list[str]:
+        return self._argv("cancel", "--", *job_ids)
+
+    def read_cancel(self, reply: Reply) -> str | None:
+        return None if reply.code == 0 else _complaint(reply)
+
+    def _argv(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "hpctrain.local_queue", self.folder, *words]
+
+
+def _check(site: SiteProfile) -> None:
+    fields = type(site).model_fields
+    unknown = [
+        key
+        for key in _FOREIGN
+        if getattr(site, key) != fields[key].get_default(call_default_factory=True)
+    ]
+    if unknown:
+        raise HpctrainError(
+            f"the scheduler local does not know: {', '.join(unknown)}",
+            "take these keys out of the site's profile; local knows cores and walltime",
+        )
+
+
+def _complaint(reply: Reply) -> str:
+    lines = (reply.problem or reply.err or reply.out).strip().splitlines()
+    return lines[-1] if lines else f"exit code {reply.code} and not a word"
+
+
+def _read_job(line: str) -> JobView | None:
+    try:
+        job = json.loads(line)
+        return JobView(
+            job_id=str(job["id"]),
+            name=str(job["name"]),
+            comment=str(job["comment"]),
+            state=_STATES.get(job["state"], "unknown"),
+            raw=str(job["state"]),
+            reason=str(job.get("reason") or ""),
+            elapsed_s=_number(job.get("elapsed_s")),
+            walltime_s=_number(job.get("walltime_s")),
+            exit_code=None if job.get("exit_code") is None else int(job["exit_code"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)

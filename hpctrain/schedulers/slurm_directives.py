@@ -1,0 +1,87 @@
+"""The head of a Slurm job script: what the site's profile says, as sbatch's options."""
+
+from __future__ import annotations
+
+import re
+
+from hpctrain.errors import HpctrainError
+from hpctrain.models import SiteProfile
+from hpctrain.schedulers.base import JobRequest
+
+_PLAIN = re.compile(r"[^\s\"'\\#]+")
+
+
+def directives(site: SiteProfile, job: JobRequest) -> list[str]:
+    """Lines for the head of the job script, without ``#SBATCH``."""
+    options = [
+        ("job-name", job.name),
+        ("comment", job.comment),
+        ("output", job.output or site.output),
+        ("open-mode", "append"),
+        ("partition", site.partition),
+        ("qos", site.qos),
+        ("account", site.account),
+        ("constraint", site.constraint),
+        ("time", site.walltime),
+        ("nodes", site.nodes),
+        ("ntasks", site.tasks),
+        ("cpus-per-task", site.cores),
+        _memory(site),
+        _gpus(site),
+        ("mail-user", site.mail_user),
+        ("mail-type", ",".join(site.mail_events) or None),
+    ]
+    lines = [f"--{key}={_quoted(key, value)}" for key, value in options if value is not None]
+    return lines + [line.strip().removeprefix("#SBATCH").lstrip() for line in site.extra_directives]
+
+
+def _memory(site: SiteProfile) -> tuple[str, str | None]:
+    style, memory = site.memory_style, site.memory
+    if style in ("mem-zero", "omit"):
+        if memory is not None:
+            raise HpctrainError(
+                f"memory: {memory} contradicts memory_style: {style}",
+                "remove memory from the site, or choose memory_style: mem",
+            )
+        return "mem", "0" if style == "mem-zero" else None
+    if style == "mem-per-gpu" and memory is not None and site.gpus == 0:
+        raise HpctrainError(
+            "memory_style: mem-per-gpu needs gpus, and the site asks for none",
+            "set gpus, or choose memory_style: mem",
+        )
+    return style, memory
+
+
+def _gpus(site: SiteProfile) -> tuple[str, str | None]:
+    dialect, kind = site.gpu_dialect, site.gpu_type
+    # No line at all for no GPU: many a site refuses gres=gpu:0.
+    if dialect == "implicit" or site.gpus == 0:
+        return "gpus", None
+    if dialect in ("gpus-typed", "gres-typed") and kind is None:
+        raise HpctrainError(
+            f"gpu_dialect: {dialect} needs gpu_type",
+            "set gpu_type in the site; sinfo -o '%P %G' shows the types",
+        )
+    if dialect in ("gpus", "gpus-per-task", "gres") and kind is not None:
+        typed = "gpus-per-node" if dialect == "gpus-per-task" else f"{dialect}-typed"
+        raise HpctrainError(
+            f"gpu_type: {kind} cannot be asked for with gpu_dialect: {dialect}",
+            f"choose gpu_dialect: {typed}, or remove gpu_type from the site",
+        )
+    if dialect == "constraint-plus-gres" and site.constraint is None:
+        raise HpctrainError(
+            "gpu_dialect: constraint-plus-gres needs constraint", "set constraint in the site"
+        )
+    amount = f"{kind}:{site.gpus}" if kind else str(site.gpus)
+    if "gres" in dialect:
+        return "gres", f"gpu:{amount}"
+    return dialect.removesuffix("-typed"), amount
+
+
+def _quoted(key: str, value: str | int) -> str:
+    text = str(value)
+    if _PLAIN.fullmatch(text):
+        return text
+    if '"' in text or "\\" in text:
+        raise HpctrainError(f'{key}: {text!r} holds a " or a \\', "choose a plainer one")
+    return f'"{text}"'

@@ -1,0 +1,1 @@
+'sacct' '-X' '-P' '--noheader' '-o' 'JobID,State,ExitCode,ElapsedRaw,TimelimitRaw,JobName,Comment'

@@ -1,0 +1,1 @@
+'env' 'SLURM_CONF=/none/slurm.conf' 'sbatch' '--parsable' 'ok.sh'

@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '-M' 'throwaway' '-o' '/dev/null' 'ok.sh'

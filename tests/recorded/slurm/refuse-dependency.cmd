@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '--dependency=after:x' 'ok.sh'

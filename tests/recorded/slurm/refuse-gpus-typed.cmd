@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '--gpus=h100:1' 'ok.sh'

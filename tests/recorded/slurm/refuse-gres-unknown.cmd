@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '--gres=fpga:1' 'ok.sh'

@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '--gres=gpu:h100:1' 'ok.sh'

@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '--nonsense=1' 'ok.sh'

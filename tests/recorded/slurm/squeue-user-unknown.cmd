@@ -1,0 +1,1 @@
+'squeue' '-u' 'nosuchuser' '-h'

@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '-o' '/dev/null' '--hold' '--job-name=held' '--comment=hpctrain:t3' 'sleep.sh'

@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '-o' '/dev/null' '--job-name=al-ace' '--comment=hpctrain:t1, a|b c é "q"' 'ok.sh'

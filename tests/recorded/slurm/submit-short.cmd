@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '-o' '/dev/null' '-p' 'short' '-t' '20' 'sleep.sh'

@@ -1,0 +1,384 @@
+"""What Slurm is asked, and how its answers are read. Its answers were recorded from a real one."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpctrain.errors import HpctrainError, SiteUnreachable
+from hpctrain.models import SiteProfile
+from hpctrain.process import Reply
+from hpctrain.schedulers.base import JobRequest, JobState, Refused, Scheduler, Submitted, Unclear
+from hpctrain.schedulers.slurm import SlurmScheduler
+
+RECORDED = Path(__file__).parents[1] / "recorded" / "slurm"
+SLURM: Scheduler = SlurmScheduler()
+JOB = JobRequest("al-ace-t1", "hpctrain:t1", "")
+
+
+def site(**keys: Any) -> SiteProfile:
+    return SiteProfile.model_validate({"scheduler": "slurm", **keys})
+
+
+def reply(out: str = "", code: int | None = 0, err: str = "", problem: str | None = None) -> Reply:
+    return Reply(("program",), code, out, err, problem)
+
+
+def recorded(name: str) -> Reply:
+    def text(suffix: str) -> str:
+        path = RECORDED / f"{name}.{suffix}"
+        return path.read_bytes().decode() if path.exists() else ""
+
+    return Reply((name,), int(text("rc")), text("out"), text("err"))
+
+
+def row(*fields: str) -> Reply:
+    return reply("\x1f".join(fields) + "\n")
+
+
+# ---------------------------------------------------------------- the head of the script
+
+
+def head(**keys: Any) -> list[str]:
+    return SLURM.directives(site(**keys), JOB)
+
+
+BARE = ["--job-name=al-ace-t1", "--comment=hpctrain:t1", "--output=job-%j.out",
+        "--open-mode=append"]  # fmt: skip
+
+
+def test_nothing_is_asked_that_the_profile_does_not_name() -> None:
+    assert head() == BARE
+
+
+def test_everything_at_once() -> None:
+    assert head(
+        account="materials", partition="gpu", qos="long", constraint="a100&nvlink",
+        walltime="2-00:00:00", nodes=1, tasks=1, cores=8, memory="32G", gpus=1,
+        mail_user="me@uni.example", mail_events=["END", "FAIL"],
+        extra_directives=["--exclusive", "#SBATCH --hint=nomultithread", "#SBATCH -x n1"],
+    ) == [
+        *BARE, "--partition=gpu", "--qos=long", "--account=materials",
+        "--constraint=a100&nvlink", "--time=2-00:00:00", "--nodes=1", "--ntasks=1",
+        "--cpus-per-task=8", "--mem=32G", "--gres=gpu:1", "--mail-user=me@uni.example",
+        "--mail-type=END,FAIL", "--exclusive", "--hint=nomultithread", "-x n1",
+    ]  # fmt: skip
+
+
+def test_the_job_may_name_its_own_output() -> None:
+    job = JobRequest("n", "c", "attempts/01/job.out")
+    assert "--output=attempts/01/job.out" in SLURM.directives(site(), job)
+
+
+def test_what_holds_a_space_is_quoted() -> None:
+    job = JobRequest("n", "hpctrain t1", "my job.out")
+    lines = SLURM.directives(site(), job)
+    assert '--comment="hpctrain t1"' in lines
+    assert '--output="my job.out"' in lines
+    with pytest.raises(HpctrainError, match="comment"):
+        SLURM.directives(site(), JobRequest("n", 'a"b', ""))
+
+
+@pytest.mark.parametrize(
+    ("style", "memory", "expected"),
+    [
+        ("mem", "32G", ["--mem=32G"]),
+        ("mem", None, []),
+        ("mem-zero", None, ["--mem=0"]),
+        ("mem-per-cpu", "4000M", ["--mem-per-cpu=4000M"]),
+        ("mem-per-gpu", "60G", ["--mem-per-gpu=60G"]),
+        ("omit", None, []),
+    ],
+)
+def test_memory(style: str, memory: str | None, expected: list[str]) -> None:
+    lines = head(memory_style=style, memory=memory, gpus=1, gpu_dialect="implicit")
+    assert lines[len(BARE) :] == expected
+
+
+@pytest.mark.parametrize(
+    ("dialect", "kind", "expected"),
+    [
+        ("gpus-per-node", None, "--gpus-per-node=2"),
+        ("gpus-per-node", "a100", "--gpus-per-node=a100:2"),
+        ("gpus", None, "--gpus=2"),
+        ("gpus-typed", "a100", "--gpus=a100:2"),
+        ("gpus-per-task", None, "--gpus-per-task=2"),
+        ("gres", None, "--gres=gpu:2"),
+        ("gres-typed", "a100", "--gres=gpu:a100:2"),
+        ("constraint-plus-gres", None, "--gres=gpu:2"),
+        ("constraint-plus-gres", "a100", "--gres=gpu:a100:2"),
+        ("implicit", None, None),
+        ("implicit", "a100", None),
+    ],
+)
+def test_gpus(dialect: str, kind: str | None, expected: str | None) -> None:
+    lines = head(gpus=2, gpu_dialect=dialect, gpu_type=kind, constraint="gpu")
+    assert lines[len(BARE) + 1 :] == ([expected] if expected else [])
+    without = head(gpus=0, gpu_dialect=dialect, gpu_type=kind, constraint="gpu")
+    assert without[len(BARE) + 1 :] == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "key"),
+    [
+        ({"memory": "1G", "memory_style": "omit"}, "memory"),
+        ({"memory": "1G", "memory_style": "mem-zero"}, "memory"),
+        ({"memory": "1G", "memory_style": "mem-per-gpu"}, "gpus"),
+        ({"gpus": 1, "gpu_dialect": "gpus-typed"}, "gpu_type"),
+        ({"gpus": 1, "gpu_dialect": "gres-typed"}, "gpu_type"),
+        ({"gpus": 1, "gpu_dialect": "constraint-plus-gres"}, "constraint"),
+        ({"gpus": 1, "gpu_dialect": "gpus", "gpu_type": "a100"}, "gpu_type"),
+        ({"gpus": 1, "gpu_dialect": "gpus-per-task", "gpu_type": "a100"}, "gpu_type"),
+        ({"gpus": 1, "gpu_dialect": "gres", "gpu_type": "a100"}, "gpu_type"),
+    ],
+)
+def test_contradictions_name_the_key_and_the_way_out(keys: dict[str, Any], key: str) -> None:
+    with pytest.raises(HpctrainError, match=key) as caught:
+        head(**keys)
+    assert caught.value.hint
+
+
+# ---------------------------------------------------------------- submitting
+
+
+def test_submit_argv() -> None:
+    assert SLURM.submit_argv("job.sh", JOB, site()) == ["sbatch", "--parsable", "job.sh"]
+
+
+@pytest.mark.parametrize(
+    ("name", "job_id"),
+    [("submit-ok", "1"), ("submit-warning", "5"), ("queue-cluster", "21")],
+)
+def test_taken(name: str, job_id: str) -> None:
+    assert SLURM.read_submit(recorded(name)) == Submitted(job_id)
+
+
+def test_no_id_is_taken_from_a_warning() -> None:
+    answer = reply("", 0, "sbatch: job 99 has been queued\n12345\n")
+    assert isinstance(SLURM.read_submit(answer), Unclear)
+
+
+# These were taken by the cluster that enforces nothing.
+TAKEN = {"account", "qos", "gres0", "time-long", "nodes"}
+REFUSED = sorted(
+    path.stem
+    for path in [*RECORDED.glob("refuse-*.rc"), *RECORDED.glob("strict-*.rc")]
+    if path.stem.removeprefix("refuse-") not in TAKEN
+)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name: str) -> None:
+    outcome = SLURM.read_submit(recorded(name))
+    assert isinstance(outcome, Refused)
+    assert outcome.reason.startswith("sbatch: ")
+    assert "\n" not in outcome.reason
+
+
+def test_the_recordings_are_there() -> None:
+    assert len(REFUSED) == 20
+
+
+def test_sbatch_is_not_here() -> None:
+    answer = reply(code=None, problem="sbatch: No such file or directory")
+    outcome = SLURM.read_submit(answer)
+    assert isinstance(outcome, Refused)
+    assert "not on this machine" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        recorded("down-sbatch"),
+        reply(code=None, problem="sbatch: no answer in 60 s"),
+        reply(
+            code=None,
+            problem="sbatch: no answer in 60 s",
+            err="sbatch: error: /etc/slurm.conf: No such file or directory, retrying",
+        ),
+        reply(code=137),
+        reply(code=143, err="sbatch: error: Batch job submission failed: Invalid qos"),
+        reply(code=1),
+        reply(code=1, err="sbatch: error: something nobody has seen"),
+        *[
+            reply(code=1, err=f"sbatch: error: Batch job submission failed: {why}")
+            for why in (
+                "Socket timed out on send/recv operation",
+                "Zero Bytes were transmitted or received",
+                "Communication connection failure",
+                "Transport endpoint is not connected",
+                "Unspecified error",
+            )
+        ],
+        # The controller was heard once, and then no more.
+        reply(
+            code=1,
+            err="sbatch: error: Unable to contact slurm controller\n"
+            "sbatch: error: Batch job submission failed: Invalid qos specification",
+        ),
+    ],
+)
+def test_unclear(answer: Reply) -> None:
+    outcome = SLURM.read_submit(answer)
+    assert isinstance(outcome, Unclear)
+    assert outcome.reason
+
+
+# ---------------------------------------------------------------- the queue
+
+
+def test_queue_argv() -> None:
+    assert SLURM.queue_argv() == [
+        "squeue", "--me", "--noheader", "--states=all",
+        "--format=%i\x1f%T\x1f%r\x1f%M\x1f%l\x1f%j\x1f%k",
+    ]  # fmt: skip
+
+
+def test_the_recorded_queue() -> None:
+    views = {view.job_id: view for view in SLURM.read_queue(recorded("queue"))}
+    assert len(views) == 18
+    first = views["1"]
+    assert (first.state, first.raw, first.reason) == ("completed", "COMPLETED", "")
+    assert (first.name, first.comment) == ("al-ace", 'hpctrain:t1, a|b c é "q"')
+    assert (first.elapsed_s, first.walltime_s) == (0.0, 3600.0)
+    assert (views["2"].state, views["2"].reason) == ("failed", "its script ended with an error")
+    assert (views["3"].state, views["3"].comment) == ("held", "hpctrain:t3")
+    assert views["4"].state == "queued"
+    assert "never runs" in views["4"].reason
+    assert (views["6"].name, views["6"].comment) == ("name with | pipe", "")
+    assert views["18"].walltime_s == 2 * 86400
+    assert "8_[1-3]" in views
+
+
+def test_a_cancelled_job_does_not_keep_its_reason_for_waiting() -> None:
+    views = {view.job_id: view for view in SLURM.read_queue(recorded("queue-running"))}
+    assert (views["7"].state, views["7"].elapsed_s) == ("running", 46.0)
+    assert (views["11"].state, views["11"].reason) == ("cancelled", "")
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason", "state", "words"),
+    [
+        ("PENDING", "Priority", "queued", "ahead"),
+        ("PENDING", "None", "queued", ""),
+        ("PENDING", "Dependency", "queued", "another job"),
+        ("PENDING", "JobHeldUser", "held", "release"),
+        ("PENDING", "JobHeldAdmin", "held", "administrator"),
+        ("PENDING", "launch failed requeued held", "held", "launch failed"),
+        ("PENDING", "QOSMaxJobsPerUserLimit", "queued", "QOSMaxJobsPerUserLimit"),
+        ("PENDING", "AssocGrpCPUMinutesLimit", "queued", "grant"),
+        ("PENDING", "ReqNodeNotAvail, UnavailableNodes:n[1-3]", "queued", "n[1-3]"),
+        ("PENDING", "a reason, of the site's own", "queued", "a reason, of the site's own"),
+        ("RUNNING", "None", "running", ""),
+        ("CONFIGURING", "None", "queued", "made ready"),
+        ("COMPLETING", "None", "stopping", ""),
+        ("SUSPENDED", "None", "held", "suspended"),
+        ("REQUEUED", "BeginTime", "queued", "start time"),
+        ("NODE_FAIL", "None", "failed", "node"),
+        ("PREEMPTED", "None", "failed", "priority"),
+        ("TIMEOUT", "TimeLimit", "timeout", "time limit"),
+        ("OUT_OF_MEMORY", "OutOfMemory", "out_of_memory", "memory"),
+        ("REVOKED", "None", "failed", "cluster"),
+        ("TELEPORTED", "None", "unknown", ""),
+    ],
+)
+def test_states_and_reasons(raw: str, reason: str, state: JobState, words: str) -> None:
+    (view,) = SLURM.read_queue(row("7", raw, reason, "1-02:03:04", "UNLIMITED", "n", "c"))
+    assert (view.state, view.raw) == (state, raw)
+    assert words in view.reason
+    assert bool(words) == bool(view.reason)
+    assert (view.elapsed_s, view.walltime_s) == (93784.0, None)
+
+
+def test_what_is_no_row_is_left_out() -> None:
+    good = "\x1f".join(["7", "RUNNING", "None", "0:01", "1:00", "n", "c"])
+    answer = reply(f"CLUSTER: x\n{good}\nsecond line of a comment\n\n12\x1fRUNNING\n")
+    assert [view.job_id for view in SLURM.read_queue(answer)] == ["7"]
+
+
+def test_an_empty_queue_is_an_answer() -> None:
+    assert SLURM.read_queue(reply("")) == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        recorded("down-squeue"),
+        recorded("env-noconf"),
+        recorded("squeue-user-unknown"),  # exit code 0, an error, and no rows
+        reply(code=None, problem="squeue: no answer in 60 s"),
+        reply(code=137),
+    ],
+)
+def test_no_answer_is_not_an_empty_queue(answer: Reply) -> None:
+    with pytest.raises(SiteUnreachable):
+        SLURM.read_queue(answer)
+
+
+# ---------------------------------------------------------------- accounting
+
+
+def test_accounting_argv(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    argv = SLURM.accounting_argv(1_700_000_000.9)
+    assert argv is not None
+    assert "--starttime=2023-11-14T22:13:20" in argv
+    # Without these two, jobs cancelled while held are left out.
+    assert "--endtime=now" in argv
+    assert any(option.startswith("--state=") for option in argv)
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_the_recorded_accounting() -> None:
+    views = {view.job_id: view for view in SLURM.read_accounting(recorded("accounting-delimiter"))}
+    assert len(views) == 17
+    first = views["1"]
+    assert (first.state, first.exit_code, first.walltime_s) == ("completed", 0, 3600.0)
+    assert (first.name, first.comment) == ("al-ace", 'hpctrain:t1, a|b c é "q"')
+    second = views["2"]
+    assert (second.state, second.exit_code) == ("failed", 3)
+    assert second.reason == "ended with exit code 3"
+    assert (views["7"].state, views["7"].exit_code, views["7"].elapsed_s) == ("running", None, 46)
+
+
+@pytest.mark.parametrize(
+    ("raw", "exit_code", "limit", "state", "code", "walltime"),
+    [
+        ("CANCELLED by 1000", "0:0", "60", "cancelled", None, 3600.0),
+        ("CANCELLED by 1000", "0:15", "UNLIMITED", "cancelled", 143, None),
+        ("TIMEOUT", "0:0", "Partition_Limit", "timeout", None, None),
+        ("OUT_OF_MEMORY", "0:125", "", "out_of_memory", None, None),
+        ("FAILED", "0:11", "1", "failed", 139, 60.0),
+        ("NODE_FAIL", "1:0", "1", "failed", 1, 60.0),
+        ("TELEPORTED", "", "1", "unknown", None, 60.0),
+    ],
+)
+def test_endings(
+    raw: str, exit_code: str, limit: str, state: JobState, code: int | None, walltime: float | None
+) -> None:
+    (view,) = SLURM.read_accounting(row("7", raw, exit_code, "12", limit, "n", ""))
+    assert (view.state, view.raw, view.exit_code) == (state, raw, code)
+    assert (view.elapsed_s, view.walltime_s) == (12.0, walltime)
+
+
+@pytest.mark.parametrize("name", ["down-dbd-sacct", "noacct-sacct"])
+def test_no_accounting_is_no_answer(name: str) -> None:
+    with pytest.raises(SiteUnreachable) as caught:
+        SLURM.read_accounting(recorded(name))
+    assert bool(caught.value.hint) == (name == "noacct-sacct")
+
+
+# ---------------------------------------------------------------- cancelling
+
+
+def test_cancel() -> None:
+    assert SLURM.cancel_argv(["3", "4"]) == ["scancel", "3", "4"]
+    for name in ("cancel", "cancel-unknown", "cancel-finished"):
+        assert SLURM.read_cancel(recorded(name)) is None
+    assert "Unable to contact" in str(SLURM.read_cancel(recorded("down-scancel")))
+    assert "Invalid job id" in str(SLURM.read_cancel(recorded("cancel-invalid")))
