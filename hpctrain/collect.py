@@ -185,12 +185,14 @@ def _card(
     }
 
 
-def use_lines(path: str, elements: list[str]) -> dict[str, list[str]]:
-    """The lines with which a potential is used."""
-    return {
-        "ase": ["from pyace import PyACECalculator", f'atoms.calc = PyACECalculator("{path}")'],
-        "lammps": ["pair_style pace", f"pair_coeff * * {path} {' '.join(elements)}"],
-    }
+def use_lines(path: str, elements: list[str]) -> list[str]:
+    """The lines with which a potential is used: one of Python, two of LAMMPS."""
+    lammps = f'"{path}"' if " " in path else path
+    return [
+        f"from pyace import PyACECalculator; atoms.calc = PyACECalculator({path!r})",
+        "pair_style pace",
+        f"pair_coeff * * {lammps} {' '.join(elements)}",
+    ]
 
 
 def _pictures(folder: Path, so_far: Curves) -> None:

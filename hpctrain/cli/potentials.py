@@ -55,6 +55,7 @@ def collect_command(runs: tuple[str, ...], project_file: str | None, as_json: bo
 
 
 def _print(one: Collected) -> None:
+    from hpctrain.collect import use_lines
     from hpctrain.console import metrics_rows, table
 
     metrics = {name: one.card["metrics"][name] for name in ("train", "test")}
@@ -63,13 +64,9 @@ def _print(one: Collected) -> None:
     print(f"potential       {one.path}" + ("" if one.new else "  (archived before)"))
     print(f"card            {one.card_path}")
     print(f"learning curve  {one.path.parent / 'report' / one.name / 'learning_curve.png'}")
-    use = one.card["use"]
-    print("\nUse it from ASE (in the trainer's environment):")
-    print("  from pyace import PyACECalculator")
-    print(f'  atoms.calc = PyACECalculator("{one.path}")')
-    print("and from LAMMPS (with ML-PACE):")
-    print(f"  {use['lammps'][0]}")
-    print(f"  pair_coeff * * {one.path} {' '.join(one.card['elements'])}")
+    print("\nUse it from ASE, in the trainer's environment, and from LAMMPS with ML-PACE:")
+    for line in use_lines(str(one.path), one.card["elements"]):
+        print(f"  {line}")
 
 
 @click.group("potentials")

@@ -1,0 +1,42 @@
+# The two commands of the README are `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := .demo
+PYTEST_ARGS ?=
+
+.PHONY: demo test lint clean
+
+# hpctrain with the real trainer. tensorpotential is installed without its requirements: they
+# would bring TensorFlow with every CUDA wheel; what it needs on a CPU is in the extra.
+$(VENV)/trainer: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || { \
+	  echo "hpctrain needs Python 3.10 to 3.13 with the trainer: make PYTHON=/path/to/python3.12 …"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[pacemaker]'
+	$(BIN)/python -m pip install --quiet --no-deps 'tensorpotential==0.6.2.1'
+	@touch $@
+
+$(VENV)/tools: $(VENV)/trainer
+	$(BIN)/python -m pip install --quiet --editable '.[pacemaker,dev]'
+	@touch $@
+
+# The main job on this machine: a labelled database to a potential.
+demo: $(VENV)/trainer
+	@test -f $(DEMO)/hpctrain.yaml || $(BIN)/hpctrain init $(DEMO) --demo
+	@cd $(DEMO) && PATH="$(CURDIR)/$(BIN):$$PATH" && \
+	  echo '$$ hpctrain submit --site local' && hpctrain submit --site local && \
+	  echo '$$ hpctrain status --watch' && hpctrain status --watch && \
+	  echo '$$ hpctrain collect' && hpctrain collect "$$(ls runs | tail -n 1)"
+
+lint: $(VENV)/tools
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Everything, on the real trainer, and on a real Slurm where one can be installed.
+test: lint
+	bash tests/cluster/run.sh $(BIN)/python $(PYTEST_ARGS)
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
