@@ -93,7 +93,7 @@ def _picture(report: Report) -> Group:
         left = f"{duration(run.eta_s)} left" if run.eta_s is not None else run.reason
         bar.add_task(run.run_id, total=run.max_iter, completed=run.iteration or 0, left=left)
         parts.append(bar)
-    for site in report.sites:
-        if site.error:
-            parts.append(Text(f"{site.site}: {site.error}", style="yellow"))
+    parts += [
+        Text(f"{site.site}: {site.error}", style="yellow") for site in report.sites if site.error
+    ]
     return Group(*parts)

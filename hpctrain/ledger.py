@@ -101,6 +101,11 @@ class Run:
         finally:
             os.close(descriptor)
 
+    def job_output(self, job_id: str | None) -> Path:
+        """Where the scheduler puts what the job script itself prints."""
+        output = str(self.manifest["site"]["profile"]["output"])
+        return self.folder / output.replace("%j", job_id or "")
+
     def attempt(self, number: int) -> Path:
         return self.folder / "attempts" / f"{number:02d}"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hpctrain import ledger
 from hpctrain.errors import HpctrainError
+from hpctrain.history import fold
 from hpctrain.project import Project
 
 POLL_S = 0.5
@@ -21,7 +22,7 @@ def log_files(project: Project, name: str) -> list[Path]:
         for number in reversed(run.attempts())
         for file in ("log.txt", "trainer.out", "convert.out", "evaluate.out")
     ]
-    found += sorted(run.folder.glob("job-*.out"), reverse=True)
+    found += [run.job_output(job_id) for job_id in fold(run.events()).job_ids.values()]
     return [path for path in found if path.is_file() and path.stat().st_size]
 
 

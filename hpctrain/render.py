@@ -1,4 +1,4 @@
-"""Templates and values in, text out. Nothing undefined is rendered, nothing goes unquoted by hand."""
+"""Templates and values in, text out. Nothing undefined is rendered without a word."""
 
 from __future__ import annotations
 

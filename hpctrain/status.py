@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from hpctrain import ledger
@@ -123,6 +124,9 @@ def _described(
     potential = (result or {}).get("potential") or {}
     train, test = potential.get("train") or train, potential.get("test") or test
     heartbeat = ledger.read_json(run.attempt(history.attempt) / "heartbeat.json") or {}
+    reason = found.reason
+    if found.state == "failed" and result is None:
+        reason = ": ".join(filter(None, [reason, _last_lines(run.job_output(history.job_id))]))
     running = found.state == "running"
     if running and iteration is not None and heartbeat.get("phase") == "train":
         began = float(heartbeat.get("phase_began") or clock())
@@ -133,7 +137,7 @@ def _described(
         job_id=history.job_id,
         state=found.state,
         since=history.since,
-        reason=found.reason,
+        reason=reason,
         attempt=history.attempt,
         iteration=iteration,
         max_iter=max_iter,
@@ -152,6 +156,17 @@ def _last(points: Sequence[TrainingMetrics]) -> Metrics | None:
         "rmse_energy_mev_per_atom": points[-1].rmse_energy,
         "rmse_force_ev_per_a": points[-1].rmse_force,
     }
+
+
+def _last_lines(path: Path, lines: int = 3) -> str:
+    """The end of what a job script printed: why it failed before the trainer was started."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 4000))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return " / ".join(line.strip() for line in text.splitlines()[-lines:] if line.strip())
 
 
 def _two(metrics: Mapping[str, Any] | None) -> Metrics | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
 from hpctrain.ledger import Run
-from hpctrain.models import SiteProfile
 from hpctrain.process import Run as RunProgram
 from hpctrain.schedulers.base import (
     JobRequest,
@@ -15,6 +15,13 @@ from hpctrain.schedulers.base import (
     Scheduler,
     Submitted,
 )
+
+if TYPE_CHECKING:
+    from hpctrain.models import SiteProfile
+
+
+class JobRefused(HpctrainError):
+    """The scheduler answered, and did not take the job: there is none."""
 
 
 def token(run: Run, attempt: int) -> str:
@@ -54,10 +61,10 @@ def send(
         return outcome.job_id
     if isinstance(outcome, Refused):
         run.record("refused", attempt=attempt, token=mark, reason=outcome.reason)
-        raise HpctrainError(
+        raise JobRefused(
             f"{scheduler.name} did not take the job: {outcome.reason}",
-            "mend the site profile, or try other values with --set site.KEY=VALUE; the run is "
-            f"kept, never started, in {run.folder}",
+            "nothing was submitted; mend the site profile, or try other values with "
+            "--set site.KEY=VALUE",
         )
     run.record("unclear", attempt=attempt, token=mark, reason=outcome.reason)
     try:

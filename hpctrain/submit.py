@@ -29,7 +29,7 @@ from hpctrain.render import render
 from hpctrain.resources import resource
 from hpctrain.schedulers import scheduler_of
 from hpctrain.schedulers.base import JobRequest, Scheduler
-from hpctrain.submission import job_request, send
+from hpctrain.submission import JobRefused, job_request, send
 
 # What of hpctrain/job travels with a run.
 JOB_FILES = (
@@ -93,7 +93,11 @@ def submit(
         )
         run = ledger.Run(project.runs / prepared.run_id)
         prepared.folder.rename(run.folder)
-    job_id = send(run, 1, prepared.job, prepared.scheduler, prepared.site.profile, program)
+    try:
+        job_id = send(run, 1, prepared.job, prepared.scheduler, prepared.site.profile, program)
+    except JobRefused:
+        shutil.rmtree(run.folder)  # made a moment ago, and there is no job that could need it
+        raise
     return SubmittedRun(
         run.run_id, run.folder, prepared.site.name, job_id, prepared.manifest, prepared.notes
     )

@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         # The reader (head, less) has seen enough; nothing more can be printed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:  # the boundary: everything else is a bug
+    except Exception as error:  # noqa: BLE001  the boundary: everything else is a bug
         with tempfile.NamedTemporaryFile(
             "w", prefix="hpctrain-bug-", suffix=".txt", delete=False, encoding="utf-8"
         ) as file:

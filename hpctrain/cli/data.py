@@ -105,7 +105,7 @@ def check_command(
 
     project = find_project(project_file)
     with RowCounter("reading") as counter:
-        _, argv, prepared = dry_run(
+        _, _, prepared = dry_run(
             project,
             site,
             changes=changes_from(assignments, walltime),

@@ -106,10 +106,7 @@ def status_command(
     from hpctrain.status import status
 
     project = find_project(project_file)
-    if watch:
-        report = _follow(project, runs)
-    else:
-        report = status(project, runs)
+    report = _follow(project, runs) if watch else status(project, runs)
     if as_json:
         print_json("status", _report_json(report))
     elif not report.runs:

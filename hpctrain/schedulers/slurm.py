@@ -9,13 +9,16 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hpctrain.errors import SiteUnreachable
-from hpctrain.models import SiteProfile
 from hpctrain.process import Reply
 from hpctrain.schedulers import slurm_states as words
 from hpctrain.schedulers.base import JobRequest, JobView, Refused, Submitted, Unclear
 from hpctrain.schedulers.slurm_directives import directives
+
+if TYPE_CHECKING:
+    from hpctrain.models import SiteProfile
 
 SEPARATOR = "\x1f"
 QUEUE_FORMAT = SEPARATOR.join(["%i", "%T", "%r", "%M", "%l", "%j", "%k"])

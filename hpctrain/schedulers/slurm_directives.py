@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from hpctrain.errors import HpctrainError
-from hpctrain.models import SiteProfile
 from hpctrain.schedulers.base import JobRequest
+
+if TYPE_CHECKING:
+    from hpctrain.models import SiteProfile
 
 _PLAIN = re.compile(r"[^\s\"'\\#]+")
 

@@ -1,0 +1,21 @@
+"""Waiting for a condition, with a limit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def wait_for(condition: Callable[[], T], limit_s: float, what: str) -> T:
+    """The first true value of ``condition``; AssertionError, naming it, after the limit."""
+    end = time.monotonic() + limit_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"{what}: not within {limit_s:g} s")
+        time.sleep(0.1)
