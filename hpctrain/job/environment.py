@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from importlib import metadata
+from typing import Any, Collection
 
 PACKAGES = (
     "python-ace", "tensorpotential", "tensorflow", "tensorflow-cpu",
@@ -22,10 +23,11 @@ VARIABLES = (
     "SLURM_CLUSTER_NAME", "PBS_JOBID", "PBS_QUEUE", "NCPUS", "HPCTRAIN_LOCAL_JOB_ID",
     "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
 )  # fmt: skip
-JOB_ID_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "HPCTRAIN_LOCAL_JOB_ID")
+# The site local may be used inside a job of another scheduler.
+JOB_ID_VARIABLES = ("HPCTRAIN_LOCAL_JOB_ID", "SLURM_JOB_ID", "PBS_JOBID")
 
 
-def job_id():
+def job_id() -> str | None:
     """The scheduler's id of this job, or None outside one."""
     for name in JOB_ID_VARIABLES:
         if os.environ.get(name):
@@ -33,17 +35,18 @@ def job_id():
     return None
 
 
-def cores(asked):
+def cores(asked: int | None) -> int:
     """Cores this job may use: what the scheduler gave, else what was asked, else what is there."""
-    for name in ("SLURM_CPUS_PER_TASK", "NCPUS"):
-        if os.environ.get(name, "").isdigit():
+    given = ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE", "NCPUS")
+    for name in () if "HPCTRAIN_LOCAL_JOB_ID" in os.environ else given:
+        if re.match(r"[1-9][0-9]*$", os.environ.get(name, "")):
             return int(os.environ[name])
     if asked:
         return asked
     return len(os.sched_getaffinity(0))
 
 
-def set_threads(count, keep):
+def set_threads(count: int, keep: Collection[str]) -> None:
     """Tell the trainer how many threads to start; without it, it takes every core of the node.
 
     ``keep`` names variables that the site profile sets itself.
@@ -58,7 +61,8 @@ def set_threads(count, keep):
             os.environ[name] = str(value)
 
 
-def versions():
+def versions() -> dict[str, str]:
+    """The versions of what the result may depend on."""
     found = {}
     for name in PACKAGES:
         try:
@@ -68,12 +72,12 @@ def versions():
     return found
 
 
-def gpus():
+def gpus() -> list[str]:
     """The GPUs that nvidia-smi lists; empty where there is none, or no nvidia-smi."""
     try:
         reply = subprocess.run(
             ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return []
@@ -82,7 +86,8 @@ def gpus():
     return [line.strip() for line in reply.stdout.decode("utf-8", "replace").splitlines()]
 
 
-def describe(count):
+def describe(count: int) -> dict[str, Any]:
+    """What environment.json says."""
     return {
         "host": platform.node(),
         "platform": platform.platform(),
@@ -95,35 +100,37 @@ def describe(count):
     }
 
 
-def fault(evaluator):
+def fault(evaluator: str) -> str | None:
     """Why the trainer cannot work in this environment, or None. Takes no more than a moment."""
     found = versions()
     if "python-ace" not in found and importlib.util.find_spec("pyace") is None:
         return (
-            "Pacemaker (python-ace) is not installed in the trainer's environment ({}). Name the "
-            "right one in the site profile: trainer: {{python: /path/to/env/bin/python}}"
-        ).format(sys.executable)
+            "Pacemaker (python-ace) is not installed in the trainer's environment "
+            f"({sys.executable}). Name the right one in the site profile: "
+            "trainer: {python: /path/to/env/bin/python}"
+        )
     for module in ("pandas", "ase", "numpy"):
         if importlib.util.find_spec(module) is None:
-            return "the trainer's environment ({}) lacks {}".format(sys.executable, module)
+            return f"the trainer's environment ({sys.executable}) lacks {module}"
     if evaluator != "tensorpot":
         return None
     for module in ("tensorpotential", "tensorflow"):
         if importlib.util.find_spec(module) is None:
             return (
-                "the evaluator tensorpot needs {}, which is not installed in the trainer's "
-                "environment ({}). Install it, or set training.evaluator: pyace (slow)"
-            ).format(module, sys.executable)
+                f"the evaluator tensorpot needs {module}, which is not installed in the trainer's "
+                f"environment ({sys.executable}). Install it, or set training.evaluator: pyace "
+                "(slow)"
+            )
     numpy = found.get("numpy", "")
     if re.match(r"2\.([4-9]|[1-9]\d)\b|[3-9]\.", numpy) and _older(found.get("tensorpotential")):
         return (
-            "numpy {} breaks tensorpotential {} (only 0-dimensional arrays can be converted …). "
-            "In the trainer's environment: pip install 'numpy<2.4'"
-        ).format(numpy, found["tensorpotential"])
+            f"numpy {numpy} breaks tensorpotential {found['tensorpotential']} (only 0-dimensional "
+            "arrays can be converted …). In the trainer's environment: pip install 'numpy<2.4'"
+        )
     return None
 
 
-def _older(version):
+def _older(version: str | None) -> bool:
     """tensorpotential up to 0.6.2.1, the newest that was seen to fail with numpy 2.4."""
     numbers = [int(part) for part in re.findall(r"\d+", version or "")]
     return bool(numbers) and numbers <= [0, 6, 2, 1]

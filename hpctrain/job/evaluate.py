@@ -9,19 +9,31 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Sequence
 
 import ase.io
 import numpy as np
 import pandas
 import yaml
-from evidence import write_json
+
+if TYPE_CHECKING:
+    from hpctrain.job.evidence import write_json
+else:
+    from evidence import write_json  # beside this file
 
 # The check that the .yace loads and predicts runs on one core: a sample of this size is enough.
 CHECKED_STRUCTURES = 200
 
 
-def errors_of(predictions):
+class Unusable(Exception):
+    """Why the potential cannot be used, in words for the user."""
+
+
+def errors_of(file: str) -> dict[str, Any] | None:
     """RMSE from the trainer's own predictions: meV/atom, and eV/Å per force component."""
+    if not Path(file).is_file():
+        return None
+    predictions = pandas.read_pickle(file, compression="gzip")
     atoms = predictions["NUMBER_OF_ATOMS"].to_numpy(dtype=float)
     energies = (predictions["energy_pred"] - predictions["energy_corrected"]).to_numpy(dtype=float)
     forces = np.vstack(predictions["forces_pred"].to_list()) - np.vstack(
@@ -30,26 +42,37 @@ def errors_of(predictions):
     return _errors(energies / atoms, forces)
 
 
-def _errors(energies_per_atom, forces):
+def _errors(energies_per_atom: Any, forces: Any) -> dict[str, Any]:
+    energy = 1000.0 * float(np.sqrt(np.mean(np.square(energies_per_atom))))
+    force = float(np.sqrt(np.mean(np.square(forces))))
+    if not np.isfinite([energy, force]).all():
+        raise Unusable("the potential predicts energies or forces that are no numbers")
     return {
-        "rmse_energy_mev_per_atom": 1000.0 * float(np.sqrt(np.mean(np.square(energies_per_atom)))),
-        "rmse_force_ev_per_a": float(np.sqrt(np.mean(np.square(forces)))),
+        "rmse_energy_mev_per_atom": energy,
+        "rmse_force_ev_per_a": force,
         "structures": len(energies_per_atom),
     }
 
 
-def reference_energies(potential_yaml):
+def reference_energies(potential_yaml: str) -> tuple[dict[str, float], float]:
     """Energies of the free atoms (eV) and the shift (eV/atom) that the fit subtracted.
 
     E_DFT = E_potential + sum of the free atoms' energies - shift * atoms.
     """
-    metadata = yaml.safe_load(Path(potential_yaml).read_text(encoding="utf-8")).get("metadata", {})
-    energies = json.loads(metadata.get("reference_energy", "{}"))
-    shift = energies.pop("shift", 0.0)
+    content = yaml.safe_load(Path(potential_yaml).read_text(encoding="utf-8"))
+    energies = json.loads(content.get("metadata", {}).get("reference_energy", "null"))
+    if not isinstance(energies, dict):
+        raise Unusable(
+            f"{potential_yaml} does not tell the reference energies by element: without them "
+            "its energies cannot be compared with anything"
+        )
+    shift = float(energies.pop("shift", 0.0))
     return energies, shift
 
 
-def errors_of_file(potential, energies, shift, structures):
+def errors_of_file(
+    potential: str, energies: dict[str, float], shift: float, structures: Sequence[Any]
+) -> dict[str, Any]:
     """The archived file itself, through ASE, against DFT."""
     from pyace import PyACECalculator
 
@@ -65,20 +88,20 @@ def errors_of_file(potential, energies, shift, structures):
     return _errors(np.array(energy_errors), np.vstack(force_errors))
 
 
-def main():
+def main() -> int:
     run = Path(__file__).resolve().parent.parent
-    energies, shift = reference_energies("output_potential.yaml")
-    sample = ase.io.read(str(run / "test.extxyz"), ":{}".format(CHECKED_STRUCTURES))
-    found = {
-        "reference_energies": energies,
-        "shift": shift,
-        "train": errors_of(pandas.read_pickle("train_pred.pckl.gzip", compression="gzip")),
-        "test": errors_of(pandas.read_pickle("test_pred.pckl.gzip", compression="gzip")),
-        "yace": errors_of_file("output_potential.yace", energies, shift, sample),
-    }
-    numbers = [found["yace"][key] for key in ("rmse_energy_mev_per_atom", "rmse_force_ev_per_a")]
-    if not np.isfinite(numbers).all():
-        print("The potential loads, but predicts energies or forces that are no numbers.")
+    try:
+        energies, shift = reference_energies("output_potential.yaml")
+        sample = list(ase.io.iread(str(run / "test.extxyz"), f":{CHECKED_STRUCTURES}"))
+        found = {
+            "reference_energies": energies,
+            "shift": shift,
+            "train": errors_of("train_pred.pckl.gzip"),
+            "test": errors_of("test_pred.pckl.gzip"),
+            "yace": errors_of_file("output_potential.yace", energies, shift, sample),
+        }
+    except Unusable as problem:
+        print(problem)
         return 1
     write_json("evaluation.json", found)
     return 0

@@ -2,45 +2,57 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import threading
 import time
+from typing import Any, Mapping
 
 
-def write_json(path, content):
+def write_json(path: str, content: Mapping[str, Any]) -> None:
     """Write a file by rename, so that whoever reads it sees all of it or the one before."""
-    temporary = "{}.{}.{}".format(path, os.getpid(), threading.get_ident())
-    with open(temporary, "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1, sort_keys=True)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    temporary = f"{path}.{os.getpid()}.{threading.get_ident()}"
+    try:
+        _write(temporary, content)
+        os.replace(temporary, path)
+    finally:
+        _remove(temporary)
 
 
-def claim(path, content):
+def claim(path: str, content: Mapping[str, Any]) -> bool:
     """Take an attempt for this job; False if another job has it already.
 
     The content is written first and the name given by link(), which fails if the name is taken,
     on NFS too; so a claim is never seen half-written.
     """
-    temporary = "{}.{}.{}".format(path, os.uname().nodename, os.getpid())
-    with open(temporary, "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1, sort_keys=True)
-        file.flush()
-        os.fsync(file.fileno())
+    temporary = f"{path}.{os.uname().nodename}.{os.getpid()}"
     try:
+        _write(temporary, content)
         os.link(temporary, path)
     except FileExistsError:
-        return False
+        # NFS may say so after its first answer got lost: then the link is there, and it is ours.
+        return os.stat(temporary).st_nlink == 2
     finally:
-        os.unlink(temporary)
+        _remove(temporary)
     return True
 
 
-def sha256(path):
+def _write(path: str, content: Mapping[str, Any]) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=1, sort_keys=True)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
+def sha256(path: str) -> str:
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):
@@ -49,43 +61,50 @@ def sha256(path):
 
 
 class Heartbeat:
-    """Says every few seconds that the job is alive, and what it is doing."""
+    """Says every few seconds that the job is alive, and what it is doing.
 
-    def __init__(self, path, interval_s):
+    ``beats`` counts, so that a reader can tell life also where clocks differ or are set back.
+    """
+
+    def __init__(self, path: str, interval_s: float) -> None:
         self._path = path
         self._interval_s = interval_s
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
+        self._lock = threading.Lock()
+        self._beats = 0
         self._phase, self._phase_began = "starting", time.time()
 
-    def __enter__(self):
-        self._write()
+    def __enter__(self) -> Heartbeat:
+        self._say()
         self._thread.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
 
-    def enter(self, phase):
-        self._phase, self._phase_began = phase, time.time()
-        self._write()
+    def enter(self, phase: str) -> None:
+        with self._lock:
+            self._phase, self._phase_began = phase, time.time()
+        self._say()
 
-    def _beat(self):
+    def _beat(self) -> None:
+        # wait() goes by the clock that cannot be set.
         while not self._ended.wait(self._interval_s):
-            self._write()
+            self._say()
 
-    def _write(self):
-        try:
+    def _say(self) -> None:
+        # A full disk must not end a training that may still finish.
+        with self._lock, contextlib.suppress(OSError):
+            self._beats += 1
             write_json(
                 self._path,
                 {
+                    "beats": self._beats,
                     "time": time.time(),
                     "pid": os.getpid(),
                     "phase": self._phase,
                     "phase_began": self._phase_began,
                 },
             )
-        except OSError:
-            # A full disk must not end a training that may still finish.
-            pass

@@ -1,0 +1,564 @@
+"""The job on this machine, with a stand-in for the trainer: see standin_pacemaker.py."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from standin import StandIn
+from waiting import wait_for
+
+from hpctrain.cancel import cancel
+from hpctrain.collect import collect
+from hpctrain.job import environment
+from hpctrain.local_queue import state as processes
+from hpctrain.project import Project
+from hpctrain.resources import resource
+from hpctrain.status import RunStatus, status
+from hpctrain.submit import prepare, submit
+from hpctrain.verdict import SETTLED
+
+LIMIT_S = 30.0
+
+
+def settled(project: Project, limit_s: float = LIMIT_S) -> RunStatus:
+    """The latest run, once it has ended."""
+
+    def look() -> RunStatus | None:
+        run = status(project).runs[-1]
+        return run if run.state in SETTLED else None
+
+    found = wait_for(look, limit_s, "the run to end")
+    assert found is not None
+    return found
+
+
+def read(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text())
+    return content
+
+
+def alive(pid: int) -> bool:
+    return bool(processes.process_fields(pid))
+
+
+def pid_in(path: Path) -> int:
+    wait_for(lambda: path.is_file() and path.read_text().endswith("\n"), LIMIT_S, f"{path}")
+    return int(path.read_text())
+
+
+# --- the main job: submit, status, collect --------------------------------------------------
+
+
+def test_from_submit_to_a_potential(project: Project, standin: StandIn) -> None:
+    submitted = submit(project, "local", changes=standin.changes(cores=1))
+    run = settled(project)
+    assert (run.state, run.reason, run.iteration) == ("completed", "", 4)
+    assert run.train is not None
+    assert run.test is not None
+
+    (potential,) = collect(project).potentials
+    assert (potential.name, potential.new) == ("potential_gen_01", True)
+    names = sorted(path.name for path in project.potentials.iterdir())
+    assert names == [f"potential_gen_01.{end}" for end in ("json", "yace", "yaml")] + ["report"]
+    report = project.potentials / "report" / "potential_gen_01"
+    assert (report / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
+    assert len((report / "learning_curve.csv").read_text().splitlines()) >= 6
+
+    card = read(project.potentials / "potential_gen_01.json")
+    assert set(card) >= {
+        "schema", "name", "generation", "files", "elements", "units", "reference_energies",
+        "metrics", "dataset", "settings", "evaluator", "input", "run", "versions", "use",
+    }  # fmt: skip
+    metrics = card["metrics"]
+    # The trainer's table, its predictions and the archived file tell the same errors.
+    table = (submitted.run_dir / "attempts/01/metrics.txt").read_text().splitlines()
+    last = dict(zip(table[0].split(), table[-1].split(), strict=True))
+    assert metrics["train"]["rmse_energy_mev_per_atom"] == pytest.approx(
+        1000 * float(last["rmse_epa"])
+    )
+    assert metrics["train"]["rmse_force_ev_per_a"] == pytest.approx(float(last["rmse_f_comp"]))
+    for key in ("rmse_energy_mev_per_atom", "rmse_force_ev_per_a"):
+        assert metrics["archived_file_on_test"][key] == pytest.approx(metrics["test"][key])
+        assert run.test[key] == metrics["test"][key]
+    assert (metrics["train"]["structures"], metrics["test"]["structures"]) == (8, 2)
+    assert metrics["iterations"] == 4
+    assert card["reference_energies"] == {"Al": -0.2994}
+    assert card["versions"]["python-ace"] == "0.4.0rc1"
+    assert card["run"]["environment"]["variables"]["OMP_NUM_THREADS"] == "1"
+    assert card["run"]["job_ids"] == [submitted.job_id]
+    assert set(card["run"]["seconds"]) == {"convert", "train", "finish", "total"}
+
+    again = collect(project)
+    assert [(one.name, one.new) for one in again.potentials] == [("potential_gen_01", False)]
+    assert sorted(path.name for path in project.potentials.iterdir()) == names
+
+    submit(project, "local", changes=standin.changes())
+    assert settled(project).state == "completed"
+    assert {one.name for one in collect(project).potentials} == {
+        "potential_gen_01", "potential_gen_01_r2",
+    }  # fmt: skip
+    assert len(list(project.potentials.glob("*.yace"))) == 2
+
+
+def test_test_curve_of_tensorpot(
+    project: Project, standin: StandIn, overlay: Callable[..., dict[str, str]]
+) -> None:
+    variables = overlay(TENSORPOTENTIAL, TENSORFLOW, ("numpy", "2.3.5", None))
+    changes = standin.changes(training={"evaluator": "tensorpot"}, environment=variables)
+    submitted = submit(project, "local", changes=changes)
+    run = settled(project)
+    assert (run.state, run.reason) == ("completed", "")
+    rows = (submitted.run_dir / "attempts/01/test_metrics.txt").read_text().splitlines()
+    assert [line.split()[2] for line in rows[1:]] == ["0", "2", "4"]
+    (potential,) = collect(project).potentials
+    assert potential.card["versions"]["tensorpotential"] == "0.6.2.1"
+
+
+def test_cancel_ends_the_trainer(project: Project, standin: StandIn) -> None:
+    submitted = submit(project, "local", changes=standin.changes("hang"))
+    trainer = pid_in(submitted.run_dir / "attempts/01/standin.pid")
+    assert status(project).runs[0].state == "running"
+    assert [one.asked for one in cancel(project, (submitted.run_id,))] == [True]
+    assert settled(project).state == "cancelled"
+    assert not alive(trainer)
+    result = read(submitted.run_dir / "attempts/01/result.json")
+    assert (result["state"], result["reason"]) == ("terminated", "ended by SIGTERM")
+    (left_out,) = collect(project).not_ready
+    assert left_out.state == "cancelled"
+    assert not project.potentials.exists()
+
+
+def test_walltime(project: Project, standin: StandIn) -> None:
+    submitted = submit(project, "local", changes=standin.changes("hang", walltime="00:00:03"))
+    trainer = pid_in(submitted.run_dir / "attempts/01/standin.pid")
+    run = settled(project)
+    assert run.state == "timeout"
+    assert "3 s" in run.reason
+    assert not alive(trainer)
+
+
+def test_a_failing_trainer_is_quoted(project: Project, standin: StandIn) -> None:
+    submitted = submit(project, "local", changes=standin.changes("crash no_forces"))
+    run = settled(project)
+    assert run.state == "failed"
+    assert "no column forces" in run.reason
+    assert "ValueError: Column `forces` not found in dataset" in run.reason
+    assert read(submitted.run_dir / "attempts/01/result.json")["reason"] == run.reason
+    (left_out,) = collect(project).not_ready
+    assert left_out.reason == run.reason
+    assert not project.potentials.exists()
+
+
+@pytest.mark.parametrize(
+    ("site", "reason"),
+    [
+        ({"setup": ["echo no such module >&2", "exit 7"]}, "7"),
+        ({"trainer": {"python": "/no/such/python"}}, "12[67]"),
+    ],
+)
+def test_a_job_script_that_fails(
+    project: Project, standin: StandIn, site: dict[str, Any], reason: str
+) -> None:
+    submitted = submit(project, "local", changes=standin.changes(**site))
+    run = settled(project)
+    assert run.state == "failed"
+    assert re.search(f"exit code {reason}", run.reason)
+    assert not (submitted.run_dir / "attempts").exists()
+
+
+# --- the driver by itself --------------------------------------------------------------------
+
+
+class Job:
+    """A run's folder as `submit` makes it, and its driver started by hand."""
+
+    def __init__(self, folder: Path, standin: StandIn) -> None:
+        self.folder = folder
+        self.attempt = folder / "attempts" / "01"
+        self._python = standin.python
+        self.children: list[subprocess.Popen[str]] = []
+
+    def start(self, behaviour: str = "", **variables: str) -> subprocess.Popen[str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "PBS"))}
+        child = subprocess.Popen(
+            [str(self._python), "job/train.py", "1"],
+            cwd=self.folder,
+            env={
+                **kept,
+                "STANDIN": behaviour,
+                "STANDIN_RECORDED": str(Path(__file__).parents[1] / "recorded/pacemaker"),
+                **variables,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.children.append(child)
+        return child
+
+    def run(self, behaviour: str = "", **variables: str) -> tuple[int, str]:
+        child = self.start(behaviour, **variables)
+        said, _ = child.communicate(timeout=LIMIT_S)
+        return child.returncode, said
+
+    def failed(self, behaviour: str = "", **variables: str) -> str:
+        """Run it, and tell why it failed."""
+        code, said = self.run(behaviour, **variables)
+        assert (code, self.result["state"]) == (1, "failed"), said
+        reason = str(self.result["reason"])
+        assert reason in said
+        return reason
+
+    @property
+    def result(self) -> dict[str, Any]:
+        return read(self.attempt / "result.json")
+
+    def phase(self, name: str) -> None:
+        def reached() -> bool:
+            with contextlib.suppress(OSError, ValueError):
+                return bool(read(self.attempt / "heartbeat.json")["phase"] == name)
+            return False
+
+        wait_for(reached, LIMIT_S, f"phase {name}")
+
+
+@pytest.fixture
+def hasty(job: Job) -> Job:
+    """A job that does not convert its data, for tests that never come to use them."""
+    (job.folder / "job" / "convert.py").write_text("")
+    return job
+
+
+@pytest.fixture
+def job(
+    project: Project, standin: StandIn, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Job]:
+    training = getattr(request, "param", None)
+    prepare(project, tmp_path / "run", "local", changes=standin.changes(training=training))
+    job = Job(tmp_path / "run", standin)
+    yield job
+    for child in job.children:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.communicate()
+    with contextlib.suppress(OSError, ValueError):
+        os.kill(int((job.attempt / "left.pid").read_text()), signal.SIGKILL)
+
+
+def test_a_second_job_for_the_attempt_touches_nothing(hasty: Job) -> None:
+    first = hasty.start("hang")
+    pid_in(hasty.attempt / "standin.pid")
+
+    def seen() -> dict[str, tuple[int, int]]:
+        """But for the heartbeat, which goes on."""
+        return {
+            path.name: (path.stat().st_mtime_ns, path.stat().st_ino)
+            for path in hasty.attempt.iterdir()
+            if not path.name.startswith("heartbeat")
+        }
+
+    before, claim = seen(), (hasty.attempt / "claim.json").read_text()
+    code, said = hasty.run()
+    assert code == 73
+    assert f'"pid": {first.pid}' in said
+    assert seen() == before
+    assert (hasty.attempt / "claim.json").read_text() == claim
+    assert first.poll() is None
+
+
+def test_jobs_at_once_claim_an_attempt_once(hasty: Job) -> None:
+    children = [hasty.start("crash no_backend") for _ in range(6)]
+    codes = sorted(child.wait(LIMIT_S) for child in children)
+    assert codes == [1] + [73] * 5
+    assert read(hasty.attempt / "claim.json")["pid"] in [child.pid for child in children]
+    assert list(hasty.attempt.glob("claim.json?*")) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_during_training(hasty: Job, number: signal.Signals) -> None:
+    child = hasty.start("hang")
+    trainer = pid_in(hasty.attempt / "standin.pid")
+    child.send_signal(number)
+    assert child.wait(LIMIT_S) == 1
+    assert (hasty.result["state"], hasty.result["reason"]) == (
+        "terminated",
+        f"ended by {number.name}",
+    )
+    assert not alive(trainer)
+
+
+def test_a_trainer_that_is_told_before_its_job(hasty: Job) -> None:
+    """It did not fail by itself: whoever ends a job may signal one process after the other."""
+    child = hasty.start("hang")
+    trainer = pid_in(hasty.attempt / "standin.pid")
+    os.kill(trainer, signal.SIGTERM)
+    gone = Path(f"/proc/{trainer}")
+    wait_for(lambda: not gone.exists(), LIMIT_S, "the driver to see it")
+    child.terminate()
+    assert child.wait(LIMIT_S) == 1
+    assert (hasty.result["state"], hasty.result["reason"]) == ("terminated", "ended by SIGTERM")
+
+
+def test_a_trainer_that_somebody_ended(hasty: Job) -> None:
+    child = hasty.start("hang")
+    os.kill(pid_in(hasty.attempt / "standin.pid"), signal.SIGTERM)
+    assert child.wait(LIMIT_S) == 1
+    assert hasty.result["state"] == "failed"
+    assert hasty.result["reason"].startswith("pacemaker was ended by SIGTERM: ")
+
+
+def test_a_signal_while_converting(job: Job) -> None:
+    (job.folder / "job" / "convert.py").write_text(
+        "import os, time\nopen('standin.pid', 'w').write(f'{os.getpid()}\\n')\ntime.sleep(1000)\n"
+    )
+    child = job.start()
+    step = pid_in(job.attempt / "standin.pid")
+    child.terminate()
+    assert child.wait(LIMIT_S) == 1
+    assert job.result["state"] == "terminated"
+    assert not alive(step)
+    assert not (job.attempt / "pacemaker.out").exists()
+
+
+def test_a_signal_while_finishing(job: Job) -> None:
+    child = job.start("hang-finish")
+    job.phase("finish")
+    pid_in(job.attempt / "standin.pid")
+    child.terminate()
+    assert child.wait(LIMIT_S) == 1
+    assert job.result["state"] == "terminated"
+    assert (job.attempt / "output_potential.yaml").is_file()
+
+
+def test_signals_again_and_again_tear_nothing(hasty: Job) -> None:
+    child = hasty.start("hang")
+    pid_in(hasty.attempt / "standin.pid")
+    while child.poll() is None:
+        child.terminate()
+        time.sleep(0.001)
+    assert child.returncode == 1
+    assert hasty.result["state"] == "terminated"
+    assert [path.name for path in hasty.attempt.glob("*.json?*")] == []
+
+
+def test_a_trainer_that_will_not_end_is_killed_with_all_it_started(hasty: Job) -> None:
+    train = hasty.folder / "job" / "train.py"
+    text = train.read_text()
+    assert "TERMINATION_S = 10.0" in text
+    train.write_text(text.replace("TERMINATION_S = 10.0", "TERMINATION_S = 0.5"))
+    child = hasty.start("stubborn")
+    trainer = pid_in(hasty.attempt / "standin.pid")
+    left = pid_in(hasty.attempt / "left.pid")
+    child.terminate()
+    assert child.wait(LIMIT_S) == 1
+    assert hasty.result["state"] == "terminated"
+    assert not alive(trainer)
+    assert not alive(left)
+
+
+def test_nothing_that_the_trainer_left_survives_the_job(job: Job) -> None:
+    code, said = job.run("leave")
+    assert (code, said) == (0, "")
+    assert not alive(pid_in(job.attempt / "left.pid"))
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [
+        ("sigkill", "pacemaker was killed (often: out of memory)"),
+        ("crash tensorpot_numpy24", 'install "numpy<2.4"'),
+        ("crash issue86", "ICAMS/python-ace#86"),
+    ],
+)
+def test_failures_in_words(hasty: Job, behaviour: str, words: str) -> None:
+    assert words in hasty.failed(behaviour)
+    assert "potential" not in hasty.result
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [
+        ("no-output", "without output_potential.yaml"),
+        ("nothing-trained", "trained nothing"),
+        ("nan", "evaluate failed (exit code 1): the potential predicts energies or forces that"),
+    ],
+)
+def test_a_fit_that_is_none(job: Job, behaviour: str, words: str) -> None:
+    assert words in job.failed(behaviour)
+    assert "potential" not in job.result
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", '{"cores": 1}'])
+def test_settings_that_are_gone(job: Job, content: str | None) -> None:
+    settings = job.folder / "job" / "settings.json"
+    settings.unlink()
+    if content is not None:
+        settings.write_text(content)
+    reason = job.failed()
+    assert str(settings) in reason
+    assert "submit again" in reason
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (lambda text: text[: len(text) // 2], "structure "),
+        (
+            lambda text: text.replace("energy=", "enthalpy="),
+            "structure 1 cannot be read: it has no",
+        ),
+        (lambda _: "", "train.extxyz"),
+    ],
+)
+def test_structures_that_cannot_be_read(job: Job, edit: Callable[[str], str], words: str) -> None:
+    data = job.folder / "train.extxyz"
+    data.write_text(edit(data.read_text()))
+    reason = job.failed()
+    assert str(data) in reason
+    assert words in reason
+    assert "Traceback" not in reason
+    assert list(job.attempt.glob("*.pckl.gzip*")) == []
+
+
+def test_a_file_that_cannot_be_written(job: Job) -> None:
+    job.attempt.mkdir(parents=True)
+    (job.attempt / "environment.json").mkdir()
+    assert "environment.json" in job.failed()
+    assert [path.name for path in job.attempt.glob("*.json.*")] == []
+
+
+def test_a_table_that_cannot_be_written(job: Job) -> None:
+    (job.attempt / "train.pckl.gzip").mkdir(parents=True)
+    assert "convert failed (exit code 1): " in job.failed()
+    assert list(job.attempt.glob("*.pckl.gzip?*")) == []
+
+
+def test_a_result_that_cannot_be_written_is_printed(hasty: Job) -> None:
+    """As on a full disk; told to end, the job does not wait for room."""
+    hasty.attempt.mkdir(parents=True)
+    (hasty.attempt / "result.json").mkdir()
+    child = hasty.start("hang")
+    pid_in(hasty.attempt / "standin.pid")
+    child.terminate()
+    said, _ = child.communicate(timeout=LIMIT_S)
+    assert child.returncode == 74
+    assert '"state": "terminated"' in said
+
+
+# --- the trainer's environment ---------------------------------------------------------------
+
+TENSORPOT = [{"evaluator": "tensorpot"}]
+NUMPY_24 = ("numpy", "2.4.0", None)
+TENSORFLOW = ("tensorflow-cpu", "2.20.0", "tensorflow")
+TENSORPOTENTIAL = ("tensorpotential", "0.6.2.1", "tensorpotential")
+
+
+@pytest.mark.parametrize("job", TENSORPOT, indirect=True)
+@pytest.mark.parametrize(
+    ("packages", "words"),
+    [
+        ([], "the evaluator tensorpot needs tensorpotential"),
+        ([TENSORPOTENTIAL], "the evaluator tensorpot needs tensorflow"),
+        ([TENSORPOTENTIAL, TENSORFLOW, NUMPY_24], "numpy 2.4.0 breaks tensorpotential 0.6.2.1"),
+    ],
+)
+def test_an_environment_without(
+    job: Job,
+    overlay: Callable[..., dict[str, str]],
+    packages: list[tuple[str, str, str | None]],
+    words: str,
+) -> None:
+    assert words in job.failed(**overlay(*packages))
+    # It is said before anything is done.
+    assert not (job.attempt / "convert.out").exists()
+    assert read(job.attempt / "environment.json")["packages"]["python-ace"] == "0.4.0rc1"
+
+
+@pytest.mark.parametrize(
+    ("evaluator", "packages"),
+    [
+        ("pyace", [NUMPY_24]),
+        ("tensorpot", [TENSORPOTENTIAL, TENSORFLOW, ("numpy", "2.3.9", None)]),
+        ("tensorpot", [("tensorpotential", "0.7.0", "tensorpotential"), TENSORFLOW, NUMPY_24]),
+    ],
+)
+def test_environments_that_will_do(
+    standin: StandIn,
+    overlay: Callable[..., dict[str, str]],
+    evaluator: str,
+    packages: list[tuple[str, str, str | None]],
+) -> None:
+    assert fault(standin, evaluator, overlay(*packages)) == "None"
+
+
+@pytest.mark.parametrize("numpy", ["2.4.0", "2.4.0rc1", "2.10.1", "3.0.0"])
+def test_numpy_that_breaks_tensorpot(
+    standin: StandIn, overlay: Callable[..., dict[str, str]], numpy: str
+) -> None:
+    variables = overlay(TENSORPOTENTIAL, TENSORFLOW, ("numpy", numpy, None))
+    assert f"numpy {numpy} breaks" in fault(standin, "tensorpot", variables)
+
+
+def fault(standin: StandIn, evaluator: str, variables: dict[str, str]) -> str:
+    ask = f"import environment; print(environment.fault({evaluator!r}))"
+    return subprocess.run(
+        [str(standin.python), "-B", "-c", ask],
+        cwd=resource("job"), env={**os.environ, **variables},
+        capture_output=True, text=True, check=True,
+    ).stdout.strip()  # fmt: skip
+
+
+def test_without_the_trainer(job: Job, standin: StandIn, tmp_path: Path) -> None:
+    shutil.copytree(standin.packages.parents[2], tmp_path / "bare", symlinks=True)
+    bare = tmp_path / "bare"
+    packages = next(bare.glob("lib/python*/site-packages"))
+    (packages / "pyace.py").unlink()
+    shutil.rmtree(packages / "python_ace-0.4.0rc1.dist-info")
+    job._python = bare / "bin" / "python"
+    reason = job.failed()
+    assert "Pacemaker (python-ace) is not installed" in reason
+    assert str(bare / "bin" / "python") in reason
+
+
+@pytest.mark.parametrize(
+    ("variables", "cores"),
+    [
+        ({"SLURM_CPUS_PER_TASK": "3", "SLURM_CPUS_ON_NODE": "8"}, "3"),
+        ({"SLURM_CPUS_ON_NODE": "5"}, "5"),
+        ({"NCPUS": "4"}, "4"),
+        ({"NCPUS": "0"}, str(len(os.sched_getaffinity(0)))),
+        # In the queue of this machine, inside a job of Slurm's.
+        ({"HPCTRAIN_LOCAL_JOB_ID": "7", "SLURM_JOB_ID": "42", "SLURM_CPUS_PER_TASK": "300"},
+         str(len(os.sched_getaffinity(0)))),
+    ],
+)  # fmt: skip
+def test_cores(variables: dict[str, str], cores: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE", "NCPUS", "HPCTRAIN_LOCAL_JOB_ID",
+                 "SLURM_JOB_ID", "PBS_JOBID"):  # fmt: skip
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert environment.cores(None) == int(cores)
+    assert environment.job_id() == variables.get(
+        "HPCTRAIN_LOCAL_JOB_ID", variables.get("SLURM_JOB_ID")
+    )
+
+
+def test_threads_that_the_site_sets_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    for name in names:
+        monkeypatch.setenv(name, "9")
+    environment.set_threads(3, ["TF_NUM_INTRAOP_THREADS"])
+    assert [os.environ[name] for name in names] == ["3", "9", "1"]

@@ -1,0 +1,106 @@
+"""A throw-away environment with stand-ins for the trainer's programs, for fast tests only."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+RECORDED = HERE / "recorded" / "pacemaker"
+# pace_yaml2yace: the .yace of the stand-in is its .yaml. With STANDIN=hang-finish it hangs.
+YAML2YACE = """
+import os, shutil, sys, time
+from pathlib import Path
+while os.environ.get("STANDIN") == "hang-finish":
+    Path("standin.pid").write_text(f"{os.getpid()}\\n")
+    time.sleep(1000)
+shutil.copyfile(sys.argv[1], Path(sys.argv[1]).with_suffix(".yace"))
+"""
+# What a job needs to be short: ten structures, four iterations.
+SMALL: dict[str, Any] = {
+    "data": {"select": "id>1,id<12", "test_fraction": 0.2},
+    "training": {
+        "evaluator": "pyace",
+        "max_iter": 4,
+        "display_step": 2,
+        "reference_energies": {"Al": -0.2994},
+    },
+}
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """An environment as a site profile names it; ``packages`` is its site-packages."""
+
+    python: Path
+    packages: Path
+
+    def changes(
+        self, behaviour: str = "", training: dict[str, Any] | None = None, **site: Any
+    ) -> dict[str, Any]:
+        """What to give to ``submit`` as changes."""
+        environment = {
+            "STANDIN": behaviour, "STANDIN_RECORDED": str(RECORDED), **site.pop("environment", {}),
+        }  # fmt: skip
+        return {
+            **SMALL,
+            "training": {**SMALL["training"], **(training or {})},
+            "site": {"trainer": {"python": str(self.python)}, "environment": environment, **site},
+        }
+
+
+def add_package(packages: Path, name: str, version: str, module: str | None = None) -> None:
+    """What pip leaves of a package: its metadata, and an empty module if one is named."""
+    information = packages / f"{name.replace('-', '_')}-{version}.dist-info"
+    information.mkdir(parents=True)
+    (information / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    )
+    if module:
+        (packages / module).mkdir()
+        (packages / module / "__init__.py").touch()
+
+
+@pytest.fixture(scope="session")
+def standin(tmp_path_factory: pytest.TempPathFactory) -> StandIn:
+    """This environment's packages without any trainer's, and the stand-ins."""
+    pytest.importorskip("pandas", reason="pandas is not installed here")
+    folder = tmp_path_factory.mktemp("trainer")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    packages = next(folder.glob("lib/python*/site-packages"))
+    for place in {sysconfig.get_path(name) for name in ("purelib", "platlib")}:
+        for entry in Path(place).iterdir():
+            ours = not entry.name.lower().startswith(("pyace", "python_ace", "tensor", "hpctrain"))
+            if ours and entry.suffix not in (".pth", ".egg-link"):
+                (packages / entry.name).symlink_to(entry)
+    add_package(packages, "python-ace", "0.4.0rc1")
+    shutil.copyfile(HERE / "standin_pyace.py", packages / "pyace.py")
+    for name, text in (
+        ("pacemaker", (HERE / "standin_pacemaker.py").read_text()),
+        ("pace_yaml2yace", YAML2YACE),
+    ):
+        program = folder / "bin" / name
+        program.write_text(f"#!{python}\n{text}")
+        program.chmod(0o755)
+    return StandIn(python, packages)
+
+
+@pytest.fixture
+def overlay(tmp_path: Path) -> Callable[..., dict[str, str]]:
+    """Packages that come before the environment's own: (name, version, module) of each."""
+
+    def make(*packages: tuple[str, str, str | None]) -> dict[str, str]:
+        for name, version, module in packages:
+            add_package(tmp_path / "overlay", name, version, module)
+        return {"PYTHONPATH": str(tmp_path / "overlay")}
+
+    return make

@@ -1,0 +1,161 @@
+"""Stands in for `pacemaker` where no test needs a fit: seconds become milliseconds.
+
+Like the real one it is started as ``pacemaker input.yaml``, takes everything from that file and
+from the pickles it names, and leaves metrics.txt, test_metrics.txt (rows only with tensorpot),
+log.txt, output_potential.yaml and the two tables of predictions, in the real formats. What it
+"fits" is the mean energy per atom; its forces are zero. So its errors are true errors, and the
+stand-in of pyace finds the same ones. What real pacemaker does with wrong input, it does not know.
+
+STANDIN steers it: ``crash NAME`` (prints a recorded traceback, exit 1), ``hang``, ``stubborn``
+(hangs and ignores SIGTERM, and so does a process it started), ``leave`` (succeeds and leaves a
+process behind), ``sigkill``, ``no-output``, ``nothing-trained``, ``nan``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas
+
+COLUMNS = """
+ladder_step cycle_step iter_num loss e_loss_contrib f_loss_contrib reg_loss rmse_epa rmse_f_comp
+low_rmse_epa low_rmse_f_comp mae_f_comp low_mae_f_comp nfuncs ncoefs l1_reg_contrib l2_reg_contrib
+smooth_orth smooth_w1 smooth_w2 smooth_w3
+""".split()  # noqa: SIM905
+STAMP = "2026-11-23 13:21:08,578 I - "
+
+
+def read(file: str, free_atoms: dict[str, float]) -> pandas.DataFrame:
+    import numpy as np
+    import pandas
+
+    table = pandas.read_pickle(file, compression="gzip")
+    for column in ("ase_atoms", "energy", "forces"):
+        if column not in table.columns:
+            raise ValueError(f"Column `{column}` not found in dataset")
+    table["NUMBER_OF_ATOMS"] = [len(atoms) for atoms in table["ase_atoms"]]
+    assert all(
+        np.shape(forces) == (number, 3)
+        for forces, number in zip(table["forces"], table["NUMBER_OF_ATOMS"], strict=True)
+    )
+    table["energy_corrected"] = [
+        energy - sum(free_atoms[symbol] for symbol in atoms.get_chemical_symbols())
+        for energy, atoms in zip(table["energy"], table["ase_atoms"], strict=True)
+    ]
+    return table
+
+
+def predict(table: pandas.DataFrame, per_atom: float) -> tuple[float, float]:
+    """Add the predictions; the errors in eV/atom and eV/Å."""
+    import numpy as np
+
+    table["energy_pred"] = per_atom * table["NUMBER_OF_ATOMS"]
+    table["forces_pred"] = [np.zeros_like(forces) for forces in table["forces"]]
+    energies = (table["energy_pred"] - table["energy_corrected"]) / table["NUMBER_OF_ATOMS"]
+    forces = np.vstack(table["forces"].to_list())
+    return float(np.sqrt(np.mean(energies**2))), float(np.sqrt(np.mean(forces**2)))
+
+
+def row(iteration: int, energy: float, force: float) -> str:
+    numbers = dict.fromkeys(COLUMNS, 0.0) | {
+        "ladder_step": 0, "cycle_step": 0, "iter_num": iteration, "loss": energy**2 + force**2,
+        "rmse_epa": energy, "rmse_f_comp": force, "nfuncs": 5, "ncoefs": 10,
+    }  # fmt: skip
+    return " ".join(f"{numbers[name]!r:<22}" for name in COLUMNS) + "\n"
+
+
+def fit(asked: dict[str, Any], behaviour: str) -> None:
+    import yaml
+
+    data, backend = asked["data"], asked["backend"]
+    free_atoms = data["reference_energy"]
+    train, test = (read(data[key], free_atoms) for key in ("filename", "test_filename"))
+    symbols = {s for atoms in train["ase_atoms"] for s in atoms.get_chemical_symbols()}
+    assert symbols <= set(asked["potential"]["elements"])
+    per_atom = float((train["energy_corrected"] / train["NUMBER_OF_ATOMS"]).mean())
+    if behaviour == "nan":
+        per_atom = float("nan")
+    train_errors, test_errors = predict(train, per_atom), predict(test, per_atom)
+    header, last = " ".join(f"{name:<22}" for name in COLUMNS) + "\n", asked["fit"]["maxiter"]
+    with (
+        Path("metrics.txt").open("w") as metrics,
+        Path("test_metrics.txt").open("w") as tested,
+        Path("log.txt").open("a") as log,
+    ):
+        log.write(f"{STAMP}Start pacemaker\n{STAMP}pacemaker/pyace version: 0.4.0rc1\n")
+        metrics.write(header)
+        tested.write(header)
+        for iteration in [] if behaviour == "nothing-trained" else range(last + 1):
+            above = 2.0 ** (last - iteration)  # twice as good in each iteration
+            energy, force = train_errors[0] * above, train_errors[1] * above
+            metrics.write(row(iteration, energy, force))
+            if backend["evaluator"] == "tensorpot" and (
+                iteration % backend["display_step"] == 0 or iteration == last
+            ):
+                tested.write(row(iteration, test_errors[0] * above, test_errors[1] * above))
+            log.write(
+                f"{STAMP}Iteration   #{iteration:<5}({iteration + 1} evals):        "
+                f"Loss: {energy**2 + force**2:.4e} | "
+                f"RMSE Energy(low): {energy * 1e3:.2f} ({energy * 1e3:.2f}) meV/at | "
+                f"Forces(low): {force * 1e3:.2f} ({force * 1e3:.2f}) meV/A | "
+                "Time/eval: 131.37 mcs/at\n"
+            )
+        log.write(
+            f"{STAMP}Optimization result(success=False, status=1, message=Maximum number of "
+            f"iterations has been exceeded., nfev=9, njev=9)\n{STAMP}Fitting done\n"
+        )
+    if behaviour == "no-output":
+        return
+    potential = {
+        "metadata": {"reference_energy": json.dumps(free_atoms)},
+        "elements": asked["potential"]["elements"],
+        "energy_per_atom": per_atom,
+    }
+    Path("output_potential.yaml").write_text(yaml.safe_dump(potential))
+    wanted = ["energy_corrected", "energy_pred", "forces", "forces_pred", "NUMBER_OF_ATOMS"]
+    train[wanted].to_pickle("train_pred.pckl.gzip", compression="gzip")
+    test[wanted].to_pickle("test_pred.pckl.gzip", compression="gzip")
+
+
+def hang(folder: Path) -> None:
+    (folder / "standin.pid").write_text(f"{os.getpid()}\n")
+    while True:
+        time.sleep(1000)
+
+
+def main() -> int:
+    behaviour, _, name = os.environ.get("STANDIN", "").partition(" ")
+    if behaviour == "crash":
+        recorded = Path(os.environ["STANDIN_RECORDED"]) / f"crash_{name}" / "out.txt"
+        sys.stderr.write(recorded.read_text())
+        return 1
+    if behaviour in ("stubborn", "leave"):
+        # In a session of its own, as a daemon would be, and its parent ends before it.
+        ignore = "signal.signal(15, signal.SIG_IGN); " if behaviour == "stubborn" else ""
+        daemon = f"import os, signal, time; {ignore}os.setsid(); time.sleep(1000)"
+        start = f"import subprocess, sys; c = [sys.executable, '-c', {daemon!r}]"
+        start += "; print(subprocess.Popen(c, stdout=subprocess.DEVNULL).pid)"
+        told = subprocess.run([sys.executable, "-c", start], stdout=subprocess.PIPE, check=True)
+        Path("left.pid").write_bytes(told.stdout)
+    if behaviour == "stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if behaviour in ("hang", "stubborn"):
+        hang(Path.cwd())
+    if behaviour == "sigkill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    import yaml
+
+    fit(yaml.safe_load(Path(sys.argv[1]).read_text(encoding="utf-8")), behaviour)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
