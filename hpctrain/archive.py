@@ -13,7 +13,7 @@ from typing import Any
 from hpctrain import ledger
 from hpctrain.project import Project
 
-_NAME = re.compile(r"^potential_gen_(\d{2,})(?:_r(\d+))?$")
+_NAME = re.compile(r"potential_gen_([0-9]{2,})(?:_r([0-9]+))?")
 
 
 def potential_name(generation: int, revision: int = 1) -> str:
@@ -26,7 +26,7 @@ def cards(folder: Path) -> Iterator[dict[str, Any]]:
     named = [
         (int(match[1]), int(match[2] or 1), path)
         for path in folder.glob("potential_gen_*.json")
-        if (match := _NAME.match(path.stem))
+        if (match := _NAME.fullmatch(path.stem))
     ]
     for _, _, path in sorted(named):
         card = ledger.read_json(path)
@@ -42,15 +42,15 @@ def generation_of(project: Project, rows_fingerprint: str, asked: int | None) ->
     """
     if asked is not None:
         return asked
-    known = {
-        int(record["generation"]): record["dataset"]["rows_fingerprint"]
+    known = [
+        (int(record["generation"]), record["dataset"]["rows_fingerprint"])
         for record in [
             *(run.manifest for run in ledger.runs(project.runs)),
             *cards(project.potentials),
         ]
-    }
-    same = [generation for generation, rows in known.items() if rows == rows_fingerprint]
-    return max(same) if same else max(known, default=0) + 1
+    ]
+    same = [generation for generation, rows in known if rows == rows_fingerprint]
+    return max(same) if same else max((generation for generation, _ in known), default=0) + 1
 
 
 def next_name(folder: Path, generation: int) -> str:
@@ -70,6 +70,7 @@ def put(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
+        temporary.unlink(missing_ok=True)  # a killed process's: read-only, it could not be written
         shutil.copyfile(source, temporary)
         temporary.chmod(0o444)
         with temporary.open("rb") as file:

@@ -8,6 +8,12 @@ from typing import Any
 from hpctrain.errors import UsageError
 
 SECTIONS = ("data", "training", "site")
+# Text, whatever YAML takes it for: an account can be a number, an empty selection takes every row,
+# and YAML 1.1 reads 12:00:00 as a number in base 60.
+_TEXT = frozenset(
+    {"data.select", "site.account", "site.partition", "site.qos", "site.constraint",
+     "site.gpu_type", "site.walltime", "site.mail_user"}
+)  # fmt: skip
 
 
 def parse_changes(assignments: Sequence[str]) -> dict[str, Any]:
@@ -26,10 +32,10 @@ def parse_changes(assignments: Sequence[str]) -> dict[str, Any]:
             )
         try:
             value = yaml.safe_load(written)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that cannot be
             raise UsageError(f"--set {assignment}: the value is not YAML") from error
-        # YAML 1.1 reads 12:00:00 as a number in base 60.
-        if path == ["site", "walltime"]:
+        text = key.strip() in _TEXT or (path[:2] == ["site", "environment"] and path[2:])
+        if text and not isinstance(value, str):
             value = written
         below = changes
         for part in path[:-1]:

@@ -107,7 +107,8 @@ def _archive(project: Project, found: RunStatus) -> Collected:
         try:
             for suffix, source in files.items():
                 archive.put(source, project.potentials / f"{name}{suffix}")
-            card = _card(run, history, result, name, so_far)
+            began = fold(run.events()).collecting_since
+            card = _card(run, history, result, name, so_far, str(began))
             _pictures(project.potentials / "report" / name, so_far)
             with tempfile.TemporaryDirectory() as temporary:
                 written = Path(temporary) / "card.json"
@@ -138,7 +139,12 @@ def _evidence(folder: Path, result: Mapping[str, Any]) -> dict[str, Path]:
 
 
 def _card(
-    run: ledger.Run, history: History, result: Mapping[str, Any], name: str, so_far: Curves
+    run: ledger.Run,
+    history: History,
+    result: Mapping[str, Any],
+    name: str,
+    so_far: Curves,
+    archived: str,
 ) -> dict[str, Any]:
     """Everything needed to trust the potential, and to make it again."""
     manifest = run.manifest
@@ -149,7 +155,7 @@ def _card(
         "schema": "hpctrain.potential/1",
         "name": name,
         "generation": manifest["generation"],
-        "archived": history.since,
+        "archived": archived,
         "files": {
             suffix: {"path": f"{name}.{suffix}", **files[f"output_potential.{suffix}"]}
             for suffix in ("yace", "yaml")

@@ -82,7 +82,7 @@ def status_table(runs: Sequence[RunStatus]) -> str:
     text = table(STATUS_HEADER, [status_row(run) for run in runs])
     text += "\n\nTRAIN and TEST: RMSE of energies (meV/atom) / forces (eV/Å)"
     for run in runs:
-        if run.reason and run.state != "collected":
+        if run.reason not in ("", run.state) and run.state != "collected":
             text += f"\n{run.run_id} {run.state}: {run.reason}"
         elif run.state == "collected":
             text += f"\n{run.run_id} collected: potentials/{run.reason}.yace"

@@ -7,21 +7,19 @@ import hashlib
 import os
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-import numpy as np
-
 from hpctrain.errors import HpctrainError
-from hpctrain.extxyz import Structure, digest, formatted
-from hpctrain.sources import SYMBOLS, read_source, shown
+from hpctrain.rows import Progress, Row, fingerprint, of_generations, read_rows
+from hpctrain.sources import shown
+from hpctrain.split import split
 
 if TYPE_CHECKING:
     from hpctrain.models import DataConfig
-
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -87,22 +85,6 @@ class Dataset:
         }
 
 
-@dataclass
-class _Entry:
-    """What is remembered of a structure between reading and writing."""
-
-    row_id: str
-    generation: int | None
-    bad: str | None = None
-    digest: str = ""
-    offset: int = 0
-    length: int = 0
-    atoms: int = 0
-    symbols: frozenset[str] = field(default_factory=frozenset)
-    config_type: str | None = None
-    isolated: float | None = None
-
-
 def export(
     data: DataConfig,
     base: Path,
@@ -121,16 +103,20 @@ def export(
     evaluator tensorpot cannot take. Raises HpctrainError, with the rows and the reasons, if a
     selected row cannot be used, unless ``skip_bad``. ``progress`` is told the rows read so far.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder) as spool:
-        entries = _read(data, base, spool, cutoff, mixed_pbc, progress)
-        entries = _of_generations(entries, data, up_to_generation)
-        good = [entry for entry in entries if entry.bad is None]
-        skipped = _skipped(entries)
+    with _made(folder), tempfile.TemporaryFile(dir=folder) as spool:
+        rows = read_rows(data, base, spool, cutoff, mixed_pbc, progress)
+        rows = of_generations(rows, data, up_to_generation)
+        good = [row for row in rows if row.bad is None]
+        skipped = _skipped(rows)
         if skipped and not skip_bad:
             raise HpctrainError(
                 "\n".join(["these rows are selected but cannot be used:", *map(_said, skipped)]),
                 "mend or deselect them (data.select), or leave them out with --skip-bad",
+            )
+        if skipped and not good:
+            raise HpctrainError(
+                "\n".join(["no selected row can be used:", *map(_said, skipped)]),
+                "mend them, or select others (data.select)",
             )
         if not good:
             raise HpctrainError(
@@ -140,165 +126,40 @@ def export(
                 ),
                 "look with: ase db FILE.db  ·  an empty data.select takes every row",
             )
-        sides = split(
-            [(entry.digest, entry.row_id) for entry in good], data.test_fraction, data.seed
-        )
+        sides = split([(row.digest, row.row_id) for row in good], data.test_fraction, data.seed)
         chosen = {
-            "train": [entry for entry, test in zip(good, sides, strict=True) if not test],
-            "test": [entry for entry, test in zip(good, sides, strict=True) if test],
+            "train": [row for row, test in zip(good, sides, strict=True) if not test],
+            "test": [row for row, test in zip(good, sides, strict=True) if test],
         }
-        files = {side: _write(folder, side, chosen[side], spool) for side in chosen}
-        _put([(temporary, file.path) for temporary, file in files.values()])
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as new:
+            files = {side: _write(Path(new), folder, side, chosen[side], spool) for side in chosen}
+            _put(Path(new), [file.path for file in files.values()])
     isolated: dict[str, list[float]] = defaultdict(list)
-    for entry in good:
-        if entry.isolated is not None:
-            isolated[next(iter(entry.symbols))].append(entry.isolated)
+    for row in good:
+        if row.isolated is not None:
+            isolated[next(iter(row.symbols))].append(row.isolated)
     return Dataset(
-        train=files["train"][1],
-        test=files["test"][1],
+        train=files["train"],
+        test=files["test"],
         skipped=skipped,
-        fingerprint=_fingerprint(chosen["train"], chosen["test"]),
-        rows_fingerprint=_fingerprint(good),
-        elements=tuple(sorted(frozenset().union(*(entry.symbols for entry in good)))),
+        fingerprint=fingerprint(chosen["train"], chosen["test"]),
+        rows_fingerprint=fingerprint(good),
+        elements=tuple(sorted(frozenset().union(*(row.symbols for row in good)))),
         isolated_atoms={element: tuple(energies) for element, energies in isolated.items()},
-        config_types=dict(Counter(entry.config_type or "unnamed" for entry in good)),
-        generations=dict(Counter(_generation_name(entry.generation) for entry in good)),
+        config_types=dict(Counter(row.config_type or "unnamed" for row in good)),
+        generations=dict(Counter(_generation_name(row.generation) for row in good)),
     )
-
-
-def split(structures: Sequence[tuple[str, str]], test_fraction: float, seed: int) -> list[bool]:
-    """For each (digest, id): is it a test structure?
-
-    Exactly round(fraction · n) are, halves rounded up. Each structure draws its own lot from its
-    digest and the seed, and the lowest lots are tested on: the order of the rows cannot matter.
-    """
-    total = len(structures)
-    wanted = int(total * test_fraction + 0.5)
-    if not 0 < wanted < total:
-        empty = "test" if wanted == 0 else "training"
-        raise HpctrainError(
-            f"data.test_fraction {test_fraction:g} of {total} structure{'s' * (total != 1)} "
-            f"leaves no {empty} structure",
-            f"with {total} structures it can be from {_fraction_limits(total)}"
-            if total > 1
-            else "at least two structures are needed",
-        )
-    lots = [hashlib.sha256(f"{seed}:{key}".encode()).digest() for key, _ in structures]
-    order = sorted(range(total), key=lambda i: (lots[i], structures[i][1]))
-    sides = [False] * total
-    for i in order[:wanted]:
-        sides[i] = True
-    return sides
-
-
-def _fraction_limits(total: int) -> str:
-    return f"{0.5 / total:.3g} to {1 - 0.51 / total:.3g}"
-
-
-def _read(
-    data: DataConfig,
-    base: Path,
-    spool: IO[bytes],
-    cutoff: float,
-    mixed_pbc: bool,
-    progress: Progress,
-) -> list[_Entry]:
-    """Every selected row, checked; the good ones formatted into ``spool``."""
-    entries: list[_Entry] = []
-    sources = [data.source] if isinstance(data.source, str) else data.source
-    if not sources:
-        raise HpctrainError("data.source names no file")
-    for source in sources:
-        for structure in read_source(source, base, data.select, several=len(sources) > 1):
-            entry = _Entry(structure.row_id, structure.generation, bad=fault(structure, mixed_pbc))
-            if entry.bad is None:
-                symbols = [SYMBOLS[number] for number in structure.numbers]
-                text = formatted(structure, symbols).encode()
-                entry.digest = digest(structure)
-                entry.offset, entry.length = spool.tell(), len(text)
-                entry.atoms, entry.symbols = len(symbols), frozenset(symbols)
-                entry.config_type = structure.config_type
-                entry.isolated = structure.energy if _is_isolated(structure, cutoff) else None
-                spool.write(text)
-            entries.append(entry)
-            progress(len(entries))
-    return entries
-
-
-def fault(structure: Structure, mixed_pbc: bool = True) -> str | None:
-    """Why a structure cannot be trained on, or None."""
-    numbers = structure.numbers
-    if len(numbers) == 0:
-        return "no atoms"
-    impossible = sorted({int(n) for n in numbers if not 1 <= n < len(SYMBOLS)})
-    if impossible:
-        return f"an element that cannot be (atomic number {', '.join(map(str, impossible))})"
-    if structure.energy is None:
-        return "no energy"
-    if structure.forces is None:
-        return "no forces"
-    if structure.forces.shape != (len(numbers), 3):
-        return "forces do not match the atoms"
-    if not np.isfinite(structure.energy):
-        return "the energy is not a finite number"
-    if not np.isfinite(structure.forces).all():
-        return "a force is not a finite number"
-    if structure.stress is not None and not np.isfinite(structure.stress).all():
-        return "the stress is not a finite number"
-    if not (np.isfinite(structure.positions).all() and np.isfinite(structure.cell).all()):
-        return "a position or the cell is not a finite number"
-    if any(structure.pbc) and abs(np.linalg.det(structure.cell)) < 1e-9:
-        return "periodic, but the cell has no volume"
-    if not mixed_pbc and len(set(structure.pbc)) > 1:
-        return "periodic in some directions only, which the evaluator tensorpot cannot take"
-    return None
-
-
-def _is_isolated(structure: Structure, cutoff: float) -> bool:
-    """One atom that sees no other, nor its own periodic image, within the cutoff."""
-    if len(structure.numbers) != 1:
-        return False
-    steps = [(-1, 0, 1) if periodic else (0,) for periodic in structure.pbc]
-    images = np.array([(i, j, k) for i in steps[0] for j in steps[1] for k in steps[2]])
-    distances = np.linalg.norm(images @ structure.cell, axis=1)
-    return bool((distances[np.any(images, axis=1)] > cutoff).all())
-
-
-def _of_generations(entries: list[_Entry], data: DataConfig, up_to: int | None) -> list[_Entry]:
-    wanted: set[int] | None = None
-    known = {entry.generation for entry in entries if entry.generation is not None}
-    if data.generations == "latest":
-        if entries and not known:
-            raise HpctrainError(
-                "data.generations is 'latest', but no selected row has a generation",
-                "give the rows a key 'generation', or set data.generations: all",
-            )
-        wanted = {max(known)} if known else set()
-    elif data.generations != "all":
-        wanted = set(data.generations)
-        missing = sorted(wanted - known)
-        if entries and missing:
-            raise HpctrainError(
-                f"data.generations asks for {', '.join(map(str, missing))}, "
-                f"but the selected rows have: {', '.join(map(str, sorted(known))) or 'none'}"
-            )
-    return [
-        entry
-        for entry in entries
-        if (wanted is None or entry.generation in wanted)
-        and (up_to is None or (entry.generation is not None and entry.generation <= up_to))
-    ]
 
 
 def _generation_name(generation: int | None) -> str:
     return "none" if generation is None else str(generation)
 
 
-def _skipped(entries: Sequence[_Entry]) -> tuple[Skipped, ...]:
+def _skipped(rows: Sequence[Row]) -> tuple[Skipped, ...]:
     reasons: dict[str, list[str]] = defaultdict(list)
-    for entry in entries:
-        if entry.bad is not None:
-            reasons[entry.bad].append(entry.row_id)
+    for row in rows:
+        if row.bad is not None:
+            reasons[row.bad].append(row.row_id)
     return tuple(Skipped(reason, tuple(ids)) for reason, ids in reasons.items())
 
 
@@ -307,49 +168,51 @@ def _said(skipped: Skipped) -> str:
     return f"  {skipped.reason}: {len(skipped.ids)} (row {ids})"
 
 
-def _fingerprint(*sides: Sequence[_Entry]) -> str:
-    sha = hashlib.sha256()
-    for side in sides:
-        for key in sorted(entry.digest for entry in side):
-            sha.update(key.encode())
-        sha.update(b"|")
-    return f"sha256:{sha.hexdigest()}"
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """The folder; after an error, one that was not there before is gone again."""
+    there = folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HpctrainError(f"{folder} cannot be made: {error.strerror}") from error
+    try:
+        yield
+    except BaseException:
+        if not there:
+            with suppress(OSError):  # somebody else has put something there
+                folder.rmdir()
+        raise
 
 
-def _write(
-    folder: Path, side: str, entries: Sequence[_Entry], spool: IO[bytes]
-) -> tuple[Path, SplitFile]:
-    """One side, under a name that no reader looks for yet."""
+def _write(new: Path, folder: Path, side: str, rows: Sequence[Row], spool: IO[bytes]) -> SplitFile:
+    """One side, in a place that no reader looks at; it is to go to ``folder``."""
     sha = hashlib.sha256()
-    temporary = folder / f".{side}.extxyz.{os.getpid()}"
-    with temporary.open("wb") as file:
-        for entry in entries:
-            spool.seek(entry.offset)
-            text = spool.read(entry.length)
+    path = folder / f"{side}.extxyz"
+    with (new / path.name).open("wb") as file:
+        for row in rows:
+            spool.seek(row.offset)
+            text = spool.read(row.length)
             sha.update(text)
             file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    return temporary, SplitFile(
-        path=folder / f"{side}.extxyz",
-        structures=len(entries),
-        atoms=sum(entry.atoms for entry in entries),
+    return SplitFile(
+        path=path,
+        structures=len(rows),
+        atoms=sum(row.atoms for row in rows),
         sha256=sha.hexdigest(),
-        ids=tuple(entry.row_id for entry in entries),
+        ids=tuple(row.row_id for row in rows),
     )
 
 
-def _put(files: Sequence[tuple[Path, Path]]) -> None:
-    """Give both files their names; a file that says something else is not overwritten."""
-    try:
-        for temporary, path in files:
-            if path.exists() and not filecmp.cmp(temporary, path, shallow=False):
-                raise HpctrainError(
-                    f"{path} exists and holds other structures",
-                    "export to another folder, or remove it first",
-                )
-        for temporary, path in files:
-            temporary.replace(path)
-    finally:
-        for temporary, _ in files:
-            temporary.unlink(missing_ok=True)
+def _put(new: Path, paths: Sequence[Path]) -> None:
+    """Give the files their names; one that says something else is not overwritten."""
+    for path in paths:
+        if path.exists() and not filecmp.cmp(new / path.name, path, shallow=False):
+            raise HpctrainError(
+                f"{path} exists and holds other structures",
+                "export to another folder, or remove it first",
+            )
+    for path in paths:
+        (new / path.name).replace(path)

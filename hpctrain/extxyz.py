@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Strings that every extxyz reader takes for a string; others are written as JSON, which ASE's
 # reader marks by a leading `_JSON ` (ase/io/extxyz.py): "007" stays a string, a newline stays one.
-_PLAIN = re.compile(r"^[A-Za-z_/][A-Za-z0-9_./+-]*$")
+_PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./+-]*")
 _TRUTH = frozenset({"t", "f", "true", "false", "nan", "inf", "infinity"})
 
 
@@ -77,7 +77,9 @@ def formatted(structure: Structure, symbols: list[str]) -> str:
         head.append(f"config_type={_text(structure.config_type)}")
     if structure.generation is not None:
         head.append(f"generation={structure.generation}")
-    head.append(f"db_id={_text(structure.row_id)}")
+    # A database's own ids are numbers; those of several sources, and all else, are text.
+    numbered = re.fullmatch("[1-9][0-9]*", structure.row_id)
+    head.append(f"db_id={structure.row_id if numbered else _text(structure.row_id)}")
     head.append(f"source={_text(structure.source)}")
     lines = [str(len(symbols)), " ".join(head)]
     rows = np.hstack([structure.positions, structure.forces]).tolist()
@@ -93,9 +95,7 @@ def _numbers(values: Array) -> str:
 
 
 def _text(value: str) -> str:
-    if value.isdecimal() and str(int(value)) == value and value.isascii():
-        return value
-    if _PLAIN.match(value) and value.lower() not in _TRUTH:
+    if _PLAIN.fullmatch(value) and value.lower() not in _TRUTH:
         return value
     written = json.dumps(value).replace("\\", "\\\\").replace('"', '\\"')
     return f'"_JSON {written}"'

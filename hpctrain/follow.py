@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hpctrain.status import Report, RunStatus
 
 # One look at a scheduler every so often: more would be a burden to a cluster.
-INTERVAL_S = {"local": 1.0}
+INTERVAL_S = {"local": 1.0}  # by scheduler
 INTERVAL_ELSEWHERE_S = 15.0
 
 
@@ -28,7 +28,8 @@ def follow(look: Callable[[], Report], out: IO[str]) -> Report:
 
 def _interval(report: Report) -> float:
     return max(
-        (INTERVAL_S.get(run.site, INTERVAL_ELSEWHERE_S) for run in _active(report)), default=0.0
+        (INTERVAL_S.get(run.scheduler, INTERVAL_ELSEWHERE_S) for run in _active(report)),
+        default=0.0,
     )
 
 

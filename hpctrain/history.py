@@ -22,6 +22,7 @@ class History:
     refused: str | None = None
     cancel_requested: bool = False
     collecting: str | None = None
+    collecting_since: str | None = None
     collected: str | None = None
     first_submitted: str | None = None
     since: str | None = None
@@ -43,9 +44,10 @@ def fold(events: Iterable[Mapping[str, Any]]) -> History:
             history.cancel_requested = False
             history.first_submitted = history.first_submitted or event.get("time")
         elif kind == "submitted" and isinstance(attempt, int) and event.get("job_id"):
-            history.attempt = attempt
+            history.attempt = max(history.attempt, attempt)
             history.job_ids[attempt] = str(event["job_id"])
-            history.submitting = history.unclear = None
+            if history.submitting in (None, attempt):
+                history.submitting = history.unclear = None
         elif kind == "refused":
             history.submitting, history.refused = None, str(event.get("reason"))
         elif kind == "unclear":
@@ -54,6 +56,7 @@ def fold(events: Iterable[Mapping[str, Any]]) -> History:
             history.cancel_requested = True
         elif kind == "collecting":
             history.collecting = str(event.get("name"))
+            history.collecting_since = event.get("time")
         elif kind == "collected":
             history.collected = str(event.get("name"))
         else:

@@ -22,6 +22,11 @@ def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
+def iso(seconds: float) -> str:
+    """A time in seconds since the epoch, written as all the others."""
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Write a file by rename: a reader sees all of it, or the one before."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -36,7 +41,12 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def as_json(content: object) -> str:
-    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return _encodable(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)) + "\n"
+
+
+def _encodable(text: str) -> str:
+    """JSON that any file can hold: half a surrogate pair, from a path not in UTF-8, as \\udcXX."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -77,18 +87,20 @@ class Run:
         except FileNotFoundError:
             return []
         events = []
-        for line in text.splitlines(keepends=True):
-            if not line.endswith("\n"):
-                break
+        # Not splitlines(): it also splits at characters that JSON leaves as they are.
+        for line in text.split("\n")[:-1]:
             try:
-                events.append(json.loads(line))
+                event = json.loads(line)
             except ValueError:
                 continue
+            if isinstance(event, dict):
+                events.append(event)
         return events
 
     def record(self, event: str, **facts: object) -> None:
         """Append an event; when this returns, it is on the disk."""
-        line = json.dumps({"time": now(), "event": event, **facts}, ensure_ascii=False) + "\n"
+        content = {"time": now(), "event": event, **facts}
+        line = _encodable(json.dumps(content, ensure_ascii=False)) + "\n"
         descriptor = os.open(
             self.folder / EVENTS, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644
         )
@@ -96,7 +108,9 @@ class Run:
             size = os.fstat(descriptor).st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
                 line = "\n" + line  # end the torn line of a writer that was killed
-            os.write(descriptor, line.encode())
+            left = line.encode()
+            while left:
+                left = left[os.write(descriptor, left) :]
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -115,6 +129,10 @@ class Run:
         if not folder.is_dir():
             return []
         return sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal())
+
+    def claim(self, number: int) -> dict[str, Any] | None:
+        """Which job took this attempt; None if none has begun it."""
+        return read_json(self.attempt(number) / "claim.json")
 
     def result(self, number: int) -> dict[str, Any] | None:
         """What the job said at its end; None if it has not ended, or could not say."""
@@ -135,12 +153,13 @@ def find(folder: Path, names: tuple[str, ...]) -> list[Run]:
     every = list(runs(folder))
     if not names:
         return every
-    found = []
+    found: list[Run] = []
     for name in names:
         matches = [run for run in every if run.run_id.startswith(name)]
         exact = [run for run in matches if run.run_id == name]
         if len(exact or matches) != 1:
             problem = "no run is" if not matches else f"{len(matches)} runs are"
             raise HpctrainError(f"{problem} called {name}…", "list them with: hpctrain status")
-        found.append((exact or matches)[0])
+        if (exact or matches)[0] not in found:
+            found.append((exact or matches)[0])
     return found

@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+)
 
 # What may stand in a job's name, a path and a scheduler's argument without being quoted anywhere.
 PlainName = Annotated[
@@ -13,16 +20,25 @@ PlainName = Annotated[
 ]
 # A scheduler's own word (partition, account, constraint): one word, no quotes, no shell.
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:,=+&|()\[\]*@/-]*$")]
+# Slurm's features can stand in brackets and parentheses: [a100|v100]&ib.
+Constraint = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9\[(!][A-Za-z0-9._:,=+&|()\[\]*@!/-]*$")
+]
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 Line = Annotated[str, StringConstraints(pattern=r"^[^\r\n\x00]+$")]
+# Only %j, so that the file is found again.
+OutputName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_](?:[A-Za-z0-9._+-]|%j)*$", max_length=100)
+]
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Memory = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[KMGT]$")]
 
-_WALLTIME = re.compile(r"^(?:(\d+)-)?(\d{1,3}):([0-5]\d):([0-5]\d)$")
+_WALLTIME = re.compile(r"(?:([0-9]+)-)?([0-9]{1,3}):([0-5][0-9]):([0-5][0-9])")
 
 
 def walltime_seconds(walltime: str) -> int:
     """Seconds of ``[D-]HH:MM:SS``; ValueError on anything else, and on zero."""
-    match = _WALLTIME.match(walltime)
+    match = _WALLTIME.fullmatch(walltime)
     if match is None:
         raise ValueError("a walltime is written [D-]HH:MM:SS, for example 12:00:00 or 2-00:00:00")
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
@@ -32,12 +48,16 @@ def walltime_seconds(walltime: str) -> int:
     return total
 
 
-def _checked_walltime(walltime: str) -> str:
-    walltime_seconds(walltime)
+def _checked_walltime(walltime: object) -> object:
+    if isinstance(walltime, int):
+        # YAML 1.1 reads 12:00:00 as a number in base 60.
+        raise ValueError('a walltime is written in quotes, for example "12:00:00"')
+    if isinstance(walltime, str):
+        walltime_seconds(walltime)
     return walltime
 
 
-Walltime = Annotated[str, AfterValidator(_checked_walltime)]
+Walltime = Annotated[str, BeforeValidator(_checked_walltime)]
 
 GpuDialect = Literal[
     "gpus-per-node",
@@ -56,7 +76,17 @@ Evaluator = Literal["tensorpot", "pyace"]
 class Record(BaseModel):
     """Base of all records: strict about keys, never changed after it was read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth(cls, value: object) -> object:
+        """No key is a truth value, and YAML reads yes and no as such; pydantic as 1 and 0."""
+        if isinstance(value, bool):
+            raise ValueError(
+                "true and false, which YAML also reads yes and no as, are no value of this key"
+            )
+        return value
 
 
 class DataConfig(Record):
@@ -91,7 +121,7 @@ class TrainingConfig(Record):
     optimizer: Literal["BFGS", "L-BFGS-B"] = "BFGS"
     batch_size: int = Field(100, gt=0, description="structures per batch")
     display_step: int = Field(10, gt=0, description="iterations between two looks at the test set")
-    seed: int = Field(42, description="seed of the trainer")
+    seed: int = Field(42, ge=0, lt=2**32, description="seed of the trainer")
     reference_energies: Literal["isolated_atoms", "auto"] | dict[str, float] = Field(
         "isolated_atoms",
         description="eV per atom: from the isolated atoms in the data, fitted (auto), or given",
@@ -127,7 +157,7 @@ class SiteProfile(Record):
     account: Word | None = None
     partition: Word | None = None
     qos: Word | None = None
-    constraint: Word | None = None
+    constraint: Constraint | None = None
     walltime: Walltime | None = Field(None, description="[D-]HH:MM:SS; the site's own if not given")
     nodes: int | None = Field(None, gt=0)
     tasks: int | None = Field(None, gt=0, description="tasks of the job; the trainer is one")
@@ -137,7 +167,9 @@ class SiteProfile(Record):
     gpus: int = Field(0, ge=0, description="GPUs of the job; the trainer uses one at most")
     gpu_type: Word | None = None
     gpu_dialect: GpuDialect = Field("gres", description="which option asks for GPUs")
-    output: Line = Field("job-%j.out", description="the script's output, in the run's folder")
+    output: OutputName = Field(
+        "job-%j.out", description="file for the script's output, in the run's folder; %j is the id"
+    )
     mail_user: Word | None = None
     mail_events: list[Word] = Field(default_factory=list, description="for example END, FAIL")
     extra_directives: list[Line] = Field(
@@ -147,7 +179,7 @@ class SiteProfile(Record):
     setup: list[Line] = Field(
         default_factory=list, description="shell lines before the trainer, written as they are"
     )
-    environment: dict[VariableName, str] = Field(
+    environment: dict[VariableName, Text] = Field(
         default_factory=dict, description="variables for the job, quoted"
     )
     launcher: list[Line] = Field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 from hpctrain.engines.base import TrainingMetrics
@@ -48,17 +49,20 @@ def read_attempt(folder: Path) -> tuple[list[TrainingMetrics], list[TrainingMetr
     return train, on_train_epochs(test, train)
 
 
-def seconds_left(
-    folder: Path, now: float, iteration: int, max_iter: int, began: float
-) -> float | None:
-    """Time to the last iteration at the pace so far, from when the trainer was started."""
-    if not 0 < iteration <= max_iter:
+def seconds_left(folder: Path, max_iter: int) -> float | None:
+    """Time to the last iteration at the pace so far, by the times in the log.
+
+    From the first iteration on: before it the trainer builds its graphs. None as long as there is
+    no pace.
+    """
+    log = LogReader()
+    log.feed(_text(folder / "log.txt"))
+    points, times = log.last.points, log.last.times
+    if times is None or not points or points[-1].epoch == points[0].epoch:
         return None
-    try:
-        last = (folder / "metrics.txt").stat().st_mtime
-    except OSError:
-        last = now
-    return max(0.0, (last - began) / iteration * (max_iter - iteration))
+    began, last = (datetime.strptime(time, "%Y-%m-%d %H:%M:%S,%f") for time in times)
+    pace = (last - began).total_seconds() / (points[-1].epoch - points[0].epoch)
+    return max(0.0, pace * (max_iter - points[-1].epoch))
 
 
 def finite(value: float | None) -> float | None:

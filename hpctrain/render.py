@@ -48,5 +48,7 @@ def as_yaml(value: object, indent: int = 0) -> str:
     if not indent:
         text = yaml.safe_dump(value, default_flow_style=True, width=10**6, sort_keys=False)
         return text.removesuffix("...\n").rstrip("\n")
+    if not isinstance(value, dict):
+        return f"{' ' * indent}{as_yaml(value)}"
     text = yaml.safe_dump(value, default_flow_style=None, width=90, sort_keys=False)
     return "".join(f"{' ' * indent}{line}\n" for line in text.splitlines()).rstrip("\n")

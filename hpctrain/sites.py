@@ -52,6 +52,7 @@ def load(name: str, project_folder: Path | None, changes: dict[str, Any] | None 
     for file in reversed(files):
         layer = read_mapping(file)
         layer.pop("extends", None)
+        content.pop("description", None)  # it describes the profile below, not this one
         content = merged(content, layer)
         if file is not files[0]:
             # A mistake in a profile below is reported with that file's name and lines.

@@ -26,7 +26,9 @@ def shown(source: str | list[str]) -> str:
     """A source as it may be printed and kept: the password of a database URL is left out."""
     if not isinstance(source, str):
         return ", ".join(map(shown, source))
-    return re.sub(r"(://[^/:@]*):[^/@]*@", r"\1:***@", source)
+    # To the last @: a password may hold any character, also one that it should not.
+    hidden = re.sub(r"(://[^/:@]*):.*@", r"\1:***@", source, flags=re.DOTALL)
+    return re.sub(r"([?&][^=&]*pass[^=&]*=)[^&]*", r"\1***", hidden, flags=re.IGNORECASE)
 
 
 def read_source(
@@ -72,15 +74,16 @@ def _read_database(target: str, name: str, select: str, prefix: str) -> Iterator
         raise
     except Exception as error:  # each of ASE's backends has its own errors
         raise HpctrainError(
-            f"{name} cannot be read with data.select '{select}': {_reason(error)}",
-            f"look with: ase db {name} {select}",
+            f"{name} cannot be read with data.select '{select}': {_reason(error, target)}",
+            f"look with: ase db {name} '{select}'",
         ) from error
 
 
 def _read_extxyz(path: Path, name: str, select: str, prefix: str) -> Iterator[Structure]:
+    chosen = _selector(select)
+    place = 0
     try:
-        chosen = _selector(select)
-        for place, atoms in enumerate(ase.io.iread(path, ":", format="extxyz"), start=1):
+        for place, atoms in enumerate(_frames(path), start=1):
             if not chosen(atoms):
                 continue
             yield Structure(
@@ -99,12 +102,22 @@ def _read_extxyz(path: Path, name: str, select: str, prefix: str) -> Iterator[St
     except HpctrainError:
         raise
     except Exception as error:  # ASE's reader raises whatever a bad line leads to
-        raise HpctrainError(f"{name} cannot be read: {_reason(error)}") from error
+        raise HpctrainError(
+            f"{name} cannot be read after structure {place}: {_reason(error)}"
+        ) from error
+
+
+def _frames(path: Path) -> Iterator[Atoms]:
+    # ASE takes what stands behind an @ in a file's name for an index.
+    return ase.io.iread(path, ":", format="extxyz", do_not_split_by_at_sign=True)
 
 
 def _selector(select: str) -> Callable[[Atoms], bool]:
     """An ASE selection over the keys of an extxyz file's second lines, as over those of a row."""
-    keys, comparisons = parse_selection(select)
+    try:
+        keys, comparisons = parse_selection(select)
+    except Exception as error:  # ASE raises whatever a bad expression leads to
+        raise HpctrainError(f"data.select '{select}' is no selection: {_reason(error)}") from error
 
     def chosen(atoms: Atoms) -> bool:
         for key in keys:
@@ -160,10 +173,21 @@ def _kind(value: Any) -> str | None:
 def _generation(value: Any, place: str) -> int | None:
     if value is None:
         return None
-    if isinstance(value, (bool, np.bool_)) or int(value) != value:
-        raise HpctrainError(f"{place}: generation is {value!r}, but must be a whole number")
-    return int(value)
+    try:
+        if not isinstance(value, (bool, np.bool_)) and int(value) == value:
+            return int(value)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise HpctrainError(f"{place}: generation is {value!r}, but must be a whole number")
 
 
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+def _reason(error: Exception, target: str = "") -> str:
+    """What an error says, without the password of a database that it may quote."""
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if shown(target) == target:
+        return said
+    secrets = [target, *re.findall(r"://[^/:@]*:(.*)@", target, flags=re.DOTALL)]
+    secrets += re.findall(r"[?&][^=&]*pass[^=&]*=([^&]*)", target, flags=re.IGNORECASE)
+    for secret in filter(None, secrets):
+        said = said.replace(secret, shown(secret) if secret == target else "***")
+    return said

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ class RunStatus:
 
     run_id: str
     site: str
+    scheduler: str
     job_id: str | None
     state: str
     since: str | None
@@ -67,7 +67,6 @@ def status(
     names: tuple[str, ...] = (),
     *,
     program: RunProgram = run_program,
-    clock: Callable[[], float] = time.time,
 ) -> Report:
     """The state of the named runs, or of all. Each site is asked at most twice."""
     found = ledger.find(project.runs, names)
@@ -97,7 +96,7 @@ def status(
         queried_at=ledger.now(),
         sites=asked,
         runs=[
-            _described(run, histories[run.run_id], verdicts[run.run_id], results[run.run_id], clock)
+            _described(run, histories[run.run_id], verdicts[run.run_id], results[run.run_id])
             for run in found
         ],
     )
@@ -113,7 +112,6 @@ def _described(
     history: History,
     found: Verdict,
     result: Mapping[str, Any] | None,
-    clock: Callable[[], float],
 ) -> RunStatus:
     max_iter = int(run.manifest["settings"]["training"]["max_iter"])
     train = test = iteration = eta = None
@@ -128,15 +126,15 @@ def _described(
     if found.state == "failed" and result is None:
         reason = ": ".join(filter(None, [reason, _last_lines(run.job_output(history.job_id))]))
     running = found.state == "running"
-    if running and iteration is not None and heartbeat.get("phase") == "train":
-        began = float(heartbeat.get("phase_began") or clock())
-        eta = seconds_left(run.attempt(history.attempt), clock(), iteration, max_iter, began)
+    if running and heartbeat.get("phase") == "train":
+        eta = seconds_left(run.attempt(history.attempt), max_iter)
     return RunStatus(
         run_id=run.run_id,
-        site=run.manifest["site"]["name"],
+        site=_site(run)[0],
+        scheduler=_site(run)[1],
         job_id=history.job_id,
         state=found.state,
-        since=history.since,
+        since=_since(run, history, found, result),
         reason=reason,
         attempt=history.attempt,
         iteration=iteration,
@@ -147,6 +145,18 @@ def _described(
         phase=heartbeat.get("phase") if running else None,
         run=run,
     )
+
+
+def _since(
+    run: ledger.Run, history: History, found: Verdict, result: Mapping[str, Any] | None
+) -> str | None:
+    """When the state began, where it was told; else the last event of the run."""
+    if result is not None and found.state != "collected" and result.get("ended"):
+        return ledger.iso(float(result["ended"]))
+    claim = run.claim(history.attempt)
+    if found.state == "running" and claim is not None and claim.get("time"):
+        return ledger.iso(float(claim["time"]))
+    return history.since
 
 
 def _last(points: Sequence[TrainingMetrics]) -> Metrics | None:

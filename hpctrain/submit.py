@@ -144,6 +144,7 @@ def prepare(
     # Before the data are touched: what the site cannot do is known already.
     directives = scheduler.directives(profile, job)
     argv = scheduler.submit_argv("job.sh", job, profile)
+    _check_python(profile)
     notes: list[str] = []
     evaluator = _evaluator(config, profile, notes)
 
@@ -244,6 +245,16 @@ def _write_job(
         "keep_variables": sorted(profile.environment),
     }
     (job / "settings.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
+
+
+def _check_python(profile: SiteProfile) -> None:
+    """On this machine it can be seen that the trainer's Python is missing; elsewhere it cannot."""
+    python = profile.trainer.python
+    if profile.scheduler == "local" and python and shutil.which(python) is None:
+        raise HpctrainError(
+            f"trainer.python of the site is {python}, which is no program on this machine",
+            "name the Python of the environment that Pacemaker is installed in",
+        )
 
 
 def _evaluator(config: ProjectConfig, profile: SiteProfile, notes: list[str]) -> Evaluator:

@@ -59,6 +59,9 @@ def verdict(history: History, result: Mapping[str, Any] | None, witness: Witness
     if result is not None and result.get("state") == "terminated":
         if view is not None and view.state in ("timeout", "out_of_memory", "cancelled", "failed"):
             return Verdict(view.state, view.reason or str(result.get("reason")))
+        if view is not None and view.state not in ENDED:
+            # The scheduler is not done with the job: why it ends, it will tell then.
+            return Verdict("stopping" if view.state == "running" else view.state, view.reason)
         if history.cancel_requested:
             return Verdict("cancelled", "by hpctrain cancel")
         if witness.silence is None:

@@ -24,6 +24,8 @@ class _UniqueKeys(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.value == "<<":
+                continue
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key '{key.value}' stands here twice", key.start_mark
@@ -44,7 +46,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise HpctrainError(f"{path}, line {line}: {error.problem}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that cannot be
         raise HpctrainError(f"{path} is not YAML: {error}") from error
     if content is None:
         return {}
@@ -103,6 +105,8 @@ def _in_words(model: type[BaseModel], path: list[str], detail: ErrorDetails) -> 
         return "there is no such key" + nearest(path[-1], _keys_beside(model, path))
     if detail["type"] == "missing":
         return "this key is required"
+    if detail["type"] == "string_type" and isinstance(detail["input"], (bool, int, float)):
+        return f"must be text; write it in quotes (it is {detail['input']!r})"
     message = detail["msg"].removeprefix("Value error, ")
     return f"{message[0].lower()}{message[1:]} (it is {detail['input']!r})"
 

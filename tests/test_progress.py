@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 from pathlib import Path
 
@@ -112,16 +111,13 @@ def test_a_table_being_written(tmp_path: Path, cut: int) -> None:
 
 
 def test_seconds_left(tmp_path: Path) -> None:
-    table = tmp_path / "metrics.txt"
-    assert seconds_left(tmp_path, now=1100.0, iteration=20, max_iter=100, began=1000.0) == 400.0
-    table.touch()
-    os.utime(table, (1050.0, 1050.0))  # the last iteration ended then
-    assert seconds_left(tmp_path, now=1100.0, iteration=20, max_iter=100, began=1000.0) == 200.0
-    assert seconds_left(tmp_path, now=1100.0, iteration=100, max_iter=100, began=1000.0) == 0.0
-    for iteration in (0, 101):
-        assert seconds_left(tmp_path, 1100.0, iteration, 100, 1000.0) is None
-    # A clock that was set back, or two hosts that differ.
-    assert seconds_left(tmp_path, now=900.0, iteration=20, max_iter=100, began=2000.0) == 0.0
+    attempt = run_of(tmp_path, ("simple", ("log.txt",))).attempt(1)
+    # 20 iterations from 13:21:16.100 to 13:21:17.763, after ten seconds of building graphs.
+    assert seconds_left(attempt, max_iter=120) == pytest.approx(100 * 1.663 / 20, rel=1e-2)
+    assert seconds_left(attempt, max_iter=20) == 0.0
+    assert seconds_left(attempt, max_iter=10) == 0.0
+    (attempt / "log.txt").write_text("")
+    assert seconds_left(attempt, max_iter=20) is None
 
 
 def test_finite() -> None:

@@ -42,45 +42,37 @@ for command in (
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    wants_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
     try:
         cli.main(args=arguments, prog_name="hpctrain", standalone_mode=False)
     except HpctrainError as error:
-        _say(error.message, error.hint)
-        return _ended(error.exit_code, error.message, error.hint)
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
+        return _failed(error.exit_code, error.message, error.hint, wants_json)
     except (click.Abort, KeyboardInterrupt):
-        _say("interrupted", None)
-        return _ended(130, "interrupted", None)
-    except click.ClickException as error:
-        error.show()
-        return _ended(2, error.format_message(), None)
+        return _failed(130, "interrupted", None, wants_json)
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "hpctrain"
+        return _failed(2, error.format_message(), f"see: {where} --help", wants_json)
     except BrokenPipeError:
         # The reader (head, less) has seen enough; nothing more can be printed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except SystemExit as stop:
+        return int(stop.code or 0)
     except Exception as error:  # noqa: BLE001  the boundary: everything else is a bug
         with tempfile.NamedTemporaryFile(
             "w", prefix="hpctrain-bug-", suffix=".txt", delete=False, encoding="utf-8"
         ) as file:
             traceback.print_exc(file=file)
         words = f"a bug in hpctrain: {type(error).__name__}: {error}"
-        _say(words, f"please report it with {file.name}")
-        return _ended(3, words, file.name)
+        return _failed(3, words, f"please report it with {file.name}", wants_json)
     return 0
 
 
-def _say(message: str, hint: str | None) -> None:
+def _failed(code: int, message: str, hint: str | None, wants_json: bool) -> int:
+    """Say what went wrong; with --json, stdout is an object all the same."""
     print(f"hpctrain: {message}", file=sys.stderr)
     if hint:
         print(f"  → {hint}", file=sys.stderr)
-
-
-def _ended(code: int, message: str, hint: str | None) -> int:
-    """With --json, stdout is an object even where things went wrong."""
-    context = click.get_current_context(silent=True)
-    wanted = context.params.get("as_json") if context else "--json" in sys.argv
-    if wanted:
+    if wants_json:
         print(json.dumps({"schema": "hpctrain.error/1", "exit_code": code,
                           "error": message, "hint": hint}, ensure_ascii=False))  # fmt: skip
     return code

@@ -24,7 +24,7 @@ json_option = click.option(
 
 def common(command: Command) -> Command:
     """The two options every command has."""
-    return project_option(json_option(command))  # type: ignore[no-any-return]
+    return project_option(json_option(command))
 
 
 def settings_options(command: Command) -> Command:

@@ -23,6 +23,7 @@ def collect_command(runs: tuple[str, ...], project_file: str | None, as_json: bo
     """
     from hpctrain.collect import collect
     from hpctrain.project import find_project
+    from hpctrain.schedulers.base import ENDED
 
     done = collect(find_project(project_file), runs)
     shown = [one for one in done.potentials if one.new or runs]
@@ -48,8 +49,15 @@ def collect_command(runs: tuple[str, ...], project_file: str | None, as_json: bo
             _print(one)
         if not shown and not done.not_ready:
             print("nothing to collect; see: hpctrain status")
+    ended = 0
     for waiting in done.not_ready:
-        talk(f"{waiting.run_id} is not ready: {waiting.state}: {waiting.reason}")
+        if waiting.state in ENDED and waiting.state != "completed" and not runs:
+            ended += 1
+        else:
+            why = f": {waiting.reason}" if waiting.reason != waiting.state else ""
+            talk(f"{waiting.run_id} is not ready: {waiting.state}{why}")
+    if ended:
+        talk(f"{ended} other run{'s' * (ended > 1)} ended without a potential: hpctrain status")
     if runs and done.not_ready:
         raise SystemExit(1)
 
@@ -84,7 +92,7 @@ def list_command(project_file: str | None, as_json: bool) -> None:
 
     found = list(cards(find_project(project_file).potentials))
     if as_json:
-        print_json("potentials", {"potentials": [_short(card) for card in found]})
+        print_json("potentials-list", {"potentials": [_short(card) for card in found]})
     elif not found:
         print("no potentials yet; next: hpctrain collect")
     else:
@@ -101,7 +109,7 @@ def list_command(project_file: str | None, as_json: bool) -> None:
 @click.argument("name")
 @common
 def show_command(name: str, project_file: str | None, as_json: bool) -> None:
-    """Print the card of a potential."""
+    """Print the card of a potential: data, settings, errors, how to use it."""
     import yaml
 
     from hpctrain.archive import cards
@@ -116,7 +124,7 @@ def show_command(name: str, project_file: str | None, as_json: bool) -> None:
             "list them with: hpctrain potentials list",
         )
     if as_json:
-        print_json("potential", {"card": found[name]})
+        print_json("potentials-show", {"card": found[name]})
     else:
         print(yaml.safe_dump(found[name], sort_keys=False, allow_unicode=True), end="")
 

@@ -37,16 +37,20 @@ def sites_group() -> None:
 def list_command(project_file: str | None, as_json: bool) -> None:
     """List the sites that can be named with --site."""
     from hpctrain.console import table
+    from hpctrain.errors import HpctrainError
     from hpctrain.sites import load, names
 
     folder = _folder(project_file)
     rows = []
     for name, file in sorted(names(folder).items()):
-        profile = load(name, folder).profile
-        rows.append([name, profile.scheduler, profile.description or "", str(file)])
+        try:
+            profile = load(name, folder).profile
+            rows.append([name, profile.scheduler, profile.description or "", str(file)])
+        except HpctrainError as error:
+            rows.append([name, "broken", error.message.replace("\n", " "), str(file)])
     if as_json:
         keys = ("name", "scheduler", "description", "file")
-        print_json("sites", {"sites": [dict(zip(keys, row, strict=True)) for row in rows]})
+        print_json("sites-list", {"sites": [dict(zip(keys, row, strict=True)) for row in rows]})
     else:
         print(table(("SITE", "SCHEDULER", "DESCRIPTION", "FILE"), rows))
 
@@ -64,7 +68,7 @@ def show_command(name: str, project_file: str | None, as_json: bool) -> None:
     profile = site.profile.model_dump(mode="json", exclude_unset=True)
     if as_json:
         files = [str(file) for file in site.files]
-        print_json("site", {"name": name, "files": files, "profile": profile})
+        print_json("sites-show", {"name": name, "files": files, "profile": profile})
         return
     for file in site.files:
         print(f"# {file}")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hpctrain.engines.pacemaker_faults import SHAPE, TEST_FILE, TRAIN_FILE, faults
 from hpctrain.errors import HpctrainError
 from hpctrain.mappings import merged
 
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
     from hpctrain.models import Evaluator, TrainingConfig
 
 TEMPLATE = "pacemaker/input.yaml.j2"
-# Names that the job gives the data once it has converted them; see hpctrain/job/convert.py.
-TRAIN_FILE = "train.pckl.gzip"
-TEST_FILE = "test.pckl.gzip"
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,7 @@ def input_mapping(
             },
             "functions": {
                 "number_of_functions_per_element": training.b_basis_size,
-                **_SHAPE,
+                **SHAPE,
             },
         },
         "data": {
@@ -140,23 +138,13 @@ def input_mapping(
         # Giving options drops the evaluator's own gtol: it is repeated.
         mapping["fit"]["options"] = {"maxcor": 100, "gtol": 1e-8}
     mapping = merged(mapping, training.overrides)
-    faults = _faults(mapping, facts)
-    if faults:
+    found = faults(mapping, facts.elements, evaluator)
+    if found:
         raise HpctrainError(
-            "\n".join(["Pacemaker would not train properly on these settings:", *faults]),
-            "look at training.overrides",
+            "\n".join(["Pacemaker would not train properly on these settings:", *found]),
+            "mend them in hpctrain.yaml, training: and its overrides:",
         )
     return mapping
-
-
-# How many radial functions (n) and angular momenta (l) each order of the expansion has; the cap
-# number_of_functions_per_element takes its share from these.
-_SHAPE: dict[str, Any] = {
-    "UNARY": {"nradmax_by_orders": [15, 6, 4, 3, 2, 2], "lmax_by_orders": [0, 3, 3, 2, 2, 1]},
-    "BINARY": {"nradmax_by_orders": [15, 6, 3, 2, 2, 1], "lmax_by_orders": [0, 3, 2, 1, 1, 0]},
-    "TERNARY": {"nradmax_by_orders": [15, 3, 3, 2, 1], "lmax_by_orders": [0, 2, 2, 1, 1]},
-    "ALL": {"nradmax_by_orders": [15, 3, 2, 1, 1], "lmax_by_orders": [0, 2, 2, 1, 1]},
-}
 
 
 def template_values(mapping: dict[str, Any], training: TrainingConfig) -> dict[str, Any]:
@@ -167,46 +155,3 @@ def template_values(mapping: dict[str, Any], training: TrainingConfig) -> dict[s
     asked = relative_force_weight(training.kappa, training.kappa_f)
     explained = mapping["fit"]["loss"].get("kappa") == asked
     return {"input": mapping, "weights": weights if explained else None}
-
-
-def _faults(mapping: Mapping[str, Any], facts: DataFacts) -> list[str]:
-    """What Pacemaker accepts, or finds out too late. Seen with 0.4.0rc1; see docs/pacemaker.md."""
-    faults: list[str] = []
-    for section in ("potential", "data", "fit", "backend"):
-        if not isinstance(mapping.get(section), dict):
-            faults.append(f"  {section}: must be there, and hold keys and values")
-    if faults:
-        return faults
-    potential, data, fit, backend = (mapping[s] for s in ("potential", "data", "fit", "backend"))
-    missing = [e for e in facts.elements if e not in (potential.get("elements") or [])]
-    if missing:
-        faults.append(
-            f"  potential.elements lacks {', '.join(missing)}, which the data hold: "
-            "tensorpot would train wrongly on it without an error"
-        )
-    if backend.get("evaluator") not in ("tensorpot", "pyace"):
-        faults.append(f"  backend.evaluator is {backend.get('evaluator')!r}: tensorpot or pyace")
-    for key, file in (("filename", TRAIN_FILE), ("test_filename", TEST_FILE)):
-        if data.get(key) != file:
-            faults.append(f"  data.{key} must stay {file}: the job makes that file")
-    for key in ("test_size", "datapath"):
-        if key in data:
-            faults.append(f"  data.{key} would train on other data than were exported")
-    if "reference_energy" not in data:
-        faults.append("  data.reference_energy must be there: the data hold total energies")
-    bonds = potential.get("bonds") or {}
-    cutoffs = {name: bond.get("rcut") for name, bond in bonds.items() if isinstance(bond, dict)}
-    if not cutoffs or any(rcut is None for rcut in cutoffs.values()):
-        faults.append("  potential.bonds: every bond needs an rcut")
-    elif mapping.get("cutoff") != max(cutoffs.values()):
-        faults.append(
-            f"  cutoff is {mapping.get('cutoff')} but the largest rcut is {max(cutoffs.values())}: "
-            "0.2.7 reads the one, 0.4.0 the other; set training.cutoff, or both"
-        )
-    kappa = (fit.get("loss") or {}).get("kappa")
-    if kappa != "auto" and not (isinstance(kappa, (int, float)) and 0 <= kappa <= 1):
-        faults.append(f"  fit.loss.kappa is {kappa!r}: the share of the forces, 0 to 1, or auto")
-    options = fit.get("options")
-    if isinstance(options, dict) and "gtol" not in options:
-        faults.append("  fit.options without gtol drops tensorpot's own (1e-8): repeat it there")
-    return faults

@@ -14,7 +14,7 @@ from hpctrain.engines.base import TrainingMetrics
 from hpctrain.engines.pacemaker_tables import Lines, add_point, read_points
 
 _NUMBER = r"([-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|nan|inf))"
-_ENTRY = re.compile(r"\d{4}-\d\d-\d\d [\d:]{8},\d{3} ([A-Z]) - ?(.*)")
+_ENTRY = re.compile(r"(\d{4}-\d\d-\d\d [\d:]{8},\d{3}) ([A-Z]) - ?(.*)")
 _START = re.compile(r"[A-Z] - Start pacemaker$")  # may be glued to a line torn by a kill
 _LINE = re.compile(
     r"(Iteration|Initial state:|Initial\(TEST\):)\s*#(\d+)\s*\(\d+ evals\):\s*"
@@ -76,6 +76,7 @@ class LogPart:
     early_stopping: str | None = None
     batch_sizes: list[tuple[int, int]] = field(default_factory=list)  # shrunk: from, to
     warnings: list[str] = field(default_factory=list)  # without those of every healthy run
+    times: tuple[str, str] | None = None  # of the first and the last point, by the node's clock
 
 
 class LogReader(Lines):
@@ -96,6 +97,7 @@ class LogReader(Lines):
         self._title = ""  # of the block of statistics being read
         self._head: tuple[int, float] | None = None  # its iteration and loss
         self._box: str | None = None  # the words so far of a warning framed with #
+        self._time = ""  # of the entry being read
 
     def _line(self, line: str) -> None:
         entry = _ENTRY.match(line)
@@ -106,7 +108,8 @@ class LogReader(Lines):
             self._begin()
         elif entry:
             self._title, self._head, self._box = "", None, None
-            self._entry(*entry.groups())
+            self._time, level, message = entry.groups()
+            self._entry(level, message)
         elif self._box is not None and line.startswith("#"):
             self._boxed(line.strip("# "))
         elif title := _TITLE.match(line):
@@ -121,6 +124,7 @@ class LogReader(Lines):
         part, key = self.last, (self._ladder, self._cycle, iteration)
         numbers = loss, float(energy), float(force) * 1e-3
         if not test:
+            part.times = (part.times[0] if part.times else self._time, self._time)
             add_point(part.points, key, numbers)
         else:
             add_point(
@@ -177,6 +181,7 @@ class LogReader(Lines):
         for curve in ("points", "test_points"):
             part[curve] = read_points(part[curve])
         part["ending"] = part["ending"] and Ending(**part["ending"])
+        part["times"] = part["times"] and tuple(part["times"])
         part["batch_sizes"] = [tuple(pair) for pair in part["batch_sizes"]]
         reader.parts = [LogPart(**part)]
         return reader

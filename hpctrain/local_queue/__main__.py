@@ -13,9 +13,9 @@ import sys
 import time
 from pathlib import Path
 
+from hpctrain.identity import identity, whereabouts
 from hpctrain.local_queue.state import (
     ACTIVE,
-    identity,
     ids,
     is_id,
     look,
@@ -23,7 +23,6 @@ from hpctrain.local_queue.state import (
     read,
     signal_group,
     sync,
-    whereabouts,
     write,
 )
 from hpctrain.local_queue.supervisor import supervise

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from hpctrain.identity import identity, process_fields, whereabouts
+
 Json = dict[str, Any]
 ACTIVE = ("QUEUED", "RUNNING", "STOPPING")
 LOST = "its supervisor ended without a word (killed or the machine restarted)"
@@ -51,31 +53,6 @@ def ids(queue: Path) -> list[int]:
     if not queue.exists():
         return []
     return sorted(int(entry.name) for entry in queue.iterdir() if is_id(entry.name))
-
-
-def process_fields(pid: int | str) -> list[str]:
-    """Field 3 and the next of /proc/PID/stat; none for no process, or one that only waits to be
-    reaped."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return []
-    return [] if not fields or fields[0] in "ZX" else fields
-
-
-def identity(pid: int) -> Json:
-    """A number alone could be another process tomorrow, or on another machine."""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    start = (process_fields(pid) or [""] * 20)[19]
-    return {"host": os.uname().nodename, "boot": boot, "pid": pid, "start": start}
-
-
-def whereabouts(process: Json) -> str:
-    """``here`` (alive), ``gone``, or ``elsewhere``: on a machine that cannot be asked from here."""
-    now = identity(process["pid"])
-    if process["start"] and all(process[key] == now[key] for key in ("boot", "start")):
-        return "here"
-    return "gone" if process["host"] == now["host"] else "elsewhere"
 
 
 def group_alive(running: Json) -> bool:

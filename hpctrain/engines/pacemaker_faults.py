@@ -1,0 +1,141 @@
+"""What Pacemaker would accept and then train wrongly on, or find out too late. Pure.
+
+Seen with 0.4.0rc1; see docs/pacemaker.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeGuard
+
+from hpctrain.yamlfile import nearest
+
+# Names that the job gives the data once it has converted them; see hpctrain/job/convert.py.
+TRAIN_FILE = "train.pckl.gzip"
+TEST_FILE = "test.pckl.gzip"
+
+_CAP = "number_of_functions_per_element"
+# How many radial functions (n) and angular momenta (l) each order of the expansion has; the cap
+# number_of_functions_per_element takes its share from these.
+SHAPE: dict[str, Any] = {
+    "UNARY": {"nradmax_by_orders": [15, 6, 4, 3, 2, 2], "lmax_by_orders": [0, 3, 3, 2, 2, 1]},
+    "BINARY": {"nradmax_by_orders": [15, 6, 3, 2, 2, 1], "lmax_by_orders": [0, 3, 2, 1, 1, 0]},
+    "TERNARY": {"nradmax_by_orders": [15, 3, 3, 2, 1], "lmax_by_orders": [0, 2, 2, 1, 1]},
+    "ALL": {"nradmax_by_orders": [15, 3, 2, 1, 1], "lmax_by_orders": [0, 2, 2, 1, 1]},
+}
+
+_SECTIONS = ("potential", "data", "fit", "backend")
+_KEYS = ("cutoff", "seed", "metadata", *_SECTIONS)
+# What UNARY, BINARY, TERNARY and, for four elements, ALL offer in the shape that hpctrain writes,
+# counted with python-ace 0.4.0rc1; see docs/pacemaker.md. A block is a central element with a set
+# of neighbours; Pacemaker shares the cap out among the blocks and fills no gaps.
+_BLOCK_OFFERS = {1: 945, 2: 1281, 3: 1191, 4: 250}
+
+
+def faults(mapping: Mapping[str, Any], elements: Sequence[str], evaluator: str) -> list[str]:
+    """Every fault of an input, one a line; ``elements`` are those of the data."""
+    unknown = [key for key in mapping if key not in _KEYS]
+    if unknown:
+        return [f"  {key}: there is no such section{nearest(str(key), _KEYS)}" for key in unknown]
+    torn = [f"  {s}: must be there, and hold keys and values"
+            for s in _SECTIONS if not isinstance(mapping.get(s), dict)]  # fmt: skip
+    if torn:
+        return torn
+    return [
+        f"  {fault}"
+        for fault in (
+            *_of_potential(mapping["potential"], mapping.get("cutoff"), elements),
+            *_of_basis(mapping["potential"].get("functions"), len(elements)),
+            *_of_data(mapping["data"]),
+            *_of_fit(mapping["fit"]),
+            *_of_backend(mapping["backend"], evaluator),
+        )
+    ]
+
+
+def _of_potential(
+    potential: Mapping[str, Any], cutoff: object, elements: Sequence[str]
+) -> Iterator[str]:
+    named = potential.get("elements")
+    missing = [e for e in elements if not isinstance(named, list) or e not in named]
+    if missing:
+        yield (
+            f"potential.elements lacks {', '.join(missing)}, which the data hold: "
+            "tensorpot would train wrongly on it without an error"
+        )
+    bonds = potential.get("bonds")
+    cutoffs = []
+    for bond in bonds.values() if isinstance(bonds, dict) else ():
+        rcut = bond.get("rcut") if isinstance(bond, dict) else None
+        cutoffs.append(float(rcut) if _is_number(rcut) else None)
+    known = [rcut for rcut in cutoffs if rcut is not None]
+    if not known or len(known) < len(cutoffs):
+        yield "potential.bonds: every bond needs an rcut, a number"
+    elif cutoff != max(known):
+        yield (
+            f"cutoff is {cutoff} but the largest rcut is {max(known):g}: "
+            "0.2.7 reads the one, 0.4.0 the other; set training.cutoff, or both"
+        )
+
+
+def _of_basis(functions: object, n_elements: int) -> Iterator[str]:
+    """Pacemaker gives every block floor(cap * elements / blocks) functions, or what it has."""
+    if functions is None or n_elements not in _BLOCK_OFFERS or not isinstance(functions, dict):
+        return
+    cap = functions.get(_CAP)
+    blocks = n_elements * 2 ** (n_elements - 1)
+    shape = {key: value for key, value in functions.items() if key != _CAP}
+    if not isinstance(cap, int) or shape != SHAPE:
+        return  # another shape: what it offers is not known here
+    offers = [_BLOCK_OFFERS[size] for size in range(1, n_elements + 1)]
+    least = -(-blocks // n_elements)
+    most = (min(offers) + 1) * blocks // n_elements - 1
+    if not least <= cap <= most:
+        yield (
+            f"training.b_basis_size is {cap}, but for {n_elements} element"
+            f"{'s' * (n_elements > 1)} the basis has {least} to {most} functions per element: "
+            "Pacemaker would take fewer without a word"
+        )
+
+
+def _of_data(data: Mapping[str, Any]) -> Iterator[str]:
+    for key, file in (("filename", TRAIN_FILE), ("test_filename", TEST_FILE)):
+        if data.get(key) != file:
+            yield f"data.{key} must stay {file}: the job makes that file"
+    for key in ("test_size", "datapath"):
+        if key in data:
+            yield f"data.{key} would train on other data than were exported"
+    energies = data.get("reference_energy")
+    if energies is None:
+        yield "data.reference_energy must be there: the data hold total energies"
+    elif energies != "auto" and not isinstance(energies, dict):
+        yield (
+            f"data.reference_energy is {energies!r}: give each element's energy, or auto; of a "
+            "number or a preset's name the potential keeps no energies to use it with"
+        )
+
+
+def _of_fit(fit: Mapping[str, Any]) -> Iterator[str]:
+    loss = fit.get("loss")
+    if not isinstance(loss, dict):
+        yield "fit.loss: must be there, and hold keys and values"
+        return
+    kappa = loss.get("kappa")
+    if kappa != "auto" and not (_is_number(kappa) and 0 <= kappa <= 1):
+        yield f"fit.loss.kappa is {kappa!r}: the share of the forces, 0 to 1, or auto"
+    options = fit.get("options")
+    if isinstance(options, dict) and "gtol" not in options:
+        yield "fit.options without gtol drops tensorpot's own (1e-8): repeat it there"
+
+
+def _of_backend(backend: Mapping[str, Any], evaluator: str) -> Iterator[str]:
+    found = backend.get("evaluator")
+    if found != evaluator:
+        yield (
+            f"backend.evaluator is {found!r}, but the data and the job are made for {evaluator}: "
+            "set training.evaluator instead"
+        )
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

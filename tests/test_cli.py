@@ -1,0 +1,146 @@
+"""The command line from outside: exit codes, --json, and what goes where."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpctrain.cli import main
+from hpctrain.project import Project
+
+
+def json_of(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    assert main([*words, "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert isinstance(content, dict)
+    return content
+
+
+@pytest.fixture
+def inside(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.chdir(project.folder)
+    return project
+
+
+def test_no_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                    capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert main(["status"]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "there is no hpctrain.yaml" in said.err
+    assert "hpctrain init" in said.err
+
+
+def test_wrong_usage(inside: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["submt"]) == 2
+    assert "submit" in capsys.readouterr().err
+    assert main(["submit", "--set", "cutoff=3"]) == 2
+    assert "SECTION.KEY=VALUE" in capsys.readouterr().err
+
+
+def test_an_error_with_json(inside: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--set", "training.cutof=3", "--json"]) == 1
+    said = capsys.readouterr()
+    content = json.loads(said.out)
+    assert content["schema"] == "hpctrain.error/1"
+    assert "did you mean 'cutoff'" in content["error"]
+    assert "did you mean 'cutoff'" in said.err
+
+
+def test_a_bug(inside: Project, monkeypatch: pytest.MonkeyPatch,
+               capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("something impossible")
+
+    monkeypatch.setattr("hpctrain.ledger.find", broken)
+    assert main(["status"]) == 3
+    said = capsys.readouterr().err
+    assert "ZeroDivisionError: something impossible" in said
+    trace = Path(said.rpartition(" ")[2].strip())
+    assert "Traceback" in trace.read_text()
+    trace.unlink()
+
+
+def test_interrupted(inside: Project, monkeypatch: pytest.MonkeyPatch,
+                     capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hpctrain.ledger.find", stopped)
+    assert main(["status"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_init_overwrites_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", str(tmp_path / "p")]) == 0
+    (tmp_path / "p/hpctrain.yaml").write_text("project: mine\n")
+    assert main(["init", str(tmp_path / "p")]) == 1
+    assert "is there already" in capsys.readouterr().err
+    assert (tmp_path / "p/hpctrain.yaml").read_text() == "project: mine\n"
+
+
+def test_export(inside: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    content = json_of(capsys, "export", "out")
+    assert content["schema"] == "hpctrain.export/1"
+    assert content["skipped"] == []
+    assert content["fingerprint"].startswith("sha256:")
+    assert content["train"].keys() == {"path", "structures", "atoms", "sha256"}
+    assert (content["train"]["structures"], content["test"]["structures"]) == (161, 18)
+    again = json_of(capsys, "export", "out")
+    assert again == content
+
+
+def test_check_says_what_is_wrong(inside: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--set", "data.select="]) == 1
+    said = capsys.readouterr().err
+    assert "no energy: 6 (row 73, 97, 121, 149, 175, 180)" in said
+    assert "--skip-bad" in said
+    content = json_of(capsys, "check", "--set", "data.select=", "--skip-bad")
+    assert content["dataset"]["skipped"][0]["count"] == 6
+    assert not (inside.runs).exists() or not list(inside.runs.iterdir())
+
+
+def test_dry_run(inside: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    content = json_of(
+        capsys, "submit", "--site", "slurm", "--dry-run", "--walltime", "12:00:00",
+        "--set", "site.partition=gpu", "--set", "training.cutoff=4.5",
+    )  # fmt: skip
+    assert content["run_dir"] is None
+    assert content["argv"][0] == "sbatch"
+    script = content["files"]["job.sh"]
+    assert "#SBATCH --partition=gpu\n" in script
+    assert "#SBATCH --time=12:00:00\n" in script
+    assert "rcut: 4.5" in content["files"]["input.yaml"]
+    assert not inside.runs.exists()
+
+    assert main(["submit", "--site", "slurm", "--dry-run"]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("#!/bin/bash\n#SBATCH")  # stdout is the script, and nothing else
+    assert "would be submitted with: sbatch" in said.err
+
+
+def test_no_runs(inside: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    content = json_of(capsys, "status")
+    assert content["runs"] == []
+    assert json_of(capsys, "collect") == {
+        "schema": "hpctrain.collect/1", "potentials": [], "not_ready": [],
+    }  # fmt: skip
+    assert json_of(capsys, "potentials", "list")["potentials"] == []
+    assert main(["status", "2026"]) == 1
+    assert "no run is called 2026" in capsys.readouterr().err
+
+
+def test_sites(inside: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    (inside.folder / "site_profiles").mkdir()
+    (inside.folder / "site_profiles/odd.yaml").write_text("extends: slurm\npartitoin: x\n")
+    assert main(["sites", "list"]) == 0
+    said = capsys.readouterr().out
+    assert "did you mean 'partition'" in said
+    assert "mycluster" in said
+    assert json_of(capsys, "sites", "show", "local")["profile"]["scheduler"] == "local"
+    schema = json_of(capsys, "sites", "schema")["json_schema"]
+    assert "walltime" in schema["properties"]

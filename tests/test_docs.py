@@ -1,0 +1,56 @@
+"""docs/commands.md tells every command and option, and every command explains itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+
+from hpctrain.cli.boundary import cli
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def commands(group: click.Group, words: tuple[str, ...] = ()) -> dict[str, click.Command]:
+    found: dict[str, click.Command] = {}
+    for name, command in group.commands.items():
+        path = (*words, name)
+        if isinstance(command, click.Group):
+            found |= commands(command, path)
+        else:
+            found[" ".join(path)] = command
+    return found
+
+
+COMMANDS = commands(cli)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_documented(name: str) -> None:
+    """Its own section, with every one of its options."""
+    text = (DOCS / "commands.md").read_text()
+    _, heading, rest = text.partition(f"\n## {name}\n")
+    assert heading, f"docs/commands.md has no section '{name}'"
+    section = rest.partition("\n## ")[0]
+    shared = text.partition("\n---\n")[0]
+    for parameter in COMMANDS[name].params:
+        if isinstance(parameter, click.Option):
+            assert parameter.opts[-1] in section + shared, parameter.opts
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_has_help(name: str) -> None:
+    command = COMMANDS[name]
+    assert len(command.help or "") > 30
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, parameter.opts
+
+
+def test_links_lead_somewhere() -> None:
+    import re
+
+    for page in [*DOCS.glob("*.md"), *DOCS.parent.glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} → {target}"

@@ -1,0 +1,98 @@
+"""What the events of a run add up to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hpctrain.history import History, fold
+
+
+def told(*events: dict[str, Any]) -> History:
+    return fold({"time": f"t{number}", **event} for number, event in enumerate(events))
+
+
+SUBMITTING = {"event": "submitting", "attempt": 1}
+SUBMITTED = {"event": "submitted", "attempt": 1, "job_id": 7}
+
+
+def test_nothing_happened() -> None:
+    assert fold([]) == History()
+    assert (fold([]).job_id, fold([]).attempt) == (None, 0)
+
+
+def test_the_intent_comes_before_the_id() -> None:
+    history = told(SUBMITTING)
+    assert (history.attempt, history.submitting, history.job_id) == (1, 1, None)
+    assert (history.first_submitted, history.since) == ("t0", "t0")
+
+
+def test_submitted() -> None:
+    history = told(SUBMITTING, SUBMITTED)
+    assert (history.attempt, history.submitting, history.job_id) == (1, None, "7")
+    assert (history.first_submitted, history.since) == ("t0", "t1")
+
+
+def test_refused_then_submitted_again() -> None:
+    history = told(SUBMITTING, {"event": "refused", "attempt": 1, "reason": "no"})
+    assert (history.submitting, history.refused, history.job_id) == (None, "no", None)
+    again = told(SUBMITTING, {"event": "refused", "reason": "no"}, SUBMITTING, SUBMITTED)
+    assert (again.refused, again.job_id, again.first_submitted) == (None, "7", "t0")
+
+
+def test_unclear_until_adopted() -> None:
+    unclear = {"event": "unclear", "attempt": 1, "reason": "timed out"}
+    history = told(SUBMITTING, unclear)
+    assert (history.submitting, history.unclear, history.since) == (1, "timed out", "t1")
+    adopted = told(SUBMITTING, unclear, {**SUBMITTED, "adopted": True})
+    assert (adopted.submitting, adopted.unclear, adopted.job_id) == (None, None, "7")
+
+
+def test_a_second_attempt() -> None:
+    cancel = {"event": "cancel_requested", "attempt": 1}
+    history = told(SUBMITTING, SUBMITTED, cancel)
+    assert history.cancel_requested
+    history = told(SUBMITTING, SUBMITTED, cancel, {"event": "submitting", "attempt": 2})
+    assert (history.attempt, history.submitting, history.job_id) == (2, 2, None)
+    assert not history.cancel_requested
+    assert history.job_ids == {1: "7"}
+    history = told(
+        SUBMITTING, SUBMITTED, {"event": "submitting", "attempt": 2},
+        {"event": "submitted", "attempt": 2, "job_id": "8"},
+    )  # fmt: skip
+    assert (history.job_id, history.job_ids) == ("8", {1: "7", 2: "8"})
+    assert history.first_submitted == "t0"
+
+
+def test_collecting_and_collected() -> None:
+    name = "potential_gen_01"
+    history = told(SUBMITTING, SUBMITTED, {"event": "collecting", "name": name})
+    assert (history.collecting, history.collected) == (name, None)
+    history = told(SUBMITTING, SUBMITTED, {"event": "collecting", "name": name},
+                   {"event": "collected", "name": name})  # fmt: skip
+    assert (history.collecting, history.collected, history.since) == (name, name, "t3")
+
+
+def test_unknown_events_and_events_without_facts_change_nothing() -> None:
+    before = told(SUBMITTING, SUBMITTED)
+    for odd in (
+        {"event": "renamed"}, {}, {"event": "submitting"}, {"event": "submitting", "attempt": "2"},
+        {"event": "submitted", "attempt": 2}, {"event": "submitted", "attempt": 2, "job_id": ""},
+        {"event": None}, {"event": ["submitting"]},
+    ):  # fmt: skip
+        assert told(SUBMITTING, SUBMITTED, odd) == before
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["event", "attempt", "job_id", "reason", "name", "time"]),
+            st.sampled_from(["submitting", "submitted", "refused", "unclear", "collected", 1, None])
+            | st.lists(st.integers(), max_size=1),
+        )
+    )
+)
+def test_no_events_can_break_it(events: list[dict[str, Any]]) -> None:
+    fold(events)

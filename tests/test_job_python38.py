@@ -1,0 +1,111 @@
+"""What travels with a run works with any Python from 3.8, and needs only the trainer's packages."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import hpctrain
+from hpctrain.submit import JOB_FILES
+
+JOB = Path(hpctrain.__file__).parent / "job"
+FILES = sorted(path.name for path in JOB.glob("*.py") if path.name != "__init__.py")
+# Run in the trainer's environment after it was found whole; the others need nothing.
+WITH_PACKAGES = {"continuation.py", "convert.py", "evaluate.py"}
+PACKAGES = {"ase", "numpy", "pandas", "pyace", "scipy", "yaml"}
+# In the standard library only after 3.8.
+LATER = {"graphlib", "zoneinfo", "tomllib"}
+
+
+class _AtRunTime(ast.NodeTransformer):
+    """Leaves out what only a type checker reads."""
+
+    def visit_If(self, node: ast.If) -> ast.AST:
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+        return self.generic_visit(node)
+
+
+def packages(source: str) -> set[str]:
+    found = set()
+    for node in ast.walk(_AtRunTime().visit(ast.parse(source))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "the files lie beside each other, they are no package"
+            found.add(str(node.module).split(".")[0])
+    return found
+
+
+def test_what_is_here_travels_and_nothing_else() -> None:
+    assert sorted(JOB_FILES) == FILES
+    assert {path.name for path in JOB.iterdir()} - {"__pycache__"} == {*FILES, "__init__.py"}
+    assert (JOB / "__init__.py").read_text() == ""
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_python_3_8_can_parse_it(name: str) -> None:
+    ast.parse((JOB / name).read_text(encoding="utf-8"), feature_version=(3, 8))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_it_imports_only_what_is_there(name: str) -> None:
+    here = {file.removesuffix(".py") for file in FILES}
+    foreign = packages((JOB / name).read_text(encoding="utf-8")) - here - sys.stdlib_module_names
+    assert foreign <= (PACKAGES if name in WITH_PACKAGES else set())
+    assert not packages((JOB / name).read_text(encoding="utf-8")) & LATER
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_annotations_are_never_evaluated(name: str) -> None:
+    """`int | None` in a signature needs Python 3.10, or this import."""
+    tree = ast.parse((JOB / name).read_text(encoding="utf-8"))
+    annotated = any(
+        isinstance(node, ast.AnnAssign) or getattr(node, "returns", None) is not None
+        for node in ast.walk(tree)
+    )
+    future = any(
+        isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in tree.body
+    )
+    assert future or not annotated
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "with (open('a') as a, open('b') as b): pass", "match x:\n    case 1: pass",
+        "try: pass\nexcept* ValueError: pass",
+    ],
+)  # fmt: skip
+def test_the_parser_refuses_what_3_8_does(source: str) -> None:
+    with pytest.raises(SyntaxError):
+        ast.parse(source, feature_version=(3, 8))
+
+
+def test_what_is_imported_is_seen() -> None:
+    source = (
+        "import os.path\nif TYPE_CHECKING:\n    import rich\nelse:\n    import click\n"
+        "def late():\n    from yaml.nodes import Node\n"
+    )
+    assert packages(source) == {"os", "click", "yaml"}
+
+
+# Names that came after 3.8 and parse all the same.
+METHODS = {
+    "removeprefix",
+    "removesuffix",
+    "is_relative_to",
+    "with_stem",
+    "hardlink_to",
+    "bit_count",
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_it_calls_no_method_that_came_later(name: str) -> None:
+    tree = ast.parse((JOB / name).read_text(encoding="utf-8"))
+    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert used & METHODS == set()

@@ -1,0 +1,190 @@
+"""The records people write: what is taken, what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from hpctrain.models import ProjectConfig, Record, SiteProfile, TrainingConfig, walltime_seconds
+
+MINIMAL: dict[str, Any] = {"project": "al", "data": {"source": "x.db"}}
+
+
+def project(**training: Any) -> ProjectConfig:
+    return ProjectConfig.model_validate({**MINIMAL, "training": training})
+
+
+def site(**keys: Any) -> SiteProfile:
+    return SiteProfile.model_validate({"scheduler": "slurm", **keys})
+
+
+def test_the_defaults_are_those_of_the_documentation() -> None:
+    config = ProjectConfig.model_validate(MINIMAL)
+    data, training = config.data, config.training
+    assert (data.select, data.generations, data.test_fraction, data.seed) == (
+        "status=completed", "all", 0.1, 42,
+    )  # fmt: skip
+    assert (training.cutoff, training.b_basis_size, training.kappa, training.kappa_f) == (
+        6.0, 300, 1.0, None,
+    )  # fmt: skip
+    assert (training.max_iter, training.overrides, config.site) == (1000, {}, None)
+
+
+@pytest.mark.parametrize(
+    ("walltime", "seconds"),
+    [
+        ("00:00:01", 1),
+        ("12:00:00", 43200),
+        ("2:30:00", 9000),
+        ("100:00:00", 360000),
+        ("2-00:00:00", 172800),
+        ("10-23:59:59", 950399),
+    ],
+)
+def test_walltimes(walltime: str, seconds: int) -> None:
+    assert walltime_seconds(walltime) == seconds
+    assert site(walltime=walltime).walltime == walltime
+
+
+@pytest.mark.parametrize(
+    "walltime",
+    [
+        "", "12", "12:00", "12:60:00", "12:00:60", "00:00:00", "0-00:00:00", "1-2", "-12:00:00",
+        "12:00:00\n", " 12:00:00", "1000:00:00", "12:00:00.5", "١٢:00:00", "12h", "infinite",
+        "12:00:00 --exclusive",
+    ],
+)  # fmt: skip
+def test_what_is_no_walltime(walltime: str) -> None:
+    with pytest.raises(ValueError, match="a walltime"):
+        walltime_seconds(walltime)
+    with pytest.raises(ValidationError, match="a walltime"):
+        site(walltime=walltime)
+
+
+def test_a_walltime_that_yaml_has_taken_for_a_number() -> None:
+    with pytest.raises(ValidationError, match="is written in quotes"):
+        site(walltime=43200)
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        {"cutoff": 0}, {"cutoff": -1}, {"cutoff": float("nan")}, {"cutoff": float("inf")},
+        {"cutoff": True}, {"cutoff": None}, {"cutoff": [6]}, {"cutoff": "far"},
+        {"b_basis_size": 0}, {"b_basis_size": 2.5}, {"b_basis_size": "many"},
+        {"kappa": -0.1}, {"kappa_f": -1}, {"kappa_f": float("inf")},
+        {"max_iter": 0}, {"max_iter": True}, {"max_iter": None},
+        {"evaluator": "tensorflow"}, {"optimizer": "Adam"}, {"engine": "mace"},
+        {"batch_size": 0}, {"display_step": 0}, {"seed": -1}, {"seed": 2**32}, {"seed": "x"},
+        {"reference_energies": "none"}, {"reference_energies": {"Al": "x"}},
+        {"reference_energies": {"Al": float("nan")}}, {"overrides": [1]}, {"overrides": None},
+    ],
+)  # fmt: skip
+def test_settings_that_are_refused(training: dict[str, Any]) -> None:
+    [key] = training
+    with pytest.raises(ValidationError) as caught:
+        project(**training)
+    assert {detail["loc"][:2] for detail in caught.value.errors()} == {("training", key)}
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        {"cutoff": 4.5}, {"cutoff": 5}, {"kappa": 0}, {"kappa_f": 0}, {"kappa": "1e-3"},
+        {"evaluator": "pyace"}, {"reference_energies": "auto"},
+        {"reference_energies": {"Al": -0.3, "Cu": 1}}, {"overrides": {"fit": {"a": [1, None]}}},
+    ],
+)  # fmt: skip
+def test_settings_that_are_taken(training: dict[str, Any]) -> None:
+    [(key, value)] = training.items()
+    found = getattr(project(**training).training, key)
+    assert found == (float(value) if key == "kappa" else value)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"test_fraction": 0}, {"test_fraction": 1}, {"test_fraction": 10}, {"generations": "first"},
+        {"generations": ["a"]}, {"generations": 1}, {"source": 3}, {"source": None},
+        {"split": "sorted"}, {"seed": None}, {"select": None},
+    ],
+)  # fmt: skip
+def test_data_settings_that_are_refused(data: dict[str, Any]) -> None:
+    [key] = data
+    with pytest.raises(ValidationError) as caught:
+        ProjectConfig.model_validate({"project": "al", "data": {"source": "x.db", **data}})
+    assert {detail["loc"][:2] for detail in caught.value.errors()} == {("data", key)}
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a b", "a/b", "../a", "-a", ".a", "a\n", "a;b", "é", "x" * 61, "$(x)", 3]
+)
+def test_project_names_that_could_not_stand_in_a_job_name(name: Any) -> None:
+    with pytest.raises(ValidationError):
+        ProjectConfig.model_validate({**MINIMAL, "project": name})
+    if isinstance(name, str):
+        with pytest.raises(ValidationError):
+            site(template=name)
+
+
+@pytest.mark.parametrize("name", ["al", "Al-ACE_2.0+x", "7", "x" * 60])
+def test_project_names(name: str) -> None:
+    assert ProjectConfig.model_validate({**MINIMAL, "project": name}).project == name
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"partition": "a b"}, {"partition": "a\n#SBATCH --x"}, {"account": "$(id)"}, {"qos": ""},
+        {"partition": "-x"}, {"constraint": "a;b"}, {"constraint": "`x`"}, {"gpu_type": "a'b"},
+        {"memory": "16"}, {"memory": "16GB"}, {"memory": "0G"}, {"memory": 16}, {"memory": "1.5G"},
+        {"nodes": 0}, {"tasks": -1}, {"cores": 0}, {"cores": True}, {"gpus": -1},
+        {"modules": ["a\nb"]}, {"modules": "gcc"}, {"setup": ["a\r\nb"]}, {"setup": [""]},
+        {"extra_directives": ["--x\necho"]}, {"launcher": ["srun\x00"]}, {"output": "a\nb"},
+        {"environment": {"A B": "x"}}, {"environment": {"1A": "x"}}, {"environment": {"A=B": "x"}},
+        {"environment": {"A": 1}}, {"environment": {"A": "x\x00y"}}, {"environment": ["A=1"]},
+        {"scheduler": "lsf"}, {"memory_style": "all"}, {"gpu_dialect": "gpu"},
+        {"trainer": {"python": "a\nb"}}, {"trainer": "python"}, {"mail_user": "a b@c"},
+        {"description": "a\nb"}, {"partition": False},
+    ],
+)  # fmt: skip
+def test_profiles_that_are_refused(keys: dict[str, Any]) -> None:
+    [key] = keys
+    with pytest.raises(ValidationError) as caught:
+        site(**keys)
+    assert {detail["loc"][0] for detail in caught.value.errors()} == {key}
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"constraint": "[a100|v100]&ib"}, {"account": "m1234_g"}, {"mail_user": "me@example.org"},
+        {"memory": "16G"}, {"environment": {"A": "two\nlines $(x) 'q'"}}, {"setup": ["a; b | c"]},
+        {"gpus": 0}, {"launcher": ["srun", "--cpu-bind=none"]}, {"partition": "cpu,big"},
+    ],
+)  # fmt: skip
+def test_profiles_that_are_taken(keys: dict[str, Any]) -> None:
+    [(key, value)] = keys.items()
+    assert getattr(site(**keys), key) == value
+
+
+def every_record() -> list[type[Record]]:
+    return [*Record.__subclasses__()]
+
+
+def test_every_record_refuses_unknown_keys_and_changes() -> None:
+    assert len(every_record()) >= 5
+    for record in every_record():
+        assert record.model_config["extra"] == "forbid"
+        assert record.model_config["frozen"] is True
+    with pytest.raises(ValidationError):
+        TrainingConfig().cutoff = 5.0  # type: ignore[misc]
+
+
+def test_no_key_is_a_truth_value() -> None:
+    """What lets every record refuse `yes` and `no` where YAML has made them True and False."""
+    for record in every_record():
+        for name, field in record.model_fields.items():
+            assert "bool" not in str(field.annotation), name

@@ -1,0 +1,223 @@
+"""Templates: nothing undefined is rendered, and every value arrives in the shell as meant."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hpctrain.errors import HpctrainError
+from hpctrain.render import as_yaml, quoted, render
+from hpctrain.resources import resource
+
+JOB_TEMPLATES = sorted(path.name for path in resource("templates").glob("*.sh.j2"))
+ODD = [
+    "plain", "", " two  words ", "$(touch hacked)", "`touch hacked`", "a'b", 'a"b', "a\nb\n",
+    "$HOME",
+    "${PATH}", "!!", "\\", "\\n", "a;touch hacked", "*", "~", "Å κ", "#no", "-n", "a&b|c>d", "\t",
+    "'; touch hacked; '", "%s", "{{ 1 }}", "{% raw %}",
+]  # fmt: skip
+
+
+def values(**changes: Any) -> dict[str, Any]:
+    found = {
+        "version": "0", "run_id": "20260101-000000-abcd", "attempt": 1, "directives": [],
+        "modules": [], "setup": [], "environment": {}, "run_dir": "/run",
+        "launcher": [], "python": "python3",
+    }  # fmt: skip
+    return {**found, **changes}
+
+
+def run(script: str, folder: Path) -> list[dict[str, Any]]:
+    """What job/train.py was called with, once a call, by the script in bash."""
+    (folder / "job").mkdir(exist_ok=True)
+    seen = folder / "seen.jsonl"
+    (folder / "job" / "train.py").write_text(
+        "import json, os, sys\n"
+        "seen = [sys.argv[1:], dict(os.environ), os.getcwd()]\n"
+        f"print(json.dumps(seen), file=open({str(seen)!r}, 'a'))\n"
+    )
+    path = folder / "job.sh"
+    path.write_text(script, encoding="utf-8")
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
+    reply = subprocess.run(
+        ["bash", str(path)], cwd=folder.parent, env=environment, capture_output=True, text=True,
+        timeout=30,
+    )  # fmt: skip
+    assert (reply.returncode, reply.stderr) == (0, "")
+    return [
+        {"argv": argv, "environment": environment, "cwd": cwd}
+        for argv, environment, cwd in map(json.loads, seen.read_text().splitlines())
+    ]
+
+
+@pytest.mark.parametrize("template", JOB_TEMPLATES)
+def test_every_value_arrives_in_the_job(tmp_path: Path, template: str) -> None:
+    folder = tmp_path / 'it\'s a $(folder) "Å"'
+    folder.mkdir()
+    environment = {f"V{number}": value for number, value in enumerate(ODD)}
+    script = render(
+        template, values(run_dir=folder, environment=environment, python=sys.executable, attempt=7)
+    )
+    [seen] = run(script, folder)
+    assert {name: seen["environment"].get(name) for name in environment} == environment
+    assert (seen["argv"], seen["cwd"]) == (["7"], str(folder))
+    assert not list(tmp_path.rglob("hacked"))
+
+
+@pytest.mark.parametrize("template", JOB_TEMPLATES)
+def test_launcher_and_python_are_words(tmp_path: Path, template: str) -> None:
+    folder = tmp_path / "run"
+    odd = tmp_path / "my python $(x)"
+    odd.symlink_to(sys.executable)
+    launcher = ["env", "LAUNCHED=a b $(touch hacked)"]
+    folder.mkdir()
+    script = render(template, values(run_dir=folder, python=str(odd), launcher=launcher))
+    [seen] = run(script, folder)
+    assert seen["environment"]["LAUNCHED"] == "a b $(touch hacked)"
+    assert not list(tmp_path.rglob("hacked"))
+
+
+def test_setup_lines_are_shell_and_modules_are_words(tmp_path: Path) -> None:
+    script = render(
+        "slurm.sh.j2",
+        values(
+            run_dir=tmp_path, python=sys.executable, modules=["gcc/13", "a b;touch hacked"],
+            setup=["module() { echo; }", "export FROM_SETUP=$((6 * 7))", "export A=setup"],
+            environment={"A": "environment"},
+        ),
+    )  # fmt: skip
+    lines = script.splitlines()
+    assert "module load gcc/13" in lines
+    assert "module load 'a b;touch hacked'" in lines
+    at = [lines.index(line) for line in ("module load gcc/13", "export A=setup",
+                                         "export A=environment")]  # fmt: skip
+    assert at == sorted(at)
+    [seen] = run("module() { :; }\n" + script, tmp_path)
+    assert seen["environment"]["FROM_SETUP"] == "42"
+    assert seen["environment"]["A"] == "environment"
+    assert not list(tmp_path.rglob("hacked"))
+
+
+@pytest.mark.parametrize("template", JOB_TEMPLATES)
+def test_a_folder_that_is_gone_ends_the_job(tmp_path: Path, template: str) -> None:
+    script = render(template, values(run_dir=tmp_path / "gone", python="/bin/echo"))
+    reply = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=30)
+    assert (reply.returncode, reply.stdout) == (1, "")
+
+
+def test_directives_stand_at_the_head_before_any_command() -> None:
+    directives = ["--job-name=x", "--time=1:00:00"]
+    lines = render("slurm.sh.j2", values(directives=directives, setup=["x"])).splitlines()
+    assert lines[0] == "#!/bin/bash"
+    head = lines[1 : next(i for i, line in enumerate(lines) if line and line[0] != "#")]
+    assert [line for line in head if "--" in line] == [f"#SBATCH {d}" for d in directives]
+
+
+def test_a_template_of_ones_own_extends_a_shipped_one(tmp_path: Path) -> None:
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    (folder / "my.sh.j2").write_text(
+        '{% extends "slurm.sh.j2" %}\n'
+        "{% block setup %}\n{{ super() }}export MINE={{ run_id | sh }}\n{% endblock %}\n"
+        "{% block run %}\n{{ python | sh }} job/train.py 8\n{{ super() }}{% endblock %}\n"
+    )
+    script = render(
+        "my.sh.j2",
+        values(
+            run_dir=tmp_path, python=sys.executable, setup=["export SITE=s"], directives=["--x"]
+        ),
+        folders=[folder],
+    )
+    assert "#SBATCH --x\n" in script
+    first, second = run(script, tmp_path)
+    assert (first["argv"], second["argv"]) == (["8"], ["1"])
+    for seen in (first, second):
+        assert seen["environment"]["MINE"] == "20260101-000000-abcd"
+        assert seen["environment"]["SITE"] == "s"
+
+
+def test_a_template_of_ones_own_may_have_a_shipped_ones_name(tmp_path: Path) -> None:
+    (tmp_path / "slurm.sh.j2").write_text("mine {{ attempt }}")
+    assert render("slurm.sh.j2", values(), folders=[tmp_path]) == "mine 1"
+    assert render("slurm.sh.j2", values()).startswith("#!/bin/bash")
+    assert render("slurm.sh.j2", values(), folders=[tmp_path / "none"]).startswith("#!/bin/bash")
+
+
+@pytest.mark.parametrize("name", sorted(values()))
+@pytest.mark.parametrize("template", JOB_TEMPLATES)
+def test_every_value_is_needed(template: str, name: str) -> None:
+    """A value that is missing is an error, not an empty place; so is one that nobody uses."""
+    given = values(modules=["m"], setup=["s"], environment={"A": "a"},
+                   launcher=["l"])  # fmt: skip
+    del given[name]
+    with pytest.raises(HpctrainError, match=f"the template {template}.*'{name}' is undefined"):
+        render(template, given)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{{ nothing }}", "the template x.j2 cannot be rendered: 'nothing' is undefined"),
+        ("{{ run.nothing }}", "'run' is undefined"),
+        ("{% if nothing %}{% endif %}", "'nothing' is undefined"),
+        ("{% for x in nothing %}{% endfor %}", "'nothing' is undefined"),
+        ("a\n{% if %}", "the template x.j2, line 2 cannot be rendered"),
+        ('{% extends "gone.j2" %}', "gone.j2"),
+        ("{{ attempt | gone }}", "the template x.j2, line 1 cannot be rendered"),
+    ],
+)
+def test_templates_that_cannot_be_rendered(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "x.j2").write_text(text)
+    with pytest.raises(HpctrainError) as caught:
+        render("x.j2", values(), folders=[tmp_path])
+    assert words in caught.value.message
+
+
+def test_a_template_that_is_not_there() -> None:
+    with pytest.raises(HpctrainError, match=r"the template gone\.sh\.j2 cannot be rendered"):
+        render("gone.sh.j2", values())
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), max_size=5)
+)
+def test_quoted_words_arrive_in_bash(words: list[str]) -> None:
+    line = " ".join(["printf '%s\\0'", "x", *map(quoted, words)])
+    reply = subprocess.run(["bash", "-c", line], capture_output=True, timeout=30)
+    assert reply.stdout.decode().split("\0")[1:-1] == words
+
+
+plain = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
+    st.sampled_from(["1e-8", "yes", "null", "...", "---", "- a", "a: b", "a\nb", "# x", "1:00"]),
+)  # fmt: skip
+nested = st.recursive(
+    plain,
+    lambda below: (
+        st.lists(below, max_size=3)
+        | st.dictionaries(
+            st.text(st.characters(exclude_categories=["Cs"]), max_size=6), below, max_size=3
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(nested)
+def test_yaml_on_a_line_and_as_a_block_reads_back(value: Any) -> None:
+    line = f"top:\n  key: {as_yaml(value)}\n  next: 1\n"
+    assert yaml.safe_load(line) == {"top": {"key": value, "next": 1}}
+    block = f"top:\n{as_yaml(value, 2)}\nnext: 1\n"
+    assert yaml.safe_load(block) == {"top": value, "next": 1}

@@ -1,0 +1,138 @@
+"""One honest state from three witnesses."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+
+from hpctrain.history import History
+from hpctrain.schedulers.base import ENDED, JobState, JobView
+from hpctrain.verdict import (
+    SETTLED,
+    State,
+    Verdict,
+    Witness,
+    settled_without_asking,
+    verdict,
+)
+
+SUBMITTED = History(attempt=1, job_ids={1: "7"})
+SUBMITTING = History(attempt=1, submitting=1)
+UNCLEAR = History(attempt=1, submitting=1, unclear="timed out")
+CANCELLED = History(attempt=1, job_ids={1: "7"}, cancel_requested=True)
+NOBODY = Witness()
+SILENT = Witness(silence="squeue does not answer")
+
+
+def saw(state: JobState, reason: str = "") -> Witness:
+    return Witness(JobView("7", "n", "c", state, state.upper(), reason))
+
+
+def result(state: str, reason: str | None = None) -> dict[str, Any]:
+    return {"state": state, "reason": reason}
+
+
+@pytest.mark.parametrize(
+    ("history", "evidence", "found"),
+    [
+        (History(), None, Verdict("prepared")),
+        (History(refused="no such partition"), None,
+         Verdict("prepared", "refused: no such partition")),
+        (History(collected="potential_gen_01"), None, Verdict("collected", "potential_gen_01")),
+        (History(attempt=1, job_ids={1: "7"}, collected="p"), result("failed", "x"),
+         Verdict("collected", "p")),
+        (SUBMITTED, result("completed"), Verdict("completed")),
+        (SUBMITTED, result("failed", "no memory"), Verdict("failed", "no memory")),
+        (SUBMITTING, result("completed"), Verdict("completed")),
+        (SUBMITTED, result("terminated", "SIGTERM"), None),
+        (SUBMITTED, {}, None),
+        (SUBMITTED, None, None),
+        (SUBMITTING, None, None),
+        (History(attempt=2, job_ids={1: "7"}, submitting=2), None, None),
+    ],
+)  # fmt: skip
+def test_what_needs_no_scheduler(
+    history: History, evidence: dict[str, Any] | None, found: Verdict | None
+) -> None:
+    assert settled_without_asking(history, evidence) == found
+    if found is not None:
+        # Whatever the scheduler says, it does not change it.
+        for witness in (NOBODY, SILENT, saw("running"), saw("failed"), saw("cancelled")):
+            assert verdict(history, evidence, witness) == found
+
+
+@pytest.mark.parametrize(
+    ("history", "evidence", "witness", "found"),
+    [
+        # The job was told to end: the scheduler says why.
+        *(
+            (SUBMITTED, result("terminated", "SIGTERM"), saw(state, "its words"),
+             Verdict(state, "its words"))
+            for state in ("timeout", "out_of_memory", "cancelled", "failed")
+        ),
+        (SUBMITTED, result("terminated", "SIGTERM"), saw("timeout"), Verdict("timeout", "SIGTERM")),
+        (CANCELLED, result("terminated", "SIGTERM"), saw("timeout"), Verdict("timeout", "SIGTERM")),
+        (CANCELLED, result("terminated", "SIGTERM"), NOBODY,
+         Verdict("cancelled", "by hpctrain cancel")),
+        (CANCELLED, result("terminated", "SIGTERM"), SILENT,
+         Verdict("cancelled", "by hpctrain cancel")),
+        (SUBMITTED, result("terminated", "SIGTERM"), NOBODY,
+         Verdict("failed", "SIGTERM; the scheduler does not say why")),
+        (SUBMITTED, result("terminated", "SIGTERM"), saw("completed"),
+         Verdict("failed", "SIGTERM; the scheduler does not say why")),
+        (SUBMITTED, result("terminated", "SIGTERM"), SILENT,
+         Verdict("unknown", "squeue does not answer")),
+        # It is not done with the job yet: no end is told before it has ended.
+        (SUBMITTED, result("terminated", "SIGTERM"), saw("stopping"), Verdict("stopping")),
+        (SUBMITTED, result("terminated", "SIGTERM"), saw("running"), Verdict("stopping")),
+        (CANCELLED, result("terminated", "SIGTERM"), saw("stopping"), Verdict("stopping")),
+        (SUBMITTED, result("terminated", "SIGTERM"), saw("queued", "requeued"),
+         Verdict("queued", "requeued")),
+        (SUBMITTED, result("terminated", "SIGTERM"), saw("unknown", "STRANGE"),
+         Verdict("unknown", "STRANGE")),
+        # Nobody can be asked.
+        (SUBMITTED, None, SILENT, Verdict("unknown", "squeue does not answer")),
+        (SUBMITTING, None, SILENT,
+         Verdict("submitting", "not known whether it was taken (squeue does not answer)")),
+        (UNCLEAR, None, SILENT,
+         Verdict("submitting", "not known whether it was taken (squeue does not answer)")),
+        # They were asked, and do not know the job.
+        (SUBMITTING, None, NOBODY, Verdict("submitting", "the scheduler does not show it")),
+        (UNCLEAR, None, NOBODY, Verdict("submitting", "timed out")),
+        (SUBMITTED, None, NOBODY,
+         Verdict("unknown", "neither queue nor accounting knows job 7")),
+        (CANCELLED, None, NOBODY,
+         Verdict("unknown", "neither queue nor accounting knows job 7")),
+        # Leaving the queue is no success.
+        (SUBMITTED, None, saw("completed"),
+         Verdict("unknown", "the job has ended; its result is not there (yet)")),
+        *(
+            (SUBMITTED, None, saw(state, "why"), Verdict(state, "why"))
+            for state in ("queued", "held", "running", "stopping", "failed", "timeout",
+                          "out_of_memory", "cancelled", "unknown")
+        ),
+        (SUBMITTED, {"state": "odd"}, saw("running"), Verdict("running")),
+    ],
+)  # fmt: skip
+def test_verdicts(
+    history: History, evidence: dict[str, Any] | None, witness: Witness, found: Verdict
+) -> None:
+    assert verdict(history, evidence, witness) == found
+
+
+def test_the_states_are_those_of_the_documentation() -> None:
+    states = {state for part in get_args(State) for state in get_args(part) or (part,)}
+    assert states == {
+        "prepared", "submitting", "queued", "held", "running", "stopping", "completed", "failed",
+        "timeout", "out_of_memory", "cancelled", "unknown", "collected",
+    }  # fmt: skip
+    assert ENDED < SETTLED < states
+    assert {"collected", "prepared"} == SETTLED - ENDED
+
+
+def test_only_the_jobs_own_result_makes_it_completed() -> None:
+    for history in (SUBMITTED, SUBMITTING, UNCLEAR, CANCELLED):
+        for evidence in (None, {}, result("terminated", "x"), result("odd")):
+            for witness in (NOBODY, SILENT, *(saw(state) for state in get_args(JobState))):
+                assert verdict(history, evidence, witness).state != "completed"

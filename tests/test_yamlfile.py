@@ -1,0 +1,157 @@
+"""Mistakes in hand-written YAML are told with file, line, key and the nearest valid one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hpctrain.errors import HpctrainError
+from hpctrain.models import ProjectConfig, SiteProfile
+from hpctrain.yamlfile import nearest, read_mapping, validated
+
+GOOD = """\
+project: al
+data:
+  source: x.db
+training:
+  cutoff: 4.5
+"""
+
+
+def message(path: Path, text: str, model: type = ProjectConfig) -> str:
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(HpctrainError) as caught:
+        validated(model, read_mapping(path), path)
+    return caught.value.message
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "hpctrain.yaml"
+
+
+def test_a_good_file(file: Path) -> None:
+    file.write_text(GOOD)
+    assert validated(ProjectConfig, read_mapping(file), file).training.cutoff == 4.5
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (GOOD + "  max_itr: 3\n", "line 6: training.max_itr: there is no such key "
+                                  "(did you mean 'max_iter'?)"),
+        (GOOD + "trainin: {}\n", "line 6: trainin: there is no such key "
+                                 "(did you mean 'training'?)"),
+        (GOOD.replace("source: x.db", "source: x.db\n  sead: 1"),
+         "line 4: data.sead: there is no such key (did you mean 'seed'?)"),
+        (GOOD + "zzzzz: 1\n", "line 6: zzzzz: there is no such key "
+                              "(there are: data, project, site, training)"),
+        (GOOD.replace("4.5", "far"), "line 5: training.cutoff: input should be a valid number"),
+        (GOOD.replace("4.5", "far"), "(it is 'far')"),
+        (GOOD.replace("4.5", "yes"), "line 5: training.cutoff: true and false, which YAML also"),
+        (GOOD.replace("4.5", "-1"), "line 5: training.cutoff: input should be greater than 0"),
+        (GOOD.replace("  source: x.db", "  seed: 3"),
+         "line 2: data.source: this key is required"),
+        ("training: {}\ndata: {source: a}\n", "hpctrain.yaml: project: this key is required"),
+        (GOOD.replace("training:\n  cutoff: 4.5", "training: 3"), "line 4: training: "),
+        (GOOD + "  reference_energies: [1]\n", "line 6: training.reference_energies: "),
+        (GOOD.replace("x.db", "{a: b}"), "line 3: data.source: input should be a valid string"),
+        (GOOD.replace("x.db", "{a: b}"), ", or: input should be a valid list"),
+        (GOOD + "3: 4\n", "line 6: 3: "),
+    ],
+)  # fmt: skip
+def test_mistakes_name_file_line_and_key(file: Path, text: str, words: str) -> None:
+    said = message(file, text)
+    assert words in said
+    assert str(file) in said
+    assert "\n" not in said
+
+
+def test_every_mistake_is_told_at_once(file: Path) -> None:
+    said = message(file, "projct: al\ndata:\n  sorce: x\ntraining: {cutof: 3, kappa: -1}\n")
+    lines = said.splitlines()
+    assert lines[0] == f"{file}:"
+    assert sorted(lines[1:]) == sorted([
+        f"{file}: project: this key is required",
+        f"{file}, line 2: data.source: this key is required",
+        f"{file}, line 3: data.sorce: there is no such key (did you mean 'source'?)",
+        f"{file}, line 4: training.cutof: there is no such key (did you mean 'cutoff'?)",
+        f"{file}, line 4: training.kappa: input should be greater than or equal to 0 (it is -1)",
+        f"{file}, line 1: projct: there is no such key (did you mean 'project'?)",
+    ])  # fmt: skip
+
+
+def test_keys_of_a_nested_record_of_a_profile(file: Path) -> None:
+    said = message(file, "scheduler: slurm\ntrainer:\n  pyhton: x\n", SiteProfile)
+    assert said == (
+        f"{file}, line 3: trainer.pyhton: there is no such key (did you mean 'python'?)"
+    )
+
+
+def test_a_bare_walltime(file: Path) -> None:
+    said = message(file, "scheduler: slurm\nwalltime: 12:00:00\n", SiteProfile)
+    assert 'line 2: walltime: a walltime is written in quotes, for example "12:00:00"' in said
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: 1\nb: 2\na: 3\n", ", line 3: the key 'a' stands here twice"),
+        ("x:\n  a: 1\n  'a': 2\n", ", line 3: the key 'a' stands here twice"),
+        ("x: [{a: 1}, {b: 1, b: 2}]\n", ", line 1: the key 'b' stands here twice"),
+        ("a: [1\nb: 2\n", ", line 2: "),
+        ("a: 'x\n", ", line 2: "),
+        ("\ta: 1\n", ", line 1: "),
+        ("a: 1\n b: 2\n", ", line 2: "),
+        ("- a\n", " must hold keys and values, not list"),
+        ("hello\n", " must hold keys and values, not str"),
+        ("? [a, b]\n: c\n", ", line 1: found unhashable key"),
+        ("a: !!python/object/apply:os.system [true]\n", ", line 1: could not determine"),
+        ("a: 2024-13-45\n", " is not YAML"),
+        ("a: \x07\n", " is not YAML"),
+        ("a: *b\n", ", line 1: found undefined alias"),
+    ],
+)
+def test_what_cannot_be_read(file: Path, text: str, words: str) -> None:
+    assert f"{file}{words}" in message(file, text)
+
+
+def test_equal_keys_of_different_mappings_and_merged_ones_are_no_mistake(file: Path) -> None:
+    file.write_text("a: &a {x: 1}\nb: {<<: *a, y: 2}\nc: {<<: [*a, *a], x: 3}\n")
+    assert read_mapping(file) == {"a": {"x": 1}, "b": {"x": 1, "y": 2}, "c": {"x": 3}}
+
+
+def test_an_empty_file(file: Path) -> None:
+    file.write_text("# nothing yet\n")
+    assert read_mapping(file) == {}
+
+
+def test_files_that_cannot_be_opened(file: Path) -> None:
+    with pytest.raises(HpctrainError, match=r"hpctrain\.yaml cannot be read: No such file"):
+        read_mapping(file)
+    file.write_bytes(b"a: \xff\n")
+    with pytest.raises(HpctrainError, match="it is not UTF-8 text"):
+        read_mapping(file)
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(HpctrainError, match="Is a directory"):
+        read_mapping(file)
+
+
+def test_a_source_that_is_no_file_has_no_lines() -> None:
+    with pytest.raises(HpctrainError) as caught:
+        validated(ProjectConfig, {"project": "a", "data": {"source": "x", "sed": 1}}, "--set")
+    assert caught.value.message == ("--set: data.sed: there is no such key (did you mean 'seed'?)")
+
+
+@pytest.mark.parametrize(
+    ("word", "choices", "said"),
+    [
+        ("kapa", ["kappa", "kappa_f"], " (did you mean 'kappa'?)"),
+        ("x", ["b", "a"], " (there are: a, b)"),
+        ("x", [], ""),
+    ],
+)
+def test_nearest(word: str, choices: list[str], said: str) -> None:
+    assert nearest(word, choices) == said
