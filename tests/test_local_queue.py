@@ -167,7 +167,10 @@ def test_the_script_gets_ordinary_signals(queue: Queue) -> None:
     """Python ignores SIGPIPE; a script that did would never end here."""
     job = queue.submit("grep SigIgn /proc/self/status; trap - PIPE; yes | head -n 1")
     queue.reaches(job, "COMPLETED")
-    assert (queue.cwd / "job-1.out").read_text() == "SigIgn:\t0000000000000000\ny\n"
+    ignored, said = (queue.cwd / "job-1.out").read_text().splitlines()
+    # The C library keeps signals 32 and 33 for itself, and may have them ignored.
+    assert int(ignored.split()[1], 16) & 0x7FFFFFFF == 0
+    assert said == "y"
 
 
 def test_nothing_that_the_caller_holds_open_stays_open(queue: Queue) -> None:
