@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := .demo
 PYTEST_ARGS ?=
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench clean
 
 # hpctrain with the real trainer. tensorpotential is installed without its requirements: they
 # would bring TensorFlow with every CUDA wheel; what it needs on a CPU is in the extra.
@@ -37,6 +37,10 @@ lint: $(VENV)/tools
 # Everything, on the real trainer, and on a real Slurm where one can be installed.
 test: lint
 	bash tests/cluster/run.sh $(BIN)/python $(PYTEST_ARGS)
+
+# What looking costs, as ratios; see the file. About 2 GB of disk for a moment.
+bench: $(VENV)/trainer
+	$(BIN)/python benchmarks/bench_following.py
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ from typing import Any
 from hpctrain import __version__, archive, ledger
 from hpctrain.errors import HpctrainError
 from hpctrain.history import History, fold
+from hpctrain.lock import locked
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run as run_program
 from hpctrain.progress import Curves, curves
 from hpctrain.project import Project
 from hpctrain.status import RunStatus, status
+from hpctrain.trail import current
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,25 @@ class Collection:
 
 
 def collect(
-    project: Project, names: tuple[str, ...] = (), *, program: RunProgram = run_program
+    project: Project,
+    names: tuple[str, ...] = (),
+    *,
+    program: RunProgram = run_program,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Collection:
     """Archive the potentials of the named runs, or of all that are finished and not archived."""
+    found = status(project, names, program=program, say=say).runs
+    if not any(run.state == "completed" for run in found):
+        return _collect(project, found)
+    with locked(project.runs, "collect", say=say):
+        # Another collect may have been quicker.
+        return _collect(project, status(project, names, program=program, say=say).runs)
+
+
+def _collect(project: Project, runs: list[RunStatus]) -> Collection:
     potentials: list[Collected] = []
     not_ready: list[NotReady] = []
-    for found in status(project, names, program=program).runs:
+    for found in runs:
         assert found.run is not None
         if found.state == "collected":
             potentials.append(_archived(project, found.run, found.reason, new=False))
@@ -92,8 +107,8 @@ def _archive(project: Project, found: RunStatus) -> Collected:
     run = found.run
     assert run is not None
     history = fold(run.events())
-    folder = run.attempt(history.attempt)
-    result = run.result(history.attempt)
+    attempt = current(run, history).attempt
+    folder, result = run.attempt(attempt), run.result(attempt)
     if result is None:
         raise _NoEvidence(f"{folder / 'result.json'} is gone")
     files = _evidence(folder, result)
@@ -150,7 +165,7 @@ def _card(
     manifest = run.manifest
     potential = result["potential"]
     files = result["files"]
-    environment = ledger.read_json(run.attempt(history.attempt) / "environment.json") or {}
+    environment = ledger.read_json(run.attempt(result["attempt"]) / "environment.json") or {}
     return {
         "schema": "hpctrain.potential/1",
         "name": name,
@@ -178,7 +193,7 @@ def _card(
             "run_id": run.run_id,
             "created": manifest["created"],
             "site": manifest["site"],
-            "job_ids": [history.job_ids[number] for number in sorted(history.job_ids)],
+            "job_ids": _job_ids(run, history),
             "attempts": len(run.attempts()),
             "started": result["started"],
             "ended": result["ended"],
@@ -189,6 +204,13 @@ def _card(
         "collected_by": {"hpctrain": __version__},
         "use": use_lines(f"{name}.yace", manifest["dataset"]["elements"]),
     }
+
+
+def _job_ids(run: ledger.Run, history: History) -> list[str]:
+    """Every job that trained, in order; a requeued job counts once."""
+    claims = {number: (run.claim(number) or {}).get("job_id") for number in run.attempts()}
+    told = [claims[number] or history.job_ids.get(number) for number in sorted(claims)]
+    return list(dict.fromkeys(str(job_id) for job_id in told if job_id))
 
 
 def use_lines(path: str, elements: list[str]) -> list[str]:

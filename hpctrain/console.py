@@ -64,6 +64,8 @@ def status_row(run: RunStatus) -> list[str]:
     state = run.state
     if run.state == "running" and run.phase not in (None, "train"):
         state = f"running ({run.phase})"
+    elif run.state == "unknown" and run.before is not None:
+        state = f"unknown (was {run.before})"
     return [
         run.run_id,
         run.site,
@@ -82,11 +84,23 @@ def status_table(runs: Sequence[RunStatus]) -> str:
     text = table(STATUS_HEADER, [status_row(run) for run in runs])
     text += "\n\nTRAIN and TEST: RMSE of energies (meV/atom) / forces (eV/Å)"
     for run in runs:
-        if run.reason not in ("", run.state) and run.state != "collected":
-            text += f"\n{run.run_id} {run.state}: {run.reason}"
-        elif run.state == "collected":
-            text += f"\n{run.run_id} collected: potentials/{run.reason}.yace"
+        words = explained(run)
+        if words:
+            text += f"\n{run.run_id} {words}"
+        text += "".join(f"\n{run.run_id} warning: {warning}" for warning in run.warnings)
     return text
+
+
+def explained(run: RunStatus) -> str:
+    """The state and why, where the state alone does not say it all: ``unknown since 12:03 (…)``."""
+    if run.state == "collected":
+        return f"collected: potentials/{run.reason}.yace"
+    if run.state == "unknown":
+        return f"unknown since {clock_time(run.since)} ({run.reason or 'nobody says why'})"
+    words = f"{run.state}: {run.reason}" if run.reason not in ("", run.state) else ""
+    if run.state == "timeout":
+        words = f"{words or run.state}; to go on: hpctrain resume {run.run_id}"
+    return words
 
 
 def metrics_rows(metrics: Mapping[str, Metrics]) -> list[list[str]]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING
 
-from hpctrain.console import STATUS_HEADER, duration, rmse, status_row, table
+from hpctrain.console import STATUS_HEADER, duration, explained, rmse, status_row, table
 from hpctrain.verdict import SETTLED
 
 if TYPE_CHECKING:
@@ -39,22 +39,24 @@ def _active(report: Report) -> list[RunStatus]:
 
 def _lines(look: Callable[[], Report], out: IO[str]) -> Report:
     """For pipes and logs: a line when a state changes, and about every tenth of a training."""
-    told: dict[str, tuple[str, int]] = {}
+    told: dict[str, tuple[str, int, int]] = {}
     while True:
         report = look()
         for run in report.runs:
             tenth = (run.iteration or 0) * 10 // run.max_iter
-            if told.get(run.run_id) == (run.state, tenth):
+            news = (run.state, tenth, len(run.warnings))
+            if told.get(run.run_id) == news:
                 continue
-            told[run.run_id] = (run.state, tenth)
-            words = [run.run_id, run.state]
+            told[run.run_id] = news
+            state = explained(run) if run.state == "unknown" else run.state
+            words = [run.run_id, state]
             if run.iteration is not None:
                 words.append(f"iteration {run.iteration} of {run.max_iter}")
                 words.append(f"train {rmse(run.train)}  test {rmse(run.test)}")
             if run.eta_s is not None:
                 words.append(f"{duration(run.eta_s)} left")
-            if run.reason:
-                words.append(run.reason)
+            words += [run.reason] if run.reason and run.state != "unknown" else []
+            words += [f"warning: {warning}" for warning in run.warnings]
             print("  ".join(words), file=out, flush=True)
         if not _active(report):
             return report
@@ -94,6 +96,7 @@ def _picture(report: Report) -> Group:
         left = f"{duration(run.eta_s)} left" if run.eta_s is not None else run.reason
         bar.add_task(run.run_id, total=run.max_iter, completed=run.iteration or 0, left=left)
         parts.append(bar)
+        parts += [Text(warning, style="yellow") for warning in run.warnings]
     parts += [
         Text(f"{site.site}: {site.error}", style="yellow") for site in report.sites if site.error
     ]

@@ -12,15 +12,22 @@ class History:
     """A run as its own events tell it.
 
     ``job_ids`` by attempt; ``submitting`` is the attempt whose submission was begun and whose end
-    is not recorded; ``since`` is the time of the last event.
+    is not recorded, ``submitting_host`` the machine it was begun on. ``interrupted``: the user
+    stopped that submission; ``abandoned``: it turned out that there is no job. ``first`` is the
+    attempt that ``hpctrain resume`` submitted last: those before it are over, whatever they left.
+    ``since`` is the time of the last event.
     """
 
     attempt: int = 0
     job_ids: dict[int, str] = field(default_factory=dict)
     submitting: int | None = None
+    submitting_host: str | None = None
+    interrupted: bool = False
+    abandoned: bool = False
     unclear: str | None = None
     refused: str | None = None
     cancel_requested: bool = False
+    first: int = 1
     collecting: str | None = None
     collecting_since: str | None = None
     collected: str | None = None
@@ -28,30 +35,49 @@ class History:
     since: str | None = None
 
     @property
-    def job_id(self) -> str | None:
-        """The job of the latest attempt."""
-        return self.job_ids.get(self.attempt)
+    def unfinished(self) -> bool:
+        """Was a submission asked for whose end is not recorded?"""
+        if self.submitting is not None:
+            return True
+        return not (self.attempt or self.refused or self.abandoned)
 
 
 def fold(events: Iterable[Mapping[str, Any]]) -> History:
     """Read the events in order; one of an unknown kind, or without its facts, changes nothing."""
     history = History()
+    resuming, firsts = False, [1]
     for event in events:
         kind, attempt = event.get("event"), event.get("attempt")
-        if kind == "submitting" and isinstance(attempt, int):
+        if kind == "resuming":
+            resuming = True
+        elif kind == "submitting" and isinstance(attempt, int):
+            if resuming:
+                firsts.append(attempt)
+            resuming = False
             history.attempt = history.submitting = attempt
+            history.submitting_host = event.get("host")
             history.unclear = history.refused = None
-            history.cancel_requested = False
+            history.cancel_requested = history.interrupted = history.abandoned = False
             history.first_submitted = history.first_submitted or event.get("time")
         elif kind == "submitted" and isinstance(attempt, int) and event.get("job_id"):
             history.attempt = max(history.attempt, attempt)
             history.job_ids[attempt] = str(event["job_id"])
+            history.abandoned = False
             if history.submitting in (None, attempt):
                 history.submitting = history.unclear = None
-        elif kind == "refused":
-            history.submitting, history.refused = None, str(event.get("reason"))
+        elif kind in ("refused", "abandoned"):
+            # There is no such attempt: what was before it counts again.
+            if len(firsts) > 1 and history.submitting == firsts[-1]:
+                firsts.pop()
+            history.submitting = None
+            if kind == "refused":
+                history.refused = str(event.get("reason"))
+            else:
+                history.abandoned = True
         elif kind == "unclear":
             history.unclear = str(event.get("reason"))
+        elif kind == "interrupted":
+            history.interrupted = True
         elif kind == "cancel_requested":
             history.cancel_requested = True
         elif kind == "collecting":
@@ -62,4 +88,5 @@ def fold(events: Iterable[Mapping[str, Any]]) -> History:
         else:
             continue
         history.since = event.get("time")
+    history.first = firsts[-1]
     return history

@@ -27,6 +27,14 @@ def iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
 
 
+def seconds(time: str | None) -> float:
+    """A written time in seconds since the epoch; 0 if it is none."""
+    try:
+        return datetime.fromisoformat(time).timestamp() if time else 0.0
+    except ValueError:
+        return 0.0
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Write a file by rename: a reader sees all of it, or the one before."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -79,6 +87,11 @@ class Run:
                 "or move the folder out of runs/",
             )
         return content
+
+    @property
+    def scheduler_name(self) -> str:
+        """The scheduler that its site asks for."""
+        return str(self.manifest["site"]["profile"]["scheduler"])
 
     def events(self) -> list[dict[str, Any]]:
         """What happened, in order. A last line without its end is a write that never finished."""

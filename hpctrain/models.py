@@ -12,6 +12,7 @@ from pydantic import (
     Field,
     StringConstraints,
     field_validator,
+    model_validator,
 )
 
 # What may stand in a job's name, a path and a scheduler's argument without being quoted anywhere.
@@ -69,6 +70,7 @@ GpuDialect = Literal[
     "constraint-plus-gres",
     "implicit",
 ]
+Continuation = Literal["manual", "resubmit", "requeue", "chain"]
 MemoryStyle = Literal["mem", "mem-zero", "mem-per-cpu", "mem-per-gpu", "omit"]
 Evaluator = Literal["tensorpot", "pyace"]
 
@@ -189,3 +191,21 @@ class SiteProfile(Record):
         None, description="a job script template of your own; see docs/sites.md"
     )
     trainer: TrainerProfile = TrainerProfile()
+    continuation: Continuation = Field(
+        "manual",
+        description="who starts the next attempt of a training that is longer than a walltime: "
+        "manual (hpctrain resume), resubmit (the job submits the next), requeue (the job requeues "
+        "itself), chain (all attempts are submitted ahead, each waiting for the one before)",
+    )
+    max_attempts: int = Field(10, gt=0, le=99, description="attempts of one training, in all")
+    margin: Walltime = Field(
+        "00:05:00", description="how long before the walltime the trainer is asked to end"
+    )
+
+    @model_validator(mode="after")
+    def _margin_fits(self) -> SiteProfile:
+        if self.walltime and walltime_seconds(self.margin) >= walltime_seconds(self.walltime):
+            raise ValueError(
+                f"the margin ({self.margin}) must be shorter than the walltime ({self.walltime})"
+            )
+        return self

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 
 from hpctrain.engines.base import TrainingMetrics
 from hpctrain.engines.pacemaker_log import LogReader
 from hpctrain.engines.pacemaker_tables import TableReader, on_train_epochs
-from hpctrain.ledger import Run
+from hpctrain.ledger import Run, read_json
 
 
 @dataclass(frozen=True)
 class Curves:
-    """Learning curves over all attempts: iterations are counted on, ``seams`` says where."""
+    """Learning curves over all attempts, by the iterations of the whole training.
+
+    ``seams`` are the iterations after which a later attempt went on.
+    """
 
     train: list[TrainingMetrics] = field(default_factory=list)
     test: list[TrainingMetrics] = field(default_factory=list)
@@ -27,16 +29,31 @@ class Curves:
 
 
 def curves(run: Run) -> Curves:
-    """Both curves of a run; empty as long as the trainer has written nothing."""
+    """Both curves of a run; empty as long as the trainer has written nothing.
+
+    An attempt goes on from a checkpoint. What the one before did after that was lost with it, and
+    is left out.
+    """
     whole = Curves()
     for number in run.attempts():
-        train, test = read_attempt(run.attempt(number))
-        done = whole.iteration or 0
-        if train and whole.train:
+        folder = run.attempt(number)
+        train, test = read_attempt(folder)
+        done = _start(folder)
+        if not train:
+            continue
+        for curve, points in ((whole.train, train), (whole.test, test)):
+            curve[:] = [point for point in curve if point.epoch <= done] if done else []
+            curve.extend(replace(point, epoch=point.epoch + done) for point in points)
+        whole.seams[:] = [seam for seam in whole.seams if seam < done]
+        if done:
             whole.seams.append(done)
-        whole.train.extend(replace(point, epoch=point.epoch + done) for point in train)
-        whole.test.extend(replace(point, epoch=point.epoch + done) for point in test)
     return whole
+
+
+def _start(folder: Path) -> int:
+    """Iterations of the training that were done when an attempt began, by its checkpoint."""
+    total = (read_json(folder / "resume" / "state.json") or {}).get("total")
+    return total if isinstance(total, int) else 0
 
 
 def read_attempt(folder: Path) -> tuple[list[TrainingMetrics], list[TrainingMetrics]]:
@@ -47,22 +64,6 @@ def read_attempt(folder: Path) -> tuple[list[TrainingMetrics], list[TrainingMetr
         log.feed(_text(folder / "log.txt"))
         train, test = train or log.last.points, test or log.last.test_points
     return train, on_train_epochs(test, train)
-
-
-def seconds_left(folder: Path, max_iter: int) -> float | None:
-    """Time to the last iteration at the pace so far, by the times in the log.
-
-    From the first iteration on: before it the trainer builds its graphs. None as long as there is
-    no pace.
-    """
-    log = LogReader()
-    log.feed(_text(folder / "log.txt"))
-    points, times = log.last.points, log.last.times
-    if times is None or not points or points[-1].epoch == points[0].epoch:
-        return None
-    began, last = (datetime.strptime(time, "%Y-%m-%d %H:%M:%S,%f") for time in times)
-    pace = (last - began).total_seconds() / (points[-1].epoch - points[0].epoch)
-    return max(0.0, pace * (max_iter - points[-1].epoch))
 
 
 def finite(value: float | None) -> float | None:

@@ -33,6 +33,11 @@ class Project:
         return self.folder / "potentials"
 
     @property
+    def cache(self) -> Path:
+        """What the schedulers answered a moment ago."""
+        return self.runs / ".cache"
+
+    @property
     def queue(self) -> Path:
         """State of the site ``local``."""
         return self.runs / ".queue"

@@ -2,46 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from hpctrain import ledger
-from hpctrain.engines.base import TrainingMetrics
+from hpctrain.describe import Metrics as Metrics
+from hpctrain.describe import RunStatus as RunStatus
+from hpctrain.describe import age, describe
+from hpctrain.following import Following
 from hpctrain.history import History, fold
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run as run_program
-from hpctrain.progress import curves, finite, seconds_left
 from hpctrain.project import Project
+from hpctrain.recovery import recover
 from hpctrain.schedulers import scheduler_of
-from hpctrain.verdict import Verdict, Witness, settled_without_asking, verdict
-from hpctrain.witness import Case, ask
-
-Metrics = dict[str, float | None]
-
-
-@dataclass(frozen=True)
-class RunStatus:
-    """One run, as ``status`` shows it. Metrics are in meV/atom and eV/Å; times in seconds."""
-
-    run_id: str
-    site: str
-    scheduler: str
-    job_id: str | None
-    state: str
-    since: str | None
-    reason: str
-    attempt: int
-    iteration: int | None
-    max_iter: int
-    train: Metrics | None
-    test: Metrics | None
-    eta_s: float | None
-    warnings: list[str] = field(default_factory=list)
-    phase: str | None = None
-    run: ledger.Run | None = None
+from hpctrain.schedulers.base import ENDED
+from hpctrain.trail import Current, current
+from hpctrain.verdict import Signs, Verdict, Witness, settled_without_asking, verdict
+from hpctrain.witness import Answer, Case, ask
 
 
 @dataclass(frozen=True)
@@ -67,120 +47,108 @@ def status(
     names: tuple[str, ...] = (),
     *,
     program: RunProgram = run_program,
+    clock: Callable[[], float] = time.time,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """The state of the named runs, or of all. Each site is asked at most twice."""
-    found = ledger.find(project.runs, names)
-    histories = {run.run_id: fold(run.events()) for run in found}
-    results = {run.run_id: run.result(histories[run.run_id].attempt) for run in found}
-    verdicts: dict[str, Verdict] = {}
-    to_ask: dict[tuple[str, str], list[Case]] = defaultdict(list)
-    for run in found:
-        settled = settled_without_asking(histories[run.run_id], results[run.run_id])
-        if settled is not None:
-            verdicts[run.run_id] = settled
-        else:
-            to_ask[_site(run)].append(Case(run, histories[run.run_id]))
+    """The state of the named runs, or of all. Each site is asked at most twice.
+
+    What an interrupted command has left half done is finished first; ``say`` is told.
+    """
+    recover(project, program, say)
+    found = [_Found.of(run) for run in ledger.find(project.runs, names)]
+    to_ask: dict[tuple[str, str], list[_Found]] = defaultdict(list)
+    for one in found:
+        if one.verdict is None or one.may_go_on:
+            to_ask[one.run.manifest["site"]["name"], one.run.scheduler_name].append(one)
     asked = []
-    for (site, kind), cases in sorted(to_ask.items()):
-        witnesses, error = ask(cases, scheduler_of(kind, project.queue), program)
-        asked.append(SiteStatus(site, error is None, error))
-        for case in cases:
-            run_id = case.run.run_id
-            # The job may have written its result between the first look and the answer.
-            results[run_id] = case.run.result(case.history.attempt)
-            histories[run_id] = fold(case.run.events())
-            verdicts[run_id] = verdict(
-                histories[run_id], results[run_id], witnesses.get(run_id, Witness())
-            )
-    return Report(
-        queried_at=ledger.now(),
-        sites=asked,
-        runs=[
-            _described(run, histories[run.run_id], verdicts[run.run_id], results[run.run_id])
-            for run in found
-        ],
-    )
+    for (site, kind), unsettled in sorted(to_ask.items()):
+        cases = [case for one in unsettled for case in one.cases()]
+        scheduler = scheduler_of(kind, project.queue)
+        answer = ask(cases, scheduler, program, project.cache, clock())
+        asked.append(SiteStatus(site, answer.error is None, answer.error))
+        for one in unsettled:
+            one.judge(answer, clock())
+    following = Following(project.cache)
+    runs = [one.described(following, clock()) for one in found]
+    following.save(project.runs)
+    return Report(ledger.now(), asked, runs)
 
 
-def _site(run: ledger.Run) -> tuple[str, str]:
-    site = run.manifest["site"]
-    return site["name"], site["profile"]["scheduler"]
+@dataclass
+class _Found:
+    """A run, and what was found out about it so far."""
 
+    run: ledger.Run
+    history: History
+    current: Current
+    verdict: Verdict | None
+    witness: Witness = field(default_factory=Witness)
 
-def _described(
-    run: ledger.Run,
-    history: History,
-    found: Verdict,
-    result: Mapping[str, Any] | None,
-) -> RunStatus:
-    max_iter = int(run.manifest["settings"]["training"]["max_iter"])
-    train = test = iteration = eta = None
-    if history.attempt:
-        so_far = curves(run)
-        iteration = so_far.iteration
-        train, test = _last(so_far.train), _last(so_far.test)
-    potential = (result or {}).get("potential") or {}
-    train, test = potential.get("train") or train, potential.get("test") or test
-    heartbeat = ledger.read_json(run.attempt(history.attempt) / "heartbeat.json") or {}
-    reason = found.reason
-    if found.state == "failed" and result is None:
-        reason = ": ".join(filter(None, [reason, _last_lines(run.job_output(history.job_id))]))
-    running = found.state == "running"
-    if running and heartbeat.get("phase") == "train":
-        eta = seconds_left(run.attempt(history.attempt), max_iter)
-    return RunStatus(
-        run_id=run.run_id,
-        site=_site(run)[0],
-        scheduler=_site(run)[1],
-        job_id=history.job_id,
-        state=found.state,
-        since=_since(run, history, found, result),
-        reason=reason,
-        attempt=history.attempt,
-        iteration=iteration,
-        max_iter=max_iter,
-        train=_two(train),
-        test=_two(test),
-        eta_s=eta,
-        phase=heartbeat.get("phase") if running else None,
-        run=run,
-    )
+    @classmethod
+    def of(cls, run: ledger.Run) -> _Found:
+        history = fold(run.events())
+        now = current(run, history)
+        return cls(run, history, now, settled_without_asking(history, now.job_id, now.result))
 
+    @property
+    def may_go_on(self) -> bool:
+        """Has its attempt ended, and another one was announced, or submitted ahead?"""
+        ended = self.verdict is not None and self.verdict.state in ENDED - {"completed"}
+        return ended and bool(self.current.later)
 
-def _since(
-    run: ledger.Run, history: History, found: Verdict, result: Mapping[str, Any] | None
-) -> str | None:
-    """When the state began, where it was told; else the last event of the run."""
-    if result is not None and found.state != "collected" and result.get("ended"):
-        return ledger.iso(float(result["ended"]))
-    claim = run.claim(history.attempt)
-    if found.state == "running" and claim is not None and claim.get("time"):
-        return ledger.iso(float(claim["time"]))
-    return history.since
+    def cases(self) -> list[Case]:
+        submitted = ledger.seconds(self.history.first_submitted)
+        cases = [self._case(self.current.attempt, self.current.job_id, submitted)]
+        if self.verdict is not None:
+            cases = []  # its own end is known; what is asked about is what comes
+        later = [self._case(number, job_id) for number, job_id in self.current.later]
+        return cases + [replace(case, begun=False) for case in later]
 
+    def _case(self, attempt: int, job_id: str | None, submitted: float = 0.0) -> Case:
+        return Case(self.run.run_id, attempt, job_id, submitted)
 
-def _last(points: Sequence[TrainingMetrics]) -> Metrics | None:
-    if not points:
-        return None
-    return {
-        "rmse_energy_mev_per_atom": points[-1].rmse_energy,
-        "rmse_force_ev_per_a": points[-1].rmse_force,
-    }
+    def judge(self, answer: Answer, now: float) -> None:
+        """The state, from what the scheduler has said."""
+        # The job may have written its result between the first look and the answer.
+        self.history = fold(self.run.events())
+        self.current = here = current(self.run, self.history)
+        self.witness, here, self.verdict = self._of(answer, here, now)
+        self.current = here
+        if not self.may_go_on:
+            return
+        for number, job_id in here.later:
+            witness, there, state = self._of(answer, Current(number, job_id, None), now)
+            # Behind an attempt that does not go on, the jobs of a chain end without beginning.
+            needless = here.result is not None and not here.result.get("continues")
+            over = needless and witness.view is not None and witness.view.state == "completed"
+            if state.state not in ENDED and not over:
+                self.witness, self.current, self.verdict = witness, there, state
+                return
+        if self.verdict is not None and self.verdict.state == "timeout":
+            reason = "; ".join(filter(None, [self.verdict.reason, "no job is left that goes on"]))
+            self.verdict = replace(self.verdict, reason=reason)
 
+    def _of(self, answer: Answer, here: Current, now: float) -> tuple[Witness, Current, Verdict]:
+        witness = answer.of(self._case(here.attempt, here.job_id))
+        if here.job_id is None and witness.view is not None:
+            here = replace(here, job_id=witness.view.job_id)
+        signs = self._signs(here, now)
+        return witness, here, verdict(self.history, here.job_id, here.result, witness, signs)
 
-def _last_lines(path: Path, lines: int = 3) -> str:
-    """The end of what a job script printed: why it failed before the trainer was started."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - 4000))
-            text = file.read().decode("utf-8", "replace")
-    except OSError:
-        return ""
-    return " / ".join(line.strip() for line in text.splitlines()[-lines:] if line.strip())
+    def _signs(self, here: Current, now: float) -> Signs:
+        folder = self.run.attempt(here.attempt)
+        announced = age(self.run.attempt(here.attempt - 1) / "result.json", now)
+        told = now - ledger.seconds(self.history.since)
+        return Signs(
+            heartbeat=age(folder / "heartbeat.json", now),
+            claimed=age(folder / "claim.json", now),
+            submitted=told if announced is None else min(told, announced),
+            coming=here.attempt > max(1, self.history.first),
+        )
 
-
-def _two(metrics: Mapping[str, Any] | None) -> Metrics | None:
-    if metrics is None:
-        return None
-    names = ("rmse_energy_mev_per_atom", "rmse_force_ev_per_a")
-    return {name: finite(metrics.get(name)) for name in names}
+    def described(self, following: Following, now: float) -> RunStatus:
+        assert self.verdict is not None
+        latest = following.latest(self.run, now)
+        return describe(
+            self.run, self.history, self.current, self.verdict, self.witness, latest, now
+        )

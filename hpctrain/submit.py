@@ -2,53 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import json
-import platform
-import secrets
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from hpctrain import __version__, archive, ledger, sites
-from hpctrain.engines import pacemaker
-from hpctrain.errors import HpctrainError
-from hpctrain.models import Evaluator, ProjectConfig, SiteProfile, walltime_seconds
+from hpctrain import archive, ledger
+from hpctrain.lock import locked
+from hpctrain.looks import forget
+from hpctrain.prepare import Prepared, prepare
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run as run_program
 from hpctrain.project import Project
-from hpctrain.render import render
-from hpctrain.resources import resource
-from hpctrain.schedulers import scheduler_of
-from hpctrain.schedulers.base import JobRequest, Scheduler
-from hpctrain.submission import JobRefused, job_request, send
-
-# What of hpctrain/job travels with a run.
-JOB_FILES = (
-    "train.py", "convert.py", "evaluate.py", "environment.py", "evidence.py", "last_words.py",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A run in a folder that has not got its name yet: everything but the submission."""
-
-    folder: Path
-    run_id: str
-    site: sites.Site
-    scheduler: Scheduler
-    job: JobRequest
-    argv: list[str]
-    manifest: dict[str, Any]
-    notes: list[str]
+from hpctrain.recovery import recover
+from hpctrain.submission import JobRefused, send_all
 
 
 @dataclass(frozen=True)
@@ -72,6 +41,7 @@ def submit(
     skip_bad: bool = False,
     program: RunProgram = run_program,
     progress: Callable[[int], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> SubmittedRun:
     """Make a run of the project's data and settings, and hand it to a site's scheduler.
 
@@ -79,6 +49,7 @@ def submit(
     under ``site``. ``generation`` trains on the rows up to that generation and names the potential
     after it. Raises HpctrainError before anything is submitted if anything is wrong.
     """
+    recover(project, program, say)
     project.runs.mkdir(exist_ok=True)
     # The name begins with a dot: no command takes it for a run before it is whole.
     with tempfile.TemporaryDirectory(dir=project.runs, prefix=".new-") as temporary:
@@ -92,14 +63,21 @@ def submit(
             progress=progress,
         )
         run = ledger.Run(project.runs / prepared.run_id)
-        prepared.folder.rename(run.folder)
-    try:
-        job_id = send(run, 1, prepared.job, prepared.scheduler, prepared.site.profile, program)
-    except JobRefused:
-        shutil.rmtree(run.folder)  # made a moment ago, and there is no job that could need it
-        raise
+        with locked(project.runs, "submit", say=say):
+            # Under the lock: of two submits at once, the second sees the first one's generation.
+            number = archive.generation_of(project, prepared.rows_fingerprint, generation)
+            manifest = {**prepared.manifest, "generation": number}
+            ledger.write_atomically(prepared.folder / ledger.MANIFEST, ledger.as_json(manifest))
+            prepared.folder.rename(run.folder)
+            try:
+                job_id = send_all(run, 1, prepared.scheduler, program)
+            except JobRefused:
+                shutil.rmtree(run.folder)  # made just now, and there is no job that needs it
+                raise
+            finally:
+                forget(project.cache)
     return SubmittedRun(
-        run.run_id, run.folder, prepared.site.name, job_id, prepared.manifest, prepared.notes
+        run.run_id, run.folder, prepared.site.name, job_id, manifest, prepared.notes
     )
 
 
@@ -112,170 +90,3 @@ def dry_run(
         names = ("job.sh", "input.yaml", "run.json")
         files = {name: (prepared.folder / name).read_text(encoding="utf-8") for name in names}
     return files, prepared.argv, prepared
-
-
-def prepare(
-    project: Project,
-    folder: Path,
-    site_name: str | None,
-    *,
-    changes: dict[str, Any] | None = None,
-    generation: int | None = None,
-    skip_bad: bool = False,
-    progress: Callable[[int], None] = lambda _: None,
-) -> Prepared:
-    """Everything a submission needs, written into ``folder``."""
-    from hpctrain.dataset import export
-
-    changes = dict(changes or {})
-    site_changes = changes.pop("site", None)
-    config = project.config(changes)
-    name = site_name or config.site
-    if name is None:
-        raise HpctrainError(
-            "no site is named",
-            "say --site NAME, or set site: in hpctrain.yaml; hpctrain sites list",
-        )
-    site = sites.load(name, project.folder, site_changes)
-    profile = site.profile
-    scheduler = scheduler_of(profile.scheduler, project.queue)
-    run_id = f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    job = job_request(config.project, run_id, 1, profile.output)
-    # Before the data are touched: what the site cannot do is known already.
-    directives = scheduler.directives(profile, job)
-    argv = scheduler.submit_argv("job.sh", job, profile)
-    _check_python(profile)
-    notes: list[str] = []
-    evaluator = _evaluator(config, profile, notes)
-
-    folder.mkdir(parents=True)
-    dataset = export(
-        config.data,
-        project.folder,
-        folder,
-        cutoff=config.training.cutoff,
-        mixed_pbc=evaluator != "tensorpot",
-        up_to_generation=generation,
-        skip_bad=skip_bad,
-        progress=progress,
-    )
-    energies = pacemaker.reference_energies(
-        config.training, dataset.elements, dataset.isolated_atoms
-    )
-    mapping = pacemaker.input_mapping(
-        config.training, evaluator, pacemaker.DataFacts(dataset.elements, energies)
-    )
-    text = render(
-        pacemaker.TEMPLATE,
-        {
-            "version": __version__,
-            "run_id": run_id,
-            **pacemaker.template_values(mapping, config.training),
-        },
-    )
-    if yaml.safe_load(text) != mapping:
-        raise AssertionError(f"{pacemaker.TEMPLATE} does not say what was meant:\n{text}")
-    (folder / "input.yaml").write_text(text, encoding="utf-8")
-    run_dir = project.runs / run_id
-    _write_job(folder, project, run_id, run_dir, profile, scheduler, directives, evaluator)
-    manifest = {
-        "schema": "hpctrain.run/1",
-        "run_id": run_id,
-        "project": config.project,
-        "created": ledger.now(),
-        "generation": archive.generation_of(project, dataset.rows_fingerprint, generation),
-        "site": {
-            "name": site.name,
-            "files": [str(file) for file in site.files],
-            "profile": profile.model_dump(mode="json"),
-        },
-        "settings": _without_secrets(config),
-        "evaluator": evaluator,
-        "dataset": dataset.facts(),
-        "reference_energies": energies,
-        "input": mapping,
-        "versions": {"hpctrain": __version__, "python": platform.python_version()},
-        "files": {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in (folder / "job.sh", folder / "input.yaml")
-        },
-    }
-    ids = {"train": list(dataset.train.ids), "test": list(dataset.test.ids)}
-    ledger.write_atomically(folder / "rows.json", ledger.as_json(ids))
-    ledger.write_atomically(folder / ledger.MANIFEST, ledger.as_json(manifest))
-    return Prepared(folder, run_id, site, scheduler, job, argv, manifest, notes)
-
-
-def _write_job(
-    folder: Path,
-    project: Project,
-    run_id: str,
-    run_dir: Path,
-    profile: SiteProfile,
-    scheduler: Scheduler,
-    directives: list[str],
-    evaluator: Evaluator,
-) -> None:
-    """The job script, and what travels with it."""
-    script = render(
-        profile.template or scheduler.template,
-        {
-            "version": __version__,
-            "run_id": run_id,
-            "attempt": 1,
-            "directives": directives,
-            "modules": profile.modules,
-            "setup": profile.setup,
-            "environment": profile.environment,
-            "run_dir": run_dir,
-            "launcher": profile.launcher,
-            "python": profile.trainer.python or sys.executable,
-        },
-        folders=[project.folder / "templates"],
-    )
-    (folder / "job.sh").write_text(script, encoding="utf-8")
-    job = folder / "job"
-    job.mkdir()
-    for name in JOB_FILES:
-        shutil.copyfile(resource("job") / name, job / name)
-    settings = {
-        "evaluator": evaluator,
-        "cores": profile.cores,
-        "walltime_s": walltime_seconds(profile.walltime) if profile.walltime else None,
-        "keep_variables": sorted(profile.environment),
-    }
-    (job / "settings.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
-
-
-def _check_python(profile: SiteProfile) -> None:
-    """On this machine it can be seen that the trainer's Python is missing; elsewhere it cannot."""
-    python = profile.trainer.python
-    if profile.scheduler == "local" and python and shutil.which(python) is None:
-        raise HpctrainError(
-            f"trainer.python of the site is {python}, which is no program on this machine",
-            "name the Python of the environment that Pacemaker is installed in",
-        )
-
-
-def _evaluator(config: ProjectConfig, profile: SiteProfile, notes: list[str]) -> Evaluator:
-    """The evaluator asked for, else the site's own, else what hpctrain's own environment has."""
-    if config.training.evaluator is not None:
-        return config.training.evaluator
-    if profile.trainer.evaluator is not None:
-        return profile.trainer.evaluator
-    if profile.trainer.python is None and importlib.util.find_spec("tensorpotential") is None:
-        notes.append("evaluator pyace: tensorpotential is not installed beside hpctrain")
-        return "pyace"
-    return "tensorpot"
-
-
-def _without_secrets(config: ProjectConfig) -> dict[str, Any]:
-    """The settings as they are kept: a database's password is not."""
-    from hpctrain.sources import shown
-
-    settings = config.model_dump(mode="json")
-    source = config.data.source
-    settings["data"]["source"] = (
-        shown(source) if isinstance(source, str) else [shown(one) for one in source]
-    )
-    return settings

@@ -2,74 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from pathlib import Path
 
-from hpctrain.errors import SiteUnreachable
-from hpctrain.history import History
-from hpctrain.ledger import Run
+from hpctrain import ledger
+from hpctrain.looks import Look, fresh_for, look
 from hpctrain.process import Run as RunProgram
-from hpctrain.schedulers.base import JobView, Scheduler
-from hpctrain.submission import adopt, carries, token
+from hpctrain.schedulers.base import ENDED, JobView, Scheduler
+from hpctrain.submission import belongs, carries, token
 from hpctrain.verdict import Witness
 
 
 @dataclass(frozen=True)
 class Case:
-    """A run whose state its scheduler has to be asked for."""
+    """An attempt whose state its scheduler has to be asked for; ``submitted`` in seconds.
 
-    run: Run
-    history: History
+    ``begun``: it may have ended and left the queue, so that the accounting is worth asking.
+    """
+
+    run_id: str
+    attempt: int
+    job_id: str | None
+    submitted: float = 0.0
+    begun: bool = True
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a scheduler has said; ``accounting`` is None where it was not asked."""
+
+    queue: Look
+    accounting: Look | None = None
+
+    @property
+    def error(self) -> str | None:
+        """Why it could not be asked, or None."""
+        return self.queue.error
+
+    def of(self, case: Case) -> Witness:
+        """What the scheduler knows of one job."""
+        view = _of(case, self.queue)
+        if self.queue.error is not None:
+            failing = self.queue.failing_since
+            since = None if failing is None else ledger.iso(failing)
+            return Witness(silence=self.queue.error, silent_since=since, before=view)
+        if view is not None or self.accounting is None:
+            return Witness(view)
+        view = _of(case, self.accounting)
+        if view is not None and view.state in ENDED:
+            return Witness(view)  # an end stays true, however old the answer
+        failing = self.accounting.failing_since
+        return Witness(
+            no_accounting=self.accounting.error,
+            none_kept=self.accounting.never,
+            silent_since=None if failing is None else ledger.iso(failing),
+            # The queue is right: the job has left it, and the accounting lags behind.
+            lagging=None if view is None or self.accounting.error else view.raw,
+        )
 
 
 def ask(
-    cases: Sequence[Case], scheduler: Scheduler, program: RunProgram
-) -> tuple[dict[str, Witness], str | None]:
-    """By run id, what the scheduler knows; and why it could not be asked, or None.
-
-    The queue is asked first; the accounting only if the queue does not show every job. A job whose
-    id was lost is found by its token, and its id recorded.
-    """
-    try:
-        views = scheduler.read_queue(program(scheduler.queue_argv()))
-    except SiteUnreachable as error:
-        return {case.run.run_id: Witness(silence=str(error)) for case in cases}, str(error)
-    found = _matched(cases, views)
-    missing = [case for case in cases if case.run.run_id not in found]
-    silence = None
-    since = min(
-        (begun for case in missing if (begun := _seconds(case.history.first_submitted))),
-        default=0.0,
+    cases: Sequence[Case], scheduler: Scheduler, program: RunProgram, cache: Path, now: float
+) -> Answer:
+    """Ask the queue, and, only if it does not show every job that has begun, the accounting."""
+    fresh = fresh_for(scheduler.name)
+    queue = look(
+        cache,
+        f"{scheduler.name}-queue",
+        lambda: scheduler.read_queue(program(scheduler.queue_argv())),
+        now,
+        fresh_s=fresh,
     )
-    argv = scheduler.accounting_argv(since - 3600.0) if missing else None
-    if argv is not None:
-        try:
-            found.update(_matched(missing, scheduler.read_accounting(program(argv))))
-        except SiteUnreachable as error:
-            silence = f"gone from the queue, and the accounting does not answer ({error})"
-    witnesses = {}
-    for case in cases:
-        view = found.get(case.run.run_id)
-        witnesses[case.run.run_id] = Witness(view, silence if view is None else None)
-    return witnesses, None
+    missing = [case for case in cases if case.begun and case.job_id and _of(case, queue) is None]
+    if queue.error is not None or not missing:
+        return Answer(queue)
+    since = max(0.0, min(case.submitted for case in missing) - 3600.0)
+    argv = scheduler.accounting_argv(since)
+    if argv is None:
+        return Answer(queue)
+    accounting = look(
+        cache,
+        f"{scheduler.name}-accounting",
+        lambda: scheduler.read_accounting(program(argv)),
+        now,
+        fresh_s=fresh,
+        since=since,
+    )
+    return Answer(queue, accounting)
 
 
-def _matched(cases: Iterable[Case], views: Sequence[JobView]) -> dict[str, JobView]:
-    """By run id, the job of its latest attempt: by id and token, so that no reused id misleads."""
-    by_id = {view.job_id: view for view in views}
-    found = {}
-    for case in cases:
-        attempt, mark = case.history.attempt, token(case.run, case.history.attempt)
-        job_id = case.history.job_id or adopt(case.run, attempt, views)
-        view = by_id.get(job_id) if job_id else None
-        if view is not None and carries(view, mark):
-            found[case.run.run_id] = view
-    return found
-
-
-def _seconds(time: str | None) -> float | None:
-    try:
-        return datetime.fromisoformat(time).timestamp() if time else None
-    except ValueError:
-        return None
+def _of(case: Case, answer: Look) -> JobView | None:
+    """The run's job: by its id, and by the run's mark, so that a reused id misleads nobody."""
+    if case.job_id is not None:
+        mine = (view for view in answer.by_id.get(case.job_id, []) if belongs(view, case.run_id))
+    else:
+        mark = token(case.run_id, case.attempt)
+        mine = (view for view in answer.views if carries(view, mark))
+    return next(mine, None)

@@ -1,18 +1,23 @@
 """Stands in for `pacemaker` where no test needs a fit: seconds become milliseconds.
 
-Like the real one it is started as ``pacemaker input.yaml``, takes everything from that file and
-from the pickles it names, and leaves metrics.txt, test_metrics.txt (rows only with tensorpot),
-log.txt, output_potential.yaml and the two tables of predictions, in the real formats. What it
-"fits" is the mean energy per atom; its forces are zero. So its errors are true errors, and the
-stand-in of pyace finds the same ones. What real pacemaker does with wrong input, it does not know.
+Like the real one it is started as ``pacemaker input.yaml [-p POTENTIAL]``, takes everything from
+those files and from the pickles they name, calls the callbacks after each iteration (the real
+continuation.py then takes its checkpoints and ends the fit), and leaves metrics.txt,
+test_metrics.txt (rows only with tensorpot), log.txt, output_potential.yaml and the two tables of
+predictions, in the real formats. What it "fits" is the mean energy per atom; its forces are zero.
+So its errors are true errors, and the stand-in of pyace finds the same ones. What real pacemaker
+does with wrong input, it does not know.
 
 STANDIN steers it: ``crash NAME`` (prints a recorded traceback, exit 1), ``hang``, ``stubborn``
 (hangs and ignores SIGTERM, and so does a process it started), ``leave`` (succeeds and leaves a
-process behind), ``sigkill``, ``no-output``, ``nothing-trained``, ``nan``.
+process behind), ``sigkill``, ``no-output``, ``nothing-trained``, ``nan``; ``pause N`` waits after
+iteration N until it is asked to stop, with a file paused.pid, and ``deaf N`` for ever.
 """
 
 from __future__ import annotations
 
+import copy
+import importlib
 import json
 import os
 import signal
@@ -20,6 +25,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -72,9 +78,59 @@ def row(iteration: int, energy: float, force: float) -> str:
     return " ".join(f"{numbers[name]!r:<22}" for name in COLUMNS) + "\n"
 
 
-def fit(asked: dict[str, Any], behaviour: str) -> None:
-    import yaml
+class Potential:
+    """What the real continuation.py asks of a potential."""
 
+    total_number_of_functions = 5
+
+    def __init__(self, elements: list[str], free_atoms: dict[str, float], per_atom: float) -> None:
+        self.metadata = {"reference_energy": json.dumps(free_atoms)}
+        self._rest = {"elements": elements, "energy_per_atom": per_atom}
+
+    def copy(self) -> Potential:
+        return copy.deepcopy(self)
+
+    def save(self, path: str) -> None:
+        import yaml
+
+        Path(path).write_text(yaml.safe_dump({"metadata": self.metadata, **self._rest}))
+
+
+class Callbacks:
+    """Those that the input names, and the places where continuation.py hooks into the trainer."""
+
+    def __init__(self, names: list[str], potential: Potential) -> None:
+        self.trainer = SimpleNamespace(
+            fit_backend=SimpleNamespace(last_fit_metric_data={}), ladder_scheme=False,
+            fit_config={}, current_fit_cycle=0, current_ladder_step=0,
+        )  # fmt: skip
+        self._potential = potential
+        self._module: Any = None
+        self._calls = []
+        for name in names:
+            module, _, function = name.partition(".")
+            self._module = importlib.import_module(module)
+            self._module._run.trainer = self.trainer
+            self._calls.append(getattr(self._module, function))
+
+    def after(self, iteration: int, loss: float) -> None:
+        self.trainer.fit_backend.last_fit_metric_data = {"loss": loss}
+        for call in self._calls:
+            call(basis_config=self._potential, current_fit_iteration=iteration - 1,
+                 current_fit_cycle=0, current_ladder_step=0)  # fmt: skip
+
+    def at_the_end(self, loss: float) -> None:
+        if self._module:
+            self._module._after_fit(self._potential, SimpleNamespace(fun=loss, status=1))
+
+
+def pause(until: Path) -> None:
+    Path("paused.pid").write_text(f"{os.getpid()}\n")
+    while not until.exists():
+        time.sleep(0.01)
+
+
+def fit(asked: dict[str, Any], behaviour: str, number: str) -> None:
     data, backend = asked["data"], asked["backend"]
     free_atoms = data["reference_energy"]
     train, test = (read(data[key], free_atoms) for key in ("filename", "test_filename"))
@@ -84,6 +140,8 @@ def fit(asked: dict[str, Any], behaviour: str) -> None:
     if behaviour == "nan":
         per_atom = float("nan")
     train_errors, test_errors = predict(train, per_atom), predict(test, per_atom)
+    potential = Potential(asked["potential"]["elements"], free_atoms, per_atom)
+    callbacks = Callbacks(asked["fit"].get("callbacks", []), potential)
     header, last = " ".join(f"{name:<22}" for name in COLUMNS) + "\n", asked["fit"]["maxiter"]
     with (
         Path("metrics.txt").open("w") as metrics,
@@ -93,6 +151,7 @@ def fit(asked: dict[str, Any], behaviour: str) -> None:
         log.write(f"{STAMP}Start pacemaker\n{STAMP}pacemaker/pyace version: 0.4.0rc1\n")
         metrics.write(header)
         tested.write(header)
+        energy = force = 0.0
         for iteration in [] if behaviour == "nothing-trained" else range(last + 1):
             above = 2.0 ** (last - iteration)  # twice as good in each iteration
             energy, force = train_errors[0] * above, train_errors[1] * above
@@ -108,18 +167,23 @@ def fit(asked: dict[str, Any], behaviour: str) -> None:
                 f"Forces(low): {force * 1e3:.2f} ({force * 1e3:.2f}) meV/A | "
                 "Time/eval: 131.37 mcs/at\n"
             )
+            for file in (metrics, tested, log):
+                file.flush()
+            if behaviour in ("pause", "deaf") and iteration == int(number):
+                pause(Path("stop" if behaviour == "pause" else "never"))
+            try:
+                if iteration:
+                    callbacks.after(iteration, energy**2 + force**2)
+            except StopIteration:
+                break
+        callbacks.at_the_end(energy**2 + force**2)
         log.write(
             f"{STAMP}Optimization result(success=False, status=1, message=Maximum number of "
             f"iterations has been exceeded., nfev=9, njev=9)\n{STAMP}Fitting done\n"
         )
     if behaviour == "no-output":
         return
-    potential = {
-        "metadata": {"reference_energy": json.dumps(free_atoms)},
-        "elements": asked["potential"]["elements"],
-        "energy_per_atom": per_atom,
-    }
-    Path("output_potential.yaml").write_text(yaml.safe_dump(potential))
+    potential.save("output_potential.yaml")
     wanted = ["energy_corrected", "energy_pred", "forces", "forces_pred", "NUMBER_OF_ATOMS"]
     train[wanted].to_pickle("train_pred.pckl.gzip", compression="gzip")
     test[wanted].to_pickle("test_pred.pckl.gzip", compression="gzip")
@@ -153,7 +217,11 @@ def main() -> int:
         os.kill(os.getpid(), signal.SIGKILL)
     import yaml
 
-    fit(yaml.safe_load(Path(sys.argv[1]).read_text(encoding="utf-8")), behaviour)
+    if sys.argv[2:]:
+        option, potential = sys.argv[2:]
+        assert option == "-p"
+        assert "energy_per_atom" in yaml.safe_load(Path(potential).read_text(encoding="utf-8"))
+    fit(yaml.safe_load(Path(sys.argv[1]).read_text(encoding="utf-8")), behaviour, name)
     return 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import hpctrain
-from hpctrain.submit import JOB_FILES
+from hpctrain.prepare import JOB_FILES
 
 JOB = Path(hpctrain.__file__).parent / "job"
 FILES = sorted(path.name for path in JOB.glob("*.py") if path.name != "__init__.py")
@@ -21,7 +21,13 @@ LATER = {"graphlib", "zoneinfo", "tomllib"}
 
 
 class _AtRunTime(ast.NodeTransformer):
-    """Leaves out what only a type checker reads."""
+    """Leaves out what only a type checker reads, and imports that may fail."""
+
+    def visit_Try(self, node: ast.Try) -> ast.AST:
+        caught = {ast.unparse(handler.type) for handler in node.handlers if handler.type}
+        if "ImportError" in caught:
+            node.body = [ast.Pass()]
+        return self.generic_visit(node)
 
     def visit_If(self, node: ast.If) -> ast.AST:
         if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":

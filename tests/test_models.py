@@ -45,7 +45,15 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
 )
 def test_walltimes(walltime: str, seconds: int) -> None:
     assert walltime_seconds(walltime) == seconds
-    assert site(walltime=walltime).walltime == walltime
+    if seconds > 300:
+        assert site(walltime=walltime).walltime == walltime
+
+
+@pytest.mark.parametrize("walltime", ["00:00:01", "00:04:59", "00:05:00"])
+def test_the_margin_fits_into_the_walltime(walltime: str) -> None:
+    with pytest.raises(ValueError, match=r"the margin .* must be shorter"):
+        site(walltime=walltime)
+    assert site(walltime="00:05:01", margin="00:05:00").margin == "00:05:00"
 
 
 @pytest.mark.parametrize(

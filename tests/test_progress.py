@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 from pathlib import Path
@@ -9,11 +10,19 @@ from pathlib import Path
 import pytest
 
 from hpctrain.ledger import Run
-from hpctrain.progress import Curves, curves, finite, read_attempt, seconds_left
+from hpctrain.progress import Curves, curves, finite, read_attempt
 
 RECORDED = Path(__file__).parent / "recorded" / "pacemaker"
 TABLES = ("metrics.txt", "test_metrics.txt")
 ALL = ("log.txt", *TABLES)
+
+
+def goes_on(run: Run, number: int, after: int) -> Run:
+    """That attempt began with the checkpoint of this iteration."""
+    resume = run.attempt(number) / "resume"
+    resume.mkdir(parents=True)
+    (resume / "state.json").write_text(json.dumps({"total": after}))
+    return run
 
 
 def run_of(folder: Path, *attempts: tuple[str, tuple[str, ...]]) -> Run:
@@ -80,7 +89,8 @@ def test_pyace_has_no_test_curve(tmp_path: Path) -> None:
 def test_two_attempts_joined(tmp_path: Path) -> None:
     killed = curves(run_of(tmp_path / "killed", ("killed", TABLES)))
     assert killed.iteration == 61
-    found = curves(run_of(tmp_path / "both", ("killed", TABLES), ("restart", TABLES)))
+    run = run_of(tmp_path / "both", ("killed", TABLES), ("restart", TABLES))
+    found = curves(goes_on(run, 2, 61))
     assert found.seams == [61]
     assert [point.epoch for point in found.train] == [*range(62), *range(61, 72)]
     assert found.iteration == 71
@@ -92,9 +102,33 @@ def test_two_attempts_joined(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_what_was_done_after_the_checkpoint_is_left_out(tmp_path: Path) -> None:
+    run = run_of(tmp_path, *[("killed", TABLES)] * 2, ("restart", TABLES))
+    goes_on(goes_on(run, 2, 40), 3, 70)
+    found = curves(run)
+    assert found.seams == [40, 70]
+    assert [point.epoch for point in found.train] == [*range(41), *range(40, 71), *range(70, 81)]
+    assert max(point.epoch for point in found.test if point.epoch < 70) <= 70
+    assert [point.epoch for point in found.test] == sorted(point.epoch for point in found.test)
+    # Back before the seam of the second.
+    again = run_of(tmp_path / "again", *[("killed", TABLES)] * 2, ("restart", TABLES))
+    found = curves(goes_on(goes_on(again, 2, 40), 3, 30))
+    assert (found.seams, found.iteration) == ([30], 40)
+
+
+def test_an_attempt_without_a_checkpoint_begins_from_the_start(tmp_path: Path) -> None:
+    found = curves(run_of(tmp_path, ("killed", TABLES), ("restart", TABLES)))
+    assert found.seams == []
+    assert [point.epoch for point in found.train] == list(range(11))
+
+
 def test_an_attempt_that_wrote_nothing_makes_no_seam(tmp_path: Path) -> None:
     run = run_of(tmp_path, ("killed", TABLES), ("killed", ()), ("restart", TABLES))
+    goes_on(goes_on(run, 2, 61), 3, 61)
     assert curves(run).seams == [61]
+    waiting = run_of(tmp_path / "waiting", ("killed", TABLES), ("killed", ()))
+    found = curves(goes_on(waiting, 2, 50))
+    assert (found.iteration, found.seams) == (61, [])
     late = run_of(tmp_path / "late", ("killed", ()), ("restart", TABLES))
     assert (curves(late).seams, curves(late).iteration) == ([], 10)
 
@@ -108,16 +142,6 @@ def test_a_table_being_written(tmp_path: Path, cut: int) -> None:
     assert test == []
     whole_rows = text[:cut].count("\n") - 1
     assert [point.epoch for point in train] == list(range(max(0, whole_rows)))
-
-
-def test_seconds_left(tmp_path: Path) -> None:
-    attempt = run_of(tmp_path, ("simple", ("log.txt",))).attempt(1)
-    # 20 iterations from 13:21:16.100 to 13:21:17.763, after ten seconds of building graphs.
-    assert seconds_left(attempt, max_iter=120) == pytest.approx(100 * 1.663 / 20, rel=1e-2)
-    assert seconds_left(attempt, max_iter=20) == 0.0
-    assert seconds_left(attempt, max_iter=10) == 0.0
-    (attempt / "log.txt").write_text("")
-    assert seconds_left(attempt, max_iter=20) is None
 
 
 def test_finite() -> None:

@@ -29,14 +29,14 @@ ODD = [
 
 def values(**changes: Any) -> dict[str, Any]:
     found = {
-        "version": "0", "run_id": "20260101-000000-abcd", "attempt": 1, "directives": [],
+        "version": "0", "run_id": "20260101-000000-abcd", "directives": [],
         "modules": [], "setup": [], "environment": {}, "run_dir": "/run",
         "launcher": [], "python": "python3",
     }  # fmt: skip
     return {**found, **changes}
 
 
-def run(script: str, folder: Path) -> list[dict[str, Any]]:
+def run(script: str, folder: Path, *arguments: str) -> list[dict[str, Any]]:
     """What job/train.py was called with, once a call, by the script in bash."""
     (folder / "job").mkdir(exist_ok=True)
     seen = folder / "seen.jsonl"
@@ -49,8 +49,8 @@ def run(script: str, folder: Path) -> list[dict[str, Any]]:
     path.write_text(script, encoding="utf-8")
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
     reply = subprocess.run(
-        ["bash", str(path)], cwd=folder.parent, env=environment, capture_output=True, text=True,
-        timeout=30,
+        ["bash", str(path), *arguments], cwd=folder.parent, env=environment, capture_output=True,
+        text=True, timeout=30,
     )  # fmt: skip
     assert (reply.returncode, reply.stderr) == (0, "")
     return [
@@ -65,12 +65,20 @@ def test_every_value_arrives_in_the_job(tmp_path: Path, template: str) -> None:
     folder.mkdir()
     environment = {f"V{number}": value for number, value in enumerate(ODD)}
     script = render(
-        template, values(run_dir=folder, environment=environment, python=sys.executable, attempt=7)
+        template, values(run_dir=folder, environment=environment, python=sys.executable)
     )
-    [seen] = run(script, folder)
+    [seen] = run(script, folder, "7")
     assert {name: seen["environment"].get(name) for name in environment} == environment
     assert (seen["argv"], seen["cwd"]) == (["7"], str(folder))
     assert not list(tmp_path.rglob("hacked"))
+
+
+@pytest.mark.parametrize("template", JOB_TEMPLATES)
+def test_one_script_serves_all_attempts(tmp_path: Path, template: str) -> None:
+    script = render(template, values(run_dir=tmp_path, python=sys.executable))
+    run(script, tmp_path)
+    run(script, tmp_path, "2")
+    assert [seen["argv"] for seen in run(script, tmp_path, "3")] == [["1"], ["2"], ["3"]]
 
 
 @pytest.mark.parametrize("template", JOB_TEMPLATES)
@@ -146,8 +154,8 @@ def test_a_template_of_ones_own_extends_a_shipped_one(tmp_path: Path) -> None:
 
 
 def test_a_template_of_ones_own_may_have_a_shipped_ones_name(tmp_path: Path) -> None:
-    (tmp_path / "slurm.sh.j2").write_text("mine {{ attempt }}")
-    assert render("slurm.sh.j2", values(), folders=[tmp_path]) == "mine 1"
+    (tmp_path / "slurm.sh.j2").write_text("mine {{ version }}")
+    assert render("slurm.sh.j2", values(), folders=[tmp_path]) == "mine 0"
     assert render("slurm.sh.j2", values()).startswith("#!/bin/bash")
     assert render("slurm.sh.j2", values(), folders=[tmp_path / "none"]).startswith("#!/bin/bash")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -34,6 +35,7 @@ def cli() -> None:
 for command in (
     data.init_command, data.check_command, data.export_command,
     runs.submit_command, runs.status_command, runs.logs_command, runs.cancel_command,
+    runs.resume_command,
     potentials.collect_command, potentials.potentials_group,
     sites.sites_group,
 ):  # fmt: skip
@@ -57,14 +59,38 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except SystemExit as stop:
         return int(stop.code or 0)
+    except OSError as error:
+        if error.errno not in _NOT_OURS:
+            return _bug(error, wants_json)
+        where = error.filename or "a file"
+        why = f"{where}: {error.strerror}"
+        return _failed(1, why, f"{_NOT_OURS[error.errno]}, then run the command again", wants_json)
     except Exception as error:  # noqa: BLE001  the boundary: everything else is a bug
+        return _bug(error, wants_json)
+    return 0
+
+
+# What the file system may say that no program can mend; what was done before is on record.
+_NOT_OURS = {
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room in your quota",
+    errno.EROFS: "move the project to a disk that can be written to",
+    errno.EACCES: "get the right to write there",
+    errno.EPERM: "get the right to write there",
+}
+
+
+def _bug(error: Exception, wants_json: bool) -> int:
+    words = f"a bug in hpctrain: {type(error).__name__}: {error}"
+    try:
         with tempfile.NamedTemporaryFile(
             "w", prefix="hpctrain-bug-", suffix=".txt", delete=False, encoding="utf-8"
         ) as file:
-            traceback.print_exc(file=file)
-        words = f"a bug in hpctrain: {type(error).__name__}: {error}"
-        return _failed(3, words, f"please report it with {file.name}", wants_json)
-    return 0
+            traceback.print_exception(error, file=file)
+        where = f"please report it with {file.name}"
+    except OSError:
+        where = "".join(traceback.format_exception(error))
+    return _failed(3, words, where, wants_json)
 
 
 def _failed(code: int, message: str, hint: str | None, wants_json: bool) -> int:

@@ -25,7 +25,7 @@ def collect_command(runs: tuple[str, ...], project_file: str | None, as_json: bo
     from hpctrain.project import find_project
     from hpctrain.schedulers.base import ENDED
 
-    done = collect(find_project(project_file), runs)
+    done = collect(find_project(project_file), runs, say=talk)
     shown = [one for one in done.potentials if one.new or runs]
     if as_json:
         print_json(

@@ -57,7 +57,7 @@ def submit_command(
         if dry_run:
             files, argv, prepared = use_case.dry_run(project, site, **options)
         else:
-            done = use_case.submit(project, site, **options)
+            done = use_case.submit(project, site, **options, say=talk)
     if dry_run:
         if as_json:
             print_json("submit", {"run_dir": None, "files": files, "argv": argv})
@@ -106,7 +106,7 @@ def status_command(
     from hpctrain.status import status
 
     project = find_project(project_file)
-    report = _follow(project, runs) if watch else status(project, runs)
+    report = _follow(project, runs) if watch else status(project, runs, say=talk)
     if as_json:
         print_json("status", _report_json(report))
     elif not report.runs:
@@ -126,7 +126,7 @@ def _follow(project: Any, runs: tuple[str, ...]) -> Report:
     from hpctrain.follow import follow
     from hpctrain.status import status
 
-    return follow(lambda: status(project, runs), sys.stderr)
+    return follow(lambda: status(project, runs, say=talk), sys.stderr)
 
 
 def _report_json(report: Report) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def cancel_command(runs: tuple[str, ...], project_file: str | None, as_json: boo
     from hpctrain.cancel import cancel
     from hpctrain.project import find_project
 
-    done = cancel(find_project(project_file), runs)
+    done = cancel(find_project(project_file), runs, say=talk)
     if as_json:
         print_json("cancel", {"runs": [vars(one) for one in done]})
         return
@@ -188,3 +188,27 @@ def cancel_command(runs: tuple[str, ...], project_file: str | None, as_json: boo
             print(f"{one.run_id}: job {one.job_id} was {one.state}; asked to end")
         else:
             print(f"{one.run_id}: {one.state}; there is no job to end")
+
+
+@click.command("resume")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@common
+def resume_command(runs: tuple[str, ...], project_file: str | None, as_json: bool) -> None:
+    """Submit the next attempt of runs that ended before their training was complete.
+
+    After a walltime, a cancel, a failure or a lost node, the training goes on from its last
+    checkpoint, with the iterations already done counted. Safe to repeat: a run that is complete or
+    still has a job is left as it is.
+    """
+    from hpctrain.project import find_project
+    from hpctrain.resume import resume
+
+    done = resume(find_project(project_file), runs, say=talk)
+    if as_json:
+        print_json("resume", {"runs": [vars(one) for one in done]})
+        return
+    for one in done:
+        if one.submitted:
+            print(f"{one.run_id}: was {one.state}; attempt {one.attempt} is job {one.job_id}")
+        else:
+            print(f"{one.run_id}: {one.state}; there is nothing to resume")

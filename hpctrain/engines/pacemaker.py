@@ -13,6 +13,7 @@ from hpctrain.mappings import merged
 if TYPE_CHECKING:
     from hpctrain.models import Evaluator, TrainingConfig
 
+CALLBACK = "continuation.on_iteration"
 TEMPLATE = "pacemaker/input.yaml.j2"
 
 
@@ -138,6 +139,11 @@ def input_mapping(
         # Giving options drops the evaluator's own gtol: it is repeated.
         mapping["fit"]["options"] = {"maxcor": 100, "gtol": 1e-8}
     mapping = merged(mapping, training.overrides)
+    fit = mapping["fit"]
+    if isinstance(fit, dict) and isinstance(fit.get("callbacks", []), list):
+        # Beside any of the user's own, once: it takes the checkpoints, and ends the fit in time.
+        others = [callback for callback in fit.get("callbacks", []) if callback != CALLBACK]
+        mapping["fit"] = {**fit, "callbacks": [CALLBACK, *others]}
     found = faults(mapping, facts.elements, evaluator)
     if found:
         raise HpctrainError(

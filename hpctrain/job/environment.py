@@ -35,12 +35,30 @@ def job_id() -> str | None:
     return None
 
 
+def attempt(asked: int) -> int:
+    """The number of this attempt: a job that its scheduler put back into the queue is the next."""
+    return asked + (_told("SLURM_RESTART_COUNT") or 0)
+
+
+def end_time() -> int | None:
+    """When the scheduler will end this job, in seconds since the epoch, where it says so."""
+    return _told("SLURM_JOB_END_TIME")
+
+
+def _told(name: str) -> int | None:
+    """A number that the scheduler of this job gives; not one of a job around it."""
+    if "HPCTRAIN_LOCAL_JOB_ID" in os.environ:
+        return None
+    text = os.environ.get(name, "")
+    return int(text) if re.match(r"[1-9][0-9]*$", text) else None
+
+
 def cores(asked: int | None) -> int:
     """Cores this job may use: what the scheduler gave, else what was asked, else what is there."""
-    given = ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE", "NCPUS")
-    for name in () if "HPCTRAIN_LOCAL_JOB_ID" in os.environ else given:
-        if re.match(r"[1-9][0-9]*$", os.environ.get(name, "")):
-            return int(os.environ[name])
+    for name in ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE", "NCPUS"):
+        given = _told(name)
+        if given:
+            return given
     if asked:
         return asked
     return len(os.sched_getaffinity(0))

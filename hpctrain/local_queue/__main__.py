@@ -56,7 +56,7 @@ def submit(queue: Path, asked: argparse.Namespace) -> int:
     pid, release = start(draft)
     if not pid:
         return refuse(f"no supervisor could be started; see {draft}")
-    job = {key: getattr(asked, key) for key in ("name", "comment", "output")}
+    job = {key: getattr(asked, key) for key in ("name", "comment", "output", "arguments")}
     job |= {"walltime_s": asked.walltime, "grace_s": asked.grace, "submitted": time.time()}
     job |= {"script": str(script), "cwd": str(Path.cwd()), "supervisor": identity(pid)}
     write(draft / "job.json", job)
@@ -132,6 +132,7 @@ def main() -> int:
     submitting.add_argument("--grace", type=seconds, default=30.0)
     submitting.add_argument("--output", default="job-%j.out")
     submitting.add_argument("script")
+    submitting.add_argument("arguments", nargs="*")
     commands.add_parser("list").set_defaults(action=show)
     cancelling = commands.add_parser("cancel")
     cancelling.set_defaults(action=cancel)

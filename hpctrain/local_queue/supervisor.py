@@ -94,7 +94,7 @@ class Supervisor:
         pid = os.fork()
         if not pid:
             os.close(go)
-            become(self.job["script"], output, gate, self.folder.name)
+            become(self.job, output, gate, self.folder.name)
         os.close(gate)
         os.setpgid(pid, pid)
         running = {"started": started, "monotonic": began, "group": pid, "session": os.getsid(0)}
@@ -135,7 +135,7 @@ class Supervisor:
             time.sleep(POLL_S)
 
 
-def become(script: str, output: int, gate: int, number: str) -> NoReturn:
+def become(job: Json, output: int, gate: int, number: str) -> NoReturn:
     """Turn this process into the script, once the gate opens."""
     try:
         # What the caller or Python ignores (SIGPIPE, under nohup SIGHUP) is not for the script.
@@ -146,7 +146,7 @@ def become(script: str, output: int, gate: int, number: str) -> NoReturn:
         os.dup2(output, 2)
         if os.read(gate, 1):
             environment = {**os.environ, "HPCTRAIN_LOCAL_JOB_ID": number}
-            os.execvpe("bash", ["bash", script], environment)  # noqa: S606 (no shell line)
+            os.execvpe("bash", ["bash", job["script"], *job["arguments"]], environment)  # noqa: S606 (no shell line)
     except OSError as error:
         os.write(2, f"bash: {error.strerror}\n".encode())
     finally:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from hpctrain.errors import SiteUnreachable
+
 if TYPE_CHECKING:
     from hpctrain.models import SiteProfile
     from hpctrain.process import Reply
@@ -28,11 +30,14 @@ class JobRequest:
 
     ``name`` and ``comment`` both carry the token by which a lost job is found again.
     ``output`` is where the scheduler puts the script's own output, relative to the run's folder.
+    ``attempt`` is the job script's argument; ``after`` is a job to wait for, however it ends.
     """
 
     name: str
     comment: str
     output: str
+    attempt: int = 1
+    after: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,10 @@ class Unclear:
     """No id, and no proof that there is no job: look the token up before anything else."""
 
     reason: str
+
+
+class NotKept(SiteUnreachable):
+    """The site keeps no accounting: it will never answer."""
 
 
 class Scheduler(Protocol):

@@ -59,7 +59,8 @@ class LocalScheduler:
             from hpctrain.models import walltime_seconds  # slow to import: pydantic
 
             argv.append(f"--walltime={walltime_seconds(site.walltime)}")
-        return [*argv, "--", script]
+        # One job at a time, in order: whoever waits for an earlier one need not say so.
+        return [*argv, "--", script, str(job.attempt)]
 
     def read_submit(self, reply: Reply) -> Submitted | Refused | Unclear:
         answer = reply.out.strip()
@@ -107,6 +108,11 @@ def _check(site: SiteProfile) -> None:
         for key in _FOREIGN
         if getattr(site, key) != fields[key].get_default(call_default_factory=True)
     ]
+    if site.continuation == "requeue":
+        raise HpctrainError(
+            "the scheduler local cannot requeue a job",
+            "choose continuation: resubmit, chain or manual",
+        )
     if unknown:
         raise HpctrainError(
             f"the scheduler local does not know: {', '.join(unknown)}",

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING
 from hpctrain.errors import SiteUnreachable
 from hpctrain.process import Reply
 from hpctrain.schedulers import slurm_states as words
-from hpctrain.schedulers.base import JobRequest, JobView, Refused, Submitted, Unclear
+from hpctrain.schedulers.base import (
+    JobRequest,
+    JobView,
+    NotKept,
+    Refused,
+    Submitted,
+    Unclear,
+)
 from hpctrain.schedulers.slurm_directives import directives
 
 if TYPE_CHECKING:
@@ -45,8 +52,12 @@ class SlurmScheduler:
         return directives(site, job)
 
     def submit_argv(self, script: str, job: JobRequest, site: SiteProfile) -> list[str]:
-        del job, site  # all they say is in the head of the script
-        return ["sbatch", "--parsable", script]
+        del site  # what it says is in the head of the script
+        # One script serves all attempts: the command line wins over the script's head.
+        argv = ["sbatch", "--parsable", f"--job-name={job.name}", f"--comment={job.comment}"]
+        if job.after is not None:
+            argv.append(f"--dependency=afterany:{job.after}")
+        return [*argv, script, str(job.attempt)]
 
     def read_submit(self, reply: Reply) -> Submitted | Refused | Unclear:
         """The id is on stdout alone: stderr holds warnings, with numbers in them, on success."""
@@ -143,10 +154,13 @@ def _rows(reply: Reply) -> list[list[str]]:
     """Rows of seven fields that begin with a job id; the rest is left out."""
     # squeue exits 0 after some errors, with no rows: that is no answer either.
     if reply.code != 0 or re.search(r"^(squeue|sacct): error:", reply.err, re.MULTILINE):
-        hint = None
-        if "accounting storage is disabled" in reply.err:
-            hint = "this site keeps no accounting: a job that left the queue cannot be asked about"
-        raise SiteUnreachable(_said(reply), hint)
+        absent = reply.code is None and any(words in (reply.problem or "") for words in NOT_STARTED)
+        if "accounting storage is disabled" in reply.err or (absent and reply.argv[0] == "sacct"):
+            raise NotKept(
+                _said(reply),
+                "this site keeps no accounting: a job that left the queue cannot be asked about",
+            )
+        raise SiteUnreachable(_said(reply))
     rows = [line.split(SEPARATOR, 6) for line in reply.out.split("\n")]
     return [row for row in rows if len(row) == 7 and _JOB_ID.fullmatch(row[0])]
 

@@ -16,6 +16,8 @@ _PLAIN = re.compile(r"[^\s\"'\\#]+")
 
 def directives(site: SiteProfile, job: JobRequest) -> list[str]:
     """Lines for the head of the job script, without ``#SBATCH``."""
+    from hpctrain.models import walltime_seconds  # slow to import: pydantic
+
     options = [
         ("job-name", job.name),
         ("comment", job.comment),
@@ -26,6 +28,9 @@ def directives(site: SiteProfile, job: JobRequest) -> list[str]:
         ("account", site.account),
         ("constraint", site.constraint),
         ("time", site.walltime),
+        # The job's own clock is its plan; this is for limits that only Slurm knows. B: is the batch
+        # script alone, which becomes the driver; behind a launcher the driver is a step.
+        ("signal", f"{'' if site.launcher else 'B:'}USR1@{walltime_seconds(site.margin)}"),
         ("nodes", site.nodes),
         ("ntasks", site.tasks),
         ("cpus-per-task", site.cores),
@@ -35,6 +40,8 @@ def directives(site: SiteProfile, job: JobRequest) -> list[str]:
         ("mail-type", ",".join(site.mail_events) or None),
     ]
     lines = [f"--{key}={_quoted(key, value)}" for key, value in options if value is not None]
+    if site.continuation == "requeue":
+        lines.append("--requeue")
     return lines + [line.strip().removeprefix("#SBATCH").lstrip() for line in site.extra_directives]
 
 

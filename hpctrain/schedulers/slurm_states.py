@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from hpctrain.schedulers.base import ENDED, JobState
 
 # JOB STATE CODES of sacct(1) and squeue(1), Slurm 22.05.
@@ -156,6 +158,8 @@ def reason_of(raw: str, reason: str) -> str:
     """In plain words, why the job is where it is; an unknown reason as Slurm wrote it."""
     word = raw.split(" ", 1)[0]
     state = STATES.get(word)
+    if word == "CANCELLED":
+        return _cancelled_by(raw)
     if word in STATE_WORDS:
         return STATE_WORDS[word]
     if state in ENDED and state != "failed":
@@ -166,3 +170,11 @@ def reason_of(raw: str, reason: str) -> str:
         if reason.startswith(beginning):
             return f"{words} ({reason})"
     return reason
+
+
+def _cancelled_by(raw: str) -> str:
+    """Who cancelled: sacct tells the user's number, squeue does not."""
+    who = raw.partition(" by ")[2].strip()
+    if not who.isdecimal():
+        return ""
+    return "by you" if int(who) == os.getuid() else f"by an administrator (user {who})"

@@ -22,10 +22,11 @@ from hpctrain.collect import collect
 from hpctrain.errors import HpctrainError
 from hpctrain.job import environment
 from hpctrain.local_queue import state as processes
+from hpctrain.prepare import prepare
 from hpctrain.project import Project
 from hpctrain.resources import resource
 from hpctrain.status import RunStatus, status
-from hpctrain.submit import prepare, submit
+from hpctrain.submit import submit
 from hpctrain.verdict import SETTLED
 
 LIMIT_S = 30.0
@@ -140,11 +141,14 @@ def test_cancel_ends_the_trainer(project: Project, standin: StandIn) -> None:
 
 
 def test_walltime(project: Project, standin: StandIn) -> None:
-    submitted = submit(project, "local", changes=standin.changes("hang", walltime="00:00:03"))
+    """A trainer that does not end when asked is ended in time for the job to say so."""
+    site = {"walltime": "00:00:06", "margin": "00:00:02"}
+    submitted = submit(project, "local", changes=standin.changes("hang", **site))
     trainer = pid_in(submitted.run_dir / "attempts/01/standin.pid")
     run = settled(project)
     assert run.state == "timeout"
-    assert "3 s" in run.reason
+    assert run.reason.startswith("asked to end 2 s before the walltime, the trainer did not end")
+    assert "0 of 4 iterations are done; no iteration was completed" in run.reason
     assert not alive(trainer)
 
 
@@ -354,10 +358,10 @@ def test_signals_again_and_again_tear_nothing(hasty: Job) -> None:
 
 
 def test_a_trainer_that_will_not_end_is_killed_with_all_it_started(hasty: Job) -> None:
-    train = hasty.folder / "job" / "train.py"
-    text = train.read_text()
+    steps = hasty.folder / "job" / "steps.py"
+    text = steps.read_text()
     assert "TERMINATION_S = 10.0" in text
-    train.write_text(text.replace("TERMINATION_S = 10.0", "TERMINATION_S = 0.5"))
+    steps.write_text(text.replace("TERMINATION_S = 10.0", "TERMINATION_S = 0.5"))
     child = hasty.start("stubborn")
     trainer = pid_in(hasty.attempt / "standin.pid")
     left = pid_in(hasty.attempt / "left.pid")

@@ -38,7 +38,7 @@ def line(**keys: Any) -> str:
 def test_submit() -> None:
     assert LOCAL.submit_argv("job.sh", JOB, site(walltime="1-00:00:01", cores=4)) == [
         *PROGRAM, "submit", "--name=al-ace-t1", "--comment=hpctrain t1", "--output=job-%j.out",
-        "--walltime=86401", "--", "job.sh",
+        "--walltime=86401", "--", "job.sh", "1",
     ]  # fmt: skip
     assert not [a for a in LOCAL.submit_argv("job.sh", JOB, site()) if "walltime" in a]
 
@@ -47,6 +47,18 @@ def test_the_other_commands() -> None:
     assert LOCAL.queue_argv() == [*PROGRAM, "list"]
     assert LOCAL.accounting_argv(0.0) is None
     assert LOCAL.cancel_argv(["1", "2"]) == [*PROGRAM, "cancel", "--", "1", "2"]
+
+
+def test_the_attempt_is_the_scripts_argument() -> None:
+    """Nothing is said of the job to wait for: there is one at a time, in order."""
+    job = JobRequest("n", "c", "o", attempt=3, after="2")
+    assert LOCAL.submit_argv("job.sh", job, site())[-3:] == ["--", "job.sh", "3"]
+
+
+def test_local_cannot_requeue() -> None:
+    with pytest.raises(HpctrainError, match="cannot requeue") as caught:
+        LOCAL.submit_argv("job.sh", JOB, site(continuation="requeue"))
+    assert "resubmit" in (caught.value.hint or "")
 
 
 def test_what_local_knows() -> None:

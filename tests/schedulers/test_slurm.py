@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,15 @@ import pytest
 from hpctrain.errors import HpctrainError, SiteUnreachable
 from hpctrain.models import SiteProfile
 from hpctrain.process import Reply
-from hpctrain.schedulers.base import JobRequest, JobState, Refused, Scheduler, Submitted, Unclear
+from hpctrain.schedulers.base import (
+    JobRequest,
+    JobState,
+    NotKept,
+    Refused,
+    Scheduler,
+    Submitted,
+    Unclear,
+)
 from hpctrain.schedulers.slurm import SlurmScheduler
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "slurm"
@@ -47,7 +56,7 @@ def head(**keys: Any) -> list[str]:
 
 
 BARE = ["--job-name=al-ace-t1", "--comment=hpctrain:t1", "--output=job-%j.out",
-        "--open-mode=append"]  # fmt: skip
+        "--open-mode=append", "--signal=B:USR1@300"]  # fmt: skip
 
 
 def test_nothing_is_asked_that_the_profile_does_not_name() -> None:
@@ -61,11 +70,23 @@ def test_everything_at_once() -> None:
         mail_user="me@uni.example", mail_events=["END", "FAIL"],
         extra_directives=["--exclusive", "#SBATCH --hint=nomultithread", "#SBATCH -x n1"],
     ) == [
-        *BARE, "--partition=gpu", "--qos=long", "--account=materials",
-        "--constraint=a100&nvlink", "--time=2-00:00:00", "--nodes=1", "--ntasks=1",
+        *BARE[:-1], "--partition=gpu", "--qos=long", "--account=materials",
+        "--constraint=a100&nvlink", "--time=2-00:00:00", BARE[-1], "--nodes=1", "--ntasks=1",
         "--cpus-per-task=8", "--mem=32G", "--gres=gpu:1", "--mail-user=me@uni.example",
         "--mail-type=END,FAIL", "--exclusive", "--hint=nomultithread", "-x n1",
     ]  # fmt: skip
+
+
+def test_the_signal_before_the_limit() -> None:
+    """To the batch script, which becomes the driver; behind a launcher to the steps."""
+    assert "--signal=B:USR1@90" in head(margin="00:01:30")
+    assert "--signal=USR1@300" in head(launcher=["srun"])
+
+
+def test_only_a_job_that_requeues_itself_asks_for_it() -> None:
+    assert head(continuation="requeue")[-1] == "--requeue"
+    for other in ("manual", "resubmit", "chain"):
+        assert "--requeue" not in head(continuation=other)
 
 
 def test_the_job_may_name_its_own_output() -> None:
@@ -145,7 +166,13 @@ def test_contradictions_name_the_key_and_the_way_out(keys: dict[str, Any], key: 
 
 
 def test_submit_argv() -> None:
-    assert SLURM.submit_argv("job.sh", JOB, site()) == ["sbatch", "--parsable", "job.sh"]
+    assert SLURM.submit_argv("job.sh", JOB, site()) == [
+        "sbatch", "--parsable", "--job-name=al-ace-t1", "--comment=hpctrain:t1", "job.sh", "1"
+    ]  # fmt: skip
+    later = JobRequest("al-ace-t1", "hpctrain:t1", "", attempt=3, after="41")
+    assert SLURM.submit_argv("job.sh", later, site())[4:] == [
+        "--dependency=afterany:41", "job.sh", "3"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -351,6 +378,7 @@ def test_the_recorded_accounting() -> None:
     [
         ("CANCELLED by 1000", "0:0", "60", "cancelled", None, 3600.0),
         ("CANCELLED by 1000", "0:15", "UNLIMITED", "cancelled", 143, None),
+        ("CANCELLED", "0:15", "1", "cancelled", 143, 60.0),
         ("TIMEOUT", "0:0", "Partition_Limit", "timeout", None, None),
         ("OUT_OF_MEMORY", "0:125", "", "out_of_memory", None, None),
         ("FAILED", "0:11", "1", "failed", 139, 60.0),
@@ -364,6 +392,35 @@ def test_endings(
     (view,) = SLURM.read_accounting(row("7", raw, exit_code, "12", limit, "n", ""))
     assert (view.state, view.raw, view.exit_code) == (state, raw, code)
     assert (view.elapsed_s, view.walltime_s) == (12.0, walltime)
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (f"CANCELLED by {os.getuid()}", "by you"),
+        (f"CANCELLED by {os.getuid() + 1}", f"by an administrator (user {os.getuid() + 1})"),
+        ("CANCELLED", ""),
+        ("CANCELLED by root", ""),
+    ],
+)
+def test_who_cancelled(raw: str, words: str) -> None:
+    (view,) = SLURM.read_accounting(row("7", raw, "0:0", "12", "60", "n", ""))
+    assert (view.state, view.reason) == ("cancelled", words)
+
+
+def test_where_no_accounting_is_kept_it_is_told_from_one_that_is_down() -> None:
+    absent = Reply(("sacct",), None, "", "", "sacct: No such file or directory")
+    for never in (recorded("noacct-sacct"), absent):
+        with pytest.raises(NotKept):
+            SLURM.read_accounting(never)
+    for down in (
+        recorded("down-dbd-sacct"),
+        Reply(("sacct",), None, "", "", "sacct: no answer"),
+        Reply(("squeue",), None, "", "", "squeue: No such file or directory"),
+    ):
+        with pytest.raises(SiteUnreachable) as caught:
+            SLURM.read_accounting(down)
+        assert not isinstance(caught.value, NotKept)
 
 
 @pytest.mark.parametrize("name", ["down-dbd-sacct", "noacct-sacct"])

@@ -1,0 +1,105 @@
+"""Starts the next attempt, from inside the job: exactly once. Standard library, Python >= 3.8.
+
+The order is what makes it safe. The result of this attempt is on the disk, and says that the
+training goes on; then the intent (next.json), then the submission, then the id (next.json again).
+Whatever is killed in between, the next hpctrain command finds the job by its token or its claim;
+and two jobs for one attempt are harmless, since an attempt is claimed once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Mapping, Sequence
+
+if TYPE_CHECKING:
+    from hpctrain.job import evidence
+else:
+    import evidence
+
+LIMIT_S = 60.0
+NO_ANSWER = ("contact slurm controller", "timed out", "Zero Bytes", "failure", "Unspecified error")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """``job_id`` of the next attempt, or a ``problem``; ``certain`` that there is no such job."""
+
+    job_id: str | None
+    problem: str | None = None
+    certain: bool = True
+
+
+def environment_for(given: Mapping[str, str]) -> dict[str, str]:
+    """The job's own environment without what its scheduler told it: the next job is told anew."""
+    return {
+        name: value
+        for name, value in given.items()
+        if name in ("SLURM_CONF", "SLURM_CLUSTERS")
+        or not name.startswith(("SLURM_", "SLURMD_", "HPCTRAIN_LOCAL_"))
+    }
+
+
+def resubmit(
+    run: Path, folder: Path, number: int, argv: Sequence[str] | None, given: Mapping[str, str]
+) -> Outcome:
+    """Submit attempt ``number``; ``given`` is the environment that this job was started with."""
+    if not argv:
+        return Outcome(None, f"settings.json does not say how to submit attempt {number}")
+    intent: dict[str, Any] = {
+        "schema": "hpctrain.next/1", "state": "submitting", "attempt": number,
+        "token": f"{run.name}.{number:02d}", "host": os.uname().nodename, "pid": os.getpid(),
+        "time": time.time(),
+    }  # fmt: skip
+    path = str(folder / "next.json")
+    try:
+        evidence.write_json(path, intent)
+    except OSError as error:
+        return Outcome(None, f"next.json could not be written ({error.strerror})")
+    outcome = _submitted(_run(argv, run, environment_for(given)))
+    state = "submitted" if outcome.job_id else "refused" if outcome.certain else "unclear"
+    known = {**intent, "state": state, "job_id": outcome.job_id, "reason": outcome.problem}
+    with contextlib.suppress(OSError):  # the result says it too
+        evidence.write_json(path, known)
+    return outcome
+
+
+def requeue(run: Path, job_id: str | None, given: Mapping[str, str]) -> Outcome:
+    """Put this job back into the queue, which ends it."""
+    if not job_id:
+        return Outcome(None, "this is no job")
+    code, _, error = _run(["scontrol", "requeue", job_id], run, given)
+    return Outcome(job_id) if code == 0 else Outcome(None, error, certain=code is not None)
+
+
+def _run(
+    argv: Sequence[str], run: Path, variables: Mapping[str, str]
+) -> tuple[int | None, str, str]:
+    """Exit code, output and complaint; no code if it did not end in time."""
+    try:
+        reply = subprocess.run(
+            list(argv), cwd=str(run), env=dict(variables), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=LIMIT_S, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return None, "", f"{os.path.basename(argv[0])} did not answer in {LIMIT_S:.0f} s"
+    except OSError as error:
+        return 127, "", f"{argv[0]}: {error.strerror}"
+    out, err = (text.decode("utf-8", "replace") for text in (reply.stdout, reply.stderr))
+    said = "; ".join(line.strip() for line in err.splitlines() if line.strip())
+    return reply.returncode, out, said or f"exit code {reply.returncode}"
+
+
+def _submitted(reply: tuple[int | None, str, str]) -> Outcome:
+    """The id is on stdout alone: stderr holds warnings, with numbers in them, on success."""
+    code, out, said = reply
+    told = re.search(r"^(\d+)(;\S+)?$", out, re.MULTILINE) if code == 0 else None
+    if told:
+        return Outcome(told.group(1))
+    refused = code in (1, 2, 127, 255) and not any(words in said for words in NO_ANSWER)
+    return Outcome(None, said, certain=refused)

@@ -1,0 +1,162 @@
+"""The programs that an attempt runs, and their end. Standard library only, Python >= 3.8."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable, Mapping
+
+if TYPE_CHECKING:
+    from hpctrain.job.ending import ENDING_SIGNALS, Ending
+    from hpctrain.job.last_words import last_words
+else:
+    from ending import ENDING_SIGNALS
+    from last_words import last_words
+
+# How long the trainer, and all it started, may take to end once it was asked to.
+TERMINATION_S = 10.0
+# Behind a launcher the scheduler's warning reaches every process of the job, and would end them.
+DEAF = ("/bin/sh", "-c", 'trap "" USR1; exec "$@"', "sh")
+
+
+class Failure(Exception):
+    """Why the attempt failed, in words for the user; ``signal`` if a step was ended by one."""
+
+    def __init__(self, reason: str, signal_name: str | None = None) -> None:
+        super().__init__(reason)
+        self.signal = signal_name
+
+
+def plain(error: Exception) -> str:
+    """An error in words; a full disk needs no name of an exception."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk, or its quota, is full ({error.filename or error.strerror})"
+    return f"{type(error).__name__}: {error}"
+
+
+def tool(name: str) -> str:
+    """A program of the trainer's environment: beside its Python, else on the PATH."""
+    beside = Path(sys.executable).parent / name
+    found = str(beside) if beside.is_file() else shutil.which(name)
+    if found is None:
+        raise Failure(f"{name} is neither beside {sys.executable} nor on the PATH of the job")
+    return found
+
+
+def call(
+    folder: Path,
+    name: str,
+    argv: tuple[str, ...],
+    ending: Ending,
+    *,
+    variables: Mapping[str, str] | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
+    """Run one step in the attempt's folder; what it prints goes to NAME.out there.
+
+    ``meanwhile`` is called while it runs. When this returns or raises, nothing that the step
+    started is left.
+    """
+    ending.check()
+    path = folder / f"{name}.out"
+    with open(str(path), "ab") as out:
+        # In the job's own process group: a scheduler that kills the group gets all of it.
+        child = subprocess.Popen(
+            (*DEAF, *argv), cwd=str(folder), stdin=subprocess.DEVNULL,
+            stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **(variables or {})},
+        )  # fmt: skip
+    try:
+        code = _wait(child, ending, meanwhile)
+    finally:
+        _end_all(child)
+    if code == 0:
+        return
+    with open(str(path), "rb") as said:
+        said.seek(max(0, path.stat().st_size - 20000))
+        words = last_words(said.read().decode("utf-8", "replace"))
+    killed = _signal_of(code) == signal.SIGKILL
+    raise Failure(
+        f"{name} {_manner(code)}: {words or 'it said nothing'}", "SIGKILL" if killed else None
+    )
+
+
+def _wait(child: subprocess.Popen[bytes], ending: Ending, meanwhile: Callable[[], None]) -> int:
+    while True:
+        ending.check()
+        meanwhile()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = child.wait(0.2)
+            break
+    if _signal_of(code) in ENDING_SIGNALS:
+        # Who ends a job may reach the trainer first, and this process a moment later.
+        limit = time.monotonic() + 1.0
+        while time.monotonic() < limit:
+            ending.check()
+            time.sleep(0.05)
+    return code
+
+
+def _signal_of(code: int) -> int:
+    """The signal that ended a process: its parent sees -n, a shell or a launcher says 128 + n."""
+    return -code if code < 0 else code - 128 if code > 128 else 0
+
+
+def _manner(code: int) -> str:
+    number = _signal_of(code)
+    if number == signal.SIGKILL:
+        return "was killed (often: out of memory)"
+    if code < 0 or number in ENDING_SIGNALS:
+        with contextlib.suppress(ValueError):
+            return f"was ended by {signal.Signals(number).name}"
+        return f"was ended by signal {number}"
+    return f"failed (exit code {code})"
+
+
+def adopt_orphans() -> None:
+    """What a trainer leaves behind becomes a child of this process, so that it can be found."""
+    with contextlib.suppress(OSError, AttributeError):
+        set_child_subreaper = 36
+        ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
+
+
+def _end_all(child: subprocess.Popen[bytes]) -> None:
+    """End a step and everything that it started: asked first, then made to."""
+
+    def ended() -> bool:
+        child.poll()
+        return not _below(os.getpid()) and child.returncode is not None
+
+    for number, patience_s in ((signal.SIGTERM, TERMINATION_S), (signal.SIGKILL, 2.0)):
+        if ended():
+            return
+        for pid in _below(os.getpid()) | ({child.pid} if child.returncode is None else set()):
+            with contextlib.suppress(OSError):
+                os.kill(pid, number)
+        limit = time.monotonic() + patience_s
+        while not ended() and time.monotonic() < limit:
+            time.sleep(0.05)
+
+
+def _below(top: int) -> set[int]:
+    """All processes that descend from one, without those that have ended."""
+    children: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc") if os.path.isdir("/proc") else ():
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            with open(f"/proc/{int(entry)}/stat", encoding="utf-8", errors="replace") as stat:
+                state, parent = stat.read().rpartition(")")[2].split()[:2]
+            if state not in "ZX":
+                children.setdefault(int(parent), []).append(int(entry))
+    found: set[int] = set()
+    new = children.get(top, [])
+    while new:
+        found.update(new)
+        new = [pid for parent in new for pid in children.get(parent, [])]
+    return found

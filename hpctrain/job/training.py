@@ -1,0 +1,116 @@
+"""The steps of an attempt: convert, train, convert again, evaluate. Python >= 3.8."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Iterator, Mapping
+
+if TYPE_CHECKING:
+    from hpctrain.job import environment, evidence, going_on
+    from hpctrain.job.ending import Ending, TimeIsUp
+    from hpctrain.job.steps import Failure, call, tool
+else:
+    import environment
+    import evidence
+    import going_on
+    from ending import TimeIsUp
+    from steps import Failure, call, tool
+
+
+def train(
+    run: Path,
+    folder: Path,
+    settings: Mapping[str, Any],
+    heartbeat: evidence.Heartbeat,
+    seconds: dict[str, float],
+    ending: Ending,
+    result: dict[str, Any],
+) -> None:
+    """The steps of an attempt; the result learns what there is to tell of them."""
+    count = environment.cores(settings["cores"])
+    environment.set_threads(count, settings["keep_variables"])
+    evidence.write_json(str(folder / "environment.json"), environment.describe(count))
+    problem = environment.fault(settings["evaluator"])
+    if problem:
+        raise Failure(problem)
+    with timed(seconds, "convert", heartbeat):
+        call(folder, "convert",
+             (sys.executable, str(run / "job" / "convert.py"), str(run / "train.extxyz"),
+              "train.pckl.gzip", str(run / "test.extxyz"), "test.pckl.gzip"), ending)  # fmt: skip
+    start = going_on.begin(run, folder, result["attempt"])
+    result.update(start.told)
+    if start.words:
+        print(f"hpctrain: attempt {result['attempt']}: {start.words}", flush=True)
+    with timed(seconds, "train", heartbeat):
+        _pacemaker(run, folder, start.arguments, ending)
+    with timed(seconds, "finish", heartbeat):
+        call(folder, "pace_yaml2yace", (tool("pace_yaml2yace"), "output_potential.yaml"), ending)
+        call(folder, "evaluate", (sys.executable, str(run / "job" / "evaluate.py")), ending)
+    result["potential"] = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    result["files"] = {
+        name: {"sha256": evidence.sha256(str(folder / name)),
+               "bytes": (folder / name).stat().st_size}
+        for name in ("output_potential.yaml", "output_potential.yace")
+    }  # fmt: skip
+
+
+def _pacemaker(run: Path, folder: Path, arguments: tuple[str, ...], ending: Ending) -> None:
+    """Run the trainer to its end, or to the walltime's: then it is asked to stop."""
+    asked = ""
+
+    def watch() -> None:
+        nonlocal asked
+        due = ending.due()
+        if due and not asked:
+            with contextlib.suppress(OSError):  # the next look tries again
+                (folder / "stop").touch()
+                asked = due
+        if due and ending.over():
+            raise TimeIsUp(f"{asked or due}, the trainer did not end in time and was ended")
+
+    due = ending.due()
+    if due:
+        raise TimeIsUp(f"{due}, before the training began")
+    # It imports continuation.py, which lies beside this file.
+    path = os.pathsep.join(filter(None, [str(run / "job"), os.environ.get("PYTHONPATH")]))
+    call(folder, "pacemaker", (tool("pacemaker"), "input.yaml", *arguments), ending,
+         variables={"PYTHONPATH": path}, meanwhile=watch)  # fmt: skip
+    if going_on.read(folder / "continuation.json").get("stopped"):
+        raise TimeIsUp(asked or "stopped before its end")
+    if not (folder / "output_potential.yaml").is_file():
+        raise Failure("pacemaker ended without an error and without output_potential.yaml")
+    if not _has_trained(folder):
+        raise Failure("pacemaker wrote output_potential.yaml, but trained nothing: neither "
+                      "metrics.txt nor log.txt tells of an iteration")  # fmt: skip
+
+
+def _has_trained(folder: Path) -> bool:
+    """Is there a row in the trainer's table, or an iteration in its log?
+
+    "Fitting done" and an output file are there also if nothing was fitted.
+    """
+    rows = sum(1 for line in _lines(folder / "metrics.txt") if line.strip()) - 1
+    return rows > 0 or any("Iteration" in line for line in _lines(folder / "log.txt"))
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """The lines of a file, none if it is not there."""
+    if path.is_file():
+        with open(str(path), encoding="utf-8", errors="replace") as file:
+            yield from file
+
+
+@contextlib.contextmanager
+def timed(seconds: dict[str, float], phase: str, heartbeat: evidence.Heartbeat) -> Iterator[None]:
+    """Note how long a phase took, also if it failed."""
+    heartbeat.enter(phase)
+    start = time.monotonic()
+    try:
+        yield
+    finally:
+        seconds[phase] = round(time.monotonic() - start, 3)

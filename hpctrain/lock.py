@@ -1,0 +1,155 @@
+"""One command at a time on a project, on shared file systems too.
+
+No flock: over NFS it holds or not, as the servers please. A lock is a file with the next number in
+``runs/.lock``; link() gives a number to one process only, and the file with the highest number is
+the lock. It is never removed, only marked as released, so that numbers only grow: whoever comes
+late, with an old idea of the highest number, finds a higher one and steps back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from hpctrain.errors import HpctrainError
+from hpctrain.identity import identity, whereabouts
+
+POLL_S = 0.05
+WAIT_S = 300.0
+# A holder on another machine cannot be asked whether it lives. What is done under the lock takes
+# seconds, and each scheduler command a minute at most: after this long it is dead.
+ELSEWHERE_S = 1800.0
+
+
+class Locked(HpctrainError):
+    """Another command is at work on the project."""
+
+
+@contextlib.contextmanager
+def locked(
+    runs: Path,
+    command: str,
+    *,
+    wait_s: float = WAIT_S,
+    say: Callable[[str], None] = lambda _: None,
+) -> Iterator[None]:
+    """Hold the project's lock; Locked, naming the holder, if it is not free within ``wait_s``.
+
+    ``say`` is told once that there is somebody to wait for, and of a lock left by a dead process.
+    """
+    folder = runs / ".lock"
+    folder.mkdir(parents=True, exist_ok=True)
+    mine = _acquire(folder, command, wait_s, say)
+    try:
+        yield
+    finally:
+        _release(mine, {**_me(command), "released": True})
+
+
+def _acquire(folder: Path, command: str, wait_s: float, say: Callable[[str], None]) -> Path:
+    end = time.monotonic() + wait_s
+    told = False
+    while True:
+        highest = _highest(folder)
+        holder = _read(folder / str(highest)) if highest else {"released": True}
+        if not holder.get("released"):
+            who = _named(holder)
+            if _is_dead(folder / str(highest), holder):
+                say(f"taking over the lock of {who}, which is dead")
+            elif time.monotonic() > end:
+                raise Locked(
+                    f"{who} is at work on this project",
+                    "try again when it has ended; nothing was changed",
+                )
+            else:
+                if not told:
+                    say(f"waiting for {who}")
+                told = True
+                time.sleep(POLL_S)
+                continue
+        mine = folder / str(highest + 1)
+        if _take(mine, _me(command)) and _highest(folder) == highest + 1:
+            for number in _numbers(folder):
+                if number <= highest:
+                    (folder / str(number)).unlink(missing_ok=True)
+            return mine
+
+
+def _me(command: str) -> dict[str, Any]:
+    return {**identity(os.getpid()), "command": command, "time": time.time()}
+
+
+def _numbers(folder: Path) -> list[int]:
+    return [int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal()]
+
+
+def _highest(folder: Path) -> int:
+    return max(_numbers(folder), default=0)
+
+
+def _take(path: Path, record: dict[str, Any]) -> bool:
+    """Give the record this name, unless the name is taken."""
+    temporary = path.with_name(f".{path.name}.{record['host']}.{record['pid']}")
+    temporary.write_text(json.dumps(record), encoding="utf-8")
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        # NFS may say so after its first answer got lost: then the link is there, and it is ours.
+        return temporary.stat().st_nlink == 2
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
+
+
+def _release(path: Path, record: dict[str, Any]) -> None:
+    temporary = path.with_name(f".{path.name}.{record['host']}.{record['pid']}")
+    try:
+        temporary.write_text(json.dumps(record), encoding="utf-8")
+        temporary.replace(path)
+    except OSError:
+        # A full disk has no room for another file: then in the room of this one.
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+            with path.open("r+b", buffering=0) as file:
+                file.write(json.dumps({"released": True}).ljust(path.stat().st_size).encode())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The record of a lock; one that has just gone was followed by a higher number."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {"released": True}
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _is_dead(path: Path, holder: dict[str, Any]) -> bool:
+    try:
+        where = whereabouts(holder)
+    except KeyError:
+        where = "elsewhere"  # a damaged record tells nothing
+    if where != "elsewhere":
+        return where == "gone"
+    # By the file server's clock on both sides: machines disagree about the time.
+    probe = path.with_name(f".probe.{os.uname().nodename}.{os.getpid()}")
+    try:
+        probe.touch()
+        return probe.stat().st_mtime - path.stat().st_mtime > ELSEWHERE_S
+    except FileNotFoundError:
+        return False
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def _named(holder: dict[str, Any]) -> str:
+    return (
+        f"'{holder.get('command', 'a command')}' "
+        f"(process {holder.get('pid', '?')} on {holder.get('host', '?')})"
+    )

@@ -1,0 +1,235 @@
+"""Everything a submission needs, written into one folder: data, input, job script, manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import platform
+import secrets
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hpctrain import __version__, archive, ledger, sites
+from hpctrain.engines import pacemaker
+from hpctrain.errors import HpctrainError
+from hpctrain.models import Evaluator, ProjectConfig, SiteProfile, walltime_seconds
+from hpctrain.project import Project
+from hpctrain.render import render
+from hpctrain.resources import resource
+from hpctrain.schedulers import scheduler_of
+from hpctrain.schedulers.base import JobRequest, Scheduler
+from hpctrain.submission import SCRIPT, job_request
+
+# What of hpctrain/job travels with a run.
+JOB_FILES = (
+    "train.py", "convert.py", "evaluate.py", "environment.py", "evidence.py", "last_words.py",
+    "continuation.py", "plan.py", "steps.py", "ending.py", "going_on.py", "next_attempt.py",
+    "training.py",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run in a folder that has not got its name yet: everything but the submission."""
+
+    folder: Path
+    run_id: str
+    site: sites.Site
+    scheduler: Scheduler
+    job: JobRequest
+    argv: list[str]
+    manifest: dict[str, Any]
+    notes: list[str]
+
+    @property
+    def rows_fingerprint(self) -> str:
+        return str(self.manifest["dataset"]["rows_fingerprint"])
+
+
+def prepare(
+    project: Project,
+    folder: Path,
+    site_name: str | None,
+    *,
+    changes: dict[str, Any] | None = None,
+    generation: int | None = None,
+    skip_bad: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Prepared:
+    """Everything a submission needs, written into ``folder``."""
+    from hpctrain.dataset import export
+
+    changes = dict(changes or {})
+    site_changes = changes.pop("site", None)
+    config = project.config(changes)
+    name = site_name or config.site
+    if name is None:
+        raise HpctrainError(
+            "no site is named",
+            "say --site NAME, or set site: in hpctrain.yaml; hpctrain sites list",
+        )
+    site = sites.load(name, project.folder, site_changes)
+    profile = site.profile
+    scheduler = scheduler_of(profile.scheduler, project.queue)
+    run_id = f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    job = job_request(config.project, run_id, 1, profile.output)
+    # Before the data are touched: what the site cannot do is known already.
+    directives = scheduler.directives(profile, job)
+    argv = scheduler.submit_argv(SCRIPT, job, profile)
+    _check_python(profile)
+    notes: list[str] = []
+    evaluator = _evaluator(config, profile, notes)
+
+    folder.mkdir(parents=True)
+    dataset = export(
+        config.data,
+        project.folder,
+        folder,
+        cutoff=config.training.cutoff,
+        mixed_pbc=evaluator != "tensorpot",
+        up_to_generation=generation,
+        skip_bad=skip_bad,
+        progress=progress,
+    )
+    energies = pacemaker.reference_energies(
+        config.training, dataset.elements, dataset.isolated_atoms
+    )
+    mapping = pacemaker.input_mapping(
+        config.training, evaluator, pacemaker.DataFacts(dataset.elements, energies)
+    )
+    text = render(
+        pacemaker.TEMPLATE,
+        {
+            "version": __version__,
+            "run_id": run_id,
+            **pacemaker.template_values(mapping, config.training),
+        },
+    )
+    if yaml.safe_load(text) != mapping:
+        raise AssertionError(f"{pacemaker.TEMPLATE} does not say what was meant:\n{text}")
+    (folder / "input.yaml").write_text(text, encoding="utf-8")
+    _write_job(
+        folder, project, config.project, run_id, profile, scheduler, directives, evaluator, mapping
+    )
+    manifest = {
+        "schema": "hpctrain.run/1",
+        "run_id": run_id,
+        "project": config.project,
+        "created": ledger.now(),
+        "generation": archive.generation_of(project, dataset.rows_fingerprint, generation),
+        "site": {
+            "name": site.name,
+            "files": [str(file) for file in site.files],
+            "profile": profile.model_dump(mode="json"),
+        },
+        "settings": _without_secrets(config),
+        "evaluator": evaluator,
+        "dataset": dataset.facts(),
+        "reference_energies": energies,
+        "input": mapping,
+        "versions": {"hpctrain": __version__, "python": platform.python_version()},
+        "files": {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in (folder / "job.sh", folder / "input.yaml")
+        },
+    }
+    ids = {"train": list(dataset.train.ids), "test": list(dataset.test.ids)}
+    ledger.write_atomically(folder / "rows.json", ledger.as_json(ids))
+    ledger.write_atomically(folder / ledger.MANIFEST, ledger.as_json(manifest))
+    return Prepared(folder, run_id, site, scheduler, job, argv, manifest, notes)
+
+
+def _write_job(
+    folder: Path,
+    project: Project,
+    name: str,
+    run_id: str,
+    profile: SiteProfile,
+    scheduler: Scheduler,
+    directives: list[str],
+    evaluator: Evaluator,
+    mapping: dict[str, Any],
+) -> None:
+    """The job script, and what travels with it."""
+    script = render(
+        profile.template or scheduler.template,
+        {
+            "version": __version__,
+            "run_id": run_id,
+            "attempt": 1,
+            "directives": directives,
+            "modules": profile.modules,
+            "setup": profile.setup,
+            "environment": profile.environment,
+            "run_dir": project.runs / run_id,
+            "launcher": profile.launcher,
+            "python": profile.trainer.python or sys.executable,
+        },
+        folders=[project.folder / "templates"],
+    )
+    (folder / "job.sh").write_text(script, encoding="utf-8")
+    job = folder / "job"
+    job.mkdir()
+    for file in JOB_FILES:
+        shutil.copyfile(resource("job") / file, job / file)
+    settings = {
+        "evaluator": evaluator,
+        "cores": profile.cores,
+        "keep_variables": sorted(profile.environment),
+        "walltime_s": walltime_seconds(profile.walltime) if profile.walltime else None,
+        "margin_s": walltime_seconds(profile.margin),
+        "continuation": profile.continuation,
+        "max_attempts": profile.max_attempts,
+        # What the job says to its scheduler to start the next attempt, by attempt.
+        "submit_argv": {
+            str(attempt): scheduler.submit_argv(
+                SCRIPT, job_request(name, run_id, attempt, profile.output), profile
+            )
+            for attempt in range(2, profile.max_attempts + 1)
+            if profile.continuation == "resubmit"
+        },
+    }
+    (job / "input.json").write_text(json.dumps(mapping, indent=1), encoding="utf-8")
+    (job / "settings.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
+
+
+def _check_python(profile: SiteProfile) -> None:
+    """On this machine it can be seen that the trainer's Python is missing; elsewhere it cannot."""
+    python = profile.trainer.python
+    if profile.scheduler == "local" and python and shutil.which(python) is None:
+        raise HpctrainError(
+            f"trainer.python of the site is {python}, which is no program on this machine",
+            "name the Python of the environment that Pacemaker is installed in",
+        )
+
+
+def _evaluator(config: ProjectConfig, profile: SiteProfile, notes: list[str]) -> Evaluator:
+    """The evaluator asked for, else the site's own, else what hpctrain's own environment has."""
+    if config.training.evaluator is not None:
+        return config.training.evaluator
+    if profile.trainer.evaluator is not None:
+        return profile.trainer.evaluator
+    if profile.trainer.python is None and importlib.util.find_spec("tensorpotential") is None:
+        notes.append("evaluator pyace: tensorpotential is not installed beside hpctrain")
+        return "pyace"
+    return "tensorpot"
+
+
+def _without_secrets(config: ProjectConfig) -> dict[str, Any]:
+    """The settings as they are kept: a database's password is not."""
+    from hpctrain.sources import shown
+
+    settings = config.model_dump(mode="json")
+    source = config.data.source
+    settings["data"]["source"] = (
+        shown(source) if isinstance(source, str) else [shown(one) for one in source]
+    )
+    return settings

@@ -1,0 +1,106 @@
+"""Run folders as hpctrain and its jobs leave them, and a Slurm of a few lines that answers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hpctrain import ledger
+from hpctrain.process import Reply
+from hpctrain.project import Project
+
+RUN_ID = "20261123-120000-abcd"
+
+
+def make_project(folder: Path) -> Project:
+    (folder / "runs").mkdir(parents=True)
+    (folder / "hpctrain.yaml").write_text("project: al\n")
+    return Project(folder / "hpctrain.yaml")
+
+
+def make_run(
+    project: Project, run_id: str = RUN_ID, scheduler: str = "slurm", **profile: Any
+) -> ledger.Run:
+    folder = project.runs / run_id
+    folder.mkdir()
+    manifest = {
+        "run_id": run_id,
+        "project": "al",
+        "site": {
+            "name": "hal",
+            "profile": {"scheduler": scheduler, "output": "job-%j.out", **profile},
+        },
+        "settings": {"training": {"max_iter": 100}},
+    }
+    ledger.write_atomically(folder / ledger.MANIFEST, ledger.as_json(manifest))
+    return ledger.Run(folder)
+
+
+def event(run: ledger.Run, time: float, kind: str, **facts: Any) -> None:
+    content = {"time": ledger.iso(time), "event": kind, **facts}
+    with (run.folder / ledger.EVENTS).open("a") as file:
+        file.write(json.dumps(content) + "\n")
+
+
+def submitted(run: ledger.Run, time: float, attempt: int, job_id: str) -> None:
+    event(run, time, "submitting", attempt=attempt, host=os.uname().nodename)
+    event(run, time, "submitted", attempt=attempt, job_id=job_id)
+
+
+def leave(run: ledger.Run, attempt: int, name: str, written: float, content: Any) -> Path:
+    """A file in an attempt's folder, as old as that."""
+    path = run.attempt(attempt) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    os.utime(path, (written, written))
+    return path
+
+
+def queue_row(
+    job_id: str, state: str, reason: str = "None", mark: str = f"{RUN_ID}.01",
+    elapsed: str = "1:00", limit: str = "1:00:00",
+) -> str:  # fmt: skip
+    return "\x1f".join([job_id, state, reason, elapsed, limit, f"al.{mark}", f"hpctrain:{mark}"])
+
+
+def accounting_row(
+    job_id: str, state: str, mark: str = f"{RUN_ID}.01", exit_code: str = "0:0"
+) -> str:
+    return "\x1f".join([job_id, state, exit_code, "60", "60", f"al.{mark}", ""])
+
+
+@dataclass
+class FakeSlurm:
+    """Answers by program; what is asked of it is kept. An answer may be a Reply or rows."""
+
+    squeue: Reply | list[str] = field(default_factory=list)
+    sacct: Reply | list[str] = field(default_factory=list)
+    sbatch: list[Reply | str] = field(default_factory=list)
+    scancel: Reply | str = ""
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+
+    def __call__(self, argv: Sequence[str], *, cwd: str | None = None) -> Reply:
+        self.asked.append(tuple(argv))
+        answer: Any = getattr(self, argv[0])
+        if argv[0] == "sbatch":
+            answer = answer.pop(0)
+        if isinstance(answer, Reply):
+            return answer
+        text = answer if isinstance(answer, str) else "".join(f"{row}\n" for row in answer)
+        return Reply(tuple(argv), 0, text, "")
+
+    def calls(self, program: str) -> list[tuple[str, ...]]:
+        return [argv for argv in self.asked if argv[0] == program]
+
+
+def error(program: str, words: str) -> Reply:
+    return Reply((program,), 1, "", words)
+
+
+DOWN = error("squeue", "squeue: error: Unable to contact slurm controller")
+ACCOUNTING_DOWN = error("sacct", "sacct: error: Problem talking to the database")
+ACCOUNTING_DISABLED = error("sacct", "Slurm accounting storage is disabled")

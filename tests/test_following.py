@@ -1,0 +1,251 @@
+"""Reading on costs what was appended, and gives what reading everything gives."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import hpctrain.following as module
+from hpctrain.following import Following, Latest
+from hpctrain.ledger import Run
+from hpctrain.progress import curves
+
+RECORDED = Path(__file__).parent / "recorded" / "pacemaker"
+NAMES = ("log.txt", "metrics.txt", "test_metrics.txt")
+TRAININGS = ["simple", "ladder", "fit_cycles", "early_stop_train", "lbfgs", "pyace_with_test"]
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    (tmp_path / "runs/r1/attempts/01").mkdir(parents=True)
+    return Run(tmp_path / "runs/r1")
+
+
+Looking = Callable[..., Latest]
+
+
+@pytest.fixture
+def look(run: Run) -> Looking:
+    """A look by a new process."""
+
+    def by_a_new_process(now: float = NOW) -> Latest:
+        following = Following(run.folder.parent / ".cache")
+        latest = following.latest(run, now)
+        following.save(run.folder.parent)
+        return latest
+
+    return by_a_new_process
+
+
+@pytest.fixture
+def fed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """How many characters the readers were given."""
+    given: list[int] = []
+    feed = module._feed
+
+    def counted(reader: module.LogReader, text: str, first: int | None) -> int | None:
+        given.append(len(text))
+        return feed(reader, text, first)
+
+    monkeypatch.setattr(module, "_feed", counted)
+    yield given
+
+
+def copy(run: Run, training: str, attempt: int = 1, names: tuple[str, ...] = NAMES) -> None:
+    run.attempt(attempt).mkdir(exist_ok=True)
+    for name in names:
+        if (RECORDED / training / name).exists():
+            shutil.copyfile(RECORDED / training / name, run.attempt(attempt) / name)
+
+
+def check(latest: Latest, run: Run) -> None:
+    """As the whole curves say."""
+    whole = curves(run)
+    assert latest.iteration == whole.iteration
+    for found, points in ((latest.train, whole.train), (latest.test, whole.test)):
+        assert (found is None) == (not points)
+        if found is not None:
+            assert (found.rmse_energy, found.rmse_force, found.key) == (
+                points[-1].rmse_energy, points[-1].rmse_force, points[-1].key,
+            )  # fmt: skip
+
+
+def test_nothing_yet(run: Run, look: Looking) -> None:
+    assert look() == Latest()
+    assert look() == Latest()
+    assert Following(run.folder.parent / ".cache").latest(Run(run.folder / "none"), NOW) == Latest()
+
+
+@pytest.mark.parametrize("training", TRAININGS)
+def test_in_one_look(run: Run, look: Looking, training: str) -> None:
+    copy(run, training)
+    check(look(), run)
+
+
+@pytest.mark.parametrize("training", TRAININGS)
+@pytest.mark.parametrize("chunk", [7, 1 << 20])
+def test_growing_byte_by_byte(
+    run: Run, look: Looking, training: str, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut anywhere, in the middle of lines too, and seen by a new process each time."""
+    monkeypatch.setattr(module, "CHUNK", chunk)
+    parts = 23
+    for part in range(1, parts + 1):
+        for name in NAMES:
+            source = RECORDED / training / name
+            if source.exists():
+                content = source.read_bytes()
+                with (run.attempt(1) / name).open("ab") as file:
+                    begin = len(content) * (part - 1) // parts
+                    file.write(content[begin : len(content) * part // parts])
+        latest = look()
+        if part % 6 == 0 or part == parts:
+            check(latest, run)
+
+
+@pytest.mark.parametrize("training", TRAININGS)
+def test_the_pace_is_that_of_the_whole_log(run: Run, look: Looking, training: str) -> None:
+    log = RECORDED / training / "log.txt"
+    copy(run, training)
+    whole = look().pace
+    shutil.rmtree(run.folder.parent / ".cache")
+    content = log.read_bytes()
+    (run.attempt(1) / "log.txt").write_bytes(content[: len(content) // 2])
+    look()
+    (run.attempt(1) / "log.txt").unlink()  # another inode: read from the beginning
+    (run.attempt(1) / "log.txt").write_bytes(content[: len(content) * 3 // 4])
+    look()
+    with (run.attempt(1) / "log.txt").open("ab") as file:
+        file.write(content[len(content) * 3 // 4 :])
+    assert look().pace == whole
+    if training == "simple":
+        assert whole == pytest.approx(1.663 / 20, rel=1e-2)
+
+
+def test_reading_on_costs_what_was_appended(run: Run, look: Looking, fed: list[int]) -> None:
+    copy(run, "simple")
+    look()
+    assert sum(fed) == sum((RECORDED / "simple" / name).stat().st_size for name in NAMES)
+    fed.clear()
+    look()
+    assert fed == []
+    line = "2026-11-23 12:00:00,000 I - Iteration   #21   (22 evals):   Loss: 0.1 | nothing\n"
+    with (run.attempt(1) / "log.txt").open("a") as file:
+        file.write(line + "half a li")
+    look()
+    assert fed == [len(line)]
+    with (run.attempt(1) / "log.txt").open("a") as file:
+        file.write("ne\n")
+    look()
+    assert fed == [len(line), len("half a line\n")]
+
+
+def begun_again_in_place(path: Path) -> None:
+    content = path.read_bytes()
+    with path.open("r+b") as file:
+        file.truncate()
+        file.write(b"another start\n" + content + content[-200:])
+
+
+def begun_again_shorter(path: Path) -> None:
+    content = path.read_bytes()
+    with path.open("r+b") as file:
+        file.truncate()
+        file.write(content[: len(content) // 2])
+
+
+def replaced(path: Path) -> None:
+    new = path.with_name("new")
+    new.write_bytes(path.read_bytes() + path.read_bytes())
+    new.replace(path)
+
+
+@pytest.mark.parametrize("change", [begun_again_in_place, begun_again_shorter, replaced])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_that_was_begun_again_is_read_again(
+    run: Run, look: Looking, fed: list[int], change: Callable[[Path], None], name: str
+) -> None:
+    copy(run, "simple")
+    look()
+    fed.clear()
+    path = run.attempt(1) / name
+    change(path)
+    content = path.read_bytes()
+    latest = look()
+    assert sum(fed) == content.rfind(b"\n") + 1
+    check(latest, run)
+
+
+def test_attempts_go_on_from_their_checkpoint(run: Run, look: Looking) -> None:
+    copy(run, "killed", 1)
+    before = look()
+    copy(run, "restart", 2, names=())
+    assert look().iteration == before.iteration
+    resume = run.attempt(2) / "resume"
+    resume.mkdir()
+    (resume / "state.json").write_text(json.dumps({"total": 50}))
+    copy(run, "restart", 2)
+    latest = look()
+    check(latest, run)
+    assert latest.iteration == 60
+    assert look() == latest
+
+
+def test_a_run_that_has_ended_is_not_looked_at_any_more(
+    run: Run, look: Looking, fed: list[int]
+) -> None:
+    copy(run, "simple")
+    result = run.attempt(1) / "result.json"
+    result.write_text("{}")
+    os.utime(result, (NOW - 10, NOW - 10))
+    latest = look()
+    copy(run, "lbfgs")  # the file system lagged
+    assert look() != latest
+    latest = look(NOW + 600)
+    for name in NAMES:
+        (run.attempt(1) / name).unlink()
+    fed.clear()
+    assert look(NOW + 700) == latest
+    assert fed == []
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 0, "runs": {"r1": 3}}', "\0"])
+def test_a_torn_cache_costs_time_only(run: Run, look: Looking, text: str) -> None:
+    copy(run, "simple")
+    (run.folder.parent / ".cache").mkdir()
+    (run.folder.parent / ".cache" / "following.json").write_text(text)
+    check(look(), run)
+
+
+def test_what_cannot_be_kept_is_no_error(run: Run, look: Looking) -> None:
+    copy(run, "simple")
+    (run.folder.parent / ".cache").write_text("a file where the folder should be")
+    check(look(), run)
+
+
+def test_runs_that_are_gone_are_forgotten(run: Run, look: Looking) -> None:
+    copy(run, "simple")
+    look()
+    other = Run(run.folder.parent / "r2")
+    shutil.copytree(run.folder, other.folder)
+    shutil.rmtree(run.folder)
+    following = Following(run.folder.parent / ".cache")
+    following.latest(other, NOW)
+    following.save(run.folder.parent)
+    kept = json.loads((run.folder.parent / ".cache" / "following.json").read_text())
+    assert list(kept["runs"]) == ["r2"]
+
+
+def test_nothing_new_is_not_written(run: Run, look: Looking) -> None:
+    copy(run, "simple")
+    look()
+    cache = run.folder.parent / ".cache" / "following.json"
+    before = cache.stat()
+    look()
+    assert (cache.stat().st_ino, cache.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)

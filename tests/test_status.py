@@ -1,0 +1,314 @@
+"""`status` as a whole: what it asks, what it tells, and what it warns of."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_runs import DOWN, FakeSlurm, event, leave, make_project, make_run, queue_row, submitted
+
+import hpctrain.follow as follow_module
+from hpctrain import ledger
+from hpctrain.cli.runs import _report_json
+from hpctrain.console import explained, status_table
+from hpctrain.follow import follow
+from hpctrain.ledger import Run
+from hpctrain.project import Project
+from hpctrain.status import Report, RunStatus, status
+
+NOW = time.time()
+LOG = "{time} I - Iteration   #{n}   ({n} evals):   Loss: 0.100000 | RMSE Energy(low): 5.00 (5.00) meV/at | Forces(low): 30.00 (30.00) meV/A | Time/eval: 1.00 mcs/at\n"  # noqa: E501
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return make_project(tmp_path / "p")
+
+
+@pytest.fixture
+def run(project: Project) -> Run:
+    made = make_run(project)
+    submitted(made, NOW - 7200, 1, "7")
+    return made
+
+
+@pytest.fixture
+def slurm() -> FakeSlurm:
+    return FakeSlurm(squeue=[queue_row("7", "RUNNING", elapsed="30:00", limit="1:00:00")])
+
+
+def training(run: Run, attempt: int = 1, iterations: int = 10, pace_s: int = 10) -> None:
+    """A trainer at work: a log of so many iterations, ``pace_s`` seconds each."""
+    leave(run, attempt, "claim.json", NOW - 1800, {"job_id": "7", "time": NOW - 1800})
+    leave(run, attempt, "heartbeat.json", NOW - 5, {"phase": "train", "time": NOW - 5})
+    lines = [
+        LOG.format(time=f"2026-11-23 {seconds // 3600:02d}:{seconds // 60 % 60:02d}:"
+                        f"{seconds % 60:02d},000", n=number)
+        for number, seconds in enumerate(range(0, (iterations + 1) * pace_s, pace_s))
+    ]  # fmt: skip
+    leave(run, attempt, "log.txt", NOW - 5, "".join(lines))
+
+
+def settings(run: Run, **content: Any) -> None:
+    (run.folder / "job").mkdir()
+    (run.folder / "job" / "settings.json").write_text(json.dumps(content))
+
+
+def look(project: Project, slurm: FakeSlurm, now: float = NOW) -> RunStatus:
+    (found,) = status(project, program=slurm, clock=lambda: now).runs
+    return found
+
+
+def test_every_key_of_the_contract(project: Project, run: Run, slurm: FakeSlurm) -> None:
+    training(run)
+    content = _report_json(status(project, program=slurm, clock=lambda: NOW))
+    assert content.keys() == {"queried_at", "sites", "runs"}
+    assert content["sites"] == [{"site": "hal", "reachable": True, "error": None}]
+    (one,) = content["runs"]
+    assert one.keys() == {
+        "run_id", "site", "job_id", "state", "since", "reason", "attempt", "iteration", "max_iter",
+        "train", "test", "eta_s", "warnings",
+    }  # fmt: skip
+    assert one["run_id"] == run.run_id
+    assert (one["site"], one["job_id"], one["state"], one["attempt"]) == ("hal", "7", "running", 1)
+    assert (one["iteration"], one["max_iter"], one["test"]) == (10, 100, None)
+    assert one["train"] == {"rmse_energy_mev_per_atom": 5.0, "rmse_force_ev_per_a": 0.03}
+    assert one["since"] == ledger.iso(NOW - 1800)
+    assert one["eta_s"] == pytest.approx(900.0)
+    assert json.loads(json.dumps(content, allow_nan=False)) == content
+
+
+def test_numbers_that_json_cannot_hold(project: Project, run: Run, slurm: FakeSlurm) -> None:
+    training(run)
+    log = run.attempt(1) / "log.txt"
+    log.write_text(log.read_text().replace("5.00 (5.00)", "nan (nan)"))
+    assert look(project, slurm).train == {
+        "rmse_energy_mev_per_atom": None, "rmse_force_ev_per_a": 0.03,
+    }  # fmt: skip
+
+
+def test_it_will_finish(project: Project, run: Run, slurm: FakeSlurm) -> None:
+    training(run)  # 900 s are left of the training, 1800 of the walltime
+    assert look(project, slurm).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("pace_s", "facts", "words"),
+    [
+        # 1800 s are left of the walltime, 3600 s the next ones have.
+        (21, {}, "about 1 more attempt as long as this one, each begun with: hpctrain resume"),
+        (60, {}, "about 1 more attempt as"),
+        (61, {}, "about 2 more attempts as"),
+        # With a margin of ten minutes: 1200 s, and 3000 s.
+        (60, {"margin_s": 600}, "about 2 more attempts"),
+        (14, {"margin_s": 600, "continuation": "chain", "max_attempts": 1},
+         "about 1 more attempt as long as this one, and max_attempts is 1"),
+        (14, {"margin_s": 600, "continuation": "chain", "max_attempts": 2},
+         "about 1 more attempt as long as this one"),
+    ],
+)  # fmt: skip
+def test_it_will_not_finish(
+    project: Project, run: Run, slurm: FakeSlurm, pace_s: int, facts: dict[str, Any], words: str
+) -> None:
+    training(run, pace_s=pace_s)
+    settings(run, **facts)
+    found = look(project, slurm)
+    (warning,) = found.warnings
+    assert "will not finish in this walltime" in warning
+    assert words in warning
+    assert warning.endswith(words) or facts.get("continuation") != "chain"
+    assert f"{run.run_id} warning: {warning}" in status_table([found])
+
+
+def test_time_left_counts_what_earlier_attempts_did(
+    project: Project, run: Run, slurm: FakeSlurm
+) -> None:
+    training(run, iterations=40)
+    leave(run, 1, "result.json", NOW, {"state": "timeout", "continues": {"job_id": "7"}})
+    training(run, attempt=2)
+    leave(run, 2, "resume/state.json", NOW, {"total": 40})
+    found = look(project, slurm)
+    assert (found.attempt, found.iteration) == (2, 50)
+    assert found.eta_s == pytest.approx(500.0)
+
+
+def test_a_query_fails(project: Project, run: Run, slurm: FakeSlurm) -> None:
+    training(run)
+    assert look(project, slurm).state == "running"
+    slurm.squeue = DOWN
+    report = status(project, program=slurm, clock=lambda: NOW + 10)
+    (found,) = report.runs
+    assert (found.state, found.before, found.since) == ("unknown", "running", ledger.iso(NOW + 10))
+    assert report.sites[0].error == "squeue: error: Unable to contact slurm controller"
+    assert explained(found).startswith("unknown since ")
+    assert "(squeue: error: Unable to contact slurm controller; last seen running)" in explained(
+        found
+    )
+    # What the files tell is told all the same.
+    assert found.iteration == 10
+
+
+def test_two_sites_one_down(project: Project, run: Run) -> None:
+    other = make_run(project, "20261124-120000-ffff", scheduler="local")
+    submitted(other, NOW - 100, 1, "1")
+    local = json.dumps({"id": "1", "name": f"al.{other.run_id}.01", "comment": "",
+                        "state": "RUNNING"})  # fmt: skip
+    slurm = FakeSlurm(squeue=DOWN)
+
+    def program(argv: Any, *, cwd: str | None = None) -> Any:
+        from hpctrain.process import Reply
+
+        if argv[0] == "squeue":
+            return slurm(argv, cwd=cwd)
+        return Reply(tuple(argv), 0, local + "\n", "")
+
+    manifest = json.loads((other.folder / "run.json").read_text())
+    manifest["site"]["name"] = "here"
+    (other.folder / "run.json").write_text(json.dumps(manifest))
+    report = status(project, program=program, clock=lambda: NOW)
+    assert {site.site: site.reachable for site in report.sites} == {"hal": False, "here": True}
+    assert [run.state for run in report.runs] == ["unknown", "running"]
+
+
+def test_what_has_ended_for_good_is_not_asked_about(
+    project: Project, run: Run, slurm: FakeSlurm
+) -> None:
+    training(run)
+    potential = {name: {"rmse_energy_mev_per_atom": 1.0, "rmse_force_ev_per_a": 0.5}
+                 for name in ("train", "test")}  # fmt: skip
+    result = {"state": "completed", "ended": NOW - 3, "potential": potential}
+    leave(run, 1, "result.json", NOW - 3, result)
+    report = status(project, program=slurm, clock=lambda: NOW)
+    assert (slurm.asked, report.sites) == ([], [])
+    (found,) = report.runs
+    assert found.since == ledger.iso(NOW - 3)
+    assert found.train == found.test == potential["train"]  # the job's own, not the log's
+    assert (found.eta_s, found.phase) == (None, None)
+
+
+def test_a_result_that_comes_between_the_two_looks(project: Project, run: Run) -> None:
+    training(run)
+
+    def program(argv: Any, *, cwd: str | None = None) -> Any:
+        leave(run, 1, "result.json", NOW, {"state": "completed"})
+        return FakeSlurm()(argv, cwd=cwd)
+
+    (found,) = status(project, program=program, clock=lambda: NOW).runs
+    assert found.state == "completed"
+
+
+def test_an_attempt_that_begins_between_the_two_looks(project: Project, run: Run) -> None:
+    """Its job was asked for under the attempt before, and is told all the same."""
+    training(run)
+
+    def program(argv: Any, *, cwd: str | None = None) -> Any:
+        leave(run, 1, "result.json", NOW, {"state": "timeout", "continues": {"job_id": "8"}})
+        leave(run, 2, "claim.json", NOW, {"job_id": "8"})
+        rows = [queue_row("8", "RUNNING", mark=f"{run.run_id}.02")]
+        return FakeSlurm(squeue=rows)(argv, cwd=cwd)
+
+    (found,) = status(project, program=program, clock=lambda: NOW).runs
+    assert (found.state, found.attempt, found.job_id) == ("running", 2, "8")
+
+
+def test_clocks_that_disagree(project: Project, run: Run, slurm: FakeSlurm) -> None:
+    """The file server's clock is an hour ahead: nothing dies of it, and no number is negative."""
+    training(run)
+    slurm.squeue = []
+    found = look(project, slurm, NOW - 3600)
+    assert found.state == "unknown"
+    assert "its last sign of life is 0 s old" in found.reason
+
+
+def test_the_end_of_the_scripts_output_says_why_it_failed(
+    project: Project, run: Run, slurm: FakeSlurm
+) -> None:
+    slurm.squeue = [queue_row("7", "FAILED", "NonZeroExitCode")]
+    (run.folder / "job-7.out").write_text("x\nmodule: not found\n\nline 3: gone\n")
+    assert look(project, slurm).reason == (
+        "its script ended with an error: module: not found / line 3: gone"
+    )
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
+def test_a_project_that_cannot_be_written(project: Project, run: Run, slurm: FakeSlurm) -> None:
+    training(run)
+    project.runs.chmod(0o500)
+    assert look(project, slurm).state == "running"
+
+
+# -- following
+
+
+@pytest.fixture
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    slept: list[float] = []
+    monkeypatch.setattr(follow_module.time, "sleep", slept.append)
+    return slept
+
+
+def test_following_survives_failed_queries(
+    project: Project, run: Run, slurm: FakeSlurm, naps: list[float]
+) -> None:
+    training(run)
+    now = [NOW]
+    answers = iter(["RUNNING", DOWN, DOWN, DOWN, "RUNNING", "end"])
+
+    def next_look() -> Report:
+        now[0] += 3600
+        answer = next(answers)
+        slurm.squeue = DOWN if answer is DOWN else [queue_row("7", "RUNNING")]
+        if answer == "end":
+            leave(run, 1, "result.json", NOW, {"state": "completed"})
+        else:
+            leave(run, 1, "heartbeat.json", now[0], {"phase": "train"})
+            os.utime(run.attempt(1) / "log.txt", (now[0], now[0]))
+        return status(project, program=slurm, clock=lambda: now[0])
+
+    out = io.StringIO()
+    assert follow(next_look, out).runs[0].state == "completed"
+    lines = out.getvalue().splitlines()
+    told = [line.split("  ")[1].split(" ")[0] for line in lines]
+    assert told == ["running", "unknown", "running", "completed"]
+    assert "(squeue: error: Unable to contact slurm controller; last seen running)" in lines[1]
+    assert lines[1].count("Unable to contact") == 1
+    assert naps == [follow_module.INTERVAL_ELSEWHERE_S] * 5
+
+
+def test_following_tells_a_warning_once(
+    project: Project, run: Run, slurm: FakeSlurm, naps: list[float]
+) -> None:
+    training(run, pace_s=60)
+    looks = iter([0, 0, 1])
+
+    def next_look() -> Report:
+        if next(looks):
+            leave(run, 1, "result.json", NOW, {"state": "completed"})
+        return status(project, program=slurm, clock=lambda: NOW)
+
+    out = io.StringIO()
+    follow(next_look, out)
+    assert out.getvalue().count("warning: will not finish in this walltime") == 1
+
+
+def test_a_chain_is_not_settled_between_its_attempts(
+    project: Project, run: Run, slurm: FakeSlurm, naps: list[float]
+) -> None:
+    training(run)
+    leave(run, 1, "result.json", NOW, {"state": "timeout", "continues": {"job_id": "8"}})
+    rows = [queue_row("8", "PENDING", "Priority", mark=f"{run.run_id}.02")]
+    slurm.squeue = rows
+    looks = iter([0, 1])
+
+    def next_look() -> Report:
+        if next(looks):
+            event(run, NOW, "collected", name="p")
+        return status(project, program=slurm, clock=lambda: NOW)
+
+    assert follow(next_look, io.StringIO()).runs[0].state == "collected"
+    assert len(naps) == 1
