@@ -20,7 +20,13 @@ def log_files(project: Project, name: str) -> list[Path]:
     found = [
         run.attempt(number) / file
         for number in reversed(run.attempts())
-        for file in ("log.txt", "trainer.out", "convert.out", "evaluate.out")
+        for file in (
+            "log.txt",
+            "pacemaker.out",
+            "convert.out",
+            "pace_yaml2yace.out",
+            "evaluate.out",
+        )
     ]
     found += [run.job_output(job_id) for job_id in fold(run.events()).job_ids.values()]
     return [path for path in found if path.is_file() and path.stat().st_size]

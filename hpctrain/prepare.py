@@ -164,7 +164,6 @@ def _write_job(
         {
             "version": __version__,
             "run_id": run_id,
-            "attempt": 1,
             "directives": directives,
             "modules": profile.modules,
             "setup": profile.setup,

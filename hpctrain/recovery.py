@@ -17,7 +17,7 @@ from hpctrain import ledger
 from hpctrain.errors import HpctrainError, SiteUnreachable
 from hpctrain.history import History, fold
 from hpctrain.lock import Locked, locked
-from hpctrain.looks import forget
+from hpctrain.looks import forget, look
 from hpctrain.process import Run as RunProgram
 from hpctrain.project import Project
 from hpctrain.schedulers import scheduler_of
@@ -64,7 +64,7 @@ def _finish(project: Project, run: ledger.Run, program: RunProgram, say: Say) ->
         run.record("submitted", attempt=attempt, token=mark, job_id=job_id, adopted=True)
         return
     scheduler = scheduler_of(run.scheduler_name, project.queue)
-    found = _look(run, attempt, history, scheduler, program)
+    found = _look(project, run, attempt, history, scheduler, program)
     forget(project.cache)  # it has answered just now, whatever is kept of before
     if found is not None:
         say(f"{run.run_id}: found the job of an interrupted submission: {found}")
@@ -86,7 +86,12 @@ def _before(run: ledger.Run, attempt: int, history: History) -> str | None:
 
 
 def _look(
-    run: ledger.Run, attempt: int, history: History, scheduler: Scheduler, program: RunProgram
+    project: Project,
+    run: ledger.Run,
+    attempt: int,
+    history: History,
+    scheduler: Scheduler,
+    program: RunProgram,
 ) -> str | None:
     """The job of this attempt, or None if it is certain that there is none."""
     if history.submitting is None:
@@ -97,7 +102,7 @@ def _look(
     end = time.monotonic() + ORPHAN_S
     while True:
         orphan = _submitting_process(run.folder)
-        found = adopt(run, attempt, _jobs(scheduler, program, begun))
+        found = adopt(run, attempt, _jobs(project, scheduler, program, begun))
         if found is not None or orphan is None:
             return found
         if time.monotonic() > end:
@@ -105,13 +110,25 @@ def _look(
         time.sleep(POLL_S)
 
 
-def _jobs(scheduler: Scheduler, program: RunProgram, since: float) -> list[JobView]:
-    """Everything that the scheduler knows; SiteUnreachable if the queue does not answer.
+def _jobs(
+    project: Project, scheduler: Scheduler, program: RunProgram, since: float
+) -> list[JobView]:
+    """Everything that the scheduler knows now; SiteUnreachable if the queue does not answer.
 
-    Accounting that is down or disabled is no obstacle: a job that is not in the queue and has
-    trained has made its claim.
+    One that did not answer a moment ago is not asked again before its pause is over. Accounting
+    that is down or disabled is no obstacle: a job that is not in the queue and has trained has
+    made its claim.
     """
-    views = list(scheduler.read_queue(program(scheduler.queue_argv())))
+    queue = look(
+        project.cache,
+        f"{scheduler.name}-queue",
+        lambda: scheduler.read_queue(program(scheduler.queue_argv())),
+        time.time(),
+        fresh_s=0.0,
+    )
+    if queue.error is not None:
+        raise SiteUnreachable(queue.error)
+    views = list(queue.views)
     argv = scheduler.accounting_argv(since - 3600.0)
     if argv is not None:
         with contextlib.suppress(SiteUnreachable):

@@ -118,10 +118,7 @@ class _Found:
             return
         for number, job_id in here.later:
             witness, there, state = self._of(answer, Current(number, job_id, None), now)
-            # Behind an attempt that does not go on, the jobs of a chain end without beginning.
-            needless = here.result is not None and not here.result.get("continues")
-            over = needless and witness.view is not None and witness.view.state == "completed"
-            if state.state not in ENDED and not over:
+            if state.state not in ENDED:
                 self.witness, self.current, self.verdict = witness, there, state
                 return
         if self.verdict is not None and self.verdict.state == "timeout":

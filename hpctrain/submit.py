@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from hpctrain.process import run as run_program
 from hpctrain.project import Project
 from hpctrain.recovery import recover
 from hpctrain.submission import JobRefused, send_all
+
+# A folder that a submission was writing, and has not touched for so long, is nobody's any more.
+ABANDONED_S = 86400.0
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ def submit(
         )
         run = ledger.Run(project.runs / prepared.run_id)
         with locked(project.runs, "submit", say=say):
+            _sweep(project.runs)
             # Under the lock: of two submits at once, the second sees the first one's generation.
             number = archive.generation_of(project, prepared.rows_fingerprint, generation)
             manifest = {**prepared.manifest, "generation": number}
@@ -79,6 +84,13 @@ def submit(
     return SubmittedRun(
         run.run_id, run.folder, prepared.site.name, job_id, manifest, prepared.notes
     )
+
+
+def _sweep(runs: Path) -> None:
+    """Remove what submissions that were killed before their run had a name have left behind."""
+    for folder in runs.glob(".new-*"):
+        if time.time() - folder.stat().st_mtime > ABANDONED_S:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def dry_run(

@@ -74,10 +74,10 @@ def test_a_chain_from_its_end(project: Project, run: Run) -> None:
 
 
 def test_what_is_left_of_a_chain_is_found_again(project: Project, run: Run) -> None:
-    """The first attempt has ended as told, and a job behind it is still there."""
+    """The first attempt was lost, and a job behind it is still there and would go on."""
     submitted(run, now() - 7000, 2, "8")
-    leave(run, 1, "claim.json", now() - 600, {"job_id": "7"})
-    leave(run, 1, "result.json", now() - 5, {"state": "terminated", "reason": "ended by SIGTERM"})
+    leave(run, 1, "claim.json", now() - 900, {"job_id": "7"})
+    leave(run, 1, "heartbeat.json", now() - 601, {"phase": "train"})
     event(run, now() - 10, "cancel_requested", attempt=1)
     slurm = FakeSlurm(squeue=[queue_row("8", "PENDING", mark=f"{run.run_id}.02")])
     (done,) = cancel(project, (run.run_id,), program=slurm)

@@ -85,6 +85,21 @@ def test_an_attempt_lost_without_a_result_does_not_hide_the_next(run: Run) -> No
     assert found(run) == Current(2, "8", None)
 
 
+def test_behind_a_result_that_announces_no_other_nothing_follows(run: Run) -> None:
+    """The jobs of the chain end at once."""
+    submitted(run, NOW, 2, "8")
+    claimed(run, 1, "7")
+    result = ended(run, 1, "failed")
+    assert found(run) == Current(1, "7", result)
+
+
+def test_the_job_that_was_submitted_and_not_told_in_the_result(run: Run) -> None:
+    claimed(run, 1, "7")
+    result = ended(run, 1, "timeout", continues={"mode": "resubmit", "job_id": None})
+    leave(run, 1, "next.json", NOW, {"state": "submitted", "job_id": "8"})
+    assert found(run) == Current(1, "7", result, ((2, "8"),))
+
+
 def test_resumed_before_it_has_begun(run: Run) -> None:
     claimed(run, 1, "7")
     for attempt in (2, 3):

@@ -176,7 +176,7 @@ def logs_command(run: str, following: bool, project_file: str | None, as_json: b
 @common
 def cancel_command(runs: tuple[str, ...], project_file: str | None, as_json: bool) -> None:
     """End the jobs of these runs. Safe to repeat; a run without a job is left as it is."""
-    from hpctrain.cancel import cancel
+    from hpctrain.cancel import cancel, told
     from hpctrain.project import find_project
 
     done = cancel(find_project(project_file), runs, say=talk)
@@ -184,10 +184,7 @@ def cancel_command(runs: tuple[str, ...], project_file: str | None, as_json: boo
         print_json("cancel", {"runs": [vars(one) for one in done]})
         return
     for one in done:
-        if one.asked:
-            print(f"{one.run_id}: job {one.job_id} was {one.state}; asked to end")
-        else:
-            print(f"{one.run_id}: {one.state}; there is no job to end")
+        print(told(one))
 
 
 @click.command("resume")
@@ -201,14 +198,11 @@ def resume_command(runs: tuple[str, ...], project_file: str | None, as_json: boo
     still has a job is left as it is.
     """
     from hpctrain.project import find_project
-    from hpctrain.resume import resume
+    from hpctrain.resume import resume, told
 
     done = resume(find_project(project_file), runs, say=talk)
     if as_json:
         print_json("resume", {"runs": [vars(one) for one in done]})
         return
     for one in done:
-        if one.submitted:
-            print(f"{one.run_id}: was {one.state}; attempt {one.attempt} is job {one.job_id}")
-        else:
-            print(f"{one.run_id}: {one.state}; there is nothing to resume")
+        print(told(one))

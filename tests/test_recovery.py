@@ -1,0 +1,81 @@
+"""What an interrupted submission costs a controller, and what it leads to, without a Slurm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from hpctrain import ledger
+from hpctrain.errors import SiteUnreachable
+from hpctrain.history import fold
+from hpctrain.process import Reply
+from hpctrain.project import Project
+from hpctrain.recovery import recover
+from hpctrain.schedulers.slurm import SEPARATOR
+from hpctrain.status import status
+from hpctrain.submit import submit
+
+SMALL = {"data": {"select": "id>1,id<8", "test_fraction": 0.2},
+         "training": {"reference_energies": {"Al": -0.3}}}  # fmt: skip
+
+
+class Controller:
+    """Stands in for Slurm's commands; counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.queue: list[str] | None = None  # None: it does not answer
+        self.takes: int | None = None  # the id that sbatch answers with
+
+    def __call__(self, argv: Sequence[str], *, cwd: str | None = None) -> Reply:
+        self.calls.append(argv[0])
+        if argv[0] == "sbatch" and self.takes is not None:
+            return Reply(tuple(argv), 0, f"{self.takes}\n", "")
+        if argv[0] == "squeue" and self.queue is not None:
+            return Reply(tuple(argv), 0, "\n".join(self.queue), "")
+        if argv[0] == "sacct" and self.queue is not None:
+            return Reply(tuple(argv), 0, "", "")
+        words = f"{argv[0]}: error: Unable to contact slurm controller (connect failure)"
+        return Reply(tuple(argv), 1, "", words)
+
+
+@pytest.fixture
+def unclear(project: Project) -> tuple[Project, Controller]:
+    """A run whose submission nobody answered."""
+    controller = Controller()
+    with pytest.raises(SiteUnreachable):
+        submit(project, "slurm", changes=SMALL, program=controller)
+    return project, controller
+
+
+def test_a_dead_controller_is_asked_less_often(unclear: tuple[Project, Controller]) -> None:
+    project, controller = unclear
+    controller.calls.clear()
+    for _ in range(3):
+        (run,) = status(project, program=controller).runs
+        assert run.state == "submitting"
+    assert controller.calls == ["squeue"]
+
+
+def test_it_is_submitted_once_the_queue_answers(unclear: tuple[Project, Controller]) -> None:
+    project, controller = unclear
+    controller.queue, controller.takes = [], 7
+    said: list[str] = []
+    recover(project, controller, said.append)
+    recover(project, controller, said.append)
+    (run,) = ledger.runs(project.runs)
+    assert fold(run.events()).job_ids == {1: "7"}
+    assert controller.calls.count("sbatch") == 2  # the one nobody answered, and this one
+    assert said == [f"{run.run_id}: finished an interrupted submission: job 7"]
+
+
+def test_its_job_is_adopted(unclear: tuple[Project, Controller]) -> None:
+    project, controller = unclear
+    (run,) = ledger.runs(project.runs)
+    mark = f"{run.run_id}.01"
+    row = ["5", "PENDING", "Priority", "0:00", "10:00", f"demo.{mark}", f"hpctrain:{mark}"]
+    controller.queue, controller.takes = [SEPARATOR.join(row)], 7
+    recover(project, controller)
+    assert fold(run.events()).job_ids == {1: "5"}
+    assert controller.calls.count("sbatch") == 1
