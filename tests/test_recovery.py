@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import pytest
@@ -79,3 +80,15 @@ def test_its_job_is_adopted(unclear: tuple[Project, Controller]) -> None:
     recover(project, controller)
     assert fold(run.events()).job_ids == {1: "5"}
     assert controller.calls.count("sbatch") == 1
+
+
+def test_what_killed_submissions_left_is_swept(project: Project) -> None:
+    old, young = project.runs / ".new-old", project.runs / ".new-young"
+    for folder in (old, young):
+        (folder / "run").mkdir(parents=True)
+    os.utime(old, (0, 0))
+    controller = Controller()
+    controller.queue, controller.takes = [], 7
+    submit(project, "slurm", changes=SMALL, program=controller)
+    assert not old.exists()
+    assert young.exists()  # somebody may be writing it
