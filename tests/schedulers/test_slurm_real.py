@@ -77,7 +77,7 @@ def cluster(slurm: object, tmp_path: Path) -> Any:
 def test_a_job_is_seen_by_its_token_and_ends(cluster: Cluster) -> None:
     submitted = cluster.submit(
         "sleep 2; echo here", output="my job.out", partition="short", account="materials",
-        qos="long", constraint="throwaway&gpu", walltime="00:05:00", nodes=1, tasks=1, cores=1,
+        qos="long", constraint="throwaway&gpu", walltime="00:08:00", nodes=1, tasks=1, cores=1,
         memory="100M", gpus=1, gpu_type="a100", gpu_dialect="gres-typed",
     )  # fmt: skip
     assert isinstance(submitted, Submitted)
