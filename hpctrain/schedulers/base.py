@@ -95,8 +95,6 @@ class Scheduler(Protocol):
 
     name: str
     template: str
-    # Set by the scheduler inside a job: the id of the job, and the cores it was given.
-    job_id_variable: str
 
     def directives(self, site: SiteProfile, job: JobRequest) -> list[str]:
         """Lines for the head of the job script, without the comment prefix."""

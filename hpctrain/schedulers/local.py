@@ -43,7 +43,6 @@ class LocalScheduler:
 
     name = "local"
     template = "local.sh.j2"
-    job_id_variable = "HPCTRAIN_LOCAL_JOB_ID"
 
     def directives(self, site: SiteProfile, job: JobRequest) -> list[str]:  # noqa: ARG002
         """None: what the queue needs stands on its command line."""

@@ -46,7 +46,6 @@ class SlurmScheduler:
 
     name = "slurm"
     template = "slurm.sh.j2"
-    job_id_variable = "SLURM_JOB_ID"
 
     def directives(self, site: SiteProfile, job: JobRequest) -> list[str]:
         return directives(site, job)
