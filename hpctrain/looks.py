@@ -17,7 +17,7 @@ from hpctrain import ledger
 from hpctrain.errors import SiteUnreachable
 from hpctrain.schedulers.base import JobView, NotKept
 
-FRESH_S = {"local": 0.5}
+FRESH_S = {"local": 0.5, "practice-slurm": 0.5, "practice-pbs": 0.5}
 FRESH_ELSEWHERE_S = 5.0
 PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
 

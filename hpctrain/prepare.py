@@ -20,8 +20,10 @@ import yaml
 from hpctrain import __version__, archive, ledger, sites
 from hpctrain.engines import pacemaker
 from hpctrain.errors import HpctrainError
-from hpctrain.models import Evaluator, ProjectConfig, SiteProfile, walltime_seconds
+from hpctrain.models import ProjectConfig
+from hpctrain.profile import SiteProfile
 from hpctrain.project import Project
+from hpctrain.records import Evaluator, walltime_seconds
 from hpctrain.render import render
 from hpctrain.resources import resource
 from hpctrain.schedulers import scheduler_of
@@ -86,6 +88,7 @@ def prepare(
     argv = scheduler.submit_argv(SCRIPT, job, profile)
     _check_python(profile)
     notes: list[str] = []
+    _plan_the_end(profile, scheduler, notes)
     evaluator = _evaluator(config, profile, notes)
 
     folder.mkdir(parents=True)
@@ -169,6 +172,8 @@ def _write_job(
             "setup": profile.setup,
             "environment": profile.environment,
             "run_dir": project.runs / run_id,
+            "output": profile.output,
+            "umask": profile.umask,
             "launcher": profile.launcher,
             "python": profile.trainer.python or sys.executable,
         },
@@ -187,6 +192,7 @@ def _write_job(
         "margin_s": walltime_seconds(profile.margin),
         "continuation": profile.continuation,
         "max_attempts": profile.max_attempts,
+        "refusals": scheduler.refusals,
         # What the job says to its scheduler to start the next attempt, by attempt.
         "submit_argv": {
             str(attempt): scheduler.submit_argv(
@@ -198,6 +204,22 @@ def _write_job(
     }
     (job / "input.json").write_text(json.dumps(mapping, indent=1), encoding="utf-8")
     (job / "settings.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
+
+
+def _plan_the_end(profile: SiteProfile, scheduler: Scheduler, notes: list[str]) -> None:
+    """A job that is not told when it ends, and does not know, is killed in the middle."""
+    if profile.walltime is not None or scheduler.tells_the_end or profile.scheduler == "local":
+        return
+    if profile.continuation != "manual":
+        raise HpctrainError(
+            f"continuation: {profile.continuation} needs a walltime: {scheduler.name} does not "
+            "tell a job when it will end",
+            "set walltime in the site, or say --walltime HH:MM:SS",
+        )
+    notes.append(
+        f"no walltime: {scheduler.name} does not tell a job when it will end, so the training is "
+        "killed there, and goes on from its last checkpoint; --walltime lets it end in time"
+    )
 
 
 def _check_python(profile: SiteProfile) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -73,3 +75,14 @@ def run(
         raise
     code = child.returncode if child.returncode >= 0 else 128 - child.returncode
     return Reply(tuple(argv), code, out, err)
+
+
+def converse(conversation: Generator[list[str], Reply, Answer], program: Run) -> Answer:
+    """Give the commands that a conversation yields, send it the replies, return its answer."""
+    try:
+        argv = next(conversation)
+        while True:
+            argv = conversation.send(program(argv))
+    except StopIteration as end:
+        answer: Answer = end.value
+        return answer

@@ -19,6 +19,7 @@ from hpctrain.history import History, fold
 from hpctrain.lock import Locked, locked
 from hpctrain.looks import forget, look
 from hpctrain.process import Run as RunProgram
+from hpctrain.process import converse
 from hpctrain.project import Project
 from hpctrain.schedulers import scheduler_of
 from hpctrain.schedulers.base import JobView, Scheduler
@@ -122,17 +123,17 @@ def _jobs(
     queue = look(
         project.cache,
         f"{scheduler.name}-queue",
-        lambda: scheduler.read_queue(program(scheduler.queue_argv())),
+        lambda: converse(scheduler.queue(), program),
         time.time(),
         fresh_s=0.0,
     )
     if queue.error is not None:
         raise SiteUnreachable(queue.error)
     views = list(queue.views)
-    argv = scheduler.accounting_argv(since - 3600.0)
-    if argv is not None:
+    accounting = scheduler.accounting(since - 3600.0)
+    if accounting is not None:
         with contextlib.suppress(SiteUnreachable):
-            views += scheduler.read_accounting(program(argv))
+            views += converse(accounting, program)
     return views
 
 

@@ -13,7 +13,7 @@ from hpctrain.resources import resource
 from hpctrain.yamlfile import nearest, read_mapping, validated
 
 if TYPE_CHECKING:
-    from hpctrain.models import SiteProfile
+    from hpctrain.profile import SiteProfile
 
 FOLDER = "site_profiles"
 
@@ -45,7 +45,7 @@ def names(project_folder: Path | None) -> dict[str, Path]:
 
 def load(name: str, project_folder: Path | None, changes: dict[str, Any] | None = None) -> Site:
     """The site called ``name``, with ``changes`` (from the command line) on top."""
-    from hpctrain.models import SiteProfile
+    from hpctrain.profile import SiteProfile
 
     files = _chain(name, project_folder)
     content: dict[str, Any] = {}

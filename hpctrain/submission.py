@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hpctrain.errors import HpctrainError, SiteUnreachable
 from hpctrain.ledger import Run
 from hpctrain.process import Run as RunProgram
+from hpctrain.process import converse
 from hpctrain.schedulers.base import (
     JobRequest,
     JobView,
@@ -18,7 +19,7 @@ from hpctrain.schedulers.base import (
 )
 
 if TYPE_CHECKING:
-    from hpctrain.models import SiteProfile
+    from hpctrain.profile import SiteProfile
 
 SCRIPT = "job.sh"
 
@@ -108,7 +109,7 @@ def send(
         )
     run.record("unclear", **facts, reason=outcome.reason)
     try:
-        views = scheduler.read_queue(program(scheduler.queue_argv()))
+        views = converse(scheduler.queue(), program)
     except SiteUnreachable:
         views = []
     job_id = adopt(run, attempt, views)
@@ -132,6 +133,6 @@ def adopt(run: Run, attempt: int, views: Iterable[JobView]) -> str | None:
 
 
 def _profile(run: Run) -> SiteProfile:
-    from hpctrain.models import SiteProfile
+    from hpctrain.profile import SiteProfile
 
     return SiteProfile.model_validate(run.manifest["site"]["profile"])

@@ -9,6 +9,7 @@ from pathlib import Path
 from hpctrain import ledger
 from hpctrain.looks import Look, fresh_for, look
 from hpctrain.process import Run as RunProgram
+from hpctrain.process import converse
 from hpctrain.schedulers.base import ENDED, JobView, Scheduler
 from hpctrain.submission import belongs, carries, token
 from hpctrain.verdict import Witness
@@ -70,7 +71,7 @@ def ask(
     queue = look(
         cache,
         f"{scheduler.name}-queue",
-        lambda: scheduler.read_queue(program(scheduler.queue_argv())),
+        lambda: converse(scheduler.queue(), program),
         now,
         fresh_s=fresh,
     )
@@ -78,13 +79,13 @@ def ask(
     if queue.error is not None or not missing:
         return Answer(queue)
     since = max(0.0, min(case.submitted for case in missing) - 3600.0)
-    argv = scheduler.accounting_argv(since)
-    if argv is None:
+    conversation = scheduler.accounting(since)
+    if conversation is None:
         return Answer(queue)
     accounting = look(
         cache,
         f"{scheduler.name}-accounting",
-        lambda: scheduler.read_accounting(program(argv)),
+        lambda: converse(conversation, program),
         now,
         fresh_s=fresh,
         since=since,

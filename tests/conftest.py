@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hpctrain.init import init
 from hpctrain.project import Project, find_project
 
-pytest_plugins = ["real_trainer", "slurm_fixture", "standin"]
+pytest_plugins = ["real_trainer", "slurm_fixture", "pbs_fixture", "standin"]
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Which schedulers these tests have exercised: a green run without Slurm proves less."""
+    import pbs_fixture
+    import slurm_fixture
+
+    passed = terminalreporter.stats.get("passed", [])
+    slurm = sum("real_slurm" in report.keywords for report in passed)
+    pbs = sum("real_pbs" in report.keywords for report in passed)
+    practice = sum("practice" in report.nodeid or "[pbs" in report.nodeid for report in passed)
+    no_slurm = slurm_fixture.missing(os.environ.get("HPCTRAIN_TEST_SLURM"))
+    no_pbs = pbs_fixture.no_real_pbs()
+    terminalreporter.section("schedulers exercised")
+    for name, tests, why in (
+        ("real Slurm", slurm, no_slurm or slurm_fixture.version()),
+        ("real PBS", pbs, no_pbs or pbs_fixture.real_pbs_version()),
+        ("practice clusters", practice, "stand-ins, pinned to recordings"),
+    ):
+        terminalreporter.write_line(f"{name}: {tests} tests ({why})")
 
 
 @pytest.fixture

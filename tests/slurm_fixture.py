@@ -22,7 +22,7 @@ class Slurm:
     environment: dict[str, str]
 
 
-def _missing(directory: str | None) -> str | None:
+def missing(directory: str | None) -> str | None:
     """Why there is no cluster, or None if it answers."""
     if not directory:
         return os.environ.get("HPCTRAIN_TEST_SLURM_REASON") or NOT_STARTED
@@ -41,11 +41,15 @@ def _missing(directory: str | None) -> str | None:
     return None if reply.returncode == 0 else reply.stderr.strip()
 
 
+def version() -> str:
+    return subprocess.run(["sinfo", "--version"], capture_output=True, text=True).stdout.strip()
+
+
 @pytest.fixture(scope="session")
 def slurm() -> Iterator[Slurm]:
     """The cluster, with this process's environment pointing at it until the session ends."""
     directory = os.environ.get("HPCTRAIN_TEST_SLURM")
-    reason = _missing(directory)
+    reason = missing(directory)
     if reason is not None or directory is None:
         message = f"no throw-away Slurm: {reason}"
         if os.environ.get("CI"):

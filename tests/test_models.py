@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from hpctrain.models import ProjectConfig, Record, SiteProfile, TrainingConfig, walltime_seconds
+from hpctrain.models import ProjectConfig, TrainingConfig
+from hpctrain.profile import SiteProfile
+from hpctrain.records import Record, walltime_seconds
 
 MINIMAL: dict[str, Any] = {"project": "al", "data": {"source": "x.db"}}
 

@@ -31,7 +31,7 @@ def values(**changes: Any) -> dict[str, Any]:
     found = {
         "version": "0", "run_id": "20260101-000000-abcd", "directives": [],
         "modules": [], "setup": [], "environment": {}, "run_dir": "/run",
-        "launcher": [], "python": "python3",
+        "launcher": [], "python": "python3", "umask": None, "output": "job-%j.out",
     }  # fmt: skip
     return {**found, **changes}
 
@@ -164,6 +164,8 @@ def test_a_template_of_ones_own_may_have_a_shipped_ones_name(tmp_path: Path) -> 
 @pytest.mark.parametrize("template", JOB_TEMPLATES)
 def test_every_value_is_needed(template: str, name: str) -> None:
     """A value that is missing is an error, not an empty place; so is one that nobody uses."""
+    if name == "output" and template != "pbs.sh.j2":
+        return  # only PBS cannot be told
     given = values(modules=["m"], setup=["s"], environment={"A": "a"},
                    launcher=["l"])  # fmt: skip
     del given[name]

@@ -115,7 +115,8 @@ def test_circles(folders: Folders) -> None:
 
 def test_unknown_names(folders: Folders) -> None:
     assert folders.message("slrum") == "there is no site 'slrum' (did you mean 'slurm'?)"
-    assert "(there are: local, mycluster, slurm)" in folders.message("qqqq")
+    there = "(there are: local, mycluster, pbs, practice-pbs, practice-slurm, slurm)"
+    assert there in folders.message("qqqq")
     mine = folders.write("project", "mine", "extends: slrum\n")
     assert folders.message("mine") == (
         f"{mine}: extends: there is no site 'slrum' (did you mean 'slurm'?)"

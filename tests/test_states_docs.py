@@ -539,3 +539,19 @@ def test_unknown_says_since_when_and_why_beside_the_last_known_state(tmp_path: P
     scene.now += 60
     scene.slurm.squeue = error("squeue", "squeue: error: gone again")
     assert scene.look().since == ledger.iso(scene.now)
+
+
+def test_pbs_words() -> None:
+    """Every letter and substate of PBS that hpctrain knows, with its state, and no other."""
+    from hpctrain.schedulers.pbs_states import EXITS, STATES
+
+    section = DOCS.read_text().partition("## PBS's words")[2]
+    told: dict[tuple[str, str], str | None] = {}
+    for words, state in re.findall(
+        r"^\| ((?:`\w/\d+`[ •]*)+) \| ([^|]+?) \|", section, re.MULTILINE
+    ):
+        for letter, substate in re.findall(r"`(\w)/(\d+)`", words):
+            told[letter, substate] = None if state == "its exit code" else state.strip("`")
+    assert told == {pair: state for pair, (state, _) in STATES.items()}
+    named = {code: state for code, (state, _) in EXITS.items() if state != "failed"}
+    assert named == {-29: "timeout", -26: "out_of_memory", -27: "out_of_memory"}

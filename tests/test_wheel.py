@@ -117,7 +117,8 @@ mapping = input_mapping(training, "pyace", DataFacts(("Al",), "auto"))
 values = {
     "version": "0", "run_id": "r", "attempt": 1, "directives": [], "modules": [], "setup": [],
     "environment": {}, "run_dir": "/r", "launcher": [], "python": "python3", "project": "p",
-    "source": "x.db", "demo": False, **template_values(mapping, training),
+    "source": "x.db", "demo": False, "umask": None, "output": "o",
+    **template_values(mapping, training),
 }
 folder = resource("templates")
 templates = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.j2"))

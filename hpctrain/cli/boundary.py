@@ -75,8 +75,8 @@ _NOT_OURS = {
     errno.ENOSPC: "make room on the disk",
     errno.EDQUOT: "make room in your quota",
     errno.EROFS: "move the project to a disk that can be written to",
-    errno.EACCES: "get the right to write there",
-    errno.EPERM: "get the right to write there",
+    errno.EACCES: "get the right to read and write there",
+    errno.EPERM: "get the right to read and write there",
 }
 
 

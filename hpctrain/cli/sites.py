@@ -80,7 +80,7 @@ def show_command(name: str, project_file: str | None, as_json: bool) -> None:
 def schema_command(project_file: str | None, as_json: bool) -> None:
     """Print the JSON Schema of a site profile, for editors."""
     del project_file
-    from hpctrain.models import SiteProfile
+    from hpctrain.profile import SiteProfile
 
     schema = SiteProfile.model_json_schema()
     schema["properties"]["extends"] = {

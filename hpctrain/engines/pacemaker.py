@@ -11,7 +11,8 @@ from hpctrain.errors import HpctrainError
 from hpctrain.mappings import merged
 
 if TYPE_CHECKING:
-    from hpctrain.models import Evaluator, TrainingConfig
+    from hpctrain.models import TrainingConfig
+from hpctrain.records import Evaluator
 
 CALLBACK = "continuation.on_iteration"
 TEMPLATE = "pacemaker/input.yaml.j2"

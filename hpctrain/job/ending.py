@@ -69,7 +69,8 @@ class Ending:
     def plan(self, walltime_s: float | None, margin_s: float) -> None:
         """Set the clock: the walltime asked for, or what the scheduler says, whichever is less."""
         now = time.monotonic()
-        known = [] if walltime_s is None else [walltime_s - (now - self._began)]
+        passed = max(now - self._began, environment.passed(time.time()))
+        known = [] if walltime_s is None else [walltime_s - passed]
         end = environment.end_time()
         if end is not None:
             known.append(end - time.time())

@@ -45,6 +45,12 @@ def end_time() -> int | None:
     return _told("SLURM_JOB_END_TIME")
 
 
+def passed(now: float) -> float:
+    """How long ago the job script began, in seconds, where the script has noted it; else 0."""
+    began = _told("HPCTRAIN_BEGAN")
+    return max(0.0, now - began) if began else 0.0
+
+
 def _told(name: str) -> int | None:
     """A number that the scheduler of this job gives; not one of a job around it."""
     if "HPCTRAIN_LOCAL_JOB_ID" in os.environ:

@@ -23,7 +23,17 @@ else:
     import evidence
 
 LIMIT_S = 60.0
-NO_ANSWER = ("contact slurm controller", "timed out", "Zero Bytes", "failure", "Unspecified error")
+NO_ANSWER = (
+    "contact slurm controller", "timed out", "Zero Bytes", "failure", "Unspecified error",
+    "connect", "protocol error", "shutting down",
+)  # fmt: skip
+NOT_STARTED = 127
+# What a scheduler tells a job, and its clients need too.
+KEPT = ("SLURM_CONF", "SLURM_CLUSTERS", "PBS_CONF_FILE", "PBS_EXEC", "PBS_HOME", "PBS_SERVER")
+TOLD = (
+    "SLURM_", "SLURMD_", "PBS_", "HPCTRAIN_LOCAL_",
+    "HPCTRAIN_TOKEN", "HPCTRAIN_ATTEMPT", "HPCTRAIN_BEGAN",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,17 +48,22 @@ class Outcome:
 def environment_for(given: Mapping[str, str]) -> dict[str, str]:
     """The job's own environment without what its scheduler told it: the next job is told anew."""
     return {
-        name: value
-        for name, value in given.items()
-        if name in ("SLURM_CONF", "SLURM_CLUSTERS")
-        or not name.startswith(("SLURM_", "SLURMD_", "HPCTRAIN_LOCAL_"))
+        name: value for name, value in given.items() if name in KEPT or not name.startswith(TOLD)
     }
 
 
 def resubmit(
-    run: Path, folder: Path, number: int, argv: Sequence[str] | None, given: Mapping[str, str]
+    run: Path,
+    folder: Path,
+    number: int,
+    argv: Sequence[str] | None,
+    given: Mapping[str, str],
+    refusals: Sequence[int],
 ) -> Outcome:
-    """Submit attempt ``number``; ``given`` is the environment that this job was started with."""
+    """Submit attempt ``number``; ``given`` is the environment that this job was started with.
+
+    ``refusals`` are the exit codes that prove, with a reason beside them, that there is no job.
+    """
     if not argv:
         return Outcome(None, f"settings.json does not say how to submit attempt {number}")
     intent: dict[str, Any] = {
@@ -61,7 +76,7 @@ def resubmit(
         evidence.write_json(path, intent)
     except OSError as error:
         return Outcome(None, f"next.json could not be written ({error.strerror})")
-    outcome = _submitted(_run(argv, run, environment_for(given)))
+    outcome = _submitted(_run(argv, run, environment_for(given)), refusals)
     state = "submitted" if outcome.job_id else "refused" if outcome.certain else "unclear"
     known = {**intent, "state": state, "job_id": outcome.job_id, "reason": outcome.problem}
     with contextlib.suppress(OSError):  # the result says it too
@@ -89,17 +104,19 @@ def _run(
     except subprocess.TimeoutExpired:
         return None, "", f"{os.path.basename(argv[0])} did not answer in {LIMIT_S:.0f} s"
     except OSError as error:
-        return 127, "", f"{argv[0]}: {error.strerror}"
+        return NOT_STARTED, "", f"{argv[0]}: {error.strerror}"
     out, err = (text.decode("utf-8", "replace") for text in (reply.stdout, reply.stderr))
     said = "; ".join(line.strip() for line in err.splitlines() if line.strip())
     return reply.returncode, out, said or f"exit code {reply.returncode}"
 
 
-def _submitted(reply: tuple[int | None, str, str]) -> Outcome:
+def _submitted(reply: tuple[int | None, str, str], refusals: Sequence[int]) -> Outcome:
     """The id is on stdout alone: stderr holds warnings, with numbers in them, on success."""
     code, out, said = reply
-    told = re.search(r"^(\d+)(;\S+)?$", out, re.MULTILINE) if code == 0 else None
+    # Slurm: 123, or 123;cluster. PBS: 123.server.
+    told = re.search(r"^(\d+(?:\.[\w.-]+)?)(;\S+)?$", out, re.MULTILINE) if code == 0 else None
     if told:
         return Outcome(told.group(1))
-    refused = code in (1, 2, 127, 255) and not any(words in said for words in NO_ANSWER)
-    return Outcome(None, said, certain=refused)
+    silent = said == f"exit code {code}"
+    refused = code == NOT_STARTED or (code in refusals and not silent)
+    return Outcome(None, said, certain=refused and not any(words in said for words in NO_ANSWER))

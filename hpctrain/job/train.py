@@ -38,7 +38,7 @@ HEARTBEAT_S = 15.0
 PATIENCE_S = 60.0
 SETTINGS = (
     "evaluator", "cores", "keep_variables", "walltime_s", "margin_s", "continuation",
-    "max_attempts", "submit_argv",
+    "max_attempts", "submit_argv", "refusals",
 )  # fmt: skip
 
 
@@ -161,7 +161,7 @@ def _start_next(
         outcome = next_attempt.requeue(run, result["continues"]["job_id"], given)
     else:
         argv = settings["submit_argv"].get(str(number))
-        outcome = next_attempt.resubmit(run, folder, number, argv, given)
+        outcome = next_attempt.resubmit(run, folder, number, argv, given, settings["refusals"])
     if outcome.job_id == result["continues"]["job_id"] is not None:
         return True
     if outcome.job_id:

@@ -13,6 +13,8 @@ from hpctrain.identity import identity, process_fields, whereabouts
 
 Json = dict[str, Any]
 ACTIVE = ("QUEUED", "RUNNING", "STOPPING")
+# In nobody's way: somebody must let it go, or another job must end.
+WAITING = ("HELD", "DEPENDS")
 LOST = "its supervisor ended without a word (killed or the machine restarted)"
 
 
@@ -73,6 +75,25 @@ def orphaned(job: Json, running: Json) -> bool:
     return bool(running) and same_boot and group_alive(running)
 
 
+def obstacle(folder: Path, job: Json) -> Json | None:
+    """Why the job may not start, however much room there is: as ``state`` and ``reason``."""
+    if (folder / "hold").exists():
+        return {"state": "HELD", "reason": "held"}
+    if time.time() < job.get("not_before", 0):
+        return {"state": "HELD", "reason": "waits for its time"}
+    for kind, number in job.get("after", ()):
+        other = look(folder.parent / str(number))
+        if other is None:
+            return {"state": "NEVER", "reason": f"there is no job {number} to wait for"}
+        if other["state"] in (*ACTIVE, *WAITING, "ELSEWHERE", "UNKNOWN"):
+            return {"state": "DEPENDS", "reason": f"waits for job {number}"}
+        if job.get("after_begun") and other["state"] == "CANCELLED" and other["elapsed_s"] is None:
+            return {"state": "DEPENDS", "reason": f"job {number} was cancelled before it began"}
+        if kind != "afterany" and (kind == "afterok") != (other["state"] == "COMPLETED"):
+            return {"state": "NEVER", "reason": f"job {number} did not end as {kind} wants"}
+    return None
+
+
 def judge(folder: Path, job: Json) -> Json:
     # Asked before the files are read: a supervisor that ends in between has left its last word.
     supervisor = whereabouts(job["supervisor"])
@@ -88,7 +109,7 @@ def judge(folder: Path, job: Json) -> Json:
         wanted = (folder / "cancel").exists()
         return {"state": "CANCELLED" if wanted else "LOST", "reason": LOST}
     if not running:
-        return {"state": "QUEUED", "reason": "waits for its turn"}
+        return obstacle(folder, job) or {"state": "QUEUED", "reason": "waits for its turn"}
     elapsed_s = time.monotonic() - running["monotonic"]
     if stopping:
         return {"state": "STOPPING", "reason": stopping["reason"], "elapsed_s": elapsed_s}
@@ -100,9 +121,10 @@ def look(folder: Path) -> Json | None:
     """What the list shows of one job; None when there is no such job, or not any more."""
     shown: Json = {"id": folder.name, "name": "", "comment": ""}
     shown |= {"state": "UNKNOWN", "reason": "its files cannot be read"}
-    shown |= {"elapsed_s": None, "walltime_s": None, "exit_code": None}
+    shown |= {"elapsed_s": None, "walltime_s": None, "exit_code": None, "cores": 1}
     with contextlib.suppress(KeyError, TypeError, ValueError):
         job = read(folder / "job.json")
         shown |= {key: job[key] for key in ("name", "comment", "walltime_s")}
+        shown["cores"] = job.get("cores", 1)
         shown |= judge(folder, job)
     return shown if (folder / "job.json").exists() else None

@@ -9,7 +9,10 @@ from hpctrain.schedulers.base import Scheduler
 
 
 def scheduler_of(name: str, queue: Path) -> Scheduler:
-    """The translator for a profile's ``scheduler``; ``queue`` is the folder of the site local."""
+    """The translator for a profile's ``scheduler``.
+
+    ``queue`` is the folder of the site local; the practice clusters have theirs beside it.
+    """
     if name == "local":
         from hpctrain.schedulers.local import LocalScheduler
 
@@ -18,4 +21,16 @@ def scheduler_of(name: str, queue: Path) -> Scheduler:
         from hpctrain.schedulers.slurm import SlurmScheduler
 
         return SlurmScheduler()
-    raise HpctrainError(f"there is no scheduler '{name}' (there are: local, slurm)")
+    if name == "pbs":
+        from hpctrain.schedulers.pbs import PbsScheduler
+
+        return PbsScheduler()
+    if name in ("practice-slurm", "practice-pbs"):
+        from hpctrain.schedulers.practice import PracticeScheduler
+
+        real = scheduler_of(name.removeprefix("practice-"), queue)
+        return PracticeScheduler(real, str(queue.with_name(f".{name}")))
+    raise HpctrainError(
+        f"there is no scheduler '{name}' (there are: local, slurm, pbs, practice-slurm, "
+        "practice-pbs)"
+    )

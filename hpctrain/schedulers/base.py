@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from hpctrain.errors import SiteUnreachable
+from hpctrain.errors import HpctrainError, SiteUnreachable
 
 if TYPE_CHECKING:
-    from hpctrain.models import SiteProfile
     from hpctrain.process import Reply
+    from hpctrain.profile import SiteProfile
 
 JobState = Literal[
     "queued", "held", "running", "stopping",
@@ -84,17 +84,37 @@ class NotKept(SiteUnreachable):
     """The site keeps no accounting: it will never answer."""
 
 
-class Scheduler(Protocol):
-    """One module of this package per scheduler; ``hpctrain.schedulers.SCHEDULERS`` lists them.
+if TYPE_CHECKING:
+    # A conversation: it yields commands, is sent their replies, and returns the jobs they show.
+    # Most ask once; PBS asks for the ids first, and again where a server is old.
+    Conversation = Generator[list[str], Reply, list[JobView]]
 
-    Every ``*_argv`` returns a complete command for :func:`hpctrain.process.run`; every ``read_*``
-    takes its reply. ``read_queue`` and ``read_accounting`` raise
-    :class:`hpctrain.errors.SiteUnreachable` when the reply is no answer, and leave out, never
+
+class Scheduler(Protocol):
+    """One module of this package per scheduler; :func:`hpctrain.schedulers.scheduler_of` lists
+    them.
+
+    Every command is complete for :func:`hpctrain.process.run`. The conversations ``queue`` and
+    ``accounting`` are led by :func:`hpctrain.process.converse`; they raise
+    :class:`hpctrain.errors.SiteUnreachable` when a reply is no answer, and leave out, never
     misread, what they cannot parse.
+
+    ``refusals`` are exit codes of a submission that prove, where a reason was said too, that there
+    is no job; the job itself goes by them when it submits the next attempt. ``tells_the_end`` says
+    whether a job can learn from its environment when it will be ended.
     """
 
-    name: str
-    template: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def template(self) -> str: ...
+
+    @property
+    def refusals(self) -> tuple[int, ...]: ...
+
+    @property
+    def tells_the_end(self) -> bool: ...
 
     def directives(self, site: SiteProfile, job: JobRequest) -> list[str]:
         """Lines for the head of the job script, without the comment prefix."""
@@ -104,20 +124,31 @@ class Scheduler(Protocol):
 
     def read_submit(self, reply: Reply) -> Submitted | Refused | Unclear: ...
 
-    def queue_argv(self) -> list[str]:
+    def queue(self) -> Conversation:
         """All of the user's jobs that the queue still shows."""
         ...
 
-    def read_queue(self, reply: Reply) -> list[JobView]: ...
-
-    def accounting_argv(self, since: float) -> list[str] | None:
-        """The user's jobs since a time (seconds since the epoch); None where nothing is kept."""
+    def accounting(self, since: float) -> Conversation | None:
+        """The user's jobs since a time (seconds since the epoch); None where there is no more to
+        learn than from the queue."""
         ...
-
-    def read_accounting(self, reply: Reply) -> list[JobView]: ...
 
     def cancel_argv(self, job_ids: Sequence[str]) -> list[str]: ...
 
     def read_cancel(self, reply: Reply) -> str | None:
         """None when the scheduler took the request, else what it said."""
         ...
+
+
+def refuse_foreign(site: SiteProfile, keys: Sequence[str], scheduler: str, advice: str) -> None:
+    """Refuse a profile that sets keys which this scheduler has no word for, all named at once."""
+    fields = type(site).model_fields
+    unknown = [
+        key
+        for key in keys
+        if getattr(site, key) != fields[key].get_default(call_default_factory=True)
+    ]
+    if unknown:
+        raise HpctrainError(
+            f"the scheduler {scheduler} does not know: {', '.join(unknown)}", advice
+        )

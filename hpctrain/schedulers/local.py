@@ -9,20 +9,32 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
-from hpctrain.schedulers.base import JobRequest, JobState, JobView, Refused, Submitted, Unclear
+from hpctrain.schedulers.base import (
+    JobRequest,
+    JobState,
+    JobView,
+    Refused,
+    Submitted,
+    Unclear,
+    refuse_foreign,
+)
 
 if TYPE_CHECKING:
-    from hpctrain.models import SiteProfile
     from hpctrain.process import Reply
+    from hpctrain.profile import SiteProfile
+    from hpctrain.schedulers.base import Conversation
 
 # Keys of a site profile that ask a scheduler for something this queue does not have.
 _FOREIGN = (
     "account", "partition", "qos", "constraint", "nodes", "tasks", "memory", "memory_style",
     "gpus", "gpu_type", "gpu_dialect", "mail_user", "mail_events", "extra_directives",
+    "account_option", "queue", "resource_style", "chunk", "place", "resources",
 )  # fmt: skip
 
 _STATES: dict[str, JobState] = {
     "QUEUED": "queued",
+    "HELD": "held",
+    "DEPENDS": "queued",
     "RUNNING": "running",
     "STOPPING": "stopping",
     "COMPLETED": "completed",
@@ -30,6 +42,7 @@ _STATES: dict[str, JobState] = {
     "TIMEOUT": "timeout",
     "CANCELLED": "cancelled",
     "LOST": "failed",
+    "NEVER": "failed",
     "ELSEWHERE": "unknown",
     "UNKNOWN": "unknown",
 }
@@ -43,6 +56,9 @@ class LocalScheduler:
 
     name = "local"
     template = "local.sh.j2"
+    # 1 and 2 are said before there is a job, never after.
+    refusals = (1, 2)
+    tells_the_end = False
 
     def directives(self, site: SiteProfile, job: JobRequest) -> list[str]:  # noqa: ARG002
         """None: what the queue needs stands on its command line."""
@@ -55,7 +71,7 @@ class LocalScheduler:
         argv = self._argv("submit", f"--name={job.name}", f"--comment={job.comment}")
         argv.append(f"--output={job.output}")
         if site.walltime is not None:
-            from hpctrain.models import walltime_seconds  # slow to import: pydantic
+            from hpctrain.records import walltime_seconds  # slow to import: pydantic
 
             argv.append(f"--walltime={walltime_seconds(site.walltime)}")
         # One job at a time, in order: whoever waits for an earlier one need not say so.
@@ -65,10 +81,12 @@ class LocalScheduler:
         answer = reply.out.strip()
         if reply.code == 0 and answer.isascii() and answer.isdecimal():
             return Submitted(answer)
-        # 1 and 2 are said before there is a job, never after.
-        if reply.code in (1, 2):
+        if reply.code in self.refusals:
             return Refused(_complaint(reply))
         return Unclear(_complaint(reply))
+
+    def queue(self) -> Conversation:
+        return self.read_queue((yield self.queue_argv()))
 
     def queue_argv(self) -> list[str]:
         """All jobs the folder knows, ended ones too."""
@@ -83,12 +101,9 @@ class LocalScheduler:
             raise SiteUnreachable(f"the local queue's answer cannot be read: {lines[0][:200]}")
         return views
 
-    def accounting_argv(self, since: float) -> list[str] | None:  # noqa: ARG002
-        """None: the list keeps everything."""
-        return None
-
-    def read_accounting(self, reply: Reply) -> list[JobView]:
-        return self.read_queue(reply)
+    def accounting(self, since: float) -> None:  # noqa: ARG002
+        """The list keeps everything."""
+        return
 
     def cancel_argv(self, job_ids: Sequence[str]) -> list[str]:
         return self._argv("cancel", "--", *job_ids)
@@ -101,22 +116,17 @@ class LocalScheduler:
 
 
 def _check(site: SiteProfile) -> None:
-    fields = type(site).model_fields
-    unknown = [
-        key
-        for key in _FOREIGN
-        if getattr(site, key) != fields[key].get_default(call_default_factory=True)
-    ]
     if site.continuation == "requeue":
         raise HpctrainError(
             "the scheduler local cannot requeue a job",
             "choose continuation: resubmit, chain or manual",
         )
-    if unknown:
-        raise HpctrainError(
-            f"the scheduler local does not know: {', '.join(unknown)}",
-            "take these keys out of the site's profile; local knows cores and walltime",
-        )
+    refuse_foreign(
+        site,
+        _FOREIGN,
+        "local",
+        "take these keys out of the site's profile; local knows cores and walltime",
+    )
 
 
 def _complaint(reply: Reply) -> str:

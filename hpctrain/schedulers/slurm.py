@@ -21,11 +21,13 @@ from hpctrain.schedulers.base import (
     Refused,
     Submitted,
     Unclear,
+    refuse_foreign,
 )
 from hpctrain.schedulers.slurm_directives import directives
 
 if TYPE_CHECKING:
-    from hpctrain.models import SiteProfile
+    from hpctrain.profile import SiteProfile
+    from hpctrain.schedulers.base import Conversation
 
 SEPARATOR = "\x1f"
 QUEUE_FORMAT = SEPARATOR.join(["%i", "%T", "%r", "%M", "%l", "%j", "%k"])
@@ -34,6 +36,7 @@ ACCOUNTING_FIELDS = "JobID,State,ExitCode,ElapsedRaw,TimelimitRaw,JobName,Commen
 # began at once: it goes by a time of eligibility that they lack. Naming every state does not.
 ACCOUNTING_STATES = "BF,CA,CD,DL,F,NF,OOM,PD,PR,R,RQ,RS,RV,S,TO"
 NOT_STARTED = ("No such file or directory", "Permission denied", "Not a directory")
+FOREIGN = ("account_option", "queue", "resource_style", "chunk", "place", "resources")
 SLURM_OOM_SIGNAL = 125  # sacct's "0:125" is Slurm's own mark, not a signal
 
 _JOB_ID = re.compile(r"\d+(_(\d+|\[[^\]]*\]))?(\+\d+)?")
@@ -46,8 +49,13 @@ class SlurmScheduler:
 
     name = "slurm"
     template = "slurm.sh.j2"
+    refusals = (1, 2, 255)
+    tells_the_end = True  # SLURM_JOB_END_TIME
 
     def directives(self, site: SiteProfile, job: JobRequest) -> list[str]:
+        refuse_foreign(
+            site, FOREIGN, self.name, "take these keys out of the site's profile: they are for PBS"
+        )
         return directives(site, job)
 
     def submit_argv(self, script: str, job: JobRequest, site: SiteProfile) -> list[str]:
@@ -75,6 +83,9 @@ class SlurmScheduler:
         own = any(line.startswith(words.OWN_REFUSALS) for line in lines)
         return Refused(said) if reply.code in (1, 255) and (answered or own) else Unclear(said)
 
+    def queue(self) -> Conversation:
+        return self.read_queue((yield self.queue_argv()))
+
     def queue_argv(self) -> list[str]:
         # --me rather than --user: for a user name that cannot be looked up, squeue --user
         # prints nothing and exits 0, which reads as an empty queue.
@@ -97,6 +108,9 @@ class SlurmScheduler:
                 )
             )
         return views
+
+    def accounting(self, since: float) -> Conversation:
+        return self.read_accounting((yield self.accounting_argv(since)))
 
     def accounting_argv(self, since: float) -> list[str]:
         """Held jobs may be in the queue only, and comments come at the end of a job, if at all.

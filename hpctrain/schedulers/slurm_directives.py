@@ -9,14 +9,14 @@ from hpctrain.errors import HpctrainError
 from hpctrain.schedulers.base import JobRequest
 
 if TYPE_CHECKING:
-    from hpctrain.models import SiteProfile
+    from hpctrain.profile import SiteProfile
 
 _PLAIN = re.compile(r"[^\s\"'\\#]+")
 
 
 def directives(site: SiteProfile, job: JobRequest) -> list[str]:
     """Lines for the head of the job script, without ``#SBATCH``."""
-    from hpctrain.models import walltime_seconds  # slow to import: pydantic
+    from hpctrain.records import walltime_seconds  # slow to import: pydantic
 
     options = [
         ("job-name", job.name),
@@ -63,7 +63,7 @@ def _memory(site: SiteProfile) -> tuple[str, str | None]:
 
 
 def _gpus(site: SiteProfile) -> tuple[str, str | None]:
-    dialect, kind = site.gpu_dialect, site.gpu_type
+    dialect, kind = site.gpu_dialect or "gres", site.gpu_type
     # No line at all for no GPU: many a site refuses gres=gpu:0.
     if dialect == "implicit" or site.gpus == 0:
         return "gpus", None

@@ -19,7 +19,8 @@ from hpctrain.engines.pacemaker import (
     template_values,
 )
 from hpctrain.errors import HpctrainError
-from hpctrain.models import Evaluator, TrainingConfig
+from hpctrain.models import TrainingConfig
+from hpctrain.records import Evaluator
 from hpctrain.render import render
 
 

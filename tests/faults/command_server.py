@@ -8,9 +8,11 @@ is a kill point too, without a word of it anywhere. Lines of JSON in, lines of J
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -24,7 +26,9 @@ MODULES = (
     "rich.table", "hpctrain.cli.boundary", "hpctrain.submit", "hpctrain.status",
     "hpctrain.collect", "hpctrain.resume", "hpctrain.cancel", "hpctrain.dataset",
     "hpctrain.console", "hpctrain.follow", "hpctrain.plots", "hpctrain.schedulers.slurm",
-    "hpctrain.schedulers.local", "hpctrain.changes", "hpctrain.yamlfile",
+    "hpctrain.schedulers.local", "hpctrain.schedulers.pbs", "hpctrain.schedulers.practice",
+    "hpctrain.changes", "hpctrain.yamlfile", "hpctrain.profile", "hpctrain.records",
+    "hpctrain.witness", "hpctrain.recovery", "hpctrain.prepare", "hpctrain.following",
 )  # fmt: skip
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 CHANGES = {
@@ -164,29 +168,49 @@ def _use_cases() -> list[Any]:
 
 
 def serve() -> None:
+    """Begin commands as they are ordered, and tell of each end when it comes."""
     for name in MODULES:
-        with contextlib.suppress(ModuleNotFoundError):
-            importlib.import_module(name)
+        importlib.import_module(name)
     import matplotlib.font_manager  # noqa: F401  its cache is written once, here
 
-    started: dict[int, str] = {}
-    for line in sys.stdin:
-        order = json.loads(line)
-        if "wait" in order:
-            pid = order["wait"]
-            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-            reply: dict[str, Any] = {"code": code, "record": started.pop(pid)}
-        else:
-            pid = os.fork()
-            if pid == 0:
-                try:
-                    child(order)
-                finally:
-                    os._exit(70)
-            started[pid] = order["record"]
-            reply = {"pid": pid}
-        sys.stdout.write(json.dumps(reply) + "\n")
-        sys.stdout.flush()
+    # Else each child's collector would touch, and so copy, all that is here.
+    gc.collect()
+    gc.freeze()
+
+    def tell(**reply: Any) -> None:
+        os.write(1, (json.dumps(reply) + "\n").encode())
+
+    # An ended child writes into this pipe, so that one look waits for orders and for ends.
+    ended, end = os.pipe()
+    os.set_blocking(end, False)
+    signal.set_wakeup_fd(end)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    orders = b""
+    while True:
+        ready, _, _ = select.select([0, ended], [], [])
+        if ended in ready:
+            os.read(ended, 1024)
+            with contextlib.suppress(ChildProcessError):
+                while (found := os.waitpid(-1, os.WNOHANG))[0]:
+                    tell(ended=found[0], code=os.waitstatus_to_exitcode(found[1]))
+        if 0 in ready:
+            read = os.read(0, 65536)
+            if not read:
+                return
+            *whole, orders = (orders + read).split(b"\n")
+            for line in whole:
+                order = json.loads(line)
+                pid = os.fork()
+                if pid == 0:
+                    try:
+                        signal.set_wakeup_fd(-1)
+                        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                        for descriptor in (ended, end):
+                            os.close(descriptor)
+                        child(order)
+                    finally:
+                        os._exit(70)
+                tell(began=pid, record=order["record"])
 
 
 if __name__ == "__main__":

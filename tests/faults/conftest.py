@@ -1,15 +1,18 @@
-"""The matrix fault × step → outcome: filled by the tests, printed at the end of their run."""
+"""The matrix world × fault × step → outcome: filled by the tests, printed at their end."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from faults.field import Commands, Tally, make_project
+from faults.field import HERE, PBS, SLURM, Commands, Field, Tally
+from faults.worlds import PbsWorld, SlurmWorld, World
+from slurm_fixture import Slurm
 
 ROWS = pytest.StashKey[list["Row"]]()
 
@@ -18,6 +21,7 @@ ROWS = pytest.StashKey[list["Row"]]()
 class Row:
     """One line of the matrix."""
 
+    world: str
     fault: str
     step: str
     cases: int
@@ -37,12 +41,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         return
     write = terminalreporter.write_line
     terminalreporter.section("faults")
-    width = max(len(row.fault) for row in rows)
-    write(f"{'fault':<{width}}  {'step':<22} cases  lost  twice  outcome")
+    width, step = (max(len(getattr(row, key)) for row in rows) for key in ("fault", "step"))
+    write(f"world  {'fault':<{width}}  {'step':<{step}}  cases  lost  twice  outcome")
     for row in rows:
         write(
-            f"{row.fault:<{width}}  {row.step:<22} {row.cases:>5} {row.lost:>5} {row.twice:>6}  "
-            f"{row.outcome}"
+            f"{row.world:<5}  {row.fault:<{width}}  {row.step:<{step}}  {row.cases:>5} "
+            f"{row.lost:>5} {row.twice:>6}  {row.outcome}"
         )
     points = sum(row.cases for row in rows if row.fault.startswith("SIGKILL"))
     write(
@@ -52,37 +56,60 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     )
 
 
-@pytest.fixture
-def matrix(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Note what became of a fault; the test's marker names it."""
-    marker = request.node.get_closest_marker("fault")
-    assert marker is not None, "the test does not say which fault it injects"
-
-    def note(step: str, outcome: str, tally: Tally | None = None, cases: int = 1) -> None:
-        lost, twice = (len(tally.lost), len(tally.twice)) if tally else (0, 0)
-        number = tally.cases if tally else cases
-        request.config.stash[ROWS].append(Row(marker.args[0], step, number, lost, twice, outcome))
-        if tally:
-            tally.check()
-
-    return note
-
-
 @pytest.fixture(scope="session")
 def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
-    """Quick processes for commands; the environment they inherit is this process's of now."""
+    """Quick processes for commands."""
     served = Commands(tmp_path_factory.mktemp("commands"))
     yield served
     served.close()
 
 
+@pytest.fixture(scope="session")
+def practice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the programs of every practice PBS are served."""
+    address = tmp_path_factory.mktemp("programs") / "s"
+    argv = [sys.executable, str(HERE / "program_server.py"), str(address)]
+    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as served:
+        assert served.stdout
+        assert served.stdout.readline() == b"ready\n"
+        yield address
+        served.terminate()
+
+
+@pytest.fixture(scope="session")
+def crowded(slurm: Slurm) -> str:
+    """A partition where many jobs share a core: a job takes half a second to leave one for good."""
+    argv = ["scontrol", "create", "PartitionName=crowded", "Nodes=ALL", "MaxTime=00:10:00",
+            "OverSubscribe=FORCE:16"]  # fmt: skip
+    subprocess.run(argv, check=True, timeout=60)
+    return "crowded"
+
+
+@pytest.fixture(params=[SLURM, PBS])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """Each scheduler in turn. The practice PBS is each test's own; Slurm is one for all."""
+    if request.param == "slurm":
+        one: World = SlurmWorld(request.getfixturevalue("crowded"))
+    else:
+        one = PbsWorld(tmp_path / "pbs", request.getfixturevalue("practice"))
+    yield one
+    one.tidy()
+
+
 @pytest.fixture
-def new_project(tmp_path: Path) -> Iterator[Callable[..., Path]]:
-    """Makes projects: (name, behaviour=…, profile=…)."""
+def field(
+    request: pytest.FixtureRequest, world: World, tmp_path: Path, commands: Commands
+) -> Field:
+    marker = request.node.get_closest_marker("fault")
 
-    def make(name: str = "project", **options: Any) -> Path:
-        return make_project(tmp_path, name, **options)
+    def note(step: str, outcome: str, tally: Tally | None = None, cases: int = 1) -> None:
+        """What became of the fault that the test's marker names."""
+        assert marker is not None, "the test does not say which fault it injects"
+        lost, twice = (len(tally.lost), len(tally.twice)) if tally else (0, 0)
+        number = tally.cases if tally else cases
+        row = Row(world.name, marker.args[0], step, number, lost, twice, outcome)
+        request.config.stash[ROWS].append(row)
+        if tally:
+            tally.check()
 
-    yield make
-    # A job that a failed test has left would be in the next one's way.
-    subprocess.run(["scancel", "--me"], capture_output=True, timeout=60)
+    return Field(world, tmp_path / "field", commands, note)

@@ -1,4 +1,4 @@
-"""What the tests of faults share: small projects, commands, and what Slurm knows."""
+"""What the tests of faults share: small projects, commands, and what became of many cases."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import pytest
+from faults.worlds import World
 from waiting import wait_for
 
 from hpctrain import ledger
 from hpctrain.history import fold
 from hpctrain.init import init
+
+Case = TypeVar("Case")
+Result = TypeVar("Result")
 
 HERE = Path(__file__).parent
 SETTINGS = """
@@ -34,9 +39,6 @@ training:
   reference_energies: {Al: -0.2994}
 """
 PROFILE = """
-extends: slurm
-partition: short
-account: materials
 walltime: "00:08:00"
 margin: "00:00:30"
 cores: 1
@@ -44,13 +46,21 @@ template: quick.sh.j2
 trainer: {python: PYTHON, evaluator: pyace}
 environment: {COUNTER: COUNTED, QUICK: BEHAVIOUR}
 """
-TEMPLATE = """{% extends "slurm.sh.j2" %}
+TEMPLATE = """{% extends "EXTENDED" %}
 {% block run %}
 exec {{ python | sh }} -B -I -S QUICK_JOB "${1:-1}"
 {% endblock %}
 """
+SUBMIT = ("submit", "--site", "mycluster", "--json")
+STATUS = ("status", "--json")
 KILLED = -9
-SEPARATOR = "\x1f"
+# Cases that are under way at once: they wait for programs more than they compute.
+AT_ONCE = 3
+
+SLURM = pytest.param("slurm", marks=pytest.mark.real_slurm)
+PBS = pytest.param("pbs")
+ONLY_SLURM = pytest.mark.parametrize("world", [SLURM], indirect=True)
+ONLY_PBS = pytest.mark.parametrize("world", [PBS], indirect=True)
 
 
 @dataclass(frozen=True)
@@ -68,12 +78,14 @@ class Done:
 
 
 class Commands:
-    """hpctrain commands, each in a process of its own."""
+    """hpctrain commands, each in a process of its own; any thread may begin one and wait for it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._numbers = itertools.count()
         self._lock = threading.Lock()
+        self._begun: dict[str, Future[int]] = {}
+        self._ended: dict[int, tuple[str, Future[int]]] = {}
         quiet = {"PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "agg"}
         self._server = subprocess.Popen(
             [sys.executable, "-W", "ignore", str(HERE / "command_server.py")],
@@ -82,61 +94,175 @@ class Commands:
             text=True,
             env={**os.environ, **quiet},
         )
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
 
     def close(self) -> None:
         assert self._server.stdin and self._server.stdout
         self._server.stdin.close()
         self._server.wait(30)
+        self._reader.join(30)
         self._server.stdout.close()
 
-    def _say(self, order: dict[str, Any]) -> dict[str, Any]:
-        assert self._server.stdin and self._server.stdout
-        with self._lock:
-            self._server.stdin.write(json.dumps(order) + "\n")
-            self._server.stdin.flush()
-            return json.loads(self._server.stdout.readline())
+    def _read(self) -> None:
+        assert self._server.stdout
+        for line in self._server.stdout:
+            reply = json.loads(line)
+            if "began" in reply:
+                pid, record = reply["began"], reply["record"]
+                # Before its end can be told: numbers are used again.
+                self._ended[pid] = (record, Future())
+                self._begun.pop(record).set_result(pid)
+            else:
+                self._ended[reply["ended"]][1].set_result(reply["code"])
 
     def start(self, project: Path, *arguments: str, **order: Any) -> int:
         """Begin a command; ``kill`` is (step, "before" or "after")."""
+        assert self._server.stdin
         record = str(self._folder / f"{next(self._numbers):05d}")
-        # The cluster may be another one than when the server was started.
-        environment = {"SLURM_CONF": os.environ.get("SLURM_CONF", "")}
-        order["environment"] = environment | (order.get("environment") or {})
         order |= {"folder": str(project), "arguments": list(arguments), "record": record}
-        return self._say(order)["pid"]
+        begun = self._begun[record] = Future()
+        with self._lock:
+            self._server.stdin.write(json.dumps(order) + "\n")
+            self._server.stdin.flush()
+        return begun.result(60)
 
     def wait(self, pid: int) -> Done:
-        reply = self._say({"wait": pid})
+        record, ended = self._ended[pid]
+        code = ended.result(600)
 
         def text(suffix: str) -> str:
-            path = Path(f"{reply['record']}.{suffix}")
+            path = Path(f"{record}.{suffix}")
             return path.read_text() if path.exists() else ""
 
         steps = [(event, path) for event, path in json.loads(text("steps") or "[]")]
-        return Done(reply["code"], text("out"), text("err"), steps)
+        return Done(code, text("out"), text("err"), steps)
+
+
+@dataclass
+class Field:
+    """Where a fault is injected: a scheduler, projects that use it, and commands on them."""
+
+    world: World
+    folder: Path
+    commands: Commands
+    note: Callable[..., None]
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def project(
+        self, name: str = "project", *, behaviour: str = "completed", profile: str = ""
+    ) -> Path:
+        """A project with seven structures, whose job is over in a moment."""
+        project = self.folder / name
+        (project / "site_profiles").mkdir(parents=True)
+        (project / "templates").mkdir()
+        (project / "hpctrain.yaml").write_text(SETTINGS)
+        (project / "al_pbe.db").symlink_to(self._source() / "al_pbe.db")
+        template = TEMPLATE.replace("EXTENDED", self.world.template)
+        (project / "templates" / "quick.sh.j2").write_text(
+            template.replace("QUICK_JOB", str(HERE / "quick_job.py"))
+        )
+        text = PROFILE.replace("PYTHON", sys.executable).replace("BEHAVIOUR", behaviour)
+        text = self.world.profile + text.replace("COUNTED", str(project / "counter")) + profile
+        (project / "site_profiles" / "mycluster.yaml").write_text(text)
+        return project
+
+    def _source(self) -> Path:
+        source = self.folder / "source"
+        with self._lock:
+            if not source.exists():
+                init(source, demo=True)
+        return source
+
+    def submitted(self, name: str = "project", **options: Any) -> Path:
+        """A project with one run, which was submitted."""
+        project = self.project(name, **options)
+        done = self.run(project, *SUBMIT)
+        assert done.code == 0, done.err
+        return project
+
+    def finished(self, name: str = "project", **options: Any) -> Path:
+        """A project with one run, whose job is over."""
+        project = self.submitted(name, **options)
+        self.world.queue_is_empty()
+        return project
+
+    def training(self, name: str = "project") -> Path:
+        """A project with one run, which trains until somebody ends it."""
+        project = self.submitted(name, behaviour="wait")
+        wait_for(lambda: trainings(project), 60, "the training to begin")
+        return project
+
+    @property
+    def held(self) -> str:
+        """What a profile says so that its jobs are held."""
+        return f"extra_directives: ['{self.world.hold}']"
+
+    def steps_of_submit(self) -> list[tuple[str, str]]:
+        """What an undisturbed submit changes, in order."""
+        done = self.run(self.project("whole"), *SUBMIT)
+        assert done.code == 0, done.err
+        return done.steps
+
+    def sending(self, steps: Sequence[tuple[str, str]]) -> int:
+        """The step that starts the program which submits."""
+        (number,) = (
+            n for n, (_, path) in enumerate(steps, 1) if path.startswith(self.world.submits)
+        )
+        return number
+
+    def start(self, project: Path, *arguments: str, **order: Any) -> int:
+        order["environment"] = {**self.world.environment, **order.get("environment", {})}
+        return self.commands.start(project, *arguments, **order)
+
+    def wait(self, pid: int) -> Done:
+        return self.commands.wait(pid)
 
     def run(self, project: Path, *arguments: str, **order: Any) -> Done:
         return self.wait(self.start(project, *arguments, **order))
 
+    def wrapped(self, folder: Path, program: str, lines: str) -> dict[str, str]:
+        """An environment in which a program is these lines of shell; $REAL is the real one."""
+        here = self.world.environment.get("PATH", os.environ["PATH"])
+        wrappers = folder / "wrappers"
+        wrappers.mkdir(exist_ok=True)
+        path = wrappers / program
+        path.write_text(f"#!/bin/bash\nREAL={shutil.which(program, path=here)}\n{lines}\n")
+        path.chmod(0o755)
+        return {"PATH": f"{wrappers}:{here}"}
 
-def make_project(
-    folder: Path, name: str, *, behaviour: str = "completed", profile: str = ""
-) -> Path:
-    """A project with seven structures, whose job is over in a moment."""
-    source, project = folder / "source", folder / name
-    if not source.exists():
-        init(source, demo=True)
-    (project / "site_profiles").mkdir(parents=True)
-    (project / "templates").mkdir()
-    (project / "hpctrain.yaml").write_text(SETTINGS)
-    (project / "al_pbe.db").symlink_to(source / "al_pbe.db")
-    (project / "templates" / "quick.sh.j2").write_text(
-        TEMPLATE.replace("QUICK_JOB", str(HERE / "quick_job.py"))
-    )
-    text = PROFILE.replace("PYTHON", sys.executable).replace("COUNTED", str(project / "counter"))
-    text = text.replace("BEHAVIOUR", behaviour) + profile
-    (project / "site_profiles" / "mycluster.yaml").write_text(text)
-    return project
+    def ends_well(self, project: Path, outcome: str, step: str = "submit") -> None:
+        """Without the fault, one more command finds the truth; one training, one job."""
+        # A pause after a failure is not over yet: the answer that is kept would be shown.
+        forget_answers(project)
+        shown = self.run(project, *STATUS)
+        assert shown.code == 0, shown.err
+        tally = Tally()
+        self.judge(tally, {"the run": project})
+        self.note(step, outcome, tally)
+
+    def judge(
+        self,
+        tally: Tally,
+        projects: dict[str, Path],
+        attempts: int = 1,
+        state: str = "completed",
+    ) -> None:
+        """Every run trained once, nothing is left to say of it, and nothing to finish."""
+        self.world.queue_is_empty()
+        shown = each(lambda project: self.run(project, *STATUS), projects.values())
+        jobs = self.world.accounted(
+            f"{run.run_id}.{attempts:02d}" for project in projects.values() for run in runs(project)
+        )
+        for (name, project), done in zip(projects.items(), shown, strict=True):
+            tally.judge(name, project, jobs, attempts)
+            tally.silent(name, done, state)
+
+
+def each(one: Callable[[Case], Result], cases: Iterable[Case]) -> list[Result]:
+    """The results of ``one`` for cases that have nothing to do with each other."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(one, cases))
 
 
 def copy_of(project: Path, target: Path, number: int) -> Path:
@@ -175,40 +301,6 @@ def states(done: Done) -> list[str]:
     return [run["state"] for run in done.json["runs"]]
 
 
-def ask(*argv: str) -> list[list[str]]:
-    reply = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)
-    return [line.split(SEPARATOR) for line in reply.stdout.splitlines()]
-
-
-def jobs_by_token() -> dict[str, set[str]]:
-    """Everything that Slurm knows of, by the token in the job's name."""
-    found: dict[str, set[str]] = defaultdict(set)
-    queue = ask("squeue", "--me", "--noheader", "--states=all", f"--format=%i{SEPARATOR}%j")
-    kept = ask(
-        "sacct", "-X", "-P", f"--delimiter={SEPARATOR}", "--noheader", "--starttime=now-2hours",
-        "--endtime=now", "--state=BF,CA,CD,DL,F,NF,OOM,PD,PR,R,RQ,RS,RV,S,TO",
-        "--format=JobID,JobName",
-    )  # fmt: skip
-    for job_id, name in [*queue, *kept]:
-        found[name.partition(".")[2]].add(job_id)
-    return found
-
-
-def active_jobs() -> list[list[str]]:
-    argv = ["squeue", "--me", "--noheader", f"--format=%i{SEPARATOR}%j"]
-    return ask(*argv)
-
-
-def queue_is_empty(limit_s: float = 120.0) -> None:
-    wait_for(lambda: not active_jobs(), limit_s, "an empty queue")
-
-
-def accounted(tokens: Iterable[str]) -> None:
-    """Wait until the accounting has these jobs too: it lags a little behind the queue."""
-    wanted = set(tokens)
-    wait_for(lambda: wanted <= set(jobs_by_token()), 30, "the accounting to catch up")
-
-
 @dataclass
 class Tally:
     """What became of the runs of many cases."""
@@ -239,7 +331,7 @@ class Tally:
                 told = history.job_ids.get(attempt)
                 self.wrong.append(f"{name}: {token} trained as {trained[0]}, the run says {told}")
             if len(known) == 1 and known != {history.job_ids.get(attempt)}:
-                self.wrong.append(f"{name}: {token}: Slurm has {known}")
+                self.wrong.append(f"{name}: {token}: the scheduler has {known}")
         if len(lines) > attempts:
             self.twice.append(f"{name}: {len(lines)} trainings in all")
 

@@ -29,7 +29,8 @@ def write(name, text):
 
 
 def main():
-    attempt, job_id = int(sys.argv[1]), os.environ.get("SLURM_JOB_ID")
+    attempt = int(sys.argv[1])
+    job_id = os.environ.get("SLURM_JOB_ID") or os.environ.get("PBS_JOBID")
     folder = os.path.join(RUN, "attempts", "%02d" % attempt)
     os.makedirs(folder, exist_ok=True)
     os.chdir(folder)

@@ -1,4 +1,5 @@
-"""Slurm itself out of order, on a second throw-away cluster, so that no other test is hurt."""
+"""The scheduler itself out of order: a Slurm and a practice PBS of their own, so that no other test
+is hurt."""
 
 from __future__ import annotations
 
@@ -8,31 +9,33 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faults.field import (
-    Commands,
+    ONLY_SLURM,
+    PBS,
+    SLURM,
+    STATUS,
+    SUBMIT,
+    Field,
     Tally,
-    accounted,
-    active_jobs,
+    each,
     forget_answers,
-    jobs_by_token,
-    queue_is_empty,
     runs,
     states,
     trainings,
 )
+from faults.worlds import PbsWorld, SlurmWorld, World
 from slurm_fixture import Slurm
 from waiting import wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.real_slurm, pytest.mark.usefixtures("slurm")]
+pytestmark = pytest.mark.slow
 
-SUBMIT = ("submit", "--site", "mycluster", "--json")
-STATUS = ("status", "--json")
 SCRIPT = Path(__file__).parents[1] / "cluster" / "slurm.sh"
 
 
@@ -41,6 +44,10 @@ class Cluster:
     """A cluster of our own, whose daemons may be stopped."""
 
     directory: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "SLURM_CONF": str(self.directory / "slurm.conf")}
 
     def pid(self, daemon: str) -> int:
         return int((self.directory / "pids" / daemon).read_text())
@@ -59,16 +66,15 @@ class Cluster:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env={**os.environ, "SLURM_CONF": str(self.directory / "slurm.conf")},
+            env=self.environment,
         )
         log.close()
         (self.directory / "pids" / daemon).write_text(f"{child.pid}\n")
         _CHILDREN.append(child)
 
     def answers(self) -> bool:
-        reply = subprocess.run(
-            ["sinfo", "--noheader", "-p", "short", "-o", "%T"], capture_output=True, text=True
-        )
+        argv = ["sinfo", "--noheader", "-p", "short", "-o", "%T"]
+        reply = subprocess.run(argv, capture_output=True, text=True, env=self.environment)
         return reply.stdout.strip() in ("idle", "mixed", "allocated")
 
     @contextmanager
@@ -103,103 +109,159 @@ def cluster(slurm: Slurm) -> Iterator[Cluster]:
     if started.returncode != 0:
         shutil.rmtree(directory)
         pytest.skip(f"no second Slurm: {started.stderr.strip().splitlines()[-1]}")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SLURM_CONF", str(directory / "slurm.conf"))
-        yield Cluster(directory)
+    yield Cluster(directory)
     subprocess.run(["bash", str(SCRIPT), "stop", str(directory)], check=True)
     for child in _CHILDREN:
         child.wait(20)
     shutil.rmtree(directory)
 
 
-@pytest.mark.fault("the controller is down")
-def test_down(
-    cluster: Cluster,
-    commands: Commands,
-    new_project: Callable[..., Path],
-    matrix: Callable[..., None],
-) -> None:
-    project = new_project()
-    with cluster.without("slurmctld"):
-        first = commands.run(project, *SUBMIT)
+class OwnSlurm(SlurmWorld):
+    """The second throw-away Slurm."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__()
+        self.cluster = cluster
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"SLURM_CONF": str(self.cluster.directory / "slurm.conf")}
+
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        with self.cluster.without("slurmctld"):
+            yield
+
+    @contextmanager
+    def hanging(self) -> Iterator[dict[str, Any]]:
+        """It takes what it is told, and answers when nobody listens any more."""
+        pid = self.cluster.pid("slurmctld")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield {}
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        wait_for(self.cluster.answers, 30, "the controller")
+
+
+class OwnPbs(PbsWorld):
+    @contextmanager
+    def hanging(self) -> Iterator[dict[str, Any]]:
+        """As above: qsub passes on, and nobody answers; how long one waits."""
+        programs = self.folder / "bin"
+        for name in ("qsub", "qstat", "qselect", "qdel"):
+            real = (programs / name).rename(programs / f"real-{name}")
+            passes_on = f'"{real}" "$@" >/dev/null; ' if name == "qsub" else ""
+            (programs / name).write_text(f"#!/bin/bash\n{passes_on}sleep 600\n")
+            (programs / name).chmod(0o755)
+        try:
+            yield {"time_limit_s": 1.5}
+        finally:
+            for real in programs.glob("real-*"):
+                real.replace(programs / real.name.removeprefix("real-"))
+
+
+@pytest.fixture(params=[SLURM, PBS])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    one = (
+        OwnSlurm(request.getfixturevalue("cluster"))
+        if request.param == "slurm"
+        else OwnPbs(tmp_path / "pbs", request.getfixturevalue("practice"))
+    )
+    yield one
+    one.tidy()
+
+
+@pytest.mark.fault("the scheduler is down")
+def test_down(field: Field) -> None:
+    assert isinstance(field.world, (OwnSlurm, OwnPbs))
+    # One that is to be submitted; and one whose job is known: neither finished nor failed.
+    new, known = field.project(), field.training("known")
+    run_id = runs(known)[0].run_id
+
+    def submitting() -> None:
+        first = field.run(new, *SUBMIT)
         assert first.code == 4, first.err
-        second = commands.run(project, *STATUS)
+        second = field.run(new, *STATUS)
         assert (second.code, states(second)) == (4, ["submitting"])
-        assert "Unable to contact slurm controller" in first.err
-        assert len(runs(project)) == 1
-        assert not trainings(project)
-    _ends_well(commands, project)
-    matrix("submit, status", "exit 4; finished when it is back")
-    # A run whose job is known, and the queue is not: neither finished nor failed.
-    project = new_project("waiting", behaviour="wait")
-    assert commands.run(project, *SUBMIT).code == 0
-    wait_for(lambda: trainings(project), 60, "the training to begin")
-    run_id = runs(project)[0].run_id
-    with cluster.without("slurmctld"):
-        forget_answers(project)
-        shown = commands.run(project, *STATUS)
+        assert field.world.unreachable in first.err
+        assert len(runs(new)) == 1
+        assert not trainings(new)
+
+    def looking() -> None:
+        forget_answers(known)
+        shown = field.run(known, *STATUS)
         assert (shown.code, states(shown)) == (4, ["unknown"])
-        cancelled = commands.run(project, "cancel", run_id)
+        cancelled = field.run(known, "cancel", run_id)
         assert cancelled.code == 4, (cancelled.out, cancelled.err)
-    forget_answers(project)
-    assert states(commands.run(project, *STATUS)) == ["running"]
-    assert commands.run(project, "cancel", run_id).code == 0
-    queue_is_empty()
-    matrix("status, cancel", "exit 4, state unknown; works when it is back")
+
+    with field.world.down():
+        each(lambda one: one(), [submitting, looking])
+    forget_answers(known)
+    assert states(field.run(known, *STATUS)) == ["running"]
+    assert field.run(known, "cancel", run_id).code == 0
+    field.note("status, cancel", "exit 4, state unknown; works when it is back")
+    field.ends_well(new, "exit 4; finished when it is back", step="submit, status")
 
 
-@pytest.mark.fault("the controller hangs")
-def test_hangs(
-    cluster: Cluster,
-    commands: Commands,
-    new_project: Callable[..., Path],
-    matrix: Callable[..., None],
-) -> None:
-    """It takes what it is told, and answers when nobody listens any more."""
-    project = new_project()
-    pid = cluster.pid("slurmctld")
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        first = commands.run(project, *SUBMIT)
-    finally:
-        os.kill(pid, signal.SIGCONT)
+@pytest.mark.fault("the scheduler hangs")
+def test_hangs(field: Field) -> None:
+    assert isinstance(field.world, (OwnSlurm, OwnPbs))
+    project = field.project()
+    with field.world.hanging() as order:
+        first = field.run(project, *SUBMIT, **order)
     assert first.code == 4, first.err
     assert "hpctrain status" in first.err
-    wait_for(cluster.answers, 30, "the controller")
-    _ends_well(commands, project)
-    matrix("submit", "exit 4; adopted or finished")
+    field.ends_well(project, "exit 4; adopted or finished")
 
 
+@ONLY_SLURM
 @pytest.mark.fault("slurmdbd is down")
-def test_no_database(
-    cluster: Cluster,
-    commands: Commands,
-    new_project: Callable[..., Path],
-    matrix: Callable[..., None],
-) -> None:
-    project, killed = new_project(), new_project("killed", behaviour="wait")
-    with cluster.without("slurmdbd"):
-        assert commands.run(project, *SUBMIT).code == 0
-        assert commands.run(killed, *SUBMIT).code == 0
+def test_no_database(field: Field) -> None:
+    assert isinstance(field.world, OwnSlurm)
+    project, killed = field.project(), field.project("killed", behaviour="wait")
+    with field.world.cluster.without("slurmdbd"):
+        assert field.run(project, *SUBMIT).code == 0
+        assert field.run(killed, *SUBMIT).code == 0
         wait_for(lambda: trainings(killed), 60, "the training to begin")
-        _gone_without_a_word(commands, killed)
-        shown = commands.run(killed, *STATUS)
+        _gone_without_a_word(field, killed)
+        shown = field.run(killed, *STATUS)
         (found,) = shown.json["runs"]
         assert shown.code == 0
         assert found["state"] == "unknown"
         assert "accounting cannot be asked" in found["reason"]
-    _ends_well(commands, project)
-    matrix("submit, status", "works; says that it cannot know how a lost job ended")
+    field.ends_well(
+        project, "works; says that it cannot know how a lost job ended", step="submit, status"
+    )
 
 
 @pytest.mark.fault("no accounting")
-def test_accounting_disabled(
-    cluster: Cluster,
-    commands: Commands,
-    new_project: Callable[..., Path],
-    matrix: Callable[..., None],
-) -> None:
-    """The last test on this cluster: it has no accounting any more."""
+def test_accounting_disabled(field: Field) -> None:
+    """The last test on this Slurm: it has no accounting any more. On PBS: no history of jobs."""
+    assert isinstance(field.world, (OwnSlurm, OwnPbs))
+    if isinstance(field.world, OwnSlurm):
+        _without_accounting(field.world.cluster)
+    else:
+        field.world.forgets()
+    project, killed = field.project(), field.project("killed", behaviour="wait")
+    # The reply is lost too: the queue alone tells.
+    environment = field.wrapped(project, field.world.submits, '"$REAL" "$@" >/dev/null; exit 1')
+    assert field.run(project, *SUBMIT, environment=environment).code == 0
+    assert field.run(killed, *SUBMIT).code == 0
+    wait_for(lambda: trainings(killed), 60, "the training to begin")
+    _gone_without_a_word(field, killed)
+    shown = field.run(killed, *STATUS)
+    (found,) = shown.json["runs"]
+    assert (shown.code, found["state"]) == (0, "unknown")
+    assert "accounting" in found["reason"]
+    field.world.queue_is_empty()
+    tally = Tally()
+    tally.silent("afterwards", field.run(project, *STATUS))
+    tally.judge("the run", project, {})
+    field.note("submit, status", "works; says what it cannot know", tally)
+
+
+def _without_accounting(cluster: Cluster) -> None:
     for daemon in ("slurmctld", "slurmd"):
         cluster.end(daemon)
     conf = cluster.directory / "slurm.conf"
@@ -208,52 +270,13 @@ def test_accounting_disabled(
     cluster.start("slurmctld", "-i")
     cluster.start("slurmd")
     wait_for(cluster.answers, 30, "the controller")
-    project, killed = new_project(), new_project("killed", behaviour="wait")
-    # The reply is lost too: the queue alone tells.
-    environment = {"PATH": f"{project}:{os.environ['PATH']}"}
-    wrapper = project / "sbatch"
-    wrapper.write_text(f'#!/bin/bash\n{shutil.which("sbatch")} "$@" >/dev/null; exit 1\n')
-    wrapper.chmod(0o755)
-    assert commands.run(project, *SUBMIT, environment=environment).code == 0
-    assert commands.run(killed, *SUBMIT).code == 0
-    wait_for(lambda: trainings(killed), 60, "the training to begin")
-    _gone_without_a_word(commands, killed)
-    shown = commands.run(killed, *STATUS)
-    (found,) = shown.json["runs"]
-    assert (shown.code, found["state"]) == (0, "unknown")
-    assert "accounting" in found["reason"]
-    queue_is_empty()
-    tally = Tally()
-    tally.silent("afterwards", commands.run(project, *STATUS))
-    tally.judge("the run", project, {})
-    matrix("submit, status", "works; says what it cannot know", tally)
 
 
-def _gone_without_a_word(commands: Commands, project: Path) -> None:
+def _gone_without_a_word(field: Field, project: Path) -> None:
     """Somebody kills the job; after a while the queue does not show it any more."""
     (run,) = runs(project)
-    job_id = (run.claim(1) or {})["job_id"]
-    subprocess.run(["scancel", "--signal=KILL", "--batch", job_id], check=True)
-    argv = ["squeue", "--noheader", "--states=all", "--format=%i"]
-
-    def gone() -> bool:
-        shown = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
-        return job_id not in shown.split()
-
-    wait_for(gone, 60, "the queue to forget the job")
+    claim = run.claim(1)
+    assert claim is not None
+    os.kill(claim["pid"], signal.SIGKILL)
+    wait_for(lambda: not field.world.shows(claim["job_id"]), 60, "the queue to forget the job")
     forget_answers(project)
-
-
-def _ends_well(commands: Commands, project: Path) -> None:
-    # A pause after a failure is not over yet: the answer that is kept would be shown.
-    forget_answers(project)
-    shown = commands.run(project, *STATUS)
-    assert shown.code == 0, shown.err
-    queue_is_empty()
-    (run,) = runs(project)
-    done = commands.run(project, *STATUS)
-    assert (done.code, states(done)) == (0, ["completed"]), done
-    assert len(trainings(project)) == 1
-    assert not active_jobs()
-    accounted([f"{run.run_id}.01"])
-    assert trainings(project)[0].split()[2] in jobs_by_token()[f"{run.run_id}.01"]

@@ -10,219 +10,215 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from faults.field import (
     KILLED,
-    Commands,
-    Done,
+    ONLY_PBS,
+    STATUS,
+    SUBMIT,
+    Field,
     Tally,
-    accounted,
-    active_jobs,
     copy_of,
+    each,
     forget_answers,
-    jobs_by_token,
     kill_points,
-    queue_is_empty,
     runs,
     states,
     step_name,
     trainings,
 )
-from slurm_fixture import Slurm
 from waiting import wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.real_slurm, pytest.mark.usefixtures("slurm")]
+pytestmark = pytest.mark.slow
 
-SUBMIT = ("submit", "--site", "mycluster", "--json")
-STATUS = ("status", "--json")
+Point = tuple[int, str]
+Steps = list[tuple[str, str]]
 
 
-def test_the_launcher_kills_where_it_is_told(
-    slurm: Slurm, commands: Commands, new_project: Callable[..., Path]
-) -> None:
+def test_the_launcher_kills_where_it_is_told(field: Field) -> None:
     """Else the tests below would hold nothing."""
-    project = new_project()
-    done = commands.run(project, *SUBMIT, kill=(1, "before"))
+    project = field.project()
+    done = field.run(project, *SUBMIT, kill=(1, "before"))
     assert done.code == -signal.SIGKILL == KILLED
     assert not (project / "runs").exists()
-    done = commands.run(project, *SUBMIT, kill=(1, "after"))
+    done = field.run(project, *SUBMIT, kill=(1, "after"))
     assert done.code == KILLED
     assert (project / "runs").is_dir()
 
 
 @pytest.mark.fault("SIGKILL")
-def test_submit(
-    slurm: Slurm,
-    commands: Commands,
-    new_project: Callable[..., Path],
-    matrix: Callable[..., None],
-) -> None:
-    whole = commands.run(new_project("whole"), *SUBMIT)
-    assert whole.code == 0, whole.err
-    named = _named_at(whole)
-    tally, killed = Tally(), {}
-    for number, when in kill_points(whole.steps):
-        name = step_name(whole.steps, (number, when))
-        killed[name] = project = new_project(f"{number:03d}-{when}")
-        assert commands.run(project, *SUBMIT, kill=(number, when)).code == KILLED, name
-        then = commands.run(project, *STATUS)
+def test_submit(field: Field) -> None:
+    steps = field.steps_of_submit()
+    named, tally = _named_at(steps), Tally()
+
+    def killed(point: Point) -> tuple[str, Path]:
+        name, project = step_name(steps, point), field.project(f"{point[0]:03d}-{point[1]}")
+        assert field.run(project, *SUBMIT, kill=point).code == KILLED, name
+        then = field.run(project, *STATUS)
         if then.code == 0 and not then.json["runs"]:
             # It died before there was a run: nothing is lost, and the same command works.
-            assert number <= named, name
-            then = commands.run(project, *SUBMIT)
+            assert point[0] <= named, name
+            then = field.run(project, *SUBMIT)
         if then.code != 0:
             tally.wrong.append(f"{name}: {then.code} {then.err}")
-    _judge(tally, commands, killed)
-    matrix("submit, every step", "the next command finishes or adopts it", tally)
+        return name, project
+
+    field.judge(tally, dict(each(killed, kill_points(steps))))
+    field.note("submit, every step", "the next command finishes or adopts it", tally)
 
 
 @pytest.mark.fault("SIGKILL")
+@pytest.mark.parametrize(
+    ("left", "step", "when", "job"),
+    [
+        ("no intent", -1, "before", False),
+        ("a torn intent", -1, "after", False),
+        ("an intent", 0, "before", False),
+        ("it submitting", 0, "after", True),
+        ("a job, no id", 1, "before", True),
+        ("a job, a torn id", 1, "after", True),
+    ],
+)
 def test_a_command_that_finishes_what_was_left(
-    slurm: Slurm,
-    commands: Commands,
-    new_project: Callable[..., Path],
-    matrix: Callable[..., None],
+    left: str, step: int, when: str, job: bool, field: Field
 ) -> None:
-    """Killed twice: in submit, and in the command that finishes the submission."""
-    first = commands.run(new_project("whole"), *SUBMIT)
-    tally, killed = Tally(), {}
-    # Without intent, with a torn one, with one and no job, with a job and no id.
-    for number, when in _around_the_submission(first):
-        left = new_project(f"{number}-{when}")
-        assert commands.run(left, *SUBMIT, kill=(number, when)).code == KILLED
-        whole = commands.run(left, *STATUS)
-        assert whole.code == 0
-        for point in kill_points(whole.steps):
-            name = f"{step_name(first.steps, (number, when))}, then {step_name(whole.steps, point)}"
-            project = new_project(f"{number}-{when}-{point[0]:03d}-{point[1]}")
-            killed[name] = project
-            assert commands.run(project, *SUBMIT, kill=(number, when)).code == KILLED
-            # How many steps there are depends on how far a program that lives on has come.
-            assert commands.run(project, *STATUS, kill=point).code in (KILLED, 0), name
-            then = commands.run(project, *STATUS)
-            if then.code != 0:
-                tally.wrong.append(f"{name}: {then.code} {then.err}")
-    _judge(tally, commands, killed)
-    matrix("the finishing command", "the one after it finishes or adopts it", tally)
+    """Killed twice: in submit, around the step that submits; and in the command that finishes."""
+    first = field.steps_of_submit()
+    at = (field.sending(first) + step, when)
+
+    def submitting(name: str) -> Path:
+        project = field.project(name)
+        assert field.run(project, *SUBMIT, kill=at).code == KILLED
+        return project
+
+    project = submitting("undisturbed")
+    # What was left is the same each time: where no job belongs to it, a copy will do.
+    kept = None if job else copy_of(project, project.with_name("kept"), 1)
+    whole = field.run(project, *STATUS)
+    assert whole.code == 0
+    tally = Tally()
+
+    def killed(case: tuple[int, Point]) -> tuple[str, Path]:
+        number, point = case
+        name, folder = step_name(whole.steps, point), f"case-{number:03d}"
+        project = copy_of(kept, kept.with_name(folder), number) if kept else submitting(folder)
+        # How many steps there are depends on how far a program that lives on has come.
+        assert field.run(project, *STATUS, kill=point).code in (KILLED, 0), name
+        then = field.run(project, *STATUS)
+        if then.code != 0:
+            tally.wrong.append(f"{name}: {then.code} {then.err}")
+        return name, project
+
+    field.judge(tally, dict(each(killed, enumerate(kill_points(whole.steps), 2))))
+    field.note(f"finishing, left: {left}", "the one after it finishes or adopts it", tally)
 
 
 @pytest.mark.fault("SIGKILL")
-def test_resume(
-    slurm: Slurm,
-    commands: Commands,
-    new_project: Callable[..., Path],
-    matrix: Callable[..., None],
-) -> None:
+def test_resume(field: Field) -> None:
     """Of a run that ended at its walltime; each case is a copy of it under a name of its own."""
-    ended = new_project("ended", behaviour="timeout")
-    assert commands.run(ended, *SUBMIT).code == 0
-    queue_is_empty()
+    ended = field.finished("ended", behaviour="timeout")
 
     def one(number: int) -> tuple[Path, tuple[str, ...]]:
-        project = copy_of(ended, ended.parent / f"case-{number:03d}", number)
+        project = copy_of(ended, ended.with_name(f"case-{number:03d}"), number)
         return project, ("resume", runs(project)[0].run_id, "--json")
 
     project, resume = one(0)
-    whole = commands.run(project, *resume)
+    whole = field.run(project, *resume)
     assert whole.code == 0, whole.err
-    tally, killed = Tally(), {}
-    for number, point in enumerate(kill_points(whole.steps), 1):
+    tally = Tally()
+
+    def killed(case: tuple[int, Point]) -> tuple[str, Path]:
+        number, point = case
         name = step_name(whole.steps, point)
-        killed[name], resume = one(number)
-        assert commands.run(killed[name], *resume, kill=point).code == KILLED, name
-        then = commands.run(killed[name], *STATUS)
+        project, resume = one(number)
+        assert field.run(project, *resume, kill=point).code == KILLED, name
+        then = field.run(project, *STATUS)
         if then.code == 0 and then.json["runs"][0]["attempt"] == 1:
             # Killed before it said that it would submit: the same command works.
-            then = commands.run(killed[name], *resume)
+            then = field.run(project, *resume)
         if then.code != 0:
             tally.wrong.append(f"{name}: {then.code} {then.err}")
-    _judge(tally, commands, killed, attempts=2, state="timeout")
-    matrix("resume, every step", "the next command finishes or adopts it", tally)
+        return name, project
+
+    cases = dict(each(killed, enumerate(kill_points(whole.steps), 1)))
+    field.judge(tally, cases, attempts=2, state="timeout")
+    field.note("resume, every step", "the next command finishes or adopts it", tally)
 
 
 @pytest.mark.fault("SIGKILL")
 @pytest.mark.parametrize("job", ["running", "held"])
-def test_cancel(
-    job: str,
-    slurm: Slurm,
-    commands: Commands,
-    new_project: Callable[..., Path],
-    matrix: Callable[..., None],
-) -> None:
-    profile = 'extra_directives: ["--hold"]' if job == "held" else ""
-
+def test_cancel(job: str, field: Field) -> None:
     def one(name: str) -> tuple[Path, str]:
-        project = new_project(name, behaviour="wait", profile=profile)
-        assert commands.run(project, *SUBMIT).code == 0
         if job == "running":
-            wait_for(lambda: trainings(project), 60, "the training to begin")
+            project = field.training(name)
+        else:
+            project = field.submitted(name, behaviour="wait", profile=field.held)
         return project, runs(project)[0].run_id
 
     project, run_id = one("whole")
-    whole = commands.run(project, "cancel", run_id, "--json")
+    whole = field.run(project, "cancel", run_id, "--json")
     assert whole.code == 0
     tally = Tally()
-    for number, when in kill_points(whole.steps):
-        name = step_name(whole.steps, (number, when))
-        project, run_id = one(f"{number:03d}-{when}")
-        tally.cases += 1
-        pid = commands.start(project, "cancel", run_id, kill=(number, when))
-        assert commands.wait(pid).code == KILLED, name
-        again = commands.run(project, "cancel", run_id, "--json")
+
+    def killed(point: Point) -> None:
+        name = step_name(whole.steps, point)
+        project, run_id = one(f"{point[0]:03d}-{point[1]}")
+        pid = field.start(project, "cancel", run_id, kill=point)
+        assert field.wait(pid).code == KILLED, name
+        again = field.run(project, "cancel", run_id, "--json")
         complaints = again.err.replace(f"taking over the lock of 'cancel' (process {pid}", "")
         if again.code != 0 or "process" in complaints:
             tally.wrong.append(f"{name}: {again.code} {again.err}")
 
-        def cancelled(project: Path = project) -> Done | None:
+        def cancelled() -> bool:
             forget_answers(project)
-            shown = commands.run(project, *STATUS)
-            return shown if states(shown) == ["cancelled"] else None
+            return states(field.run(project, *STATUS)) == ["cancelled"]
 
         wait_for(cancelled, 30, f"{name}: cancelled")
-        if any(run_id in words[1] for words in active_jobs()):
+        if f"{run_id}.01" in field.world.active_jobs().values():
             tally.lost.append(f"{name}: there is still a job")
         if len(trainings(project)) != (job == "running"):
             tally.twice.append(f"{name}: {trainings(project)}")
-    matrix(f"cancel ({job}), every step", "cancel again ends the job", tally)
+
+    points = kill_points(whole.steps)
+    each(killed, points)
+    tally.cases = len(points)
+    field.note(f"cancel ({job}), every step", "cancel again ends the job", tally)
 
 
+# collect asks no scheduler about a run that has ended: one world is enough.
+@ONLY_PBS
 @pytest.mark.fault("SIGKILL")
-def test_collect(
-    slurm: Slurm,
-    commands: Commands,
-    new_project: Callable[..., Path],
-    matrix: Callable[..., None],
-) -> None:
-    finished = new_project("finished")
-    assert commands.run(finished, *SUBMIT).code == 0
-    queue_is_empty()
+def test_collect(field: Field) -> None:
+    finished = field.finished("finished")
 
     def one(number: int) -> Path:
-        return copy_of(finished, finished.parent / f"case-{number:03d}", number)
+        return copy_of(finished, finished.with_name(f"case-{number:03d}"), number)
 
     project = one(0)
-    whole = commands.run(project, "collect", "--json")
+    whole = field.run(project, "collect", "--json")
     assert whole.code == 0, whole.err
+    assert not [path for _, path in whole.steps if path.startswith(field.world.asks)]
     archived = _names(project)
     assert len(archived) == 5, whole.out
     tally = Tally()
-    for number, point in enumerate(kill_points(whole.steps), 1):
+
+    def killed(case: tuple[int, Point]) -> None:
+        number, point = case
         name, project = step_name(whole.steps, point), one(number)
-        tally.cases += 1
-        assert commands.run(project, "collect", kill=point).code == KILLED, name
+        assert field.run(project, "collect", kill=point).code == KILLED, name
         for path in _names(project):
             if path not in archived:
                 tally.wrong.append(f"{name}: left {path}")
-        shown = commands.run(project, *STATUS)
+        shown = field.run(project, *STATUS)
         if shown.err or states(shown) not in (["completed"], ["collected"]):
             tally.wrong.append(f"{name}: {shown.out} {shown.err}")
-        again = commands.run(project, "collect", runs(project)[0].run_id, "--json")
+        again = field.run(project, "collect", runs(project)[0].run_id, "--json")
         if again.code != 0:
             tally.wrong.append(f"{name}: {again.code} {again.err}")
-            continue
+            return
         if _names(project) != archived:
             (tally.lost if len(_names(project)) < 5 else tally.twice).append(
                 f"{name}: {_names(project)}"
@@ -234,8 +230,12 @@ def test_collect(
             tally.wrong.append(f"{name}: the archived file is not the run's")
         if card["files"]["yace"]["sha256"] != hashlib.sha256(kept.read_bytes()).hexdigest():
             tally.wrong.append(f"{name}: the card is not this file's")
-        tally.silent(name, commands.run(project, *STATUS), "collected")
-    matrix("collect, every step", "collect again archives it, once", tally)
+        tally.silent(name, field.run(project, *STATUS), "collected")
+
+    points = kill_points(whole.steps)
+    each(killed, enumerate(points, 1))
+    tally.cases = len(points)
+    field.note("collect, every step", "collect again archives it, once", tally)
 
 
 def _names(project: Path) -> list[str]:
@@ -245,33 +245,8 @@ def _names(project: Path) -> list[str]:
     return sorted(str(path) for path in found if not path.name.startswith("."))
 
 
-def _named_at(done: Done) -> int:
+def _named_at(steps: Steps) -> int:
     """The step that gives the run's folder its name."""
-    return next(n for n, (event, path) in enumerate(done.steps, 1)
+    return next(n for n, (event, path) in enumerate(steps, 1)
                 if event == "os.rename" and ".new-" not in path and path.count("/runs/") == 1
                 and ".cache" not in path and ".lock" not in path)  # fmt: skip
-
-
-def _around_the_submission(done: Done) -> list[tuple[int, str]]:
-    (sent,) = (n for n, (_, path) in enumerate(done.steps, 1) if path.startswith("sbatch"))
-    return [(sent - 1, "before"), (sent - 1, "after"), (sent, "before"), (sent, "after"),
-            (sent + 1, "before"), (sent + 1, "after")]  # fmt: skip
-
-
-def _judge(
-    tally: Tally,
-    commands: Commands,
-    projects: dict[str, Path],
-    attempts: int = 1,
-    state: str = "completed",
-) -> None:
-    queue_is_empty()
-    ended = {name: commands.run(project, *STATUS) for name, project in projects.items()}
-    tokens = [f"{run.run_id}.{attempts:02d}" for project in projects.values()
-              for run in runs(project)]  # fmt: skip
-    accounted(tokens)
-    jobs = jobs_by_token()
-    for name, project in projects.items():
-        tally.judge(name, project, jobs, attempts)
-        # Nothing is left to say, and nothing to finish: one more is as silent as the last.
-        tally.silent(name, ended[name], state)

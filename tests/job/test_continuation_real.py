@@ -150,25 +150,6 @@ class Training:
         assert self.report()["problems"] == []
 
 
-def test_three_walltimes_are_as_good_as_one(tmp_path: Path, data: Path) -> None:
-    source = given(data, "tensorpot", 20, maxiter=24)
-    whole, parts = Training(tmp_path / "one", source), Training(tmp_path / "three", source)
-    beside = whole.start()
-    try:
-        for stop in (8, 8, 0):
-            parts.attempt(stop)
-            if len(parts.attempts) > 1:
-                parts.check_seam()
-            assert parts.report()["stopped"] is (stop > 0)
-        assert beside.wait(200) == 0
-    finally:
-        beside.kill()
-    assert parts.state()["total"] == parts.state()["iteration"] == whole.state()["total"] == 24
-    ratio = parts.rows()[-1][3] / whole.rows()[-1][3]
-    print(f"3 attempts: {parts.rows()[-1][3]:.6f}, one: {whole.rows()[-1][3]:.6f}, {ratio:.4f} ×")
-    assert ratio < 1.02
-
-
 def test_a_kill_loses_nothing_that_was_written(tmp_path: Path, data: Path) -> None:
     run = Training(tmp_path, given(data, "pyace", 2, maxiter=12))
     run.attempt(kill=5)

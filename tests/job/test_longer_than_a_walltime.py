@@ -6,9 +6,11 @@ pauses at known iterations, so that each attempt does a known number of them.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -93,8 +95,8 @@ def check_curve(run: SubmittedRun, seams: list[int]) -> None:
 
 def test_resubmit(project: Project, standin: StandIn) -> None:
     """The scheduler's signal ends it in time, and it submits the next one."""
-    site = {"continuation": "resubmit"}
-    run = submit(project, "local", changes=standin.changes("pause 3", EIGHT, **site))
+    keys = {"continuation": "resubmit"}
+    run = submit(project, "local", changes=standin.changes("pause 3", EIGHT, **keys))
     for number in (1, 2):
         os.kill(begun(run, number)[0], signal.SIGUSR1)
     done = when(project, "completed", "failed", "timeout")
@@ -122,8 +124,8 @@ def test_resubmit(project: Project, standin: StandIn) -> None:
 
 def test_a_chain(project: Project, standin: StandIn) -> None:
     """All are submitted ahead: each goes on, and what is not needed ends at once."""
-    site = {"continuation": "chain", "max_attempts": 4}
-    run = submit(project, "local", changes=standin.changes("pause 3", EIGHT, **site))
+    keys = {"continuation": "chain", "max_attempts": 4}
+    run = submit(project, "local", changes=standin.changes("pause 3", EIGHT, **keys))
     for number in (1, 2):
         driver, _ = begun(run, number)
         os.kill(driver, signal.SIGUSR1)
@@ -159,8 +161,8 @@ def test_manual_and_resume(project: Project, standin: StandIn) -> None:
 
 
 def test_max_attempts(project: Project, standin: StandIn) -> None:
-    site = {"continuation": "resubmit", "max_attempts": 2}
-    run = submit(project, "local", changes=standin.changes("pause 3", EIGHT, **site))
+    keys = {"continuation": "resubmit", "max_attempts": 2}
+    run = submit(project, "local", changes=standin.changes("pause 3", EIGHT, **keys))
     for number in (1, 2):
         os.kill(begun(run, number)[0], signal.SIGUSR1)
         told = result(run, number)
@@ -173,8 +175,8 @@ def test_max_attempts(project: Project, standin: StandIn) -> None:
 
 @pytest.mark.parametrize("mode", ["resubmit", "chain"])
 def test_cancel_in_between(project: Project, standin: StandIn, mode: str) -> None:
-    site = {"continuation": mode, "max_attempts": 3}
-    run = submit(project, "local", changes=standin.changes("pause 3", EIGHT, **site))
+    keys = {"continuation": mode, "max_attempts": 3}
+    run = submit(project, "local", changes=standin.changes("pause 3", EIGHT, **keys))
     os.kill(begun(run, 1)[0], signal.SIGUSR1)
     begun(run, 2)
     assert [one.asked for one in cancel(project, (run.run_id,))] == [True]
@@ -201,8 +203,8 @@ def test_resume_after_cancel(project: Project, standin: StandIn) -> None:
 
 def test_no_progress_ends_it(project: Project, standin: StandIn) -> None:
     """The second iteration takes longer than the walltime: hours are not burnt."""
-    site = {"continuation": "resubmit", "walltime": "00:00:07", "margin": "00:00:02"}
-    run = submit(project, "local", changes=standin.changes("deaf 1", EIGHT, **site))
+    keys = {"continuation": "resubmit", "walltime": "00:00:07", "margin": "00:00:02"}
+    run = submit(project, "local", changes=standin.changes("deaf 1", EIGHT, **keys))
     assert when(project, *SETTLED).state == "timeout"
     told = result(run, 1)
     assert "no iteration was completed in this attempt" in told["reason"]
@@ -211,8 +213,8 @@ def test_no_progress_ends_it(project: Project, standin: StandIn) -> None:
 
 
 def test_the_rest_of_a_chain_does_not_begin(project: Project, standin: StandIn) -> None:
-    site = {"continuation": "chain", "max_attempts": 2}
-    run = submit(project, "local", changes=standin.changes("crash no_forces", **site))
+    keys = {"continuation": "chain", "max_attempts": 2}
+    run = submit(project, "local", changes=standin.changes("crash no_forces", **keys))
     said = run.run_dir / "job-2.out"
     wait_for(lambda: said.exists() and said.read_text(), LIMIT_S, "the second job")
     assert "attempt 2 does not begin: attempt 1 is the last of its chain: pacemaker" in (
@@ -228,8 +230,8 @@ def test_the_rest_of_a_chain_does_not_begin(project: Project, standin: StandIn) 
 
 def test_a_hard_kill(project: Project, standin: StandIn) -> None:
     """Driver and trainer are gone without a word: at most the iterations since the checkpoint."""
-    site = {"environment": {"HPCTRAIN_CHECKPOINT_S": "0"}}
-    run = submit(project, "local", changes=standin.changes("pause 5", EIGHT, **site))
+    keys = {"environment": {"HPCTRAIN_CHECKPOINT_S": "0"}}
+    run = submit(project, "local", changes=standin.changes("pause 5", EIGHT, **keys))
     driver, trainer = begun(run, 1)
     for pid in (driver, trainer):
         os.kill(pid, signal.SIGKILL)
@@ -299,6 +301,10 @@ def driver(project: Project, standin: StandIn, tmp_path: Path) -> Any:
     for child in made.children:
         child.kill()
         child.communicate()
+    # A trainer outlives a driver that was killed.
+    for path in made.folder.glob("attempts/*/*.pid"):
+        with contextlib.suppress(ProcessLookupError, ValueError):
+            os.kill(int(path.read_text()), signal.SIGKILL)
 
 
 SLURM = {"SLURM_JOB_ID": "42"}
@@ -364,6 +370,39 @@ def test_what_sbatch_answers(
     assert (words or "") in told["reason"]
 
 
+@pytest.mark.parametrize(
+    ("script", "job_id", "words"),
+    [
+        ("echo 7.pbsnode", "7.pbsnode", None),
+        ("echo 'qsub: Unknown queue' >&2; exit 170", None,
+         "could not start the next attempt: qsub: Unknown queue"),
+        # down_qsub: whether it reached the server before, nobody can say.
+        ("echo 'qsub: cannot connect to server pbsnode (errno=15010)' >&2; exit 162", "",
+         "not known whether the next attempt was submitted"),
+        ("exit 1", "", "not known whether the next attempt was submitted"),
+    ],
+)  # fmt: skip
+def test_what_qsub_answers(
+    driver: Driver, script: str, job_id: str | None, words: str | None
+) -> None:
+    """The exit codes that mean a refusal are the scheduler's own."""
+    seen = "env | grep -E '^(PBS_|HPCTRAIN_(TOKEN|ATTEMPT|BEGAN))' >variables"
+    path = driver.program("qsub", f"{seen}\n{script}")
+    driver.settings(continuation="resubmit", submit_argv={"2": ["qsub", "job.sh"]},
+                    refusals=[1, 170])  # fmt: skip
+    told = driver.stop(1, PATH=path, PBS_JOBID="6.pbsnode", PBS_SERVER="pbsnode",
+                       HPCTRAIN_TOKEN="run.01", HPCTRAIN_ATTEMPT="1")  # fmt: skip
+    assert (driver.folder / "variables").read_text() == "PBS_SERVER=pbsnode\n"
+    assert read(driver.attempt(1) / "claim.json")["job_id"] == "6.pbsnode"
+    following = read(driver.attempt(1) / "next.json")
+    if job_id is None:
+        assert (following["state"], "continues" in told) == ("refused", False)
+    else:
+        assert following["state"] == ("submitted" if job_id else "unclear")
+        assert told["continues"]["job_id"] == (job_id or None)
+    assert (words or "") in told["reason"]
+
+
 def test_a_kill_while_the_next_is_submitted(driver: Driver) -> None:
     """It is on the disk that it goes on, and by which token the job can be found."""
     path = driver.program("sbatch", "kill -9 $PPID; echo 123")
@@ -415,15 +454,27 @@ def test_a_warning_before_the_training(driver: Driver) -> None:
     assert not (driver.attempt(1) / "pacemaker.out").exists()
 
 
-@pytest.mark.parametrize(("walltime_s", "end_s"), [(14, None), (3600, 15), (14, 3600), (14, -9)])
-def test_the_clock_that_is_over_first(driver: Driver, walltime_s: int, end_s: int | None) -> None:
-    """The walltime that was asked for, or the end that the scheduler tells."""
+@pytest.mark.parametrize(
+    ("walltime_s", "variable", "seconds"),
+    [
+        (14, None, 0),
+        (3600, "SLURM_JOB_END_TIME", 15),
+        (14, "SLURM_JOB_END_TIME", 3600),
+        (14, "SLURM_JOB_END_TIME", -9),
+        (3600, "HPCTRAIN_BEGAN", -3586),
+    ],
+)
+def test_the_clock_that_is_over_first(
+    driver: Driver, walltime_s: int, variable: str | None, seconds: int
+) -> None:
+    """The walltime since the script began, or the end that the scheduler tells. How many seconds
+    are left when the watch looks depends on the machine; the margin is 7."""
     driver.settings(walltime_s=walltime_s, margin_s=7)
-    end = {} if end_s is None else {"SLURM_JOB_END_TIME": str(int(time.time()) + end_s)}
-    child = driver.start(1, "pause 3", **SLURM, **end)
+    told = {} if variable is None else {variable: str(int(time.time()) + seconds)}
+    child = driver.start(1, "pause 3", **SLURM, **told)
     child.wait(LIMIT_S)
     reason = read(driver.attempt(1) / "result.json")["reason"]
-    assert reason.startswith("asked to end 7 s before the walltime; 3 of 8")
+    assert re.match(r"asked to end [1-7] s before the walltime; 3 of 8", reason), reason
 
 
 def test_a_warning_after_the_last_iteration(driver: Driver) -> None:

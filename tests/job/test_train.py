@@ -29,6 +29,8 @@ from hpctrain.status import RunStatus, status
 from hpctrain.submit import submit
 from hpctrain.verdict import SETTLED
 
+pytestmark = pytest.mark.slow
+
 LIMIT_S = 30.0
 
 

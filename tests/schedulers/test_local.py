@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
-from hpctrain.models import SiteProfile
 from hpctrain.process import Reply
+from hpctrain.profile import SiteProfile
 from hpctrain.schedulers.base import JobRequest, JobView, Refused, Scheduler, Submitted, Unclear
 from hpctrain.schedulers.local import LocalScheduler
 
@@ -45,7 +45,7 @@ def test_submit() -> None:
 
 def test_the_other_commands() -> None:
     assert LOCAL.queue_argv() == [*PROGRAM, "list"]
-    assert LOCAL.accounting_argv(0.0) is None
+    assert LOCAL.accounting(0.0) is None
     assert LOCAL.cancel_argv(["1", "2"]) == [*PROGRAM, "cancel", "--", "1", "2"]
 
 
@@ -97,7 +97,7 @@ def test_read_queue() -> None:
         JobView("8", "n", "c", "failed", "FAILED", "exit code 3", 1.5, None, 3),
     ]
     assert LOCAL.read_queue(reply("")) == []
-    assert LOCAL.read_accounting(reply(line()))[0].job_id == "7"
+    assert LOCAL.read_queue(reply(line()))[0].job_id == "7"
 
 
 @pytest.mark.parametrize(

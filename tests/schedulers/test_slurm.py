@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
-from hpctrain.models import SiteProfile
 from hpctrain.process import Reply
+from hpctrain.profile import SiteProfile
 from hpctrain.schedulers.base import (
     JobRequest,
     JobState,

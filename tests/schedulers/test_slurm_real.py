@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from hpctrain.models import SiteProfile
 from hpctrain.process import run
+from hpctrain.profile import SiteProfile
 from hpctrain.schedulers.base import ENDED, JobRequest, JobView, Refused, Submitted
 from hpctrain.schedulers.slurm import SlurmScheduler
 

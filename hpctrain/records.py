@@ -1,0 +1,62 @@
+"""What the records that people write by hand are made of. Unknown keys are refused."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, field_validator
+
+# What may stand in a job's name, a path and a scheduler's argument without being quoted anywhere.
+PlainName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=60)
+]
+# A scheduler's own word (partition, account, constraint): one word, no quotes, no shell.
+Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:,=+&|()\[\]*@/-]*$")]
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+Line = Annotated[str, StringConstraints(pattern=r"^[^\r\n\x00]+$")]
+VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+_WALLTIME = re.compile(r"(?:([0-9]+)-)?([0-9]{1,3}):([0-5][0-9]):([0-5][0-9])")
+
+
+def walltime_seconds(walltime: str) -> int:
+    """Seconds of ``[D-]HH:MM:SS``; ValueError on anything else, and on zero."""
+    match = _WALLTIME.fullmatch(walltime)
+    if match is None:
+        raise ValueError("a walltime is written [D-]HH:MM:SS, for example 12:00:00 or 2-00:00:00")
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    if total == 0:
+        raise ValueError("a walltime must be longer than zero")
+    return total
+
+
+def _checked_walltime(walltime: object) -> object:
+    if isinstance(walltime, int):
+        # YAML 1.1 reads 12:00:00 as a number in base 60.
+        raise ValueError('a walltime is written in quotes, for example "12:00:00"')
+    if isinstance(walltime, str):
+        walltime_seconds(walltime)
+    return walltime
+
+
+Walltime = Annotated[str, BeforeValidator(_checked_walltime)]
+
+Evaluator = Literal["tensorpot", "pyace"]
+
+
+class Record(BaseModel):
+    """Base of all records: strict about keys, never changed after it was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth(cls, value: object) -> object:
+        """No key is a truth value, and YAML reads yes and no as such; pydantic as 1 and 0."""
+        if isinstance(value, bool):
+            raise ValueError(
+                "true and false, which YAML also reads yes and no as, are no value of this key"
+            )
+        return value

@@ -1,0 +1,84 @@
+"""A practice cluster: the real translator, and commands that go to :mod:`hpctrain.practice`.
+
+Nothing is said differently to it or read differently from it; only who answers is another.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from hpctrain.schedulers.base import JobRequest, Refused, Scheduler, Submitted, Unclear
+
+if TYPE_CHECKING:
+    from hpctrain.process import Reply
+    from hpctrain.profile import SiteProfile
+    from hpctrain.schedulers.base import Conversation
+
+
+@dataclass(frozen=True)
+class PracticeScheduler:
+    """``real`` speaks; what it says goes to the practice cluster in ``folder``."""
+
+    real: Scheduler
+    folder: str
+
+    @property
+    def name(self) -> str:
+        return f"practice-{self.real.name}"
+
+    @property
+    def template(self) -> str:
+        return self.real.template
+
+    @property
+    def refusals(self) -> tuple[int, ...]:
+        return self.real.refusals
+
+    @property
+    def tells_the_end(self) -> bool:
+        return self.real.tells_the_end
+
+    def directives(self, site: SiteProfile, job: JobRequest) -> list[str]:
+        return self.real.directives(site, job)
+
+    def submit_argv(self, script: str, job: JobRequest, site: SiteProfile) -> list[str]:
+        return self._here(self.real.submit_argv(script, job, site))
+
+    def read_submit(self, reply: Reply) -> Submitted | Refused | Unclear:
+        return self.real.read_submit(self._theirs(reply))
+
+    def queue(self) -> Conversation:
+        return self._asked_here(self.real.queue())
+
+    def accounting(self, since: float) -> Conversation | None:
+        conversation = self.real.accounting(since)
+        return None if conversation is None else self._asked_here(conversation)
+
+    def cancel_argv(self, job_ids: Sequence[str]) -> list[str]:
+        return self._here(self.real.cancel_argv(job_ids))
+
+    def read_cancel(self, reply: Reply) -> str | None:
+        return self.real.read_cancel(self._theirs(reply))
+
+    def _asked_here(self, conversation: Conversation) -> Conversation:
+        try:
+            argv = next(conversation)
+            while True:
+                reply = yield self._here(argv)
+                argv = conversation.send(self._theirs(reply))
+        except StopIteration as end:
+            return list(end.value)
+
+    def _here(self, argv: list[str]) -> list[str]:
+        return [*self._prefix, *argv]
+
+    def _theirs(self, reply: Reply) -> Reply:
+        """The reply as if the program itself had been called: some of them name it."""
+        return replace(reply, argv=reply.argv[len(self._prefix) :])
+
+    @property
+    def _prefix(self) -> list[str]:
+        return [sys.executable, "-m", "hpctrain.practice", self.folder]

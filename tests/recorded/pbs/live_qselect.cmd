@@ -1,0 +1,1 @@
+qselect -x -u alice

@@ -1,0 +1,1 @@
+'sbatch' '-o' '/dev/null' 'ok.sh'

@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '-o' '/dev/null' '--comment=c:t' 'fail.sh'

@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '-o' '/nonexist/%j.out' 'ok.sh'

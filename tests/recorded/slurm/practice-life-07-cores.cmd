@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '-c' '999' 'ok.sh'

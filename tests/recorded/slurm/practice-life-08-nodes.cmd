@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '-N' '5' 'ok.sh'

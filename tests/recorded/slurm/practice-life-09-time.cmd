@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '-p' 'short' '--time=2-00:00:00' 'ok.sh'

@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '--gpus=3' 'ok.sh'

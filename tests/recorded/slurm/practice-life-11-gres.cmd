@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '--gres=gpu:3' 'ok.sh'

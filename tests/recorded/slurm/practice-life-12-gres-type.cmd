@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '--gres=gpu:x' 'ok.sh'

@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '--mem=900T' 'ok.sh'

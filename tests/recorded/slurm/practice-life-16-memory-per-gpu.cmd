@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '--gpus=2' '--mem-per-gpu=10G' 'ok.sh'

@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '--dependency=afterany:x' 'ok.sh'

@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '--dependency=nonsense:1' 'ok.sh'

@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '-o' '/dev/null' '--hold' '--comment=held' 'ok.sh'

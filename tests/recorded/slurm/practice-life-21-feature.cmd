@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '-o' '/dev/null' '-C' 'gpu' 'ok.sh'

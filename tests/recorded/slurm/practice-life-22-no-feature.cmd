@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '-C' 'nosuch' 'ok.sh'

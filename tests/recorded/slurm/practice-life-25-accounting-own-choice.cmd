@@ -1,0 +1,1 @@
+'sacct' '-X' '-P' '-n' '-o' 'JobID,State,ExitCode'

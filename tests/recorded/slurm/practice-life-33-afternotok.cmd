@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '-o' '/dev/null' '--dependency=afternotok:3' 'ok.sh'

@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '-o' '/dev/null' '--dependency=afterok:6' 'ok.sh'

@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '-o' '/dev/null' '--no-requeue' '-J' 'norq' 'sleep.sh'

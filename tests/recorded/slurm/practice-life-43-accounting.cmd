@@ -1,0 +1,1 @@
+'sacct' '--allocations' '--parsable2' $'--delimiter=\037' '--noheader' '--starttime=2026-11-23T00:00:00' '--endtime=now' '--state=BF,CA,CD,DL,F,NF,OOM,PD,PR,R,RQ,RS,RV,S,TO' '--format=JobID,State,ExitCode,ElapsedRaw,TimelimitRaw,JobName,Comment'

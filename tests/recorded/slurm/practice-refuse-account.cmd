@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '-A' 'nobody' 'ok.sh'

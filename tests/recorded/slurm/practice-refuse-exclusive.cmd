@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '--exclusive=nonsense' 'ok.sh'

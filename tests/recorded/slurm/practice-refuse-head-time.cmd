@@ -1,0 +1,1 @@
+'sbatch' '--parsable' 'headtime.sh'

@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '-Z' 'ok.sh'

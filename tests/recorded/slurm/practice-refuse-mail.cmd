@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '--mail-type=WHENEVER' 'ok.sh'

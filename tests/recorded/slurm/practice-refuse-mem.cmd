@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '--mem=x' 'ok.sh'

@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '--nodes=x' 'ok.sh'

@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '--ntasks=x' 'ok.sh'

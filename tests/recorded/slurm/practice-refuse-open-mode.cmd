@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '--open-mode=x' 'ok.sh'

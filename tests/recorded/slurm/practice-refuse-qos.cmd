@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '--qos=nosuch' 'ok.sh'

@@ -1,0 +1,1 @@
+'sbatch' '--parsable' '--signal=B:NONSENSE@10' 'ok.sh'

@@ -1,0 +1,1 @@
+'sacct' '-X' '-P' '-o' 'JobID,Nonsense'

@@ -1,0 +1,1 @@
+'squeue' '-h' '-j' 'abc'
