@@ -38,9 +38,11 @@ lint: $(VENV)/tools
 test: lint
 	bash tests/cluster/run.sh $(BIN)/python $(PYTEST_ARGS)
 
-# What looking costs, as ratios; see the file. About 2 GB of disk for a moment.
+# What looking costs, and the export against ASE, as ratios; see the files. The second writes
+# docs/benchmarks.md. About 2 GB of disk for a moment; with STRUCTURES=1000000, 15 GB.
 bench: $(VENV)/trainer
 	$(BIN)/python benchmarks/bench_following.py
+	$(BIN)/python benchmarks/bench_export.py $(STRUCTURES)
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

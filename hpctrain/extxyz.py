@@ -5,10 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import accumulate, pairwise, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,16 +23,30 @@ if TYPE_CHECKING:
 # Strings that every extxyz reader takes for a string; others are written as JSON, which ASE's
 # reader marks by a leading `_JSON ` (ase/io/extxyz.py): "007" stays a string, a newline stays one.
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./+-]*")
+_NUMBER = re.compile("[1-9][0-9]*")
+# xx yy zz yz xz xy as nine numbers.
+_FULL = np.array([0, 5, 4, 5, 1, 3, 4, 3, 2])
+_AXES = list(product((False, True), repeat=3))
+_PBC_BYTES = {pbc: bytes(pbc) for pbc in _AXES}
+_PBC_TEXT = {
+    pbc: b' pbc="' + b" ".join(b"T" if axis else b"F" for axis in pbc) + b'"' for pbc in _AXES
+}
+# What every structure begins with that was written here.
+_BEGINNING = re.compile(
+    rb'([0-9]+)\nLattice="([^"]*)" Properties=\S+ energy=(\S+)(?: stress="[^"]*")?'
+    rb' pbc="([TF]) ([TF]) ([TF])"[^\n]*\n'
+)
 _TRUTH = frozenset({"t", "f", "true", "false", "nan", "inf", "infinity"})
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Structure:
     """A structure and its labels, as a source holds them.
 
     ``numbers`` [n]; ``positions`` [n, 3] in Å; ``cell`` [3, 3] in Å, rows are vectors; ``pbc`` [3];
     ``energy`` in eV, total; ``forces`` [n, 3] in eV/Å; ``stress`` [6] in eV/Å^3, Voigt order
-    xx yy zz yz xz xy, ASE's sign. A label that the source does not hold is None.
+    xx yy zz yz xz xy, ASE's sign. A label that the source does not hold is None. ``keys`` are the
+    row's own key-value pairs.
     """
 
     row_id: str
@@ -41,61 +60,135 @@ class Structure:
     stress: Array | None
     config_type: str | None
     generation: int | None
+    keys: Mapping[str, Any] = field(default_factory=dict)
 
 
-def digest(structure: Structure) -> str:
-    """What the structure and its labels are, whatever its row number: SHA-256, hexadecimal.
+@dataclass(slots=True)
+class Batch:
+    """Structures put together, with their labels: what numpy and orjson do, they do once for all.
+
+    ``positions`` and ``forces`` [atoms, 3], ``ends`` the number of atoms up to each structure.
+    """
+
+    structures: Sequence[Structure]
+    positions: Array
+    forces: Array
+    ends: list[int]
+
+    @classmethod
+    def of(cls, structures: Sequence[Structure]) -> Batch:
+        forces = [one.forces for one in structures if one.forces is not None]
+        assert len(forces) == len(structures)
+        return cls(
+            structures,
+            np.concatenate([one.positions for one in structures]),
+            np.concatenate(forces),
+            [0, *accumulate(len(one.numbers) for one in structures)],
+        )
+
+
+def digests(batch: Batch) -> list[tuple[bytes, bytes]]:
+    """What each structure is with its labels, and without, whatever its row number: SHA-256.
 
     Little-endian numbers, so that every machine agrees; adding 0.0 makes -0.0 a plain zero.
     """
-    energy = np.array([np.nan if structure.energy is None else structure.energy])
-    parts: list[Any] = [structure.positions, structure.cell, energy]
-    parts += [part for part in (structure.forces, structure.stress) if part is not None]
-    sha = hashlib.sha256()
-    sha.update(np.ascontiguousarray(structure.numbers, dtype="<i8").tobytes())
-    sha.update(bytes(structure.pbc))
-    for part in parts:
-        sha.update(b"|")
-        sha.update(np.ascontiguousarray(np.asarray(part) + 0.0, dtype="<f8").tobytes())
-    return sha.hexdigest()
+    positions, forces = _little(batch.positions), _little(batch.forces)
+    found = []
+    for one, (begin, end) in zip(batch.structures, pairwise(batch.ends), strict=True):
+        atoms = slice(24 * begin, 24 * end)
+        numbers = one.numbers.astype("<i8", copy=False).tobytes()
+        geometry = (numbers, _PBC_BYTES[one.pbc], positions[atoms], _little(one.cell))
+        sha = hashlib.sha256(b"%b%b|%b|%b" % geometry)
+        known = sha.digest()
+        energy = struct.pack("<d", (one.energy or 0.0) + 0.0)
+        sha.update(b"|%b|%b" % (energy, forces[atoms]))
+        if one.stress is not None:
+            sha.update(b"|%b" % _little(one.stress))
+        found.append((sha.digest(), known))
+    return found
 
 
-def formatted(structure: Structure, symbols: list[str]) -> str:
-    """The structure as text; ``symbols`` names its atoms. Energy and forces must be there."""
-    assert structure.energy is not None
-    assert structure.forces is not None
-    head = [
-        f'Lattice="{_numbers(structure.cell)}"',
-        "Properties=species:S:1:pos:R:3:forces:R:3",
-        f"energy={structure.energy!r}",
-    ]
-    if structure.stress is not None:
-        xx, yy, zz, yz, xz, xy = structure.stress.tolist()
-        head.append(f'stress="{_numbers(np.array([xx, xy, xz, xy, yy, yz, xz, yz, zz]))}"')
-    head.append('pbc="' + " ".join("T" if periodic else "F" for periodic in structure.pbc) + '"')
-    if structure.config_type is not None:
-        head.append(f"config_type={_text(structure.config_type)}")
-    if structure.generation is not None:
-        head.append(f"generation={structure.generation}")
-    # A database's own ids are numbers; those of several sources, and all else, are text.
-    numbered = re.fullmatch("[1-9][0-9]*", structure.row_id)
-    head.append(f"db_id={structure.row_id if numbered else _text(structure.row_id)}")
-    head.append(f"source={_text(structure.source)}")
-    lines = [str(len(symbols)), " ".join(head)]
-    rows = np.hstack([structure.positions, structure.forces]).tolist()
-    lines += [
-        f"{symbol} {x!r} {y!r} {z!r} {fx!r} {fy!r} {fz!r}"
-        for symbol, (x, y, z, fx, fy, fz) in zip(symbols, rows, strict=True)
-    ]
-    return "\n".join(lines) + "\n"
+def _little(values: Array) -> bytes:
+    return (values + 0.0).astype("<f8", copy=False).tobytes()
 
 
-def _numbers(values: Array) -> str:
-    return " ".join(map(repr, values.ravel().tolist()))
+def formatted(batch: Batch, symbols: Sequence[bytes]) -> list[bytes]:
+    """Each structure as text in UTF-8; ``symbols`` by atomic number.
+
+    Numbers are written by orjson, in the fewest digits that read back the same; one that is not
+    finite becomes ``null``.
+    """
+    structures = batch.structures
+    cells = _table(np.array([one.cell.ravel() for one in structures]))
+    # As in the digest, a plain zero: SQLite keeps no other.
+    energies = orjson.dumps([(one.energy or 0.0) + 0.0 for one in structures])[1:-1].split(b",")
+    stressed = [one.stress[_FULL] for one in structures if one.stress is not None]
+    stresses = iter(_table(np.array(stressed)) if stressed else ())
+    rows = _table(np.hstack([batch.positions, batch.forces]))
+    numbers = np.concatenate([one.numbers for one in structures]).tolist()
+    atoms = list(map(b" ".join, zip(map(symbols.__getitem__, numbers), rows, strict=True)))
+    texts = []
+    for one, cell, energy, (begin, end) in zip(
+        structures, cells, energies, pairwise(batch.ends), strict=True
+    ):
+        # A database's own ids are numbers; those of several sources, and all else, are text.
+        plain = _NUMBER.fullmatch(one.row_id)
+        head = b'%d\nLattice="%b" Properties=species:S:1:pos:R:3:forces:R:3 energy=%b%b%b%b%b%b' % (
+            end - begin,
+            cell,
+            energy,
+            b"" if one.stress is None else b' stress="%b"' % next(stresses),
+            _PBC_TEXT[one.pbc],
+            _kind(one.config_type, one.generation),
+            b" db_id=%b" % (one.row_id.encode() if plain else _text(one.row_id)),
+            b" source=%b" % _text(one.source),
+        )
+        texts.append(b"\n".join([head, *atoms[begin:end], b""]))
+    return texts
 
 
-def _text(value: str) -> str:
+def parsed(text: bytes, row_id: str, symbols: Mapping[bytes, int]) -> Structure:
+    """A structure that ``formatted`` has written: geometry, energy and forces."""
+    head = _BEGINNING.match(text)
+    assert head is not None, text[:200]
+    _, lattice, energy, *pbc = head.groups()
+    words = text[head.end() :].split()
+    species = words[::7]
+    del words[::7]
+    table = np.array(words, dtype=float).reshape(-1, 6)
+    a, b, c = (axis == b"T" for axis in pbc)
+    return Structure(
+        row_id,
+        "",
+        np.array([symbols[symbol] for symbol in species], dtype=np.int64),
+        table[:, :3],
+        np.array(lattice.split(), dtype=float).reshape(3, 3),
+        (a, b, c),
+        float(energy),
+        table[:, 3:],
+        None,
+        None,
+        None,
+    )
+
+
+def _table(values: Array) -> list[bytes]:
+    """Each row as numbers with blanks between them."""
+    if not values.size:
+        return []
+    text = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
+    return text[2:-2].replace(b",", b" ").split(b"] [")
+
+
+@lru_cache(maxsize=1024)
+def _kind(config_type: str | None, generation: int | None) -> bytes:
+    text = b"" if config_type is None else b" config_type=" + _text(config_type)
+    return text if generation is None else text + b" generation=%d" % generation
+
+
+@lru_cache(maxsize=1024)
+def _text(value: str) -> bytes:
     if _PLAIN.fullmatch(value) and value.lower() not in _TRUTH:
-        return value
+        return value.encode()
     written = json.dumps(value).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"_JSON {written}"'
+    return f'"_JSON {written}"'.encode()

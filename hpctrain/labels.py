@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from hpctrain.extxyz import Structure
 from hpctrain.sources import SYMBOLS
 
+if TYPE_CHECKING:
+    from hpctrain.extxyz import Array
+
 
 def fault(structure: Structure, mixed_pbc: bool = True) -> str | None:
     """Why a structure cannot be trained on, or None."""
-    numbers = structure.numbers
-    if len(numbers) == 0:
+    return incomplete(structure, mixed_pbc) or not_finite(structure)
+
+
+def incomplete(structure: Structure, mixed_pbc: bool = True) -> str | None:
+    """Why it cannot be trained on, but for numbers that are none."""
+    numbers = structure.numbers.tolist()
+    if not numbers:
         return "no atoms"
-    impossible = sorted({int(n) for n in numbers if not 1 <= n < len(SYMBOLS)})
-    if impossible:
+    if min(numbers) < 1 or max(numbers) >= len(SYMBOLS):
+        impossible = sorted({n for n in numbers if not 1 <= n < len(SYMBOLS)})
         return f"an element that cannot be (atomic number {', '.join(map(str, impossible))})"
     if structure.energy is None:
         return "no energy"
@@ -22,19 +33,37 @@ def fault(structure: Structure, mixed_pbc: bool = True) -> str | None:
         return "no forces"
     if structure.forces.shape != (len(numbers), 3):
         return "forces do not match the atoms"
-    if not np.isfinite(structure.energy):
-        return "the energy is not a finite number"
-    if not np.isfinite(structure.forces).all():
-        return "a force is not a finite number"
-    if structure.stress is not None and not np.isfinite(structure.stress).all():
-        return "the stress is not a finite number"
-    if not (np.isfinite(structure.positions).all() and np.isfinite(structure.cell).all()):
-        return "a position or the cell is not a finite number"
-    if any(structure.pbc) and abs(np.linalg.det(structure.cell)) < 1e-9:
+    volume = _volume(structure.cell)
+    if any(structure.pbc) and abs(volume) < 1e-9:
         return "periodic, but the cell has no volume"
     if not mixed_pbc and len(set(structure.pbc)) > 1:
         return "periodic in some directions only, which the evaluator tensorpot cannot take"
     return None
+
+
+def not_finite(structure: Structure) -> str | None:
+    """Which of its numbers is none, or None."""
+    assert structure.energy is not None
+    assert structure.forces is not None
+    if not math.isfinite(structure.energy):
+        return "the energy is not a finite number"
+    if not _finite(structure.forces):
+        return "a force is not a finite number"
+    if structure.stress is not None and not _finite(structure.stress):
+        return "the stress is not a finite number"
+    if not (_finite(structure.positions) and _finite(structure.cell)):
+        return "a position or the cell is not a finite number"
+    return None
+
+
+def _finite(values: Array) -> bool:
+    return bool(np.isfinite(values).all())
+
+
+def _volume(cell: Array) -> float:
+    (a, b, c), (d, e, f), (g, h, i) = cell.tolist()
+    volume: float = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+    return volume
 
 
 def is_isolated(structure: Structure, cutoff: float) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from hpctrain.records import Evaluator, PlainName, Record
+from hpctrain.preflight.names import checked_name
+from hpctrain.records import Evaluator, Likeness, PlainName, Record
+
+CheckName = Annotated[str, AfterValidator(checked_name)]
 
 
 class DataConfig(Record):
@@ -20,8 +23,60 @@ class DataConfig(Record):
         "all", description="all: full retraining; latest or a list: incremental learning"
     )
     test_fraction: float = Field(0.1, gt=0, lt=1, description="share of the structures to test on")
-    split: Literal["random"] = Field("random", description="how the test structures are drawn")
+    split: Literal["random", "stable", "grouped"] = Field(
+        "random",
+        description="random: exact counts; stable: a structure never changes sides when others "
+        "come; grouped: what shares the key group_by stays on one side",
+    )
+    group_by: str | None = Field(
+        None,
+        min_length=1,
+        validate_default=True,
+        description="with split: grouped, the rows' key that names the group, as config_type",
+    )
+    stratify: Literal["config_type", "composition"] | None = Field(
+        None, description="with split: random, every kind is drawn from in proportion"
+    )
     seed: int = Field(42, description="seed of the split")
+    dedupe: Likeness | None = Field(
+        None,
+        description="of structures that are alike to this degree only the first is used; "
+        "if not given, those on both sides are reported",
+    )
+    silence: list[CheckName] = Field(
+        default_factory=list, description="findings of hpctrain check that are accepted, by name"
+    )
+
+    @field_validator("group_by")
+    @classmethod
+    def _grouped_by_a_key(cls, group_by: str | None, info: ValidationInfo) -> str | None:
+        split = info.data.get("split")
+        if split == "grouped" and group_by is None:
+            raise ValueError(
+                "split: grouped needs the key of the rows that names the group; "
+                "write, for example, group_by: config_type"
+            )
+        if split in ("random", "stable") and group_by is not None:
+            raise ValueError(
+                f"split: {split} does not group; write split: grouped, or leave group_by out"
+            )
+        return group_by
+
+    @field_validator("stratify")
+    @classmethod
+    def _stratified_at_random(cls, stratify: str | None, info: ValidationInfo) -> str | None:
+        split = info.data.get("split")
+        if stratify is not None and split == "stable":
+            raise ValueError(
+                "split: stable cannot be stratified, since a structure's side follows from itself "
+                "alone; write split: random, or leave stratify out"
+            )
+        if stratify is not None and split == "grouped":
+            raise ValueError(
+                "split: grouped cannot be stratified, since groups stay whole; "
+                "write split: random, or leave stratify out"
+            )
+        return stratify
 
 
 class TrainingConfig(Record):

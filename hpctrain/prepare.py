@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -23,12 +23,15 @@ from hpctrain.errors import HpctrainError
 from hpctrain.models import ProjectConfig
 from hpctrain.profile import SiteProfile
 from hpctrain.project import Project
-from hpctrain.records import Evaluator, walltime_seconds
+from hpctrain.records import Evaluator, Likeness, walltime_seconds
 from hpctrain.render import render
 from hpctrain.resources import resource
 from hpctrain.schedulers import scheduler_of
 from hpctrain.schedulers.base import JobRequest, Scheduler
 from hpctrain.submission import SCRIPT, job_request
+
+if TYPE_CHECKING:
+    from hpctrain.extxyz import Structure
 
 # What of hpctrain/job travels with a run.
 JOB_FILES = (
@@ -64,9 +67,15 @@ def prepare(
     changes: dict[str, Any] | None = None,
     generation: int | None = None,
     skip_bad: bool = False,
-    progress: Callable[[int], None] = lambda _: None,
+    progress: Callable[[int, int | None], None] = lambda *_: None,
+    watch: Callable[[Structure, str | None], None] | None = None,
+    look_for: Likeness = "identical",
 ) -> Prepared:
-    """Everything a submission needs, written into ``folder``."""
+    """Everything a submission needs, written into ``folder``; ``watch`` is shown every selected
+    row, and why it cannot be used; ``look_for`` is how much alike structures on both sides of the
+    split must be, to be told."""
+    from hpctrain import reuse
+    from hpctrain.alike import in_words
     from hpctrain.dataset import export
 
     changes = dict(changes or {})
@@ -92,16 +101,24 @@ def prepare(
     evaluator = _evaluator(config, profile, notes)
 
     folder.mkdir(parents=True)
-    dataset = export(
-        config.data,
-        project.folder,
-        folder,
-        cutoff=config.training.cutoff,
-        mixed_pbc=evaluator != "tensorpot",
-        up_to_generation=generation,
-        skip_bad=skip_bad,
-        progress=progress,
-    )
+    options: dict[str, Any] = {
+        "cutoff": config.training.cutoff,
+        "mixed_pbc": evaluator != "tensorpot",
+        "up_to_generation": generation,
+        "skip_bad": skip_bad,
+    }
+    key = reuse.key(config.data, project.folder, **options)
+    same = reuse.find(project.runs, key) if key is not None and watch is None else None
+    if same is not None:
+        dataset = reuse.take(same, folder)
+        notes.append(f"the data have not changed since the run {same.name}: its export is shared")
+    else:
+        dataset = export(
+            config.data, project.folder, folder, **options, progress=progress, watch=watch,
+            look_for=look_for,
+        )  # fmt: skip
+        reuse.keep(project.runs, dataset)
+    notes += in_words(dataset.leakage)
     energies = pacemaker.reference_energies(
         config.training, dataset.elements, dataset.isolated_atoms
     )
@@ -135,7 +152,7 @@ def prepare(
         },
         "settings": _without_secrets(config),
         "evaluator": evaluator,
-        "dataset": dataset.facts(),
+        "dataset": {**dataset.facts(), "key": key},
         "reference_energies": energies,
         "input": mapping,
         "versions": {"hpctrain": __version__, "python": platform.python_version()},
@@ -144,8 +161,7 @@ def prepare(
             for path in (folder / "job.sh", folder / "input.yaml")
         },
     }
-    ids = {"train": list(dataset.train.ids), "test": list(dataset.test.ids)}
-    ledger.write_atomically(folder / "rows.json", ledger.as_json(ids))
+    ledger.write_atomically(folder / "rows.json", ledger.as_json(dataset.rows()))
     ledger.write_atomically(folder / ledger.MANIFEST, ledger.as_json(manifest))
     return Prepared(folder, run_id, site, scheduler, job, argv, manifest, notes)
 

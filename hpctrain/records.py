@@ -17,6 +17,9 @@ Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 Line = Annotated[str, StringConstraints(pattern=r"^[^\r\n\x00]+$")]
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
+# How much alike two structures are: every number; up to how it is written; nearly.
+Likeness = Literal["identical", "same", "near"]
+
 _WALLTIME = re.compile(r"(?:([0-9]+)-)?([0-9]{1,3}):([0-5][0-9]):([0-5][0-9])")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,12 @@ from ase.calculators.calculator import PropertyNotImplementedError
 from ase.data import chemical_symbols
 from ase.db.core import ops, parse_selection
 
+from hpctrain import sqlite_rows
 from hpctrain.errors import HpctrainError
 from hpctrain.extxyz import Structure
+from hpctrain.frames import Frame, frames
+from hpctrain.sqlite_file import checked
+from hpctrain.sqlite_rows import DatabaseRow
 
 SYMBOLS: list[str] = list(chemical_symbols)
 _FILES = (".xyz", ".extxyz")
@@ -50,25 +55,47 @@ def read_source(
     if path.suffix in _FILES:
         yield from _read_extxyz(path, name, select, prefix)
     else:
+        checked(path, name)
         yield from _read_database(str(path), name, select, prefix)
+
+
+def count(source: str, base: Path, select: str) -> int | None:
+    """How many structures there will be, where that can be told without reading them."""
+    path = base / source
+    if "://" in source or path.suffix in _FILES or not path.is_file():
+        return None
+    try:
+        checked(path, source)
+        database = ase.db.connect(str(path))
+        if sqlite_rows.can_read(database):
+            return sqlite_rows.count(database, *parse_selection(select))
+    except Exception:  # noqa: BLE001  what is wrong, the reading will tell
+        return None
+    return None
 
 
 def _read_database(target: str, name: str, select: str, prefix: str) -> Iterator[Structure]:
     try:
-        for row in ase.db.connect(target).select(select):
-            values = row.key_value_pairs
+        database = ase.db.connect(target)
+        fast = sqlite_rows.can_read(database)
+        rows = sqlite_rows.rows(database, *parse_selection(select)) if fast else None
+        for number, numbers, positions, cell, pbc, energy, forces, stress, keys in (
+            rows or _general_rows(database, select)
+        ):
+            generation = keys.get("generation")
             yield Structure(
-                row_id=f"{prefix}{row.id}",
-                source=name,
-                numbers=np.asarray(row.numbers, dtype=np.int64),
-                positions=np.asarray(row.positions, dtype=float),
-                cell=np.asarray(row.cell, dtype=float),
-                pbc=_pbc(row.pbc),
-                energy=_number(row.get("energy")),
-                forces=_array(row.get("forces")),
-                stress=_voigt(row.get("stress")),
-                config_type=_kind(values.get("config_type")),
-                generation=_generation(values.get("generation"), f"{name}, row {row.id}"),
+                f"{prefix}{number}",
+                name,
+                numbers,
+                positions,
+                cell,
+                pbc,
+                _number(energy),
+                forces,
+                _voigt(stress),
+                _kind(keys.get("config_type")),
+                None if generation is None else _generation(generation, name, "row", number),
+                keys,
             )
     except HpctrainError:
         raise
@@ -79,37 +106,59 @@ def _read_database(target: str, name: str, select: str, prefix: str) -> Iterator
         ) from error
 
 
+def _general_rows(database: Any, select: str) -> Iterator[DatabaseRow]:
+    """Through ASE: every backend, and databases of other versions."""
+    for row in database.select(select):
+        yield (
+            row.id,
+            np.asarray(row.numbers, dtype=np.int64),
+            np.asarray(row.positions, dtype=float),
+            np.asarray(row.cell, dtype=float),
+            _pbc(row.pbc),
+            row.get("energy"),
+            _array(row.get("forces")),
+            _array(row.get("stress")),
+            row.key_value_pairs,
+        )
+
+
 def _read_extxyz(path: Path, name: str, select: str, prefix: str) -> Iterator[Structure]:
     chosen = _selector(select)
-    place = 0
     try:
-        for place, atoms in enumerate(_frames(path), start=1):
-            if not chosen(atoms):
-                continue
-            yield Structure(
-                row_id=f"{prefix}{place}",
-                source=name,
-                numbers=np.asarray(atoms.numbers, dtype=np.int64),
-                positions=np.asarray(atoms.positions, dtype=float),
-                cell=np.asarray(atoms.cell, dtype=float),
-                pbc=_pbc(atoms.pbc),
-                energy=_number(_result(atoms, "energy")),
-                forces=_array(_result(atoms, "forces")),
-                stress=_voigt(_result(atoms, "stress")),
-                config_type=_kind(atoms.info.get("config_type")),
-                generation=_generation(atoms.info.get("generation"), f"{name}, structure {place}"),
-            )
-    except HpctrainError:
-        raise
+        for frame in frames(path, name):
+            atoms = _atoms(frame, name)
+            if chosen(atoms):
+                yield _of_atoms(atoms, frame.number, name, prefix)
+    except (OSError, UnicodeError) as error:
+        raise HpctrainError(f"{name} cannot be read: {_reason(error)}") from error
+
+
+def _atoms(frame: Frame, name: str) -> Atoms:
+    try:
+        return next(ase.io.iread(StringIO(frame.text), ":", format="extxyz"))
     except Exception as error:  # ASE's reader raises whatever a bad line leads to
         raise HpctrainError(
-            f"{name} cannot be read after structure {place}: {_reason(error)}"
+            f"{name}, structure {frame.number}, which begins in line {frame.line}, cannot be "
+            f"read: {_reason(error)}",
+            f"look at its lines, {frame.line} to {frame.line + frame.text.count(chr(10)) - 1}",
         ) from error
 
 
-def _frames(path: Path) -> Iterator[Atoms]:
-    # ASE takes what stands behind an @ in a file's name for an index.
-    return ase.io.iread(path, ":", format="extxyz", do_not_split_by_at_sign=True)
+def _of_atoms(atoms: Atoms, number: int, name: str, prefix: str) -> Structure:
+    return Structure(
+        row_id=f"{prefix}{number}",
+        source=name,
+        numbers=np.asarray(atoms.numbers, dtype=np.int64),
+        positions=np.asarray(atoms.positions, dtype=float),
+        cell=np.asarray(atoms.cell, dtype=float),
+        pbc=_pbc(atoms.pbc),
+        energy=_number(_result(atoms, "energy")),
+        forces=_array(_result(atoms, "forces")),
+        stress=_voigt(_result(atoms, "stress")),
+        config_type=_kind(atoms.info.get("config_type")),
+        generation=_generation(atoms.info.get("generation"), name, "structure", number),
+        keys=atoms.info,
+    )
 
 
 def _selector(select: str) -> Callable[[Atoms], bool]:
@@ -170,7 +219,7 @@ def _kind(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _generation(value: Any, place: str) -> int | None:
+def _generation(value: Any, name: str, what: str, number: int) -> int | None:
     if value is None:
         return None
     try:
@@ -178,7 +227,9 @@ def _generation(value: Any, place: str) -> int | None:
             return int(value)
     except (TypeError, ValueError, OverflowError):
         pass
-    raise HpctrainError(f"{place}: generation is {value!r}, but must be a whole number")
+    raise HpctrainError(
+        f"{name}, {what} {number}: generation is {value!r}, but must be a whole number"
+    )
 
 
 def _reason(error: Exception, target: str = "") -> str:

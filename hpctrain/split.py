@@ -1,20 +1,57 @@
-"""Which structures are trained on, and which are tested on. Pure."""
+"""Which structures are trained on, and which are tested on. Pure.
+
+Structures, or groups of them, draw lots: hashes of what they are and of the seed. So neither the
+order of the rows nor their numbers matter, and every machine draws the same.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from hpctrain.errors import HpctrainError
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-def split(structures: Sequence[tuple[str, str]], test_fraction: float, seed: int) -> list[bool]:
-    """For each (digest, id): is it a test structure?
+    Sides = NDArray[np.bool_]
+    Lots = NDArray[np.uint64]
 
-    Exactly round(fraction · n) are, halves rounded up. Each structure draws its own lot from its
-    digest and the seed, and the lowest lots are tested on: the order of the rows cannot matter.
+
+@dataclass(frozen=True)
+class SplitTable:
+    """What is asked of n structures to split them.
+
+    ``digests`` [n, 32] with the labels, ``geometries`` [n, any] without. ``groups`` [n]
+    numbers ``group_names``, and is -1 where a row lacks the key; ``strata`` [n] numbers
+    ``strata_names``. Both are None where they are not asked for.
     """
-    total = len(structures)
+
+    digests: NDArray[np.uint8]
+    geometries: NDArray[np.uint8]
+    groups: NDArray[np.int64] | None = None
+    group_names: Sequence[str] = ()
+    strata: NDArray[np.int64] | None = None
+    strata_names: Sequence[str] = ()
+
+
+def sides(table: SplitTable, kind: str, test_fraction: float, seed: int) -> Sides:
+    """For each structure [n]: is it tested on? ``kind``: random, stable or grouped."""
+    if kind == "stable":
+        return _stable(table.geometries, test_fraction, seed)
+    if kind == "grouped":
+        assert table.groups is not None
+        return _grouped(table.groups, table.group_names, test_fraction, seed)
+    return _random(table, test_fraction, seed)
+
+
+def _random(table: SplitTable, test_fraction: float, seed: int) -> Sides:
+    """Exactly round(fraction · n), halves rounded up: the lowest lots."""
+    total = len(table.digests)
     wanted = int(total * test_fraction + 0.5)
     if not 0 < wanted < total:
         empty = "test" if wanted == 0 else "training"
@@ -25,12 +62,139 @@ def split(structures: Sequence[tuple[str, str]], test_fraction: float, seed: int
             if total > 1
             else "at least two structures are needed",
         )
-    lots = [hashlib.sha256(f"{seed}:{key}".encode()).digest() for key, _ in structures]
-    order = sorted(range(total), key=lambda i: (lots[i], structures[i][1]))
-    sides = [False] * total
-    for i in order[:wanted]:
-        sides[i] = True
-    return sides
+    lots = _lots(_hexadecimal(table.digests), total, seed)
+    if table.strata is None:
+        highest = np.partition(lots, wanted - 1)[wanted - 1]
+        tested: Sides = lots < highest
+        # Of equal lots those of the first rows.
+        tested[np.flatnonzero(lots == highest)[: wanted - int(tested.sum())]] = True
+        return tested
+    strata, sizes, pooled = _with_a_pool(table.strata, table.strata_names)
+    shares = _shares(sizes, pooled, wanted, test_fraction)
+    if not 0 < shares.sum() < total:
+        raise HpctrainError(
+            f"data.stratify: {total} structures of {len(table.strata_names)} kinds cannot be "
+            f"stratified with data.test_fraction {test_fraction:g}",
+            "choose another fraction, or leave data.stratify out",
+        )
+    return _lowest(lots, strata, shares)
+
+
+def _with_a_pool(
+    strata: NDArray[np.int64], names: Sequence[str]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """Strata in the order of their names, and their sizes; the last is all those of one structure.
+
+    One structure cannot be on both sides; together such structures can be drawn from as a kind.
+    """
+    rank = np.empty(len(names), dtype=np.int64)
+    rank[sorted(range(len(names)), key=lambda number: names[number])] = np.arange(len(names))
+    strata = rank[strata]
+    alone = np.bincount(strata, minlength=len(names))[strata] == 1
+    strata[alone] = len(names)
+    return strata, np.bincount(strata, minlength=len(names) + 1), len(names)
+
+
+def _shares(
+    sizes: NDArray[np.int64], pooled: int, wanted: int, test_fraction: float
+) -> NDArray[np.int64]:
+    """Test structures of each stratum: its own share, rounded down or up.
+
+    At least one on each side of a stratum with two or more, also where the fraction is less than
+    one structure. Roundings go up, largest remainder first, until the sum is ``wanted``; the least
+    that every stratum gets can make it more.
+    """
+    least = np.minimum(sizes, 1)
+    most = np.maximum(sizes - 1, 0)
+    least[pooled], most[pooled] = 0, sizes[pooled]
+    exact = sizes * test_fraction
+    shares: NDArray[np.int64] = np.clip(np.floor(exact + 1e-9).astype(np.int64), least, most)
+    remainders = np.where(shares < np.minimum(np.ceil(exact - 1e-9), most), exact - shares, 0.0)
+    up = np.argsort(-remainders, kind="stable")[: max(wanted - int(shares.sum()), 0)]
+    shares[up] += remainders[up] > 0
+    return shares
+
+
+def _lowest(lots: Lots, strata: NDArray[np.int64], shares: NDArray[np.int64]) -> Sides:
+    """The lowest lots of each stratum, as many as its share; equal lots in the order of rows."""
+    order = np.lexsort((lots, strata))
+    sizes = np.bincount(strata, minlength=len(shares))
+    place = np.arange(len(lots)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    tested = np.zeros(len(lots), dtype=np.bool_)
+    tested[order] = place < np.repeat(shares, sizes)
+    return tested
+
+
+def _stable(geometries: NDArray[np.uint8], test_fraction: float, seed: int) -> Sides:
+    """Those whose lot, as a number from 0 to 1, is below the fraction: others do not matter."""
+    lots = _lots(_hexadecimal(geometries), len(geometries), seed)
+    tested: Sides = lots < np.uint64(min(int(test_fraction * 2.0**64), 2**64 - 1))
+    if tested.all() or not tested.any():
+        empty = "test" if not tested.any() else "training"
+        raise HpctrainError(
+            f"data.split stable puts no structure on the {empty} side: each of the {len(tested)} "
+            f"structures is tested on with the probability {test_fraction:g}, whatever the others",
+            "with so few structures set data.split: random, or choose another data.test_fraction "
+            "or data.seed",
+        )
+    return tested
+
+
+def _grouped(
+    groups: NDArray[np.int64], names: Sequence[str], test_fraction: float, seed: int
+) -> Sides:
+    """Whole groups. In the order of their lots each is taken if it brings the sum nearer."""
+    without = int((groups < 0).sum())
+    if without:
+        raise HpctrainError(
+            f"data.split grouped: {without} of {len(groups)} structures have no value of the key "
+            "data.group_by",
+            "give them the key, deselect them (data.select), or choose another data.group_by",
+        )
+    sizes = np.bincount(groups, minlength=len(names))
+    present = np.flatnonzero(sizes)
+    if len(present) < 2:
+        raise HpctrainError(
+            f"data.split grouped: all {len(groups)} structures are of one group"
+            + (f", '{names[present[0]]}'" if len(present) else ""),
+            "choose another data.group_by, or set data.split: random",
+        )
+    wanted = len(groups) * test_fraction
+    # In the order of names first: the numbers of the groups follow the rows.
+    named = sorted(present.tolist(), key=lambda group: names[group])
+    drawn = _lots((names[group].encode() for group in named), len(named), seed)
+    order = [named[place] for place in np.argsort(drawn, kind="stable")]
+    taken: list[int] = []
+    tested = 0
+    for group in order:
+        nearer = abs(tested + sizes[group] - wanted) < abs(tested - wanted)
+        if nearer and len(taken) < len(order) - 1:
+            taken.append(group)
+            tested += int(sizes[group])
+    if not taken:  # every group is more than twice what was wanted
+        taken = [min(order, key=lambda group: int(sizes[group]))]
+    chosen = np.zeros(len(names), dtype=np.bool_)
+    chosen[taken] = True
+    return chosen[groups]
+
+
+def _hexadecimal(digests: NDArray[np.uint8]) -> Iterable[bytes]:
+    """Digest after digest; all at once would take as much memory again as the table."""
+    width = 2 * digests.shape[1]
+    for start in range(0, len(digests), 4096):
+        text = digests[start : start + 4096].tobytes().hex().encode()
+        for place in range(0, len(text), width):
+            yield text[place : place + width]
+
+
+def _lots(keys: Iterable[bytes], count: int, seed: int) -> Lots:
+    """Lots of 64 bits [count]: two of a million are equal with a probability of 3e-8."""
+    drawn = bytearray(8 * count)
+    start = f"{seed}:".encode()
+    for place, key in enumerate(keys):
+        drawn[8 * place : 8 * place + 8] = hashlib.sha256(start + key).digest()[:8]
+    # Big-endian numbers, turned where they are.
+    return np.frombuffer(drawn, dtype=">u8").byteswap(inplace=True).view("<u8")
 
 
 def _fraction_limits(total: int) -> str:

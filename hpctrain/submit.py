@@ -44,7 +44,7 @@ def submit(
     generation: int | None = None,
     skip_bad: bool = False,
     program: RunProgram = run_program,
-    progress: Callable[[int], None] = lambda _: None,
+    progress: Callable[[int, int | None], None] = lambda *_: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> SubmittedRun:
     """Make a run of the project's data and settings, and hand it to a site's scheduler.

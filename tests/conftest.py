@@ -11,7 +11,7 @@ import pytest
 from hpctrain.init import init
 from hpctrain.project import Project, find_project
 
-pytest_plugins = ["real_trainer", "slurm_fixture", "pbs_fixture", "standin"]
+pytest_plugins = ["real_trainer", "slurm_fixture", "pbs_fixture", "postgres_fixture", "standin"]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

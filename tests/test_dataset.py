@@ -17,14 +17,14 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpctrain import dataset as module
+from hpctrain import split_files as module
 from hpctrain.dataset import Dataset, export
 from hpctrain.errors import HpctrainError
-from hpctrain.extxyz import Structure, formatted
+from hpctrain.extxyz import Batch, Structure, formatted
 from hpctrain.labels import fault, is_isolated
 from hpctrain.models import DataConfig
 from hpctrain.resources import resource
-from hpctrain.sources import read_source, shown
+from hpctrain.sources import SYMBOLS, read_source, shown
 
 DEMO = resource("demo/al_pbe.db")
 COMPLETED = 179
@@ -495,8 +495,13 @@ def test_the_fingerprint_changes_with_the_last_bit_of_anything(tmp_path: Path, w
 # --- text that must survive ---
 
 
+def as_text(**changes: Any) -> str:
+    batch = Batch.of([structure(**changes)])
+    return formatted(batch, [symbol.encode() for symbol in SYMBOLS])[0].decode()
+
+
 def survives(config_type: str) -> Atoms:
-    text = formatted(structure(config_type=config_type, row_id="a#7", source=config_type), ["Al"])
+    text = as_text(config_type=config_type, row_id="a#7", source=config_type)
     from io import StringIO
 
     [atoms] = ase.io.read(StringIO(text), ":", format="extxyz")
@@ -543,7 +548,7 @@ def test_odd_config_types_survive_from_database_to_file_and_back(tmp_path: Path)
 def test_a_database_id_stays_a_number() -> None:
     from io import StringIO
 
-    text = formatted(structure(row_id="12"), ["Al"])
+    text = as_text(row_id="12")
     assert ase.io.read(StringIO(text), format="extxyz").info["db_id"] == 12
 
 
@@ -557,9 +562,7 @@ numbers = st.floats(allow_nan=False, allow_infinity=False)
 def test_every_digit_survives(energy: float, force: list[float], stress: list[float]) -> None:
     from io import StringIO
 
-    text = formatted(
-        structure(energy=energy, forces=np.array([force]), stress=np.array(stress)), ["Al"]
-    )
+    text = as_text(energy=energy, forces=np.array([force]), stress=np.array(stress))
     atoms = ase.io.read(StringIO(text), format="extxyz")
     assert atoms.get_potential_energy() == energy
     assert atoms.get_forces().tolist() == [force]
@@ -576,28 +579,34 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
+    ("name", "content", "words"),
     [
-        ("text.db", b"this is not a database, it only has the name of one" * 50),
-        ("text.json", b"{not json"),
-        ("notes.txt", b"hello"),
-        ("nosuffix", b"hello"),
-        ("text.xyz", b"not a number\nhello\n"),
-        ("latin.xyz", b"1\nname=\xe9\nAl 0 0 0\n"),
+        ("text.db", b"this is not a database, it only has the name of one" * 50,
+         "is no SQLite database: it does not begin as one"),
+        ("text.json", b"{not json", "cannot be read"),
+        ("notes.txt", b"hello", "cannot be read"),
+        ("nosuffix", b"hello", "cannot be read"),
+        ("text.xyz", b"not a number\nhello\n", "line 1 is 'not a number', not its number of atoms"),
+        ("latin.xyz", b"1\nname=\xe9\nAl 0 0 0\n", "cannot be read"),
     ],
-)
-def test_a_file_that_is_something_else(tmp_path: Path, name: str, content: bytes) -> None:
+)  # fmt: skip
+def test_a_file_that_is_something_else(
+    tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
     (tmp_path / name).write_bytes(content)
     error = refused(tmp_path / "out", name, select="")
     assert name in error.message
-    assert "cannot be read" in error.message
+    assert words in error.message
     assert (tmp_path / name).read_bytes() == content
 
 
 def test_a_truncated_database(tmp_path: Path) -> None:
     whole = DEMO.read_bytes()
     (tmp_path / "torn.db").write_bytes(whole[: len(whole) * 2 // 3])
-    assert "torn.db cannot be read" in refused(tmp_path / "out", "torn.db").message
+    message = refused(tmp_path / "out", "torn.db").message
+    assert (
+        message == f"torn.db is cut off: it has {len(whole) * 2 // 3} bytes, and says {len(whole)}"
+    )
 
 
 def test_the_database_is_only_read(tmp_path: Path) -> None:
@@ -611,8 +620,15 @@ def test_the_database_is_only_read(tmp_path: Path) -> None:
     assert [path.name for path in source.parent.iterdir()] == ["x.db"]
 
 
-@pytest.mark.parametrize("lost", ["line", "lines", "columns"])
-def test_a_torn_extxyz(tmp_path: Path, lost: str) -> None:
+@pytest.mark.parametrize(
+    ("lost", "words"),
+    [
+        ("line", "begins in line 17 with 2 atoms, and the file ends in line 19"),
+        ("lines", "begins in line 17 with 2 atoms, and the file ends in line 18"),
+        ("columns", "which begins in line 17, cannot be read"),
+    ],
+)
+def test_a_torn_extxyz(tmp_path: Path, lost: str, words: str) -> None:
     ase.io.write(tmp_path / "x.xyz", [labelled(n) for n in range(5)], format="extxyz")
     text = (tmp_path / "x.xyz").read_text().rstrip("\n")
     lines = text.splitlines()
@@ -623,7 +639,8 @@ def test_a_torn_extxyz(tmp_path: Path, lost: str) -> None:
     }[lost]
     (tmp_path / "x.xyz").write_text(torn)
     error = refused(tmp_path / "out", "x.xyz", select="", test_fraction=0.5)
-    assert "x.xyz cannot be read" in error.message
+    assert "x.xyz, structure 5" in error.message
+    assert words in error.message
 
 
 def test_no_source(tmp_path: Path) -> None:
@@ -689,9 +706,8 @@ def test_an_error_while_writing_leaves_nothing(
 
 
 def test_an_interrupt_while_reading_leaves_nothing(tmp_path: Path) -> None:
-    def interrupt(rows: int) -> None:
-        if rows == 7:
-            raise KeyboardInterrupt
+    def interrupt(rows: int, total: int | None) -> None:
+        raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         exported(tmp_path / "out", progress=interrupt)
@@ -699,9 +715,10 @@ def test_an_interrupt_while_reading_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_progress_counts_every_row(tmp_path: Path) -> None:
-    seen: list[int] = []
-    exported(tmp_path / "out", progress=seen.append)
-    assert seen == list(range(1, COMPLETED + 1))
+    seen: list[tuple[int, int | None]] = []
+    exported(tmp_path / "out", progress=lambda *told: seen.append(told))
+    assert seen == sorted(seen)
+    assert seen[-1] == (COMPLETED, COMPLETED)
 
 
 def test_a_folder_that_cannot_be(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,10 +12,17 @@ from hpctrain.cli.options import (
     RowCounter,
     changes_from,
     common,
+    dedupe_option,
     print_json,
     settings_options,
     talk,
 )
+from hpctrain.errors import HpctrainError
+
+if TYPE_CHECKING:
+    from hpctrain.preflight.report import Report
+    from hpctrain.preflight.watch import Preflight
+    from hpctrain.prepare import Prepared
 
 
 @click.command("init")
@@ -45,12 +53,22 @@ def init_command(folder: Path, demo: bool, project_file: str | None, as_json: bo
 @click.command("export")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--skip-bad", is_flag=True, help="Leave out rows that cannot be used.")
+@click.option(
+    "--from-card",
+    "card",
+    metavar="CARD",
+    type=click.Path(path_type=Path),
+    help="A potential's card (its .json): write again what it was trained on.",
+)
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
               help="Change one setting, for example data.seed=1.")  # fmt: skip
+@dedupe_option
 @common
 def export_command(
     folder: Path,
     skip_bad: bool,
+    dedupe: str | None,
+    card: Path | None,
     assignments: tuple[str, ...],
     project_file: str | None,
     as_json: bool,
@@ -58,22 +76,29 @@ def export_command(
     """Write the split data, train.extxyz and test.extxyz, into DIR, and nothing else.
 
     Each structure carries energy, forces, stress where there is one, config_type, generation and
-    its database id.
+    its database id. With --from-card the files are those that a potential was trained and tested
+    on, byte for byte, or the rows that have changed since are named.
     """
+    from hpctrain.alike import in_words
     from hpctrain.dataset import export
     from hpctrain.project import find_project
 
     project = find_project(project_file)
-    config = project.config(changes_from(assignments, None))
+    config = project.config(changes_from(assignments, None, dedupe))
     with RowCounter("reading") as counter:
-        dataset = export(
-            config.data,
-            project.folder,
-            folder,
-            cutoff=config.training.cutoff,
-            skip_bad=skip_bad,
-            progress=counter,
-        )
+        if card is not None:
+            from hpctrain.from_card import export_again
+
+            dataset = export_again(card, config.data, project.folder, folder, progress=counter)
+        else:
+            dataset = export(
+                config.data,
+                project.folder,
+                folder,
+                cutoff=config.training.cutoff,
+                skip_bad=skip_bad,
+                progress=counter,
+            )
     facts = dataset.facts()
     for side, file in (("train", dataset.train), ("test", dataset.test)):
         facts[side]["path"] = str(file.path)
@@ -84,11 +109,15 @@ def export_command(
         part = facts[side]
         print(f"{part['path']}: {part['structures']} structures, {part['atoms']} atoms")
     _print_skipped(facts)
+    for note in in_words(dataset.leakage):
+        talk(f"note: {note}")
     print(f"fingerprint {dataset.fingerprint}")
 
 
 @click.command("check")
 @settings_options
+@click.option("--html", "html_file", metavar="FILE", type=click.Path(path_type=Path),
+              help="Also write the report, with histograms, as one HTML page.")  # fmt: skip
 @common
 def check_command(
     site: str | None,
@@ -96,41 +125,146 @@ def check_command(
     walltime: str | None,
     generation: int | None,
     skip_bad: bool,
+    dedupe: str | None,
+    html_file: Path | None,
     project_file: str | None,
     as_json: bool,
 ) -> None:
-    """Try everything that submit does before submitting: data, settings, site. Submits nothing."""
+    """Try everything that submit does before submitting: data, settings, site. Submits nothing.
+
+    The data are also looked over for what trains badly: see docs/preflight.md. Ends with exit code
+    1 if something has to be mended.
+    """
+    from hpctrain.preflight.report import report
+    from hpctrain.preflight.watch import Preflight
     from hpctrain.project import find_project
     from hpctrain.submit import dry_run
 
     project = find_project(project_file)
+    changes = changes_from(assignments, walltime, dedupe)
+    config = project.config({key: value for key, value in changes.items() if key != "site"})
+    preflight = Preflight(
+        config.training.cutoff, generations=config.data.generations, up_to=generation
+    )
+    prepared, trouble = None, None
     with RowCounter("reading") as counter:
-        _, _, prepared = dry_run(
-            project,
-            site,
-            changes=changes_from(assignments, walltime),
-            generation=generation,
-            skip_bad=skip_bad,
-            progress=counter,
-        )
-    manifest = prepared.manifest
+        try:
+            _, _, prepared = dry_run(
+                project,
+                site,
+                changes=changes,
+                generation=generation,
+                skip_bad=skip_bad,
+                progress=counter,
+                watch=preflight.see,
+                look_for="near",
+            )
+        except HpctrainError as error:
+            # What the rows told before is told first; without rows there is only the error.
+            if not preflight.rows:
+                raise
+            trouble = error
+    found = report(
+        preflight,
+        silence=config.data.silence,
+        references=config.training.reference_energies,
+        skip_bad=skip_bad,
+        leakage=prepared.manifest["dataset"]["leakage"] if prepared else None,
+    )
+    found.data["training"] = _cost(prepared, found.data) if prepared else None
+    if html_file is not None:
+        _write_page(html_file, found, preflight, config.project)
     if as_json:
-        print_json(
-            "check",
-            {
-                "site": prepared.site.name,
-                "dataset": manifest["dataset"],
-                "evaluator": manifest["evaluator"],
-                "reference_energies": manifest["reference_energies"],
-                "generation": manifest["generation"],
-                "notes": prepared.notes,
-            },
-        )
+        print_json("check", _check_facts(prepared, found, trouble))
+    else:
+        _print_check(prepared, found)
+    if html_file is not None:
+        talk(f"wrote {html_file}")
+    if trouble is not None and not as_json:
+        raise trouble
+    if trouble is not None:
+        talk(f"hpctrain: {trouble.message}")  # stdout has its one object already
+        raise SystemExit(trouble.exit_code)
+    if found.stops:
+        raise SystemExit(1)
+
+
+def _print_check(prepared: Prepared | None, found: Report) -> None:
+    from hpctrain.preflight.words import findings, summary
+
+    if prepared is not None:
+        print(describe(prepared.manifest))
+        print()
+    print(summary(found.data))
+    print()
+    print(findings(found))
+    if prepared is None:
         return
-    print(describe(manifest))
     for note in prepared.notes:
         talk(f"note: {note}")
-    print(f"next: hpctrain submit --site {prepared.site.name}")
+    if found.stops:
+        print("next: mend what stops, or accept it by name in hpctrain.yaml: data.silence")
+    else:
+        print(f"next: hpctrain submit --site {prepared.site.name}")
+
+
+def _check_facts(
+    prepared: Prepared | None, found: Report, trouble: HpctrainError | None
+) -> dict[str, Any]:
+    manifest = prepared.manifest if prepared else {}
+    return {
+        "ok": trouble is None and not found.stops,
+        "error": trouble and {"error": trouble.message, "hint": trouble.hint},
+        "site": prepared.site.name if prepared else None,
+        "dataset": manifest.get("dataset"),
+        "evaluator": manifest.get("evaluator"),
+        "reference_energies": manifest.get("reference_energies"),
+        "generation": manifest.get("generation"),
+        "notes": prepared.notes if prepared else [],
+        "findings": [finding.facts() for finding in found.findings],
+        "data": found.data,
+    }
+
+
+def _cost(prepared: Prepared, data: dict[str, Any]) -> dict[str, Any] | None:
+    """What the training will take on the site; None where nothing was measured: on a GPU."""
+    from hpctrain.preflight.cost import Task, estimate
+
+    profile, manifest = prepared.site.profile, prepared.manifest
+    if profile.gpus or data["neighbours_per_atom"] is None:
+        return None
+    training, train = manifest["settings"]["training"], manifest["dataset"]["train"]
+    cores = profile.cores
+    if cores is None:
+        cores = (os.cpu_count() or 1) if profile.scheduler == "local" else 1
+    return estimate(
+        Task(
+            structures=train["structures"],
+            atoms=train["atoms"],
+            neighbours=data["neighbours_per_atom"],
+            elements=len(manifest["dataset"]["elements"]),
+            functions=training["b_basis_size"],
+            batch_size=training["batch_size"],
+            iterations=training["max_iter"],
+            evaluator=manifest["evaluator"],
+            optimizer=training["optimizer"],
+            cores=cores,
+        )
+    )
+
+
+def _write_page(file: Path, found: Report, preflight: Preflight, project: str) -> None:
+    from datetime import datetime
+
+    from hpctrain import __version__
+    from hpctrain.preflight.page import page
+
+    told = f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}, hpctrain {__version__} check"
+    text = page(found, preflight, f"The data of {project}", told)
+    try:
+        file.write_text(text, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise HpctrainError(f"{file} cannot be written: {error.strerror}") from error
 
 
 def describe(manifest: dict[str, Any]) -> str:

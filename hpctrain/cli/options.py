@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+REFRESH_S, WIDTH = 0.1, 24
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 project_option = click.option(
@@ -27,9 +29,18 @@ def common(command: Command) -> Command:
     return project_option(json_option(command))
 
 
+dedupe_option = click.option(
+    "--dedupe",
+    type=click.Choice(["identical", "same", "near"]),
+    help="Of structures that are alike to this degree use only the first; "
+    "like --set data.dedupe=….",
+)
+
+
 def settings_options(command: Command) -> Command:
     """What decides how a run is prepared."""
     for option in (
+        dedupe_option,
         click.option("--skip-bad", is_flag=True,
                      help="Leave out rows that cannot be used, instead of stopping."),
         click.option("--generation", type=click.IntRange(min=0), metavar="N",
@@ -57,24 +68,36 @@ def talk(text: str = "") -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def changes_from(assignments: tuple[str, ...], walltime: str | None) -> dict[str, Any]:
-    """``--set`` and its shorthand ``--walltime`` together."""
+def changes_from(
+    assignments: tuple[str, ...], walltime: str | None, dedupe: str | None
+) -> dict[str, Any]:
+    """``--set`` and its shorthands ``--walltime`` and ``--dedupe`` together."""
     from hpctrain.changes import parse_changes
 
     extra = [f"site.walltime={walltime}"] if walltime else []
+    extra += [f"data.dedupe={dedupe}"] if dedupe else []
     return parse_changes([*assignments, *extra])
 
 
 class RowCounter:
-    """A line that counts rows on a terminal, and nothing in a pipe."""
+    """A line that tells on a terminal how far the reading is, and nothing in a pipe."""
 
     def __init__(self, what: str) -> None:
         self._what = what
         self._shown = sys.stderr.isatty()
+        self._began = self._last = time.monotonic()
 
-    def __call__(self, rows: int) -> None:
-        if self._shown and rows % 50 == 0:
-            print(f"\r{self._what}: {rows} rows", end="", file=sys.stderr, flush=True)
+    def __call__(self, rows: int, total: int | None) -> None:
+        now = time.monotonic()
+        if not self._shown or now - self._last < REFRESH_S:
+            return
+        self._last = now
+        rate = rows / (now - self._began)
+        told = f"{rows:,} rows, {rate:,.0f}/s"
+        if total:
+            done = WIDTH * rows // total
+            told = f"{'█' * done}{'░' * (WIDTH - done)} {rows:,} of {total:,} rows, {rate:,.0f}/s"
+        print(f"\r\033[K{self._what} {told}", end="", file=sys.stderr, flush=True)
 
     def __enter__(self) -> RowCounter:
         return self

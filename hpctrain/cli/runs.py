@@ -31,6 +31,7 @@ def submit_command(
     walltime: str | None,
     generation: int | None,
     skip_bad: bool,
+    dedupe: str | None,
     dry_run: bool,
     wait: bool,
     project_file: str | None,
@@ -46,7 +47,7 @@ def submit_command(
     from hpctrain.project import find_project
 
     project = find_project(project_file)
-    changes = changes_from(assignments, walltime)
+    changes = changes_from(assignments, walltime, dedupe)
     with RowCounter("reading") as counter:
         options: dict[str, Any] = {
             "changes": changes,
@@ -63,6 +64,8 @@ def submit_command(
             print_json("submit", {"run_dir": None, "files": files, "argv": argv})
             return
         talk(describe(prepared.manifest))
+        for note in prepared.notes:
+            talk(f"note: {note}")
         talk(f"would be submitted with: {' '.join(argv)}\n")
         print(files["job.sh"], end="")
         return

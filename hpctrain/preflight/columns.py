@@ -1,0 +1,143 @@
+"""What is remembered of the rows: a few numbers each, and histograms. Flat in memory."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Names beyond these share one place: a million rows may have a million kinds.
+MOST_KINDS = 200
+MOST_COMPOSITIONS = 20_000
+OTHERS = "(others)"
+
+
+class Ids:
+    """Row ids, in one piece of memory."""
+
+    def __init__(self) -> None:
+        self._text, self._ends = bytearray(), array("Q", [0])
+
+    def append(self, row_id: str) -> None:
+        self._text += row_id.encode(errors="surrogatepass")
+        self._ends.append(len(self._text))
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, place: int) -> str:
+        text = self._text[self._ends[place] : self._ends[place + 1]]
+        return text.decode(errors="surrogatepass")
+
+
+class Names:
+    """Names by number: each is kept once. Those beyond ``most`` share one number."""
+
+    def __init__(self, most: int, others: Any) -> None:
+        self.names: list[Any] = []
+        self._numbers: dict[Any, int] = {}
+        self._most, self._others = most, others
+
+    def number(self, name: Any) -> int:
+        found = self._numbers.get(name)
+        if found is not None:
+            return found
+        if len(self.names) >= self._most and name != self._others:
+            return self.number(self._others)
+        self._numbers[name] = len(self.names)
+        self.names.append(name)
+        return self._numbers[name]
+
+
+class Columns:
+    """The rows that can be trained on, in order: about 30 bytes each."""
+
+    def __init__(self) -> None:
+        self.ids = Ids()
+        self.kinds = Names(MOST_KINDS, OTHERS)
+        self.compositions = Names(MOST_COMPOSITIONS, b"")
+        self._energies = array("d")  # eV per atom
+        self._kinds, self._compositions = array("i"), array("i")
+        self._isolated = array("b")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def add(self, row_id: str, kind: str, numbers: NDArray[np.int64], energy: float,
+            isolated: bool) -> tuple[int, int]:  # fmt: skip
+        """The row's place, and the number of its kind."""
+        self.ids.append(row_id)
+        self._energies.append(energy / len(numbers))
+        number = self.kinds.number(kind)
+        self._kinds.append(number)
+        self._compositions.append(self.compositions.number(np.bincount(numbers).tobytes()))
+        self._isolated.append(isolated)
+        return len(self._energies) - 1, number
+
+    @property
+    def energies(self) -> NDArray[np.float64]:
+        """eV per atom, [rows]."""
+        return np.array(self._energies)
+
+    @property
+    def kind_of(self) -> NDArray[np.int64]:
+        return np.array(self._kinds, dtype=np.int64)
+
+    @property
+    def composition_of(self) -> NDArray[np.int64]:
+        return np.array(self._compositions, dtype=np.int64)
+
+    @property
+    def isolated(self) -> NDArray[np.bool_]:
+        return np.array(self._isolated, dtype=bool)
+
+    def counted(self) -> NDArray[np.int64]:
+        """Atoms of each element in each composition, [compositions, 119]; zeros where several
+        compositions share a place."""
+        table = np.zeros((len(self.compositions.names), 119), dtype=np.int64)
+        for place, name in enumerate(self.compositions.names):
+            counts = np.frombuffer(name, dtype=np.int64)
+            table[place, : len(counts)] = counts
+        return table
+
+
+class Histogram:
+    """Counts in fixed bins, by kind. Values beyond the ends are counted in the outermost bins."""
+
+    def __init__(self, low: float, high: float, bins: int, *, log: bool = False) -> None:
+        self.log = log
+        self.edges = np.geomspace(low, high, bins + 1) if log else np.linspace(low, high, bins + 1)
+        self._low = np.log10(low) if log else low
+        self._scale = bins / ((np.log10(high) if log else high) - self._low)
+        self._bins = bins
+        self._counts = np.zeros((0, bins), dtype=np.int64)
+
+    def add(self, kinds: NDArray[np.int64], values: NDArray[np.float64]) -> None:
+        """``values`` [k], each of the kind numbered in ``kinds`` [k]."""
+        if self.log:
+            values = np.log10(np.maximum(values, self.edges[0]))
+        place = np.clip((values - self._low) * self._scale, 0, self._bins - 1).astype(np.int64)
+        missing = int(kinds.max()) + 1 - len(self._counts)
+        if missing > 0:
+            more = np.zeros((missing, self._bins), dtype=np.int64)
+            self._counts = np.vstack([self._counts, more])
+        size = self._counts.size
+        self._counts += np.bincount(kinds * self._bins + place, minlength=size).reshape(
+            self._counts.shape
+        )
+
+    def counts(self, kind: int) -> NDArray[np.int64]:
+        """[bins]"""
+        none = np.zeros(self._bins, dtype=np.int64)
+        found: NDArray[np.int64] = self._counts[kind] if kind < len(self._counts) else none
+        return found
+
+    @property
+    def total(self) -> NDArray[np.int64]:
+        """[bins], of all kinds."""
+        result: NDArray[np.int64] = self._counts.sum(axis=0)
+        return result

@@ -1,0 +1,72 @@
+"""What a training will take: rough, from a few trainings that were measured (docs/preflight.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+# Measured: 555 and 2,775 atoms with 55 neighbours each, 30 to 300 functions, two shared cores.
+_TENSORPOT_S = 12.7e-6  # core-seconds per neighbour and iteration, whatever the functions
+_TENSORPOT_FUNCTION_S = 0.105e-6  # … and for each function
+_PYACE_S = 1.1e-6  # core-seconds per neighbour and iteration, times functions to the 1.6
+_BASE_BYTES = 0.95e9  # Python and TensorFlow with its graph
+_PYACE_BASE_BYTES = 0.25e9
+_BATCH_BYTES = 3e3  # per neighbour in a batch
+_BATCH_FUNCTION_BYTES = 40.0  # … and for each function
+_NEIGHBOUR_BYTES = 100.0
+_MOST_CORES = 16  # more were not measured, and help little
+RANGE = 3.0  # the truth is within a factor of three for what was measured
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained on, and with what. ``neighbours`` per atom, within the cutoff."""
+
+    structures: int
+    atoms: int
+    neighbours: float
+    elements: int
+    functions: int
+    batch_size: int
+    iterations: int
+    evaluator: str
+    optimizer: str
+    cores: int
+
+
+def estimate(task: Task) -> dict[str, Any]:
+    """Seconds per iteration, hours in all, and bytes at most, with the range of each."""
+    pairs = task.atoms * task.neighbours
+    parameters = task.elements * (2.5 * task.functions + 150)
+    if task.evaluator == "pyace":
+        work = pairs * _PYACE_S * task.functions**1.6
+        memory = _PYACE_BASE_BYTES
+    else:
+        work = pairs * (_TENSORPOT_S + _TENSORPOT_FUNCTION_S * task.functions)
+        share = min(1.0, task.batch_size / max(task.structures, 1))
+        per_neighbour = _BATCH_BYTES + _BATCH_FUNCTION_BYTES * task.functions
+        memory = _BASE_BYTES + share * pairs * per_neighbour
+    memory += pairs * _NEIGHBOUR_BYTES
+    optimiser = 0.0
+    if task.optimizer == "BFGS":
+        # The dense matrix and what an update of it needs beside it; 4e9 products a second.
+        memory += 3 * 8 * parameters**2
+        optimiser = 10 * parameters**2 / 4e9
+    cores = min(task.cores, _MOST_CORES)
+    seconds = work / cores + optimiser
+    return {
+        "atoms": task.atoms,
+        "neighbours_per_atom": round(task.neighbours, 1),
+        "functions_per_element": task.functions,
+        "parameters": round(parameters),
+        "evaluator": task.evaluator,
+        "cores": task.cores,
+        "seconds_per_iteration": _between(seconds),
+        "seconds": _between(seconds * task.iterations),
+        "memory_bytes": {"likely": memory, "from": memory / 1.5, "to": memory * 1.5},
+        "rough": True,
+    }
+
+
+def _between(value: float) -> dict[str, float]:
+    return {"likely": value, "from": value / RANGE, "to": value * RANGE}

@@ -1,0 +1,186 @@
+"""The report as a page: complete, safe with any data, and not wider than a phone."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from test_preflight import copper, lonely
+
+from hpctrain.cli import main
+from hpctrain.preflight.page import page
+from hpctrain.preflight.report import report
+from hpctrain.preflight.watch import Preflight
+from hpctrain.project import Project
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
+               None)  # fmt: skip
+VILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>\n\u202e"
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        if tag not in ("meta", "line", "path"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in ("line", "path"):
+            assert self.open.pop() == tag
+
+
+def written(kinds: int = 12) -> str:
+    preflight = Preflight(6.0)
+    for n, row in enumerate([lonely(), *copper(60)]):
+        vile = replace(
+            row,
+            row_id=f"{VILE}#{n}",
+            config_type=f"{VILE}{n % kinds}" * 3,
+            keys={"xc": f"{VILE}{n % 2}"},
+            energy=0.0 if n % 3 else row.energy,
+        )
+        preflight.see(vile, None)
+    for n in range(3):
+        preflight.see(lonely(), f"{VILE} is no reason {n}")
+    return page(report(preflight, silence=["mixed_theory"]), preflight, VILE, VILE)
+
+
+def test_everything_from_the_data_is_escaped() -> None:
+    text = written()
+    seen = Tags()
+    seen.feed(text)
+    assert seen.open == []
+    assert not seen.tags & {"script", "img", "iframe", "link", "object"}
+    assert not {name for name in seen.attributes if name.startswith("on")} | (
+        seen.attributes & {"src", "href", "xlink:href"}
+    )
+    assert "&lt;script&gt;" in text
+    assert "default-src 'none'" in text
+    assert not re.search(r"https?://", text)
+
+
+def test_kinds_beyond_the_colours_share_one() -> None:
+    assert "other kinds" in written(kinds=30)
+    assert "other kinds" not in written(kinds=9)
+
+
+def test_a_page_without_rows() -> None:
+    preflight = Preflight(6.0)
+    assert "Nothing found" in page(report(preflight), preflight, "t", "u")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="there is no chromium here")
+@pytest.mark.parametrize("width", [360, 800, 1400])
+def test_nothing_overflows_in_a_browser(tmp_path: Path, width: int) -> None:
+    """The page inside a frame as wide as a phone's screen, measured by the browser itself."""
+    inner = written().replace("default-src 'none';", "")  # so that the page may be measured
+    (tmp_path / "frame.html").write_text(
+        f'<iframe id="f" style="width:{width}px;height:800px;border:0"></iframe><script>'
+        f"const f=document.getElementById('f');f.onload=()=>{{const d=f.contentDocument;"
+        f"const w=[...d.querySelectorAll('*')].filter(e=>!e.closest('svg')||e.tagName=='svg')"
+        f".map(e=>e.getBoundingClientRect().right);"
+        f"const t=[...d.querySelectorAll('svg text')].map(e=>{{const b=e.getBoundingClientRect(),"
+        f"s=e.closest('svg').getBoundingClientRect();"
+        f"return b.left>=s.left-1&&b.right<=s.right+1&&b.bottom<=s.bottom+1}});"
+        f"document.title=JSON.stringify({{scroll:d.documentElement.scrollWidth,"
+        f"right:Math.max(...w),texts:t.length,inside:t.every(x=>x)}})}};"
+        f"f.srcdoc={json.dumps(inner).replace('</', '<' + chr(92) + '/')}</script>",
+        encoding="utf-8",
+    )
+    reply = subprocess.run(
+        [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
+         "--virtual-time-budget=5000", f"--user-data-dir={tmp_path / 'profile'}",
+         f"--window-size={width + 40},900", (tmp_path / "frame.html").as_uri()],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    [title] = re.findall(r"<title>(.*?)</title>", reply.stdout.split("<iframe")[0])
+    measured = json.loads(title.replace("&quot;", '"'))
+    assert measured["scroll"] <= width
+    assert measured["right"] <= width
+    assert measured["texts"] > 10
+    assert measured["inside"]
+
+
+# --- the command ---
+
+
+@pytest.fixture
+def inside(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.chdir(project.folder)
+    return project
+
+
+def test_check_tells_the_findings(inside: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check"]) == 0
+    said = capsys.readouterr().out
+    assert "energy_outlier" in said
+    assert "s per iteration" in said
+    assert main(["check", "--json", "--html", "report.html"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["ok"] is True
+    assert [one["name"] for one in content["findings"]] == ["energy_outlier"]
+    assert content["data"]["training"]["rough"] is True
+    assert content["dataset"]["train"]["structures"] == 161
+    assert "<svg" in (inside.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_check_tells_all_of_bad_rows(inside: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--set", "data.select="]) == 1
+    said = capsys.readouterr()
+    assert "unusable" in said.out
+    assert "energy_outlier" in said.out
+    assert "--skip-bad" in said.err
+    assert main(["check", "--set", "data.select=", "--json"]) == 1
+    content = json.loads(capsys.readouterr().out)
+    assert content["schema"] == "hpctrain.check/1"
+    assert content["ok"] is False
+    assert "no energy: 6" in content["error"]["error"]
+    assert {one["name"]: one["severity"] for one in content["findings"]}["unusable"] == "stop"
+    assert main(["check", "--set", "data.select=", "--json", "--skip-bad"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert {one["name"]: one["severity"] for one in content["findings"]}["unusable"] == "warn"
+
+
+def test_what_stops(inside: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    import ase.db
+
+    database = ase.db.connect(inside.folder / "al_pbe.db")
+    from ase import Atoms
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    atoms = Atoms("Al2", positions=[[0, 0, 0], [0, 0, 2.7]], cell=[15, 15, 15], pbc=True)
+    forces = [[0, 0, 0.1], [0, 0, -0.1]]
+    atoms.calc = SinglePointCalculator(atoms, energy=0.0, forces=forces)
+    row = database.write(atoms, status="completed")
+    assert main(["check"]) == 1
+    said = capsys.readouterr().out
+    assert re.search(rf"stop +zero_energy +1 +{row}\n", said)
+    assert "data.silence" in said
+    assert main(["check", "--set", "data.silence=[zero_energy]", "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["findings"][-1]["silenced"] is True
+    assert main(["check", "--set", "data.silence=[zero_enrgy]"]) == 1
+    assert "did you mean 'zero_energy'" in capsys.readouterr().err
+
+
+def test_the_run_records_what_was_silenced(
+    inside: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["submit", "--site", "local", "--dry-run", "--json",
+          "--set", "data.silence=[units]"])  # fmt: skip
+    manifest = json.loads(json.loads(capsys.readouterr().out)["files"]["run.json"])
+    assert manifest["settings"]["data"]["silence"] == ["units"]
