@@ -19,6 +19,8 @@ from hpctrain.progress import Curves, curves
 from hpctrain.project import Project
 from hpctrain.status import RunStatus, status
 from hpctrain.trail import current
+from hpctrain.verification import FILE as VERIFICATION
+from hpctrain.verification import failing, is_whole, summary
 
 
 @dataclass(frozen=True)
@@ -55,19 +57,23 @@ def collect(
     project: Project,
     names: tuple[str, ...] = (),
     *,
+    accept: str | None = None,
     program: RunProgram = run_program,
     say: Callable[[str], None] = lambda _: None,
 ) -> Collection:
-    """Archive the potentials of the named runs, or of all that are finished and not archived."""
+    """Archive the potentials of the named runs, or of all that are finished and not archived.
+
+    One whose verification failed only with ``accept``, the reason why (which may be empty).
+    """
     found = status(project, names, program=program, say=say).runs
     if not any(run.state == "completed" for run in found):
-        return _collect(project, found)
+        return _collect(project, found, accept)
     with locked(project.runs, "collect", say=say):
         # Another collect may have been quicker.
-        return _collect(project, status(project, names, program=program, say=say).runs)
+        return _collect(project, status(project, names, program=program, say=say).runs, accept)
 
 
-def _collect(project: Project, runs: list[RunStatus]) -> Collection:
+def _collect(project: Project, runs: list[RunStatus], accept: str | None) -> Collection:
     potentials: list[Collected] = []
     not_ready: list[NotReady] = []
     for found in runs:
@@ -76,7 +82,7 @@ def _collect(project: Project, runs: list[RunStatus]) -> Collection:
             potentials.append(_archived(project, found.run, found.reason, new=False))
         elif found.state == "completed":
             try:
-                potentials.append(_archive(project, found))
+                potentials.append(_archive(project, found, accept))
             except _NoEvidence as problem:
                 not_ready.append(NotReady(found.run_id, found.state, str(problem)))
         else:
@@ -103,7 +109,7 @@ _WHY = {
 }
 
 
-def _archive(project: Project, found: RunStatus) -> Collected:
+def _archive(project: Project, found: RunStatus, accept: str | None) -> Collected:
     run = found.run
     assert run is not None
     history = fold(run.events())
@@ -112,6 +118,12 @@ def _archive(project: Project, found: RunStatus) -> Collected:
     if result is None:
         raise _NoEvidence(f"{folder / 'result.json'} is gone")
     files = _evidence(folder, result)
+    verification = _verification(folder)
+    if verification and verification["verdict"] == "fail" and history.accepted is None:
+        if accept is None:
+            raise _NoEvidence(_refusal(run, verification))
+        run.record("accepted", why=accept)
+        history = fold(run.events())
     so_far = curves(run)
     name = history.collecting or archive.next_name(
         project.potentials, int(run.manifest["generation"])
@@ -124,6 +136,13 @@ def _archive(project: Project, found: RunStatus) -> Collected:
                 archive.put(source, project.potentials / f"{name}{suffix}")
             began = fold(run.events()).collecting_since
             card = _card(run, history, result, name, so_far, str(began))
+            if verification is None:
+                card["not_verified"] = _why_not(result)
+            else:
+                card["verification"] = {**summary(verification), "accepted": history.accepted}
+                archive.put(
+                    folder / VERIFICATION, project.potentials / "report" / name / VERIFICATION
+                )
             _pictures(project.potentials / "report" / name, so_far)
             with tempfile.TemporaryDirectory() as temporary:
                 written = Path(temporary) / "card.json"
@@ -151,6 +170,26 @@ def _evidence(folder: Path, result: Mapping[str, Any]) -> dict[str, Path]:
     if not (result.get("potential") or {}).get("yace"):
         raise _NoEvidence("the job did not load the potential")
     return found
+
+
+def _verification(folder: Path) -> dict[str, Any] | None:
+    """What the job's last step found; None where it was not made, or did not come to anything."""
+    content = ledger.read_json(folder / VERIFICATION)
+    return content if is_whole(content) else None
+
+
+def _why_not(result: Mapping[str, Any]) -> str:
+    told = result.get("verification")
+    if told is None:
+        return "its job was submitted before there were checks"
+    return told.get("problem") or f"{VERIFICATION} of its job is gone, or damaged"
+
+
+def _refusal(run: ledger.Run, verification: Mapping[str, Any]) -> str:
+    return (
+        f"its verification failed: {'; '.join(failing(verification))}. To archive it all the "
+        f"same: hpctrain collect {run.run_id} --accept --why '…'"
+    )
 
 
 def _card(

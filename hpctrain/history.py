@@ -15,6 +15,7 @@ class History:
     is not recorded, ``submitting_host`` the machine it was begun on. ``interrupted``: the user
     stopped that submission; ``abandoned``: it turned out that there is no job. ``first`` is the
     attempt that ``hpctrain resume`` submitted last: those before it are over, whatever they left.
+    ``accepted`` says when a failing verification was accepted, and why.
     ``since`` is the time of the last event.
     """
 
@@ -30,6 +31,7 @@ class History:
     first: int = 1
     collecting: str | None = None
     collecting_since: str | None = None
+    accepted: dict[str, Any] | None = None
     collected: str | None = None
     first_submitted: str | None = None
     since: str | None = None
@@ -83,6 +85,8 @@ def fold(events: Iterable[Mapping[str, Any]]) -> History:
         elif kind == "collecting":
             history.collecting = str(event.get("name"))
             history.collecting_since = event.get("time")
+        elif kind == "accepted":
+            history.accepted = {"when": event.get("time"), "why": str(event.get("why") or "")}
         elif kind == "collected":
             history.collected = str(event.get("name"))
         else:

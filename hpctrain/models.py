@@ -101,6 +101,9 @@ class TrainingConfig(Record):
         "isolated_atoms",
         description="eV per atom: from the isolated atoms in the data, fitted (auto), or given",
     )
+    verify_minutes: float = Field(
+        5.0, ge=0, description="longest time for the checks at the end of the job; 0: no checks"
+    )
     overrides: dict[str, Any] = Field(
         default_factory=dict, description="merged into the engine's input last, key by key"
     )

@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 JOB_FILES = (
     "train.py", "convert.py", "evaluate.py", "environment.py", "evidence.py", "last_words.py",
     "continuation.py", "plan.py", "steps.py", "ending.py", "going_on.py", "next_attempt.py",
-    "training.py",
+    "training.py", "last_look.py", "verify.py", "verify_data.py", "verify_dimers.py",
+    "verify_elastic.py", "verify_forces.py", "verify_motion.py", "verify_parity.py",
+    "verify_phases.py", "verify_phonons.py", "verify_report.py", "verify_result.py",
+    "verify_same.py", "verify_springs.py", "verify_subject.py", "verify_volume.py",
 )  # fmt: skip
 
 
@@ -137,7 +140,16 @@ def prepare(
         raise AssertionError(f"{pacemaker.TEMPLATE} does not say what was meant:\n{text}")
     (folder / "input.yaml").write_text(text, encoding="utf-8")
     _write_job(
-        folder, project, config.project, run_id, profile, scheduler, directives, evaluator, mapping
+        folder,
+        project,
+        config.project,
+        run_id,
+        profile,
+        scheduler,
+        directives,
+        evaluator,
+        config.training.verify_minutes,
+        mapping,
     )
     manifest = {
         "schema": "hpctrain.run/1",
@@ -175,6 +187,7 @@ def _write_job(
     scheduler: Scheduler,
     directives: list[str],
     evaluator: Evaluator,
+    verify_minutes: float,
     mapping: dict[str, Any],
 ) -> None:
     """The job script, and what travels with it."""
@@ -209,6 +222,7 @@ def _write_job(
         "continuation": profile.continuation,
         "max_attempts": profile.max_attempts,
         "refusals": scheduler.refusals,
+        "verification_s": 60 * verify_minutes,
         # What the job says to its scheduler to start the next attempt, by attempt.
         "submit_argv": {
             str(attempt): scheduler.submit_argv(

@@ -21,7 +21,7 @@ LAYERS: list[set[str]] = [
     {"cli"},
     {"cli.boundary"},
     {"cli.runs", "cli.potentials", "cli.sites"},
-    {"cli.data"},
+    {"cli.data", "cli.verify"},
     {"cli.options"},
     {"preflight.page"},
     {"follow", "preflight.words", "preflight.charts"},
@@ -29,7 +29,7 @@ LAYERS: list[set[str]] = [
     {"preflight.watch", "preflight.energies"},
     {"preflight.batch", "preflight.columns"},
     # The use cases; collect and cancel begin with what status finds.
-    {"submit", "collect", "cancel", "resume", "init", "logs"},
+    {"submit", "collect", "cancel", "resume", "init", "logs", "verify"},
     {"status"},
     # What use cases share.
     {"witness", "recovery", "describe", "prepare", "plots", "from_card"},
@@ -62,7 +62,7 @@ LAYERS: list[set[str]] = [
     {"schedulers.base", "schedulers.pbs_reply", "engines.pacemaker_faults",
      "engines.pacemaker_tables"},
     {"models", "profile", "process", "identity", "engines.base", "yamlfile", "mappings", "changes",
-     "resources", "frames", "sqlite_file", "preflight.findings"},
+     "resources", "frames", "sqlite_file", "preflight.findings", "verification"},
     {"errors", "records", "local_queue", "engines", "practice", "preflight", "preflight.names",
      "neighbours", "preflight.elements", "preflight.distances", "preflight.theory",
      "preflight.cost", ""},

@@ -14,7 +14,9 @@ from hpctrain.prepare import JOB_FILES
 JOB = Path(hpctrain.__file__).parent / "job"
 FILES = sorted(path.name for path in JOB.glob("*.py") if path.name != "__init__.py")
 # Run in the trainer's environment after it was found whole; the others need nothing.
-WITH_PACKAGES = {"continuation.py", "convert.py", "evaluate.py"}
+WITH_PACKAGES = {"continuation.py", "convert.py", "evaluate.py"} | {
+    name for name in FILES if name.startswith("verify")
+}
 PACKAGES = {"ase", "numpy", "pandas", "pyace", "scipy", "yaml"}
 # In the standard library only after 3.8.
 LATER = {"graphlib", "zoneinfo", "tomllib"}

@@ -1,4 +1,4 @@
-"""The main job on this machine, with the real Pacemaker (evaluator pyace)."""
+"""The main job on this machine, with the real Pacemaker (evaluator pyace), and its last step."""
 
 from __future__ import annotations
 
@@ -45,13 +45,28 @@ def test_five_structures_one_iteration(tmp_path: Path) -> None:
     assert (run.state, run.reason) == ("completed", "")
     assert run.iteration == 1
 
-    done = collect(project)
+    # Of one iteration becomes no potential to work with, and the job has seen it.
+    (refused,) = collect(project).not_ready
+    assert refused.state == "completed"
+    assert refused.reason.startswith("its verification failed: ")
+    assert f"hpctrain collect {run.run_id} --accept" in refused.reason
+    assert not project.potentials.exists()
+
+    done = collect(project, accept="only a test")
     assert [one.name for one in done.potentials] == ["potential_gen_01"]
     card = json.loads((tmp_path / "potentials/potential_gen_01.json").read_text())
     # pyace logs no test metrics: they were computed from its predictions.
     assert card["metrics"]["test"]["structures"] == 1
     assert card["metrics"]["test"]["rmse_energy_mev_per_atom"] > 0
     assert card["evaluator"] == "pyace"
+    verdicts = {check["name"]: check["verdict"] for check in card["verification"]["checks"]}
+    assert card["verification"]["verdict"] == "fail"
+    assert card["verification"]["accepted"]["why"] == "only a test"
+    assert verdicts["reproduces_test_rmse"] == "pass"
+    assert verdicts["finite_differences"] == "skipped"  # crystals at rest: there are no forces
+    assert verdicts["evaluators_agree"] == "skipped"  # there is only one
+    archived = tmp_path / "potentials/report/potential_gen_01/verification.json"
+    assert json.loads(archived.read_text())["verdict"] == "fail"
     assert card["versions"]["python-ace"]
     for suffix in ("yace", "yaml", "json"):
         assert (tmp_path / f"potentials/potential_gen_01.{suffix}").stat().st_mode & 0o222 == 0

@@ -86,7 +86,7 @@ def test_labels_to_potential(project: Project, site: str) -> None:
     run = wait_for(lambda: when(project), 240, "the training to end")
     assert (run.state, run.reason, run.iteration) == ("completed", "", 12)
     assert run.test is not None
-    (archived,) = collect(project).potentials
+    (archived,) = collect(project, accept="twelve iterations, for a test").potentials
     card = json.loads(archived.card_path.read_text())
     assert card["run"]["job_ids"] == [submitted.job_id]
     assert card["run"]["environment"]["variables"]["PBS_JOBID"] == submitted.job_id

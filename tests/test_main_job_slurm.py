@@ -72,7 +72,8 @@ def test_labels_to_potential(project: Project, slurm: Slurm) -> None:
     assert (run.state, run.reason) == ("completed", "")
     assert run.iteration == 40
 
-    archived = collect(project).potentials[0]
+    # Forty iterations are few: whatever the checks say of it is accepted.
+    archived = collect(project, accept="only a test").potentials[0]
     card = json.loads(archived.card_path.read_text())
     assert card["run"]["job_ids"] == [submitted.job_id]
     assert card["run"]["environment"]["variables"]["SLURM_JOB_ID"] == submitted.job_id

@@ -156,7 +156,7 @@ def test_three_walltimes_are_as_good_as_one(project: Project) -> None:
         f"attempts (seams {seams}) {losses['three'][TOTAL]:.6g}, {ratio:.4f} ×"
     )
     assert ratio <= 1.02
-    archived = {one.run_id: one.card for one in collect(project).potentials}
+    archived = {one.run_id: one.card for one in collect(project, accept="a test").potentials}
     assert archived[parts.run_id]["run"]["job_ids"] == jobs
     assert archived[parts.run_id]["metrics"]["iterations"] == TOTAL
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpctrain.cli.options import common, print_json, talk
+from hpctrain.cli.verify import verdicts
 
 if TYPE_CHECKING:
     from hpctrain.collect import Collected
@@ -14,18 +15,31 @@ if TYPE_CHECKING:
 
 @click.command("collect")
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.option(
+    "--accept", is_flag=True, help="Archive the named runs even if their verification failed."
+)
+@click.option("--why", metavar="WORDS", help="Why they are accepted; the card keeps it.")
 @common
-def collect_command(runs: tuple[str, ...], project_file: str | None, as_json: bool) -> None:
+def collect_command(
+    runs: tuple[str, ...], accept: bool, why: str | None, project_file: str | None, as_json: bool
+) -> None:
     """Archive finished potentials in potentials/, versioned, with a card and a learning curve.
 
-    Only what has ended well, and loads, is archived; nothing there is ever overwritten, and
-    collecting twice archives once. All finished runs, if none is named.
+    Only what has ended well, loads, and has not failed a check is archived; nothing there is ever
+    overwritten, and collecting twice archives once. All finished runs, if none is named.
     """
+    from hpctrain.errors import UsageError
+
+    if accept and not runs:
+        raise UsageError("--accept needs the runs that it is meant for", "name them: see status")
+    if why is not None and not accept:
+        raise UsageError("--why is the reason for --accept", "say both")
     from hpctrain.collect import collect
     from hpctrain.project import find_project
     from hpctrain.schedulers.base import ENDED
 
-    done = collect(find_project(project_file), runs, say=talk)
+    accepted = (why or "") if accept else None
+    done = collect(find_project(project_file), runs, accept=accepted, say=talk)
     shown = [one for one in done.potentials if one.new or runs]
     if as_json:
         print_json(
@@ -38,6 +52,7 @@ def collect_command(runs: tuple[str, ...], project_file: str | None, as_json: bo
                         "sha256": one.sha256,
                         "card": str(one.card_path),
                         "run_id": one.run_id,
+                        "verification": (one.card.get("verification") or {}).get("verdict"),
                     }
                     for one in shown
                 ],
@@ -68,6 +83,15 @@ def _print(one: Collected) -> None:
 
     metrics = {name: one.card["metrics"][name] for name in ("train", "test")}
     print(table(("", "RMSE energy (meV/atom)", "RMSE force (eV/Å)"), metrics_rows(metrics)))
+    print()
+    checked = one.card.get("verification")
+    if checked:
+        print(verdicts(checked))
+        if checked["accepted"]:
+            print(f"accepted all the same: {checked['accepted']['why'] or 'no reason was given'}")
+    else:
+        why = one.card.get("not_verified", "archived before there were checks")
+        print(f"not verified: {why}; to do it now: hpctrain verify {one.name}")
     print()
     print(f"potential       {one.path}" + ("" if one.new else "  (archived before)"))
     print(f"card            {one.card_path}")

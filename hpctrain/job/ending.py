@@ -88,6 +88,10 @@ class Ending:
             return f"asked to end by {WARNING_SIGNAL.name}"
         return None
 
+    def left(self) -> float:
+        """Seconds until it is too late to wait any longer; infinite if no end is known."""
+        return self._last_call - time.monotonic()
+
     def over(self) -> bool:
         """Is it too late to wait any longer?"""
         return time.monotonic() >= self._last_call

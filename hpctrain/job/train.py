@@ -38,7 +38,7 @@ HEARTBEAT_S = 15.0
 PATIENCE_S = 60.0
 SETTINGS = (
     "evaluator", "cores", "keep_variables", "walltime_s", "margin_s", "continuation",
-    "max_attempts", "submit_argv", "refusals",
+    "max_attempts", "submit_argv", "refusals", "verification_s",
 )  # fmt: skip
 
 

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterator, Mapping
 
 if TYPE_CHECKING:
-    from hpctrain.job import environment, evidence, going_on
+    from hpctrain.job import environment, evidence, going_on, last_look
     from hpctrain.job.ending import Ending, TimeIsUp
     from hpctrain.job.steps import Failure, call, tool
 else:
     import environment
     import evidence
     import going_on
+    import last_look
     from ending import TimeIsUp
     from steps import Failure, call, tool
 
@@ -57,6 +58,11 @@ def train(
                "bytes": (folder / name).stat().st_size}
         for name in ("output_potential.yaml", "output_potential.yace")
     }  # fmt: skip
+    # From here on the potential is finished: nothing that follows may raise.
+    with timed(seconds, "verify", heartbeat):
+        result["verification"] = last_look.look(
+            run, folder, settings, result["potential"], seconds["train"], ending
+        )
 
 
 def _pacemaker(run: Path, folder: Path, arguments: tuple[str, ...], ending: Ending) -> None:

@@ -100,7 +100,7 @@ def test_from_submit_to_a_potential(project: Project, standin: StandIn) -> None:
     assert card["versions"]["python-ace"] == "0.4.0rc1"
     assert card["run"]["environment"]["variables"]["OMP_NUM_THREADS"] == "1"
     assert card["run"]["job_ids"] == [submitted.job_id]
-    assert set(card["run"]["seconds"]) == {"convert", "train", "finish", "total"}
+    assert set(card["run"]["seconds"]) == {"convert", "train", "finish", "verify", "total"}
 
     again = collect(project)
     assert [(one.name, one.new) for one in again.potentials] == [("potential_gen_01", False)]
@@ -346,6 +346,32 @@ def test_a_signal_while_finishing(job: Job) -> None:
     assert child.wait(LIMIT_S) == 1
     assert job.result["state"] == "terminated"
     assert (job.attempt / "output_potential.yaml").is_file()
+
+
+@pytest.mark.parametrize("job", [{"verify_minutes": 5.0}], indirect=True)
+def test_a_signal_while_verifying_loses_nothing(job: Job) -> None:
+    """The potential is finished: the job ends as completed, and says what was not done."""
+    (job.folder / "job" / "verify.py").write_text(
+        "import os, time\nopen('standin.pid', 'w').write(f'{os.getpid()}\\n')\ntime.sleep(1000)\n"
+    )
+    child = job.start()
+    job.phase("verify")
+    step = pid_in(job.attempt / "standin.pid")
+    child.terminate()
+    assert child.wait(LIMIT_S) == 0
+    assert (job.result["state"], "reason" in job.result) == ("completed", False)
+    assert job.result["verification"] == {"verdict": None, "problem": "ended by SIGTERM"}
+    assert set(job.result["files"]) == {"output_potential.yaml", "output_potential.yace"}
+    assert not alive(step)
+
+
+@pytest.mark.parametrize("job", [{"verify_minutes": 5.0}], indirect=True)
+def test_checks_that_cannot_begin_lose_nothing(job: Job) -> None:
+    """The stand-in of pyace is no calculator that the checks could work with."""
+    code, said = job.run()
+    assert (code, job.result["state"]) == (0, "completed"), said
+    assert job.result["verification"]["verdict"] is None
+    assert "verify failed (exit code 1)" in job.result["verification"]["problem"]
 
 
 def test_signals_again_and_again_tear_nothing(hasty: Job) -> None:

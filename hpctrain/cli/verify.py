@@ -1,0 +1,91 @@
+"""verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hpctrain.cli.options import common, print_json, talk
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hpctrain.project import Project
+
+WIDTH = 76
+
+
+@click.command("verify")
+@click.argument("potential", metavar="YACE|POTENTIAL")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Structures to look at, as extxyz; by default those that the card tells of.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    default=5.0,
+    show_default=True,
+    metavar="M",
+    help="How long the checks may take.",
+)
+@common
+def verify_command(
+    potential: str, data: Path | None, minutes: float, project_file: str | None, as_json: bool
+) -> None:
+    """Look at a potential again: errors, forces, dimers, crystals, dynamics.
+
+    The checks are those of a job's last step. They run on this machine, in the environment of the
+    trainer. Exit code 1 if one of them fails.
+    """
+    from hpctrain.verify import verify
+
+    done = verify(_project(project_file), potential, data=data, minutes=minutes, say=talk)
+    for note in done.notes:
+        talk(note)
+    if as_json:
+        print_json(
+            "verify",
+            {
+                "path": str(done.yace),
+                "sha256": done.sha256,
+                "data": [str(path) for path in done.data],
+                "notes": done.notes,
+                "verification": done.content,
+            },
+        )
+    else:
+        print(verdicts(done.content))
+    if done.content["verdict"] == "fail":
+        raise SystemExit(1)
+
+
+def verdicts(content: Mapping[str, Any]) -> str:
+    """The table of a verification, or of what a card keeps of it."""
+    import textwrap
+
+    from hpctrain.console import table
+    from hpctrain.verification import rows
+
+    lines = []
+    for verdict, title, number, seen in rows(content):
+        lines.append([verdict, number, title])
+        lines += [["", "", f"  {line}"] for line in textwrap.wrap(seen, WIDTH)]
+    return table(("VERDICT", "NUMBER", "CHECK"), lines) + f"\n\nverdict: {content['verdict']}"
+
+
+def _project(project_file: str | None) -> Project | None:
+    """A .yace can be looked at outside any project."""
+    from hpctrain.errors import HpctrainError
+    from hpctrain.project import find_project
+
+    try:
+        return find_project(project_file)
+    except HpctrainError:
+        if project_file is not None:
+            raise
+        return None

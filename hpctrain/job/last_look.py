@@ -1,0 +1,89 @@
+"""The last step of an attempt: verify.py, for as long as there is time. Python >= 3.8.
+
+The potential is finished: whatever happens here is told in the result, and costs nothing but the
+checks that were not made.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Mapping
+
+if TYPE_CHECKING:
+    from hpctrain.job.ending import Ending, Terminated, TimeIsUp
+    from hpctrain.job.steps import Failure, call, plain
+else:
+    from ending import Terminated, TimeIsUp
+    from steps import Failure, call, plain
+
+FILE = "verification.json"
+# Beside the limit of the settings: a minute, and a tenth of what the training took.
+LEAST_S, PART = 60.0, 0.1
+# Loading the trainer's library takes about a second, and the last check may have to end.
+START_S, GRACE_S = 5.0, 20.0
+
+
+def seconds_for(limit_s: float, trained_s: float, left_s: float) -> float:
+    """How long the checks may take, of what is left of the walltime."""
+    return min(limit_s, LEAST_S + PART * trained_s, left_s - START_S - GRACE_S)
+
+
+def look(
+    run: Path,
+    folder: Path,
+    settings: Mapping[str, Any],
+    potential: Mapping[str, Any],
+    trained_s: float,
+    ending: Ending,
+) -> dict[str, Any]:
+    """What came of the checks: their ``verdict`` if there is one, the ``problem`` if any."""
+    if settings["verification_s"] <= 0:
+        return {"verdict": None, "problem": "switched off: training.verify_minutes is 0"}
+    seconds = seconds_for(settings["verification_s"], trained_s, ending.left())
+    if seconds < START_S:
+        return {"verdict": None, "problem": "there was no time for it before the walltime"}
+    try:
+        _verify(run, folder, settings, potential, seconds, ending)
+        problem = None
+    except (Failure, TimeIsUp, Terminated) as reason:
+        problem = str(reason)
+    except Exception as error:  # noqa: BLE001 the potential is finished, whatever this was
+        problem = plain(error)
+    try:
+        verdict = json.loads((folder / FILE).read_text(encoding="utf-8"))["verdict"]
+    except (OSError, ValueError, KeyError):
+        verdict = None
+    return {"verdict": verdict, "problem": problem}
+
+
+def _verify(
+    run: Path,
+    folder: Path,
+    settings: Mapping[str, Any],
+    potential: Mapping[str, Any],
+    seconds: float,
+    ending: Ending,
+) -> None:
+    request = {
+        "yace": "output_potential.yace",
+        "yaml": "output_potential.yaml",
+        "sides": {side: str(run / f"{side}.extxyz") for side in ("train", "test")},
+        "free_atoms": potential["reference_energies"],
+        "shift": potential["shift"],
+        "predictions": "test_pred.pckl.gzip",
+        "told": None,
+        "evaluator": settings["evaluator"],
+        "seconds": seconds,
+        "out": FILE,
+    }
+    limit = time.monotonic() + START_S + seconds + GRACE_S
+
+    def watch() -> None:
+        if time.monotonic() > limit or ending.over():
+            raise TimeIsUp(f"did not end within {seconds:.0f} s and was ended")
+
+    call(folder, "verify", (sys.executable, str(run / "job" / "verify.py"), json.dumps(request)),
+         ending, meanwhile=watch)  # fmt: skip

@@ -1,0 +1,169 @@
+"""Which crystals are in the data? Recognised by the data themselves, not by names.
+
+Candidates are small periodic cells whose label forces vanish. Cells of the same crystal, at other
+volumes or of another shape, have the same distances between neighbours in units of the cube root of
+the volume per atom, and so they are put together. What was put together is a phase if it was
+computed at three volumes or more, or if its label stress is a pressure, the same in all directions:
+a crystal that was strained on purpose is neither.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Dict, List, Tuple
+
+import numpy as np
+from ase.neighborlist import neighbor_list
+from scipy.optimize import linprog
+
+if TYPE_CHECKING:
+    from hpctrain.job.verify_data import Labelled
+    from hpctrain.job.verify_result import NotReached, Skipped
+    from hpctrain.job.verify_subject import Subject
+else:
+    from verify_result import NotReached, Skipped
+
+# A larger cell is no unit cell that the elastic constants and phonons of could be had cheaply.
+ATOMS = 12
+PHASES = 12
+# At rest: eV/Å, and GPa between directions and in shear.
+FORCE, SHEAR = 0.02, 0.3
+VOLUMES = 3
+HULL = 1e-6  # eV per atom
+# Distances (in units of the cube root of the volume per atom) that are compared, and how closely.
+REACH, CLOSE = 2.2, 0.01
+GPA = 160.21766  # eV/Å^3
+
+
+@dataclass
+class Phase:
+    """A crystal: its smallest cell in the data, and the labels at all its volumes.
+
+    ``curve``: volume in Å^3 and energy in eV, both per atom, by volume. ``ground_state``: no other
+    phase of the data, and no mixture of them, has a lower energy.
+    """
+
+    name: str
+    cell: Any
+    curve: List[Tuple[float, float]]
+    ground_state: bool = False
+
+    @property
+    def energy(self) -> float:
+        return min(energy for _, energy in self.curve)
+
+    def at(self, volume: float) -> Any:
+        """The cell scaled to a volume per atom; fractional coordinates and shape are kept."""
+        atoms = self.cell.copy()
+        scale = (volume * len(atoms) / atoms.get_volume()) ** (1 / 3)
+        atoms.set_cell(atoms.cell * scale, scale_atoms=True)
+        return atoms
+
+
+def phases(subject: Subject) -> List[Phase]:
+    """The crystals in the data, the lowest of each composition first."""
+    if subject.phases is None:
+        subject.phases = _phases(subject)
+    return list(subject.phases)
+
+
+def _phases(subject: Subject) -> List[Phase]:
+    groups: List[Tuple[Any, List[Labelled]]] = []
+    clock = subject.clock.half()
+    for side, number in subject.every():
+        if clock.up():
+            break
+        if subject.sides[side].atoms_in(number) > ATOMS:
+            continue
+        one = subject.sides[side].read(number)
+        if not all(one.atoms.pbc) or np.isnan(one.energy) or np.abs(one.forces).max() > FORCE:
+            continue
+        print_ = fingerprint(one.atoms)
+        for known, members in groups:
+            if _alike(known, print_):
+                members.append(one)
+                break
+        else:
+            groups.append((print_, [one]))
+    made = [_phase(members) for _, members in groups if _is_phase(members)]
+    if not made:
+        if clock.up():
+            raise NotReached("the time was up while crystals were looked for in the data")
+        raise Skipped(f"the data hold no crystal at rest with up to {ATOMS} atoms in its cell")
+    _find_ground_states(made)
+    _tell_apart(made)
+    return sorted(made, key=lambda phase: (not phase.ground_state, -len(phase.curve)))[:PHASES]
+
+
+def _phase(members: List[Labelled]) -> Phase:
+    smallest = min(members, key=lambda one: (len(one.atoms), one.energy / len(one.atoms)))
+    curve = sorted(
+        (one.atoms.get_volume() / len(one.atoms), one.energy / len(one.atoms)) for one in members
+    )
+    kind = Counter(one.kind for one in members).most_common(1)[0][0]
+    formula = smallest.atoms.get_chemical_formula(empirical=True)
+    return Phase(f"{formula} {kind}", smallest.atoms, curve)
+
+
+def _find_ground_states(made: List[Phase]) -> None:
+    """Those on the convex hull: the least energy that their atoms can have, shared among phases."""
+    elements = sorted({symbol for phase in made for symbol in phase.cell.symbols})
+    shares = np.array(
+        [[phase.cell.symbols.count(e) / len(phase.cell) for phase in made] for e in elements]
+    )
+    energies = [phase.energy for phase in made]
+    for number, phase in enumerate(made):
+        best = linprog(energies, A_eq=shares, b_eq=shares[:, number])
+        phase.ground_state = bool(phase.energy <= best.fun + HULL)
+
+
+def _tell_apart(made: List[Phase]) -> None:
+    """Give those of the same name a number, by energy."""
+    names = Counter(phase.name for phase in made)
+    for name in [name for name, count in names.items() if count > 1]:
+        same = sorted((one for one in made if one.name == name), key=lambda one: one.energy)
+        for number, phase in enumerate(same, start=1):
+            phase.name = f"{name} {number}"
+
+
+def _is_phase(members: List[Labelled]) -> bool:
+    volumes = {round(one.atoms.get_volume() / len(one.atoms), 2) for one in members}
+    return len(volumes) >= VOLUMES or any(_under_pressure(one.stress) for one in members)
+
+
+def _under_pressure(stress: Any) -> bool:
+    if stress is None:
+        return False
+    gpa = GPA * np.asarray(stress)
+    gpa = gpa if gpa.shape == (6,) else gpa.reshape(9)[[0, 4, 8, 5, 2, 1]]
+    return bool(np.ptp(gpa[:3]) < SHEAR and np.abs(gpa[3:]).max() < SHEAR)
+
+
+def fingerprint(atoms: Any) -> Dict[Tuple[int, int], Any]:
+    """Distances by pair of elements, sorted, per atom of the first; independent of the cell.
+
+    In units of the cube root of the volume per atom, out to REACH of them.
+    """
+    unit = (atoms.get_volume() / len(atoms)) ** (1 / 3)
+    first, second, distances = neighbor_list("ijd", atoms, (REACH + 2 * CLOSE) * unit)
+    numbers = atoms.numbers
+    table: Dict[Tuple[int, int], Any] = {}
+    for pair in {(int(a), int(b)) for a in numbers for b in numbers}:
+        chosen = (numbers[first] == pair[0]) & (numbers[second] == pair[1])
+        share = np.sort(distances[chosen] / unit)
+        # As many values as one atom has neighbours, whatever the size of the cell.
+        table[pair] = share[:: int((numbers == pair[0]).sum())]
+    return table
+
+
+def _alike(one: Dict[Tuple[int, int], Any], other: Dict[Tuple[int, int], Any]) -> bool:
+    if one.keys() != other.keys():
+        return False
+    for pair, distances in one.items():
+        # What is at the edge of the reach may be there or not.
+        inner = max((distances < REACH).sum(), (other[pair] < REACH).sum())
+        mine, theirs = distances[:inner], other[pair][:inner]
+        if len(mine) != len(theirs) or (np.abs(mine - theirs) > CLOSE).any():
+            return False
+    return True

@@ -1,0 +1,48 @@
+"""What a check may say: a verdict with its number and limits, or why there is none."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Sequence, Tuple
+
+
+class Skipped(Exception):
+    """Why there is nothing to check, in words."""
+
+
+class NotReached(Exception):
+    """The time was up before anything could be said."""
+
+
+class Unphysical(Exception):
+    """What the potential gave instead of numbers."""
+
+
+def judged(value: float, warn: float, fail: float) -> str:
+    """The verdict on a number; where ``fail`` is the smaller limit, small numbers are bad."""
+    sign = 1.0 if fail >= warn else -1.0
+    if not sign * value <= sign * fail:
+        return "fail"
+    return "pass" if sign * value <= sign * warn else "warn"
+
+
+def worst(verdicts: Sequence[str]) -> str:
+    return max(verdicts, key=("skipped", "pass", "warn", "fail").index, default="skipped")
+
+
+def found(
+    verdict: str,
+    seen: str,
+    value: float | None = None,
+    unit: str | None = None,
+    limits: Tuple[float, float] | None = None,
+    **data: Any,
+) -> Dict[str, Any]:
+    """What a check has to say; ``limits`` are those of warn and fail."""
+    return {
+        "verdict": verdict,
+        "value": value,
+        "unit": unit,
+        "limits": None if limits is None else {"warn": limits[0], "fail": limits[1]},
+        "seen": seen,
+        "data": data,
+    }

@@ -1,0 +1,53 @@
+"""A crystal at rest, and what pulls its atoms back. For elastic constants and phonons.
+
+Only the ground states of the data have to be stable: of other phases the labels may say the same as
+the potential.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Any, List, Tuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from hpctrain.job.verify_phases import Phase, phases
+    from hpctrain.job.verify_subject import Potential, Subject
+    from hpctrain.job.verify_volume import at_rest
+else:
+    from verify_phases import phases
+    from verify_volume import at_rest
+
+DISPLACEMENT = 0.01  # Å
+
+
+def rested(subject: Subject) -> List[Tuple[Phase, Any]]:
+    """Each phase at the volume where the potential has it at rest, if anywhere."""
+    cells = []
+    for phase in phases(subject):
+        if subject.clock.up():
+            break
+        rest = at_rest(subject.potential, phase)
+        if rest is not None:
+            cells.append((phase, phase.at(rest.volume)))
+    if not cells:
+        subject.clock.check("the phases were brought to rest")
+    return cells
+
+
+def force_constants(potential: Potential, cell: Any, supercell: Any) -> Any:
+    """-dF/du in eV/Å^2 [3 x atoms of the supercell, 3 x atoms of the cell].
+
+    The cell's atoms come first in the supercell.
+    """
+    columns = []
+    for atom, axis in product(range(len(cell)), range(3)):
+        forces = []
+        for sign in (1, -1):
+            moved = supercell.copy()
+            moved.positions[atom, axis] += sign * DISPLACEMENT
+            forces.append(potential.compute(moved).forces.ravel())
+        columns.append((forces[1] - forces[0]) / (2 * DISPLACEMENT))
+    matrix = np.array(columns).T
+    return (matrix + matrix.T) / 2 if supercell is cell else matrix
