@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := .demo
 PYTEST_ARGS ?=
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench bench-training clean
 
 # hpctrain with the real trainer. tensorpotential is installed without its requirements: they
 # would bring TensorFlow with every CUDA wheel; what it needs on a CPU is in the extra.
@@ -43,6 +43,11 @@ test: lint
 bench: $(VENV)/trainer
 	$(BIN)/python benchmarks/bench_following.py
 	$(BIN)/python benchmarks/bench_export.py $(STRUCTURES)
+
+# The default settings against Pacemaker's own template, after equal time: ten minutes of training.
+# Writes its table into docs/training.md.
+bench-training: $(VENV)/trainer
+	$(BIN)/python benchmarks/bench_training.py
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

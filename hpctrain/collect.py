@@ -224,6 +224,8 @@ def _card(
             "archived_file_on_test": potential["yace"],
             "iterations": so_far.iteration,
         },
+        "best": result.get("best"),
+        "stopped": result.get("stopped"),
         "dataset": {**manifest["dataset"], "rows": ledger.read_json(run.folder / "rows.json")},
         "settings": manifest["settings"],
         "evaluator": manifest["evaluator"],

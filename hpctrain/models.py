@@ -93,9 +93,22 @@ class TrainingConfig(Record):
     evaluator: Evaluator | None = Field(
         None, description="tensorpot (fast, TensorFlow) or pyace; the site's own if not given"
     )
-    optimizer: Literal["BFGS", "L-BFGS-B"] = "BFGS"
+    optimizer: Literal["BFGS", "L-BFGS-B"] | None = Field(
+        None, description="if not given, BFGS up to 10,000 parameters, L-BFGS-B beyond"
+    )
     batch_size: int = Field(100, gt=0, description="structures per batch")
     display_step: int = Field(10, gt=0, description="iterations between two looks at the test set")
+    start: Literal["linear", "zero"] = Field(
+        "linear",
+        description="coefficients to begin with: the linear least squares of the first density, "
+        "or zero",
+    )
+    patience: int = Field(
+        200,
+        ge=0,
+        description="iterations for which the test error may rise while the training error falls; "
+        "then the training stops early; 0: never",
+    )
     seed: int = Field(42, ge=0, lt=2**32, description="seed of the trainer")
     reference_energies: Literal["isolated_atoms", "auto"] | dict[str, float] = Field(
         "isolated_atoms",

@@ -37,10 +37,12 @@ if TYPE_CHECKING:
 JOB_FILES = (
     "train.py", "convert.py", "evaluate.py", "environment.py", "evidence.py", "last_words.py",
     "continuation.py", "plan.py", "steps.py", "ending.py", "going_on.py", "next_attempt.py",
-    "training.py", "last_look.py", "verify.py", "verify_data.py", "verify_dimers.py",
-    "verify_elastic.py", "verify_forces.py", "verify_motion.py", "verify_parity.py",
-    "verify_phases.py", "verify_phonons.py", "verify_report.py", "verify_result.py",
-    "verify_same.py", "verify_springs.py", "verify_subject.py", "verify_volume.py",
+    "training.py", "attempt.py", "bfgs_memory.py", "checkpoint.py", "early_stopping.py",
+    "fit_cycles.py", "hooks.py", "linear_start.py", "notes.py", "validation.py", "last_look.py",
+    "verify.py", "verify_data.py", "verify_dimers.py", "verify_elastic.py", "verify_forces.py",
+    "verify_motion.py", "verify_parity.py", "verify_phases.py", "verify_phonons.py",
+    "verify_report.py", "verify_result.py", "verify_same.py", "verify_springs.py",
+    "verify_subject.py", "verify_volume.py",
 )  # fmt: skip
 
 
@@ -139,18 +141,7 @@ def prepare(
     if yaml.safe_load(text) != mapping:
         raise AssertionError(f"{pacemaker.TEMPLATE} does not say what was meant:\n{text}")
     (folder / "input.yaml").write_text(text, encoding="utf-8")
-    _write_job(
-        folder,
-        project,
-        config.project,
-        run_id,
-        profile,
-        scheduler,
-        directives,
-        evaluator,
-        config.training.verify_minutes,
-        mapping,
-    )
+    _write_job(folder, project, config, run_id, profile, scheduler, directives, evaluator, mapping)
     manifest = {
         "schema": "hpctrain.run/1",
         "run_id": run_id,
@@ -181,13 +172,12 @@ def prepare(
 def _write_job(
     folder: Path,
     project: Project,
-    name: str,
+    config: ProjectConfig,
     run_id: str,
     profile: SiteProfile,
     scheduler: Scheduler,
     directives: list[str],
     evaluator: Evaluator,
-    verify_minutes: float,
     mapping: dict[str, Any],
 ) -> None:
     """The job script, and what travels with it."""
@@ -216,17 +206,19 @@ def _write_job(
     settings = {
         "evaluator": evaluator,
         "cores": profile.cores,
+        "patience": config.training.patience,
+        "start": config.training.start,
         "keep_variables": sorted(profile.environment),
         "walltime_s": walltime_seconds(profile.walltime) if profile.walltime else None,
         "margin_s": walltime_seconds(profile.margin),
         "continuation": profile.continuation,
         "max_attempts": profile.max_attempts,
         "refusals": scheduler.refusals,
-        "verification_s": 60 * verify_minutes,
+        "verification_s": 60 * config.training.verify_minutes,
         # What the job says to its scheduler to start the next attempt, by attempt.
         "submit_argv": {
             str(attempt): scheduler.submit_argv(
-                SCRIPT, job_request(name, run_id, attempt, profile.output), profile
+                SCRIPT, job_request(config.project, run_id, attempt, profile.output), profile
             )
             for attempt in range(2, profile.max_attempts + 1)
             if profile.continuation == "resubmit"

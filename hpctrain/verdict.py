@@ -84,7 +84,9 @@ def settled_without_asking(
         return Verdict("collected", history.collected)
     if result is not None:
         state, reason = result.get("state"), str(result.get("reason") or "")
-        if state == "completed" or state == "timeout":
+        if state == "completed":
+            return Verdict(state, str(result.get("stopped") or ""))
+        if state == "timeout":
             return Verdict(state, reason)
         # A trainer that was killed: the scheduler may know that it was for its memory.
         if state == "failed" and result.get("signal") != "SIGKILL":

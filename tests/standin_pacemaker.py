@@ -11,7 +11,8 @@ does with wrong input, it does not know.
 STANDIN steers it: ``crash NAME`` (prints a recorded traceback, exit 1), ``hang``, ``stubborn``
 (hangs and ignores SIGTERM, and so does a process it started), ``leave`` (succeeds and leaves a
 process behind), ``sigkill``, ``no-output``, ``nothing-trained``, ``nan``; ``pause N`` waits after
-iteration N until it is asked to stop, with a file paused.pid, and ``deaf N`` for ever.
+iteration N until it is asked to stop, with a file paused.pid, and ``deaf N`` for ever;
+``overfit N`` makes the test errors grow after iteration N (only tensorpot looks at the test set).
 """
 
 from __future__ import annotations
@@ -90,6 +91,9 @@ class Potential:
     def copy(self) -> Potential:
         return copy.deepcopy(self)
 
+    def get_all_coeffs(self) -> list[float]:
+        return [0.0] * 10
+
     def save(self, path: str) -> None:
         import yaml
 
@@ -99,10 +103,20 @@ class Potential:
 class Callbacks:
     """Those that the input names, and the places where continuation.py hooks into the trainer."""
 
-    def __init__(self, names: list[str], potential: Potential) -> None:
+    def __init__(self, names: list[str], potential: Potential, evaluator: str) -> None:
+        self.backend = SimpleNamespace(
+            last_fit_metric_data={}, last_test_metric_data={},
+            fitter=SimpleNamespace(
+                compute_test_metric=lambda **_: self.backend.last_test_metric_data
+            ),
+            setup_backend_for_predict=lambda _: None,
+        )  # fmt: skip
         self.trainer = SimpleNamespace(
-            fit_backend=SimpleNamespace(last_fit_metric_data={}), ladder_scheme=False,
-            fit_config={}, current_fit_cycle=0, current_ladder_step=0,
+            fit_backend=self.backend, ladder_scheme=False, fit_config={}, current_fit_cycle=0,
+            current_ladder_step=0, evaluator_name=evaluator,
+            test_data="not needed" if evaluator == "tensorpot" else None,
+            # Another number of functions: then the evaluator is set up anew to predict.
+            target_bbasisconfig=SimpleNamespace(total_number_of_functions=0, get_all_coeffs=list),
         )  # fmt: skip
         self._potential = potential
         self._module: Any = None
@@ -113,15 +127,25 @@ class Callbacks:
             self._module._run.trainer = self.trainer
             self._calls.append(getattr(self._module, function))
 
-    def after(self, iteration: int, loss: float) -> None:
-        self.trainer.fit_backend.last_fit_metric_data = {"loss": loss}
+    def after(self, iteration: int, loss: float, tested: dict[str, float] | None) -> None:
+        self.backend.last_fit_metric_data = {"loss": loss}
+        self.backend.last_test_metric_data = tested or self.backend.last_test_metric_data
+        self._potential = self._potential.copy()
+        self._potential.metadata["iteration"] = str(iteration)
         for call in self._calls:
             call(basis_config=self._potential, current_fit_iteration=iteration - 1,
                  current_fit_cycle=0, current_ladder_step=0)  # fmt: skip
 
-    def at_the_end(self, loss: float) -> None:
-        if self._module:
-            self._module._after_fit(self._potential, SimpleNamespace(fun=loss, status=1))
+    def at_the_end(self, loss: float) -> Potential:
+        """The potential that is to be written."""
+        if not self._module:
+            return self._potential
+        run = self._module._run
+        run.fit_ended(self._potential, SimpleNamespace(fun=loss, status=1, x=[]))
+        if not run.stopped:
+            run.finished()
+        kept: Any = self.trainer.target_bbasisconfig
+        return kept if isinstance(kept, Potential) else self._potential
 
 
 def pause(until: Path) -> None:
@@ -141,7 +165,7 @@ def fit(asked: dict[str, Any], behaviour: str, number: str) -> None:
         per_atom = float("nan")
     train_errors, test_errors = predict(train, per_atom), predict(test, per_atom)
     potential = Potential(asked["potential"]["elements"], free_atoms, per_atom)
-    callbacks = Callbacks(asked["fit"].get("callbacks", []), potential)
+    callbacks = Callbacks(asked["fit"].get("callbacks", []), potential, backend["evaluator"])
     header, last = " ".join(f"{name:<22}" for name in COLUMNS) + "\n", asked["fit"]["maxiter"]
     with (
         Path("metrics.txt").open("w") as metrics,
@@ -156,10 +180,16 @@ def fit(asked: dict[str, Any], behaviour: str, number: str) -> None:
             above = 2.0 ** (last - iteration)  # twice as good in each iteration
             energy, force = train_errors[0] * above, train_errors[1] * above
             metrics.write(row(iteration, energy, force))
+            look = None
             if backend["evaluator"] == "tensorpot" and (
                 iteration % backend["display_step"] == 0 or iteration == last
             ):
-                tested.write(row(iteration, test_errors[0] * above, test_errors[1] * above))
+                turned = iteration - int(number) if behaviour == "overfit" else 0
+                worse = above * 4.0 ** max(0, turned)
+                energies, forces = test_errors[0] * worse, test_errors[1] * worse
+                tested.write(row(iteration, energies, forces))
+                look = {"iter_num": iteration, "loss": energies**2 + forces**2,
+                        "rmse_epa": energies, "rmse_f_comp": forces}  # fmt: skip
             log.write(
                 f"{STAMP}Iteration   #{iteration:<5}({iteration + 1} evals):        "
                 f"Loss: {energy**2 + force**2:.4e} | "
@@ -173,10 +203,10 @@ def fit(asked: dict[str, Any], behaviour: str, number: str) -> None:
                 pause(Path("stop" if behaviour == "pause" else "never"))
             try:
                 if iteration:
-                    callbacks.after(iteration, energy**2 + force**2)
+                    callbacks.after(iteration, energy**2 + force**2, look)
             except StopIteration:
                 break
-        callbacks.at_the_end(energy**2 + force**2)
+        potential = callbacks.at_the_end(energy**2 + force**2)
         log.write(
             f"{STAMP}Optimization result(success=False, status=1, message=Maximum number of "
             f"iterations has been exceeded., nfev=9, njev=9)\n{STAMP}Fitting done\n"

@@ -14,9 +14,10 @@ from hpctrain.prepare import JOB_FILES
 JOB = Path(hpctrain.__file__).parent / "job"
 FILES = sorted(path.name for path in JOB.glob("*.py") if path.name != "__init__.py")
 # Run in the trainer's environment after it was found whole; the others need nothing.
-WITH_PACKAGES = {"continuation.py", "convert.py", "evaluate.py"} | {
-    name for name in FILES if name.startswith("verify")
-}
+WITH_PACKAGES = {
+    "bfgs_memory.py", "checkpoint.py", "convert.py", "evaluate.py", "fit_cycles.py",
+    "linear_start.py", "validation.py", *(name for name in FILES if name.startswith("verify")),
+}  # fmt: skip
 PACKAGES = {"ase", "numpy", "pandas", "pyace", "scipy", "yaml"}
 # In the standard library only after 3.8.
 LATER = {"graphlib", "zoneinfo", "tomllib"}

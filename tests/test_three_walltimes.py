@@ -62,6 +62,7 @@ FIT = {
         "evaluator": "tensorpot",
         "b_basis_size": 20,
         "max_iter": TOTAL,
+        "start": "zero",  # where the optimiser's memory counts most
         "kappa_f": 1.0,
         "reference_energies": {"Al": -0.2994},
         "overrides": {"fit": {"callbacks": ["pause.pause"]}},

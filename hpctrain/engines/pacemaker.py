@@ -16,6 +16,10 @@ from hpctrain.records import Evaluator
 
 CALLBACK = "continuation.on_iteration"
 TEMPLATE = "pacemaker/input.yaml.j2"
+DENSITIES = 2
+RADIAL_BASE: int = max(SHAPE["UNARY"]["nradmax_by_orders"])
+# 0.8 GB, which SciPy updates on one core in each iteration.
+MAX_PARAMETERS_OF_BFGS = 10_000
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,27 @@ def relative_force_weight(kappa: float, kappa_f: float | None) -> float:
             "for example kappa: 1.0 and kappa_f: 100.0",
         )
     return forces / (kappa + forces)
+
+
+def parameters(functions_per_element: int, elements: int) -> int:
+    """At most how many parameters a basis of the usual shape has.
+
+    Each function has a coefficient per density; each pair of elements has its radial functions,
+    of which Pacemaker keeps those that a function uses.
+    """
+    unary = SHAPE["UNARY"]
+    momenta = int(max(unary["lmax_by_orders"])) + 1
+    radial = int(max(unary["nradmax_by_orders"][1:])) * momenta * RADIAL_BASE
+    pairs = elements * (elements + 1) // 2
+    return DENSITIES * functions_per_element * elements + radial * pairs
+
+
+def optimizer(training: TrainingConfig, elements: int) -> str:
+    """The one asked for; else BFGS as long as its matrix (8 n² bytes) is no burden."""
+    if training.optimizer is not None:
+        return training.optimizer
+    n = parameters(training.b_basis_size, elements)
+    return "BFGS" if n <= MAX_PARAMETERS_OF_BFGS else "L-BFGS-B"
 
 
 def reference_energies(
@@ -102,7 +127,7 @@ def input_mapping(
                 "ALL": {
                     "npot": "FinnisSinclairShiftedScaled",
                     "fs_parameters": [1, 1, 1, 0.5],
-                    "ndensity": 2,
+                    "ndensity": DENSITIES,
                 }
             },
             "bonds": {
@@ -130,13 +155,13 @@ def input_mapping(
                 "L1_coeffs": 1e-8,
                 "L2_coeffs": 1e-8,
             },
-            "optimizer": training.optimizer,
+            "optimizer": optimizer(training, len(facts.elements)),
             "maxiter": training.max_iter,
             "repulsion": "auto",
         },
         "backend": backend,
     }
-    if training.optimizer == "L-BFGS-B":
+    if mapping["fit"]["optimizer"] == "L-BFGS-B":
         # Giving options drops the evaluator's own gtol: it is repeated.
         mapping["fit"]["options"] = {"maxcor": 100, "gtol": 1e-8}
     mapping = merged(mapping, training.overrides)

@@ -126,6 +126,11 @@ def _of_fit(fit: Mapping[str, Any]) -> Iterator[str]:
     options = fit.get("options")
     if isinstance(options, dict) and "gtol" not in options:
         yield "fit.options without gtol drops tensorpot's own (1e-8): repeat it there"
+    if fit.get("min_relative_test_loss_per_iter") is not None:
+        yield (
+            "fit.min_relative_test_loss_per_iter can end the job without a result "
+            "(ICAMS/python-ace#86): use training.patience instead"
+        )
 
 
 def _of_backend(backend: Mapping[str, Any], evaluator: str) -> Iterator[str]:

@@ -37,8 +37,8 @@ HEARTBEAT_S = 15.0
 # How long to try to write the result onto a disk that is full.
 PATIENCE_S = 60.0
 SETTINGS = (
-    "evaluator", "cores", "keep_variables", "walltime_s", "margin_s", "continuation",
-    "max_attempts", "submit_argv", "refusals", "verification_s",
+    "evaluator", "cores", "patience", "start", "keep_variables", "walltime_s", "margin_s",
+    "continuation", "max_attempts", "submit_argv", "refusals", "verification_s",
 )  # fmt: skip
 
 

@@ -48,7 +48,11 @@ def train(
     if start.words:
         print(f"hpctrain: attempt {result['attempt']}: {start.words}", flush=True)
     with timed(seconds, "train", heartbeat):
-        _pacemaker(run, folder, start.arguments, ending)
+        _pacemaker(run, folder, start.arguments, settings, ending)
+    told = going_on.read(folder / "continuation.json")
+    for name, key in (("best", "best"), ("stopped", "stopped_early")):
+        if told.get(key):
+            result[name] = told[key]
     with timed(seconds, "finish", heartbeat):
         call(folder, "pace_yaml2yace", (tool("pace_yaml2yace"), "output_potential.yaml"), ending)
         call(folder, "evaluate", (sys.executable, str(run / "job" / "evaluate.py")), ending)
@@ -65,7 +69,13 @@ def train(
         )
 
 
-def _pacemaker(run: Path, folder: Path, arguments: tuple[str, ...], ending: Ending) -> None:
+def _pacemaker(
+    run: Path,
+    folder: Path,
+    arguments: tuple[str, ...],
+    settings: Mapping[str, Any],
+    ending: Ending,
+) -> None:
     """Run the trainer to its end, or to the walltime's: then it is asked to stop."""
     asked = ""
 
@@ -84,8 +94,10 @@ def _pacemaker(run: Path, folder: Path, arguments: tuple[str, ...], ending: Endi
         raise TimeIsUp(f"{due}, before the training began")
     # It imports continuation.py, which lies beside this file.
     path = os.pathsep.join(filter(None, [str(run / "job"), os.environ.get("PYTHONPATH")]))
+    variables = {"PYTHONPATH": path, "HPCTRAIN_PATIENCE": str(settings["patience"]),
+                 "HPCTRAIN_START": settings["start"]}  # fmt: skip
     call(folder, "pacemaker", (tool("pacemaker"), "input.yaml", *arguments), ending,
-         variables={"PYTHONPATH": path}, meanwhile=watch)  # fmt: skip
+         variables=variables, meanwhile=watch)  # fmt: skip
     if going_on.read(folder / "continuation.json").get("stopped"):
         raise TimeIsUp(asked or "stopped before its end")
     if not (folder / "output_potential.yaml").is_file():

@@ -14,6 +14,8 @@ from hpctrain.engines.pacemaker import (
     TEMPLATE,
     DataFacts,
     input_mapping,
+    optimizer,
+    parameters,
     reference_energies,
     relative_force_weight,
     template_values,
@@ -192,6 +194,9 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ),
     ({"fit": {"options": {"maxcor": 3}}},
      "  fit.options without gtol drops tensorpot's own (1e-8): repeat it there"),
+    ({"fit": {"min_relative_test_loss_per_iter": 1e-5}},
+     "  fit.min_relative_test_loss_per_iter can end the job without a result "
+     "(ICAMS/python-ace#86): use training.patience instead"),
 ]  # fmt: skip
 
 
@@ -351,3 +356,23 @@ names = st.from_regex(r"\Ax[a-z_]{1,8}\Z")
 def test_any_overrides_read_back(fit: dict[str, Any], data: dict[str, Any], metadata: Any) -> None:
     mapping = mapping_of(overrides={"fit": fit, "data": data, "metadata": metadata})
     assert yaml.safe_load(text_of(mapping)) == mapping
+
+
+@pytest.mark.parametrize(
+    ("functions", "elements", "at_least"),
+    # What python-ace 0.4.0rc1 makes of them.
+    [(100, 1, 464), (300, 1, 936), (700, 1, 1760), (945, 1, 2250)],
+)
+def test_the_estimate_of_the_parameters(functions: int, elements: int, at_least: int) -> None:
+    found = parameters(functions, elements)
+    assert at_least <= found <= at_least + 100
+
+
+def test_the_optimizer_follows_the_number_of_parameters() -> None:
+    def chosen(elements: int, **settings: Any) -> str:
+        return optimizer(TrainingConfig(**settings), elements)
+
+    assert chosen(1) == "BFGS"
+    assert chosen(5, b_basis_size=700) == "L-BFGS-B"
+    assert chosen(5, b_basis_size=700, optimizer="BFGS") == "BFGS"
+    assert chosen(1, optimizer="L-BFGS-B") == "L-BFGS-B"

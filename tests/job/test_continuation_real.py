@@ -59,6 +59,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for atoms in table["ase_atoms"]:
             atoms.calc = None
         table.to_pickle(folder / f"{name}.pckl.gzip", compression="gzip", protocol=4)
+    # As if nothing bound them: the better a potential is trained, the worse it is on these.
+    table = table[:3].copy()
+    table["energy"] = [-0.2994 * len(atoms) for atoms in table["ase_atoms"]]
+    table["forces"] = [0.0 * forces for forces in table["forces"]]
+    table.to_pickle(folder / "unbound.pckl.gzip", compression="gzip", protocol=4)
     return folder
 
 
@@ -89,8 +94,8 @@ def given(data: Path, evaluator: str, functions: int, **fit: Any) -> dict[str, A
 class Training:
     """A run of several attempts, as the job's driver would do them."""
 
-    def __init__(self, folder: Path, source: dict[str, Any]) -> None:
-        self.folder, self.source = folder, source
+    def __init__(self, folder: Path, source: dict[str, Any], patience: int = 0) -> None:
+        self.folder, self.source, self.patience = folder, source, patience
         self.attempts: list[Path] = []
 
     def start(self, stop: int = 0, kill: int = 0) -> subprocess.Popen[bytes]:
@@ -110,13 +115,13 @@ class Training:
         # YAML 1.2, which the trainer reads, takes JSON.
         (attempt / "input.yaml").write_text(json.dumps(source))
         more = {"PYTHONPATH": f"{ROOT / 'hpctrain/job'}{os.pathsep}{self.folder}",
-                "STOP_AT": str(stop), "KILL_AT": str(kill),
+                "STOP_AT": str(stop), "KILL_AT": str(kill), "HPCTRAIN_PATIENCE": str(self.patience),
                 "HPCTRAIN_CHECKPOINT_S": "0", "OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1",
                 "TF_NUM_INTEROP_THREADS": "1"}  # fmt: skip
         with (attempt / "out.txt").open("wb") as out:
             return subprocess.Popen(
-                [str(Path(sys.executable).parent / "pacemaker"), "input.yaml", "--no-predict",
-                 *arguments],
+                [str(Path(sys.executable).parent / "pacemaker"), "input.yaml",
+                 *(["--no-predict"] if "test_filename" not in source["data"] else []), *arguments],
                 cwd=attempt, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **more},
             )  # fmt: skip
 
@@ -223,6 +228,58 @@ def test_a_ladder_goes_on_within_its_step_and_in_its_last(tmp_path: Path, data: 
     assert (end["ladder_step"], end["functions"], end["total"]) == (2, 6, 18)
 
 
+def check_best(folder: Path, errors: dict[str, float]) -> None:
+    """What was written, and predicted with, has these errors, and the core repulsion."""
+    import pandas as pd
+
+    table = pd.read_pickle(folder / "test_pred.pckl.gzip", compression="gzip")
+    energies = (table["energy_pred"] - table["energy_corrected"]) / table["NUMBER_OF_ATOMS"]
+    assert errors["rmse_energy_mev_per_atom"] == pytest.approx(1000 * (energies**2).mean() ** 0.5)
+    assert "zbl" in (folder / "output_potential.yaml").read_text()
+
+
+def coefficients(potential: Path) -> list[float]:
+    from pyace.basis import BBasisConfiguration
+
+    return list(BBasisConfiguration(str(potential)).get_all_coeffs())
+
+
+def test_the_best_of_an_attempt_before_is_kept(tmp_path: Path, data: Path) -> None:
+    """The patience goes on too. pyace, whose looks at the test set are hpctrain's."""
+    source = given(data, "pyace", 2, maxiter=12, repulsion="auto")
+    source["data"]["test_filename"] = str(data / "unbound.pckl.gzip")
+    source["backend"]["display_step"] = 1
+    run = Training(tmp_path, source, patience=4)
+    run.attempt(stop=7)
+    assert "stopped_early" not in run.report()
+    run.attempt()
+    assert run.report()["problems"] == []
+    assert run.report()["stopped_early"].startswith("stopped early: after iteration 5 the valid")
+    assert run.rows()[-1][2] == 2
+    assert run.state()["ended"] == 99
+    best = run.report()["best"]
+    assert (best["iteration"], best["of"]) == (5, 9)
+    assert best["best"]["rmse_energy_mev_per_atom"] < best["last"]["rmse_energy_mev_per_atom"]
+    check_best(run.attempts[-1], best["best"])
+    kept = coefficients(run.attempts[-1] / "output_potential.yaml")
+    assert kept == coefficients(run.attempts[0] / "checkpoint/000007/best.yaml")
+    tested = (run.attempts[0] / "test_metrics.txt").read_text().splitlines()
+    assert [line.split()[2] for line in tested[1:]] == list("1234567")
+
+
+def test_the_best_is_kept_with_tensorpot(tmp_path: Path, data: Path) -> None:
+    source = given(data, "tensorpot", 4, maxiter=12, repulsion="auto")
+    source["data"]["test_filename"] = str(data / "unbound.pckl.gzip")
+    source["backend"]["display_step"] = 2
+    run = Training(tmp_path, source, patience=4)
+    run.attempt()
+    assert run.report()["problems"] == []
+    best, of = run.report()["best"], run.rows()[-1][2]
+    assert (best["of"], best["iteration"]) == (of, of - 4)
+    check_best(run.attempts[-1], best["best"])
+    assert "status=99" in (run.attempts[-1] / "log.txt").read_text()
+
+
 @pytest.mark.parametrize("damage", ["asymmetric", "indefinite", "nan", "size", "torn", "pickle"])
 def test_a_memory_that_does_not_fit_is_left_alone(
     damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -231,7 +288,7 @@ def test_a_memory_that_does_not_fit_is_left_alone(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(ROOT / "hpctrain/job"))
-    import continuation
+    import bfgs_memory
 
     path = tmp_path / "hess_inv.npy"
     matrix = np.array([[2.0, 0.5, 0.0], [0.5, 2.0, 0.0], [0.0, 0.0, 1.0]])
@@ -244,11 +301,11 @@ def test_a_memory_that_does_not_fit_is_left_alone(
     np.save(path, matrix.astype(object) if damage == "pickle" else matrix)
     if damage == "torn":
         path.write_bytes(path.read_bytes()[:-20])
-    found, why = continuation._usable_memory(str(path), 4 if damage == "size" else 3, "BFGS")
+    found, why = bfgs_memory.usable(str(path), 4 if damage == "size" else 3, "BFGS")
     assert (found is not None) == (damage == "asymmetric"), why
     if found is not None:
         assert (found == found.T).all()
-    assert continuation._usable_memory(str(path), 3, "L-BFGS-B")[0] is None
+    assert bfgs_memory.usable(str(path), 3, "L-BFGS-B")[0] is None
 
 
 def test_the_memory_taken_on_the_way_is_that_of_the_end(
@@ -259,14 +316,14 @@ def test_the_memory_taken_on_the_way_is_that_of_the_end(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(ROOT / "hpctrain/job"))
-    import continuation
+    import bfgs_memory
 
     taken: list[Any] = []
     result = minimize(rosen, np.full(6, 1.3), jac=rosen_der, method="BFGS",
                       options={"maxiter": 9},
-                      callback=lambda _: taken.append(continuation._matrix_of_bfgs()))  # fmt: skip
+                      callback=lambda _: taken.append(bfgs_memory.of_running_fit()))  # fmt: skip
     assert len(taken) == 9
     assert np.allclose(taken[-1], result.hess_inv, rtol=1e-6, atol=1e-9)
     minimize(rosen, np.full(6, 1.3), jac=rosen_der, method="L-BFGS-B", options={"maxiter": 2},
-             callback=lambda _: taken.append(continuation._matrix_of_bfgs()))  # fmt: skip
+             callback=lambda _: taken.append(bfgs_memory.of_running_fit()))  # fmt: skip
     assert taken[-1] is None
