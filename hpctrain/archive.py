@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from hpctrain import ledger
+from hpctrain.errors import HpctrainError
 from hpctrain.project import Project
 
+# Which potential is the current one, and which were before; moved by pointer.move alone.
+POINTER = "current.json"
 _NAME = re.compile(r"potential_gen_([0-9]{2,})(?:_r([0-9]+))?")
 
 
@@ -21,17 +24,58 @@ def potential_name(generation: int, revision: int = 1) -> str:
     return f"potential_gen_{generation:02d}" + (f"_r{revision}" if revision > 1 else "")
 
 
+def names(folder: Path) -> list[str]:
+    """Every potential of which a file is there, by generation and revision."""
+    numbers = {*filter(None, map(number_of, _stems(folder)))}
+    return [potential_name(*number) for number in sorted(numbers)]
+
+
+def number_of(name: str) -> tuple[int, int] | None:
+    """Generation and revision that a potential's name tells; None if it is no such name."""
+    match = _NAME.fullmatch(name)
+    return (int(match[1]), int(match[2] or 1)) if match else None
+
+
+def _stems(folder: Path) -> Iterator[str]:
+    return (path.name.partition(".")[0] for path in folder.glob("potential_gen_*.*"))
+
+
 def cards(folder: Path) -> Iterator[dict[str, Any]]:
     """The card of every archived potential, by generation and revision."""
-    named = [
-        (int(match[1]), int(match[2] or 1), path)
-        for path in folder.glob("potential_gen_*.json")
-        if (match := _NAME.fullmatch(path.stem))
-    ]
-    for _, _, path in sorted(named):
-        card = ledger.read_json(path)
+    for name in names(folder):
+        card = ledger.read_json(folder / f"{name}.json")
         if card is not None:
             yield card
+
+
+def card(folder: Path, name: str) -> dict[str, Any]:
+    """The card of one potential, by its name or ``current``."""
+    from hpctrain.yamlfile import nearest
+
+    known = {one["name"]: one for one in cards(folder)}
+    wanted = current(folder) if name == "current" else name
+    if wanted is None:
+        raise HpctrainError(
+            "no potential is the current one", "choose one: hpctrain potentials current NAME"
+        )
+    if wanted not in known:
+        raise HpctrainError(
+            f"there is no potential '{wanted}'{nearest(wanted, list(known))}"
+            + (", which is the current one" if wanted != name else ""),
+            "list them with: hpctrain potentials list",
+        )
+    return known[wanted]
+
+
+def current(folder: Path) -> str | None:
+    """The name that the pointer is at; None if it was never set."""
+    content = ledger.read_json(folder / POINTER)
+    if content is None and (folder / POINTER).exists():
+        raise HpctrainError(
+            f"{folder / POINTER} is damaged",
+            "choose again: hpctrain potentials current NAME (its history begins anew)",
+        )
+    return None if content is None else str(content["name"])
 
 
 def generation_of(project: Project, rows_fingerprint: str, asked: int | None) -> int:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpctrain import __version__, archive, ledger
+from hpctrain import archive, ledger
+from hpctrain.card import SUFFIXES, make_card
 from hpctrain.errors import HpctrainError
-from hpctrain.history import History, fold
+from hpctrain.history import fold
 from hpctrain.lock import locked
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run as run_program
@@ -135,7 +136,7 @@ def _archive(project: Project, found: RunStatus, accept: str | None) -> Collecte
             for suffix, source in files.items():
                 archive.put(source, project.potentials / f"{name}{suffix}")
             began = fold(run.events()).collecting_since
-            card = _card(run, history, result, name, so_far, str(began))
+            card = make_card(run, history, result, name, so_far, str(began))
             if verification is None:
                 card["not_verified"] = _why_not(result)
             else:
@@ -148,20 +149,25 @@ def _archive(project: Project, found: RunStatus, accept: str | None) -> Collecte
                 written = Path(temporary) / "card.json"
                 written.write_text(ledger.as_json(card), encoding="utf-8")
                 archive.put(written, project.potentials / f"{name}.json")
+                card_sha256 = hashlib.sha256(written.read_bytes()).hexdigest()
             break
         except FileExistsError:
             # Another run took the name in the meantime.
             name = archive.next_name(project.potentials, int(run.manifest["generation"]))
-    run.record("collected", name=name, sha256=card["files"]["yace"]["sha256"])
+    run.record(
+        "collected", name=name, sha256=card["files"]["yace"]["sha256"], card_sha256=card_sha256
+    )
     return _archived(project, run, name, new=True)
 
 
 def _evidence(folder: Path, result: Mapping[str, Any]) -> dict[str, Path]:
     """The files to archive, by suffix: there, and still what the job has seen and loaded."""
     found = {}
-    for suffix in (".yace", ".yaml"):
+    for suffix in (f".{suffix}" for suffix in SUFFIXES):
         path = folder / f"output_potential{suffix}"
         told = (result.get("files") or {}).get(path.name) or {}
+        if suffix == ".asi" and not told:
+            continue  # switched off, or it could not be made: the potential is whole without it
         if not path.is_file():
             raise _NoEvidence(f"{path} is gone")
         if hashlib.sha256(path.read_bytes()).hexdigest() != told.get("sha256"):
@@ -190,78 +196,6 @@ def _refusal(run: ledger.Run, verification: Mapping[str, Any]) -> str:
         f"its verification failed: {'; '.join(failing(verification))}. To archive it all the "
         f"same: hpctrain collect {run.run_id} --accept --why '…'"
     )
-
-
-def _card(
-    run: ledger.Run,
-    history: History,
-    result: Mapping[str, Any],
-    name: str,
-    so_far: Curves,
-    archived: str,
-) -> dict[str, Any]:
-    """Everything needed to trust the potential, and to make it again."""
-    manifest = run.manifest
-    potential = result["potential"]
-    files = result["files"]
-    environment = ledger.read_json(run.attempt(result["attempt"]) / "environment.json") or {}
-    return {
-        "schema": "hpctrain.potential/1",
-        "name": name,
-        "generation": manifest["generation"],
-        "archived": archived,
-        "files": {
-            suffix: {"path": f"{name}.{suffix}", **files[f"output_potential.{suffix}"]}
-            for suffix in ("yace", "yaml")
-        },
-        "elements": manifest["dataset"]["elements"],
-        "units": {"energy": "eV", "length": "Å", "force": "eV/Å"},
-        "reference_energies": potential["reference_energies"],
-        "shift": potential["shift"],
-        "metrics": {
-            "train": potential["train"],
-            "test": potential["test"],
-            "archived_file_on_test": potential["yace"],
-            "iterations": so_far.iteration,
-        },
-        "best": result.get("best"),
-        "stopped": result.get("stopped"),
-        "dataset": {**manifest["dataset"], "rows": ledger.read_json(run.folder / "rows.json")},
-        "settings": manifest["settings"],
-        "evaluator": manifest["evaluator"],
-        "input": manifest["input"],
-        "run": {
-            "run_id": run.run_id,
-            "created": manifest["created"],
-            "site": manifest["site"],
-            "job_ids": _job_ids(run, history),
-            "attempts": len(run.attempts()),
-            "started": result["started"],
-            "ended": result["ended"],
-            "seconds": result["seconds"],
-            "environment": environment,
-        },
-        "versions": {**manifest["versions"], **environment.get("packages", {})},
-        "collected_by": {"hpctrain": __version__},
-        "use": use_lines(f"{name}.yace", manifest["dataset"]["elements"]),
-    }
-
-
-def _job_ids(run: ledger.Run, history: History) -> list[str]:
-    """Every job that trained, in order; a requeued job counts once."""
-    claims = {number: (run.claim(number) or {}).get("job_id") for number in run.attempts()}
-    told = [claims[number] or history.job_ids.get(number) for number in sorted(claims)]
-    return list(dict.fromkeys(str(job_id) for job_id in told if job_id))
-
-
-def use_lines(path: str, elements: list[str]) -> list[str]:
-    """The lines with which a potential is used: one of Python, two of LAMMPS."""
-    lammps = f'"{path}"' if " " in path else path
-    return [
-        f"from pyace import PyACECalculator; atoms.calc = PyACECalculator({path!r})",
-        "pair_style pace",
-        f"pair_coeff * * {lammps} {' '.join(elements)}",
-    ]
 
 
 def _pictures(folder: Path, so_far: Curves) -> None:

@@ -114,6 +114,9 @@ class TrainingConfig(Record):
         "isolated_atoms",
         description="eV per atom: from the isolated atoms in the data, fitted (auto), or given",
     )
+    active_set: bool = Field(
+        True, description="make NAME.asi too, for the extrapolation grade: true or false"
+    )
     verify_minutes: float = Field(
         5.0, ge=0, description="longest time for the checks at the end of the job; 0: no checks"
     )

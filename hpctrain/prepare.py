@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from hpctrain import __version__, archive, ledger, sites
+from hpctrain import __version__, archive, ledger, parents, sites
 from hpctrain.engines import pacemaker
 from hpctrain.errors import HpctrainError
 from hpctrain.models import ProjectConfig
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 JOB_FILES = (
     "train.py", "convert.py", "evaluate.py", "environment.py", "evidence.py", "last_words.py",
     "continuation.py", "plan.py", "steps.py", "ending.py", "going_on.py", "next_attempt.py",
-    "training.py", "attempt.py", "bfgs_memory.py", "checkpoint.py", "early_stopping.py",
-    "fit_cycles.py", "hooks.py", "linear_start.py", "notes.py", "validation.py", "last_look.py",
-    "verify.py", "verify_data.py", "verify_dimers.py", "verify_elastic.py", "verify_forces.py",
-    "verify_motion.py", "verify_parity.py", "verify_phases.py", "verify_phonons.py",
-    "verify_report.py", "verify_result.py", "verify_same.py", "verify_springs.py",
-    "verify_subject.py", "verify_volume.py",
+    "training.py", "start_from.py", "attempt.py", "bfgs_memory.py", "checkpoint.py",
+    "early_stopping.py", "fit_cycles.py", "hooks.py", "linear_start.py", "notes.py",
+    "validation.py", "last_look.py", "verify.py", "verify_data.py", "verify_dimers.py",
+    "verify_elastic.py", "verify_forces.py", "verify_motion.py", "verify_parity.py",
+    "verify_phases.py", "verify_phonons.py", "verify_report.py", "verify_result.py",
+    "verify_same.py", "verify_springs.py", "verify_subject.py", "verify_volume.py",
 )  # fmt: skip
 
 
@@ -72,13 +72,14 @@ def prepare(
     changes: dict[str, Any] | None = None,
     generation: int | None = None,
     skip_bad: bool = False,
+    start_from: str | None = None,
     progress: Callable[[int, int | None], None] = lambda *_: None,
     watch: Callable[[Structure, str | None], None] | None = None,
     look_for: Likeness = "identical",
 ) -> Prepared:
-    """Everything a submission needs, written into ``folder``; ``watch`` is shown every selected
-    row, and why it cannot be used; ``look_for`` is how much alike structures on both sides of the
-    split must be, to be told."""
+    """Everything a submission needs, written into ``folder``; ``start_from`` names an archived
+    potential to go on from; ``watch`` is shown every selected row, and why it cannot be used;
+    ``look_for`` is how much alike structures on both sides of the split must be, to be told."""
     from hpctrain import reuse
     from hpctrain.alike import in_words
     from hpctrain.dataset import export
@@ -104,6 +105,7 @@ def prepare(
     notes: list[str] = []
     _plan_the_end(profile, scheduler, notes)
     evaluator = _evaluator(config, profile, notes)
+    parent = parents.find(project.potentials, start_from) if start_from is not None else None
 
     folder.mkdir(parents=True)
     options: dict[str, Any] = {
@@ -124,18 +126,25 @@ def prepare(
         )  # fmt: skip
         reuse.keep(project.runs, dataset)
     notes += in_words(dataset.leakage)
-    energies = pacemaker.reference_energies(
-        config.training, dataset.elements, dataset.isolated_atoms
-    )
+    energies: dict[str, float] | str
+    if parent is not None:
+        energies = parent.reference_energies(config.training, dataset, notes)
+    else:
+        energies = pacemaker.reference_energies(
+            config.training, dataset.elements, dataset.isolated_atoms
+        )
     mapping = pacemaker.input_mapping(
         config.training, evaluator, pacemaker.DataFacts(dataset.elements, energies)
     )
+    if parent is not None:
+        mapping = parent.go_on(mapping, notes)
+        parent.put(folder)
     text = render(
         pacemaker.TEMPLATE,
         {
             "version": __version__,
             "run_id": run_id,
-            **pacemaker.template_values(mapping, config.training),
+            **pacemaker.template_values(mapping, config.training, parent.name if parent else None),
         },
     )
     if yaml.safe_load(text) != mapping:
@@ -157,6 +166,7 @@ def prepare(
         "evaluator": evaluator,
         "dataset": {**dataset.facts(), "key": key},
         "reference_energies": energies,
+        "parents": [parent.facts(dataset, notes)] if parent else [],
         "input": mapping,
         "versions": {"hpctrain": __version__, "python": platform.python_version()},
         "files": {
@@ -214,6 +224,7 @@ def _write_job(
         "continuation": profile.continuation,
         "max_attempts": profile.max_attempts,
         "refusals": scheduler.refusals,
+        "active_set": config.training.active_set,
         "verification_s": 60 * config.training.verify_minutes,
         # What the job says to its scheduler to start the next attempt, by attempt.
         "submit_argv": {

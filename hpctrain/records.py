@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
 # What may stand in a job's name, a path and a scheduler's argument without being quoted anywhere.
 PlainName = Annotated[
@@ -56,9 +63,13 @@ class Record(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_truth(cls, value: object) -> object:
-        """No key is a truth value, and YAML reads yes and no as such; pydantic as 1 and 0."""
-        if isinstance(value, bool):
+    def _no_truth(cls, value: object, info: ValidationInfo) -> object:
+        """YAML reads yes and no as truth values, and pydantic those as 1 and 0, or 1 as true: a
+        switch takes nothing else, and all other keys do not take them."""
+        if cls.model_fields[str(info.field_name)].annotation is bool:
+            if not isinstance(value, bool):
+                raise ValueError("this key is true or false")
+        elif isinstance(value, bool):
             raise ValueError(
                 "true and false, which YAML also reads yes and no as, are no value of this key"
             )

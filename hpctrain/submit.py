@@ -43,6 +43,7 @@ def submit(
     changes: dict[str, Any] | None = None,
     generation: int | None = None,
     skip_bad: bool = False,
+    start_from: str | None = None,
     program: RunProgram = run_program,
     progress: Callable[[int, int | None], None] = lambda *_: None,
     say: Callable[[str], None] = lambda _: None,
@@ -51,7 +52,8 @@ def submit(
 
     ``changes`` is what ``--set`` asks for, nested like hpctrain.yaml, with the site profile's keys
     under ``site``. ``generation`` trains on the rows up to that generation and names the potential
-    after it. Raises HpctrainError before anything is submitted if anything is wrong.
+    after it. ``start_from`` names the archived potential to go on from. Raises HpctrainError before
+    anything is submitted if anything is wrong.
     """
     recover(project, program, say)
     project.runs.mkdir(exist_ok=True)
@@ -64,6 +66,7 @@ def submit(
             changes=changes,
             generation=generation,
             skip_bad=skip_bad,
+            start_from=start_from,
             progress=progress,
         )
         run = ledger.Run(project.runs / prepared.run_id)

@@ -24,6 +24,16 @@ while os.environ.get("STANDIN") == "hang-finish":
     time.sleep(1000)
 shutil.copyfile(sys.argv[1], Path(sys.argv[1]).with_suffix(".yace"))
 """
+# pace_activeset -d DATA POTENTIAL.yaml: its file holds no active set.
+ACTIVE_SET = """
+import os, sys
+from pathlib import Path
+option, data, potential = sys.argv[1:]
+assert option == "-d" and Path(data).is_file(), data
+if os.environ.get("STANDIN") == "no-active-set":
+    sys.exit("numpy.linalg.LinAlgError: Singular matrix")
+Path(potential).with_suffix(".asi").write_text("an active set")
+"""
 # What a job needs to be short: ten structures, four iterations.
 SMALL: dict[str, Any] = {
     "data": {"select": "id>1,id<12", "test_fraction": 0.2},
@@ -88,6 +98,7 @@ def standin(tmp_path_factory: pytest.TempPathFactory) -> StandIn:
     for name, text in (
         ("pacemaker", (HERE / "standin_pacemaker.py").read_text()),
         ("pace_yaml2yace", YAML2YACE),
+        ("pace_activeset", ACTIVE_SET),
     ):
         program = folder / "bin" / name
         program.write_text(f"#!{python}\n{text}")

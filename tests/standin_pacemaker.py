@@ -3,10 +3,10 @@
 Like the real one it is started as ``pacemaker input.yaml [-p POTENTIAL]``, takes everything from
 those files and from the pickles they name, calls the callbacks after each iteration (the real
 continuation.py then takes its checkpoints and ends the fit), and leaves metrics.txt,
-test_metrics.txt (rows only with tensorpot), log.txt, output_potential.yaml and the two tables of
-predictions, in the real formats. What it "fits" is the mean energy per atom; its forces are zero.
-So its errors are true errors, and the stand-in of pyace finds the same ones. What real pacemaker
-does with wrong input, it does not know.
+test_metrics.txt (rows only with tensorpot), log.txt, output_potential.yaml, the data of the fit and
+the two tables of predictions, in the real formats. What it "fits" is the mean energy per atom; its
+forces are zero. So its errors are true errors, and the stand-in of pyace finds the same ones. What
+real pacemaker does with wrong input, it does not know.
 
 STANDIN steers it: ``crash NAME`` (prints a recorded traceback, exit 1), ``hang``, ``stubborn``
 (hangs and ignores SIGTERM, and so does a process it started), ``leave`` (succeeds and leaves a
@@ -158,6 +158,7 @@ def fit(asked: dict[str, Any], behaviour: str, number: str) -> None:
     data, backend = asked["data"], asked["backend"]
     free_atoms = data["reference_energy"]
     train, test = (read(data[key], free_atoms) for key in ("filename", "test_filename"))
+    train.to_pickle("fitting_data_info.pckl.gzip", compression="gzip")
     symbols = {s for atoms in train["ase_atoms"] for s in atoms.get_chemical_symbols()}
     assert symbols <= set(asked["potential"]["elements"])
     per_atom = float((train["energy_corrected"] / train["NUMBER_OF_ATOMS"]).mean())

@@ -16,7 +16,8 @@ FILES = sorted(path.name for path in JOB.glob("*.py") if path.name != "__init__.
 # Run in the trainer's environment after it was found whole; the others need nothing.
 WITH_PACKAGES = {
     "bfgs_memory.py", "checkpoint.py", "convert.py", "evaluate.py", "fit_cycles.py",
-    "linear_start.py", "validation.py", *(name for name in FILES if name.startswith("verify")),
+    "linear_start.py", "start_from.py", "validation.py",
+    *(name for name in FILES if name.startswith("verify")),
 }  # fmt: skip
 PACKAGES = {"ase", "numpy", "pandas", "pyace", "scipy", "yaml"}
 # In the standard library only after 3.8.

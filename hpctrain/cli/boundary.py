@@ -12,7 +12,7 @@ import traceback
 import click
 
 from hpctrain import __version__
-from hpctrain.cli import data, potentials, runs, sites, verify
+from hpctrain.cli import archive, data, potentials, runs, sites, verify
 from hpctrain.errors import HpctrainError
 
 
@@ -36,7 +36,7 @@ for command in (
     data.init_command, data.check_command, data.export_command,
     runs.submit_command, runs.status_command, runs.logs_command, runs.cancel_command,
     runs.resume_command,
-    potentials.collect_command, potentials.potentials_group, verify.verify_command,
+    potentials.collect_command, archive.potentials_group, verify.verify_command,
     sites.sites_group,
 ):  # fmt: skip
     cli.add_command(command)

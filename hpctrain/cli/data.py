@@ -124,6 +124,7 @@ def check_command(
     assignments: tuple[str, ...],
     walltime: str | None,
     generation: int | None,
+    start_from: str | None,
     skip_bad: bool,
     dedupe: str | None,
     html_file: Path | None,
@@ -154,6 +155,7 @@ def check_command(
                 site,
                 changes=changes,
                 generation=generation,
+                start_from=start_from,
                 skip_bad=skip_bad,
                 progress=counter,
                 watch=preflight.see,
@@ -287,6 +289,7 @@ def describe(manifest: dict[str, Any]) -> str:
         f"κ = {manifest['input']['fit']['loss']['kappa']}, {training['max_iter']} iterations",
         f"site        {manifest['site']['name']} ({manifest['site']['profile']['scheduler']})",
     ]
+    lines += [f"goes on     from {parent['name']}" for parent in manifest.get("parents", [])]
     lines += [f"left out    {one['count']} rows: {one['reason']}" for one in data["skipped"]]
     return "\n".join(lines)
 

@@ -43,6 +43,8 @@ def settings_options(command: Command) -> Command:
         dedupe_option,
         click.option("--skip-bad", is_flag=True,
                      help="Leave out rows that cannot be used, instead of stopping."),
+        click.option("--from", "start_from", metavar="POTENTIAL",
+                     help="Go on from an archived potential: its name, or current."),
         click.option("--generation", type=click.IntRange(min=0), metavar="N",
                      help="Train on the rows of generations up to N; name the potential after N."),
         click.option("--walltime", metavar="T", help="[D-]HH:MM:SS, like --set site.walltime=T."),

@@ -1,8 +1,8 @@
-"""collect, potentials."""
+"""collect."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -78,8 +78,8 @@ def collect_command(
 
 
 def _print(one: Collected) -> None:
-    from hpctrain.collect import use_lines
     from hpctrain.console import metrics_rows, table
+    from hpctrain.usage import usage
 
     metrics = {name: one.card["metrics"][name] for name in ("train", "test")}
     print(table(("", "RMSE energy (meV/atom)", "RMSE force (eV/Å)"), metrics_rows(metrics)))
@@ -96,69 +96,11 @@ def _print(one: Collected) -> None:
     print(f"potential       {one.path}" + ("" if one.new else "  (archived before)"))
     print(f"card            {one.card_path}")
     print(f"learning curve  {one.path.parent / 'report' / one.name / 'learning_curve.png'}")
+    active_set = one.card.get("active_set") or {}
+    if active_set.get("why"):
+        print(f"no active set   {active_set['why']}")
     print("\nUse it from ASE, in the trainer's environment, and from LAMMPS with ML-PACE:")
-    for line in use_lines(str(one.path), one.card["elements"]):
+    found = usage(str(one.path.with_suffix("")), one.card["elements"], "asi" in one.card["files"])
+    for line in (*found["ase"], *found["lammps"]):
         print(f"  {line}")
-
-
-@click.group("potentials")
-def potentials_group() -> None:
-    """Look at archived potentials."""
-
-
-@potentials_group.command("list")
-@common
-def list_command(project_file: str | None, as_json: bool) -> None:
-    """List the archived potentials with their errors."""
-    from hpctrain.archive import cards
-    from hpctrain.console import rmse, table
-    from hpctrain.project import find_project
-
-    found = list(cards(find_project(project_file).potentials))
-    if as_json:
-        print_json("potentials-list", {"potentials": [_short(card) for card in found]})
-    elif not found:
-        print("no potentials yet; next: hpctrain collect")
-    else:
-        rows = [
-            [card["name"], rmse(card["metrics"]["train"]), rmse(card["metrics"]["test"]),
-             card["run"]["run_id"]]
-            for card in found
-        ]  # fmt: skip
-        print(table(("NAME", "TRAIN", "TEST", "RUN"), rows))
-        print("\nTRAIN and TEST: RMSE of energies (meV/atom) / forces (eV/Å)")
-
-
-@potentials_group.command("show")
-@click.argument("name")
-@common
-def show_command(name: str, project_file: str | None, as_json: bool) -> None:
-    """Print the card of a potential: data, settings, errors, how to use it."""
-    import yaml
-
-    from hpctrain.archive import cards
-    from hpctrain.errors import HpctrainError
-    from hpctrain.project import find_project
-    from hpctrain.yamlfile import nearest
-
-    found = {card["name"]: card for card in cards(find_project(project_file).potentials)}
-    if name not in found:
-        raise HpctrainError(
-            f"there is no potential '{name}'{nearest(name, list(found))}",
-            "list them with: hpctrain potentials list",
-        )
-    if as_json:
-        print_json("potentials-show", {"card": found[name]})
-    else:
-        print(yaml.safe_dump(found[name], sort_keys=False, allow_unicode=True), end="")
-
-
-def _short(card: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "name": card["name"],
-        "generation": card["generation"],
-        "sha256": card["files"]["yace"]["sha256"],
-        "train": card["metrics"]["train"],
-        "test": card["metrics"]["test"],
-        "run_id": card["run"]["run_id"],
-    }
+    print(f"all of it: hpctrain potentials show {one.name}")

@@ -30,6 +30,7 @@ def submit_command(
     assignments: tuple[str, ...],
     walltime: str | None,
     generation: int | None,
+    start_from: str | None,
     skip_bad: bool,
     dedupe: str | None,
     dry_run: bool,
@@ -52,6 +53,7 @@ def submit_command(
         options: dict[str, Any] = {
             "changes": changes,
             "generation": generation,
+            "start_from": start_from,
             "skip_bad": skip_bad,
             "progress": counter,
         }
@@ -63,6 +65,8 @@ def submit_command(
         if as_json:
             print_json("submit", {"run_dir": None, "files": files, "argv": argv})
             return
+        for note in prepared.notes:
+            talk(f"note: {note}")
         talk(describe(prepared.manifest))
         for note in prepared.notes:
             talk(f"note: {note}")

@@ -179,11 +179,16 @@ def input_mapping(
     return mapping
 
 
-def template_values(mapping: dict[str, Any], training: TrainingConfig) -> dict[str, Any]:
-    """What the template of ``input.yaml`` needs beside the mapping: the words of its comments."""
+def template_values(
+    mapping: dict[str, Any], training: TrainingConfig, parent: str | None = None
+) -> dict[str, Any]:
+    """What the template of ``input.yaml`` needs beside the mapping: the words of its comments.
+
+    ``parent`` is the name of the potential that the training goes on from.
+    """
     forces = 100.0 * training.kappa if training.kappa_f is None else training.kappa_f
     weights = {"energies": f"{training.kappa:g}", "forces": f"{forces:g}"}
     # The weights explain kappa, unless an override has replaced it.
     asked = relative_force_weight(training.kappa, training.kappa_f)
     explained = mapping["fit"]["loss"].get("kappa") == asked
-    return {"input": mapping, "weights": weights if explained else None}
+    return {"input": mapping, "weights": weights if explained else None, "parent": parent}

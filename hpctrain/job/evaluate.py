@@ -1,7 +1,8 @@
 """After the fit: does the potential load, and what are its errors? Writes evaluation.json.
 
 Runs in the attempt's folder, in the trainer's environment. The pickles read here were made by the
-trainer a moment ago, in this folder.
+trainer a moment ago, in this folder. With a file that names potentials and a set of structures
+(``hpctrain potentials diff``) it prints their errors on it instead.
 """
 
 from __future__ import annotations
@@ -88,6 +89,20 @@ def errors_of_file(
     return _errors(np.array(energy_errors), np.vstack(force_errors))
 
 
+def on_set(request_file: str) -> int:
+    """Several potentials on one set, and what came of it as JSON on the standard output."""
+    request = json.loads(Path(request_file).read_text(encoding="utf-8"))
+    found = {}
+    for name, one in request["potentials"].items():
+        # Read anew each time: the labels are on the structures' calculators, which are replaced.
+        structures = list(ase.io.iread(request["structures"], ":", format="extxyz"))
+        found[name] = errors_of_file(
+            one["yace"], one["reference_energies"], one["shift"], structures
+        )
+    print(json.dumps(found))
+    return 0
+
+
 def main() -> int:
     run = Path(__file__).resolve().parent.parent
     try:
@@ -108,4 +123,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(on_set(sys.argv[1]) if sys.argv[1:] else main())

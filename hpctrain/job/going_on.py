@@ -85,11 +85,15 @@ def _since(event: Mapping[str, Any]) -> float:
 
 @dataclass(frozen=True)
 class Start:
-    """Where an attempt begins: ``arguments`` for pacemaker, and what the result says of it."""
+    """Where an attempt begins: ``arguments`` for pacemaker, and what the result says of it.
+
+    ``parent`` is the potential that start.yaml, among the arguments, is to be made from first.
+    """
 
     arguments: tuple[str, ...]
     told: dict[str, Any]
     words: str
+    parent: Path | None = None
 
 
 def begin(run: Path, folder: Path, attempt: int) -> Start:
@@ -99,6 +103,9 @@ def begin(run: Path, folder: Path, attempt: int) -> Start:
         text = (run / "input.yaml").read_text(encoding="utf-8")
         (folder / "input.yaml").write_text(text, encoding="utf-8")
         words = "no earlier attempt has left a checkpoint; it begins from the start"
+        parent = run / "parent.yaml"
+        if parent.is_file():
+            return Start(("-p", "start.yaml"), {}, words if attempt > 1 else "", parent)
         return Start((), {}, words if attempt > 1 else "")
     state, asked = plan.read_state(source), read(run / "job" / "input.json")
     way = plan.plan_continuation(asked, state)

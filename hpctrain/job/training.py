@@ -1,4 +1,4 @@
-"""The steps of an attempt: convert, train, convert again, evaluate. Python >= 3.8."""
+"""The steps of an attempt: convert, train, convert again, evaluate, active set. Python >= 3.8."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Iterator, Mapping
 
 if TYPE_CHECKING:
     from hpctrain.job import environment, evidence, going_on, last_look
-    from hpctrain.job.ending import Ending, TimeIsUp
-    from hpctrain.job.steps import Failure, call, tool
+    from hpctrain.job.ending import Ending, Terminated, TimeIsUp
+    from hpctrain.job.steps import Failure, call, plain, tool
 else:
     import environment
     import evidence
     import going_on
     import last_look
-    from ending import TimeIsUp
-    from steps import Failure, call, tool
+    from ending import Terminated, TimeIsUp
+    from steps import Failure, call, plain, tool
 
 
 def train(
@@ -47,6 +47,11 @@ def train(
     result.update(start.told)
     if start.words:
         print(f"hpctrain: attempt {result['attempt']}: {start.words}", flush=True)
+    if start.parent:
+        with timed(seconds, "start_from", heartbeat):
+            call(folder, "start_from",
+                 (sys.executable, str(run / "job" / "start_from.py"), str(start.parent),
+                  str(run / "job" / "input.json")), ending)  # fmt: skip
     with timed(seconds, "train", heartbeat):
         _pacemaker(run, folder, start.arguments, settings, ending)
     told = going_on.read(folder / "continuation.json")
@@ -58,15 +63,44 @@ def train(
         call(folder, "evaluate", (sys.executable, str(run / "job" / "evaluate.py")), ending)
     result["potential"] = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
     result["files"] = {
-        name: {"sha256": evidence.sha256(str(folder / name)),
-               "bytes": (folder / name).stat().st_size}
-        for name in ("output_potential.yaml", "output_potential.yace")
-    }  # fmt: skip
+        name: _told(folder / name) for name in ("output_potential.yaml", "output_potential.yace")
+    }
     # From here on the potential is finished: nothing that follows may raise.
+    if settings["active_set"]:
+        with timed(seconds, "active_set", heartbeat):
+            problem = _active_set(folder, ending)
+    else:
+        problem = "switched off (training.active_set)"
+    result["active_set"] = {"made": not problem, "why": problem}
+    if not problem:
+        result["files"]["output_potential.asi"] = _told(folder / "output_potential.asi")
     with timed(seconds, "verify", heartbeat):
         result["verification"] = last_look.look(
             run, folder, settings, result["potential"], seconds["train"], ending
         )
+
+
+def _told(path: Path) -> dict[str, Any]:
+    return {"sha256": evidence.sha256(str(path)), "bytes": path.stat().st_size}
+
+
+def _active_set(folder: Path, ending: Ending) -> str | None:
+    """Make output_potential.asi, or say why there is none: the potential is whole without it."""
+
+    def watch() -> None:
+        if ending.over():
+            raise Failure("the walltime ends before it was there")
+
+    try:
+        # The structures that the trainer trained on, as it saved them.
+        call(folder, "pace_activeset",
+             (tool("pace_activeset"), "-d", "fitting_data_info.pckl.gzip", "output_potential.yaml"),
+             ending, meanwhile=watch)  # fmt: skip
+    except (Failure, Terminated, OSError) as problem:
+        return plain(problem) if isinstance(problem, OSError) else str(problem)
+    if not (folder / "output_potential.asi").is_file():
+        return "pace_activeset ended without an error and without output_potential.asi"
+    return None
 
 
 def _pacemaker(

@@ -73,7 +73,8 @@ def test_from_submit_to_a_potential(project: Project, standin: StandIn) -> None:
     (potential,) = collect(project).potentials
     assert (potential.name, potential.new) == ("potential_gen_01", True)
     names = sorted(path.name for path in project.potentials.iterdir())
-    assert names == [f"potential_gen_01.{end}" for end in ("json", "yace", "yaml")] + ["report"]
+    ends = ("asi", "json", "yace", "yaml")
+    assert names == [f"potential_gen_01.{end}" for end in ends] + ["report"]
     report = project.potentials / "report" / "potential_gen_01"
     assert (report / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
     assert len((report / "learning_curve.csv").read_text().splitlines()) >= 6
@@ -100,7 +101,9 @@ def test_from_submit_to_a_potential(project: Project, standin: StandIn) -> None:
     assert card["versions"]["python-ace"] == "0.4.0rc1"
     assert card["run"]["environment"]["variables"]["OMP_NUM_THREADS"] == "1"
     assert card["run"]["job_ids"] == [submitted.job_id]
-    assert set(card["run"]["seconds"]) == {"convert", "train", "finish", "verify", "total"}
+    assert set(card["run"]["seconds"]) == {
+        "convert", "train", "finish", "active_set", "verify", "total"}  # fmt: skip
+    assert card["active_set"] == {"made": True, "why": None}
 
     again = collect(project)
     assert [(one.name, one.new) for one in again.potentials] == [("potential_gen_01", False)]
@@ -112,6 +115,26 @@ def test_from_submit_to_a_potential(project: Project, standin: StandIn) -> None:
         "potential_gen_01", "potential_gen_01_r2",
     }  # fmt: skip
     assert len(list(project.potentials.glob("*.yace"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "training", "why"),
+    [
+        ("no-active-set", {}, "pace_activeset failed (exit code 1): numpy.linalg.LinAlgError: "
+         "Singular matrix"),
+        ("", {"active_set": False}, "switched off (training.active_set)"),
+    ],
+)  # fmt: skip
+def test_a_potential_without_its_active_set(
+    project: Project, standin: StandIn, behaviour: str, training: dict[str, Any], why: str
+) -> None:
+    submit(project, "local", changes=standin.changes(behaviour, training))
+    assert settled(project).state == "completed"
+    (potential,) = collect(project).potentials
+    assert potential.card["active_set"] == {"made": False, "why": why}
+    assert set(potential.card["files"]) == {"yace", "yaml"}
+    assert not list(project.potentials.glob("*.asi"))
+    assert "lammps_extrapolation" not in potential.card["use"]
 
 
 def test_test_curve_of_tensorpot(

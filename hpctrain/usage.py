@@ -1,0 +1,71 @@
+"""What a person needs to use a potential: formula, lines for ASE and LAMMPS, what to cite. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+FORMULA = "E(DFT) = E(potential) + Σ n_i E_i - shift N"
+WORDS = (
+    "n_i atoms of element i with the reference energy E_i, N atoms in all; "
+    "forces and stresses need no correction"
+)
+# Those that the authors of Pacemaker ask for (its README), and the simulation environment.
+ACE = "R. Drautz, Phys. Rev. B 99, 014104 (2019), doi:10.1103/PhysRevB.99.014104"
+PACE = "Y. Lysogorskiy et al., npj Comput. Mater. 7, 97 (2021), doi:10.1038/s41524-021-00559-9"
+PACEMAKER = (
+    "A. Bochkarev et al., Phys. Rev. Mater. 6, 013804 (2022), doi:10.1103/PhysRevMaterials.6.013804"
+)
+ACTIVE_SET = (
+    "Y. Lysogorskiy et al., Phys. Rev. Mater. 7, 043801 (2023), "
+    "doi:10.1103/PhysRevMaterials.7.043801"
+)
+ASE = (
+    "A. Hjorth Larsen et al., J. Phys.: Condens. Matter 29, 273002 (2017), "
+    "doi:10.1088/1361-648X/aa680e"
+)
+
+
+def usage(stem: str, elements: Sequence[str], active_set: bool) -> dict[str, Any]:
+    """How to use the potential of the files STEM.yace, STEM.yaml and, with ``active_set``,
+    STEM.asi. LAMMPS's atom types are in the order of ``elements``."""
+    names = " ".join(elements)
+    lines: dict[str, Any] = {
+        "ase": [
+            "from pyace import PyACECalculator",
+            f"atoms.calc = PyACECalculator({stem + '.yace'!r})",
+        ],
+        "lammps": ["pair_style pace", f"pair_coeff * * {_word(stem + '.yace')} {names}"],
+    }
+    if active_set:
+        # The extrapolation grade needs the basis as Pacemaker wrote it: the .yaml, in LAMMPS
+        # (pair_style pace, its manual) as in ASE (python-ace 0.4.0rc1 refuses a .yace).
+        lines["ase_extrapolation"] = [
+            f"atoms.calc = PyACECalculator({stem + '.yaml'!r})",
+            f"atoms.calc.set_active_set({stem + '.asi'!r})",
+            "atoms.get_potential_energy(); gamma = atoms.calc.results['gamma']",
+        ]
+        lines["lammps_extrapolation"] = [
+            "pair_style pace/extrapolation",
+            f"pair_coeff * * {_word(stem + '.yaml')} {_word(stem + '.asi')} {names}",
+            "fix pace_gamma all pair 10 pace/extrapolation gamma 1",
+            "compute max_pace_gamma all reduce max f_pace_gamma",
+        ]
+    return {
+        "energy": {"formula": FORMULA, "where": WORDS},
+        "units": "energies eV, lengths Å, forces eV/Å; in LAMMPS: units metal",
+        "atom_types": {str(number): name for number, name in enumerate(elements, start=1)},
+        **lines,
+        "cite": [ACE, PACE, PACEMAKER, *([ACTIVE_SET] if active_set else []), ASE],
+    }
+
+
+def total_energy(energies: Mapping[str, float], shift: float) -> str:
+    """The formula with its numbers: ``E(DFT) = E(potential) + n_Al (-0.2994 eV)``."""
+    terms = "".join(f" + n_{element} ({value:.6g} eV)" for element, value in energies.items())
+    return f"E(DFT) = E(potential){terms}" + (f" - N ({shift:.6g} eV)" if shift else "")
+
+
+def _word(path: str) -> str:
+    """One word of a LAMMPS input."""
+    return f'"{path}"' if " " in path else path

@@ -1,0 +1,76 @@
+"""What a submission that goes on from a potential prepares, and what it says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_archive import FEW, make_potential
+
+from hpctrain.engines.pacemaker import DataFacts, input_mapping
+from hpctrain.errors import HpctrainError
+from hpctrain.models import TrainingConfig
+from hpctrain.prepare import Prepared, prepare
+from hpctrain.project import Project
+
+ONE = "potential_gen_01"
+TRAINING = {"evaluator": "pyace", "b_basis_size": 20}
+
+
+@pytest.fixture
+def parent(project: Project) -> dict[str, Any]:
+    facts = DataFacts(("Al",), {"Al": -0.2994})
+    asked = input_mapping(TrainingConfig.model_validate(TRAINING), "pyace", facts)
+    return make_potential(project, ONE, input=asked, data={"test_fraction": 0.4, "seed": 1})
+
+
+def prepared(
+    project: Project, folder: Path, training: dict[str, Any] | None = None, **data: Any
+) -> Prepared:
+    changes = {"data": {"select": FEW, **data}, "training": {**TRAINING, **(training or {})}}
+    return prepare(project, folder, "local", changes=changes, start_from=ONE)
+
+
+def test_the_parent_travels_and_is_on_record(
+    project: Project, parent: dict[str, Any], tmp_path: Path
+) -> None:
+    found = prepared(project, tmp_path / "run", seed=1, test_fraction=0.4)
+    file = tmp_path / "run" / "parent.yaml"
+    assert file.read_text() == f"{ONE} as yaml"
+    assert found.manifest["parents"] == [
+        {"name": ONE, "sha256": hashlib.sha256(file.read_bytes()).hexdigest(), "seen_in_test": 0}
+    ]
+    # No isolated atom is among these rows, and none is needed.
+    assert found.manifest["reference_energies"] == {"Al": -0.2994}
+    assert found.notes == ["reference energies: the parent's; the data hold no isolated Al"]
+    assert f"goes on from {ONE}" in (tmp_path / "run" / "input.yaml").read_text()
+    # A plain fit for the job, so that it goes on over walltimes as any other.
+    asked = json.loads((tmp_path / "run/job/input.json").read_text())
+    assert "initial_potential" not in asked["potential"]
+
+
+def test_structures_that_the_parent_was_trained_on(
+    project: Project, parent: dict[str, Any], tmp_path: Path
+) -> None:
+    found = prepared(project, tmp_path / "run", seed=2, test_fraction=0.4)
+    tested = json.loads((tmp_path / "run/rows.json").read_text())["test"]
+    seen = len({*tested} & {*parent["dataset"]["rows"]["train"]})
+    assert seen > 0
+    assert found.manifest["parents"][0]["seen_in_test"] == seen
+    assert f"{ONE} was trained on {seen} of the {len(tested)} structures" in found.notes[-1]
+
+
+def test_what_is_refused_and_what_is_left_out(
+    project: Project, parent: dict[str, Any], tmp_path: Path
+) -> None:
+    with pytest.raises(HpctrainError, match="training cannot go on from potential_gen_01") as said:
+        prepared(project, tmp_path / "run", {"cutoff": 5.0, "b_basis_size": 19})
+    assert "rcut is 6.0 in the parent and 5.0 now" in said.value.message
+    assert "19 functions per element" in said.value.message
+    ladder = {"overrides": {"fit": {"ladder_step": 5, "ladder_type": "power_order"}}}
+    found = prepared(project, tmp_path / "other", ladder)
+    assert "ladder_step" not in found.manifest["input"]["fit"]
+    assert any("the ladder is left out" in note for note in found.notes)
