@@ -61,6 +61,7 @@ def make_card(
             "site": manifest["site"],
             "job_ids": _job_ids(run, history),
             "attempts": len(run.attempts()),
+            "seams": so_far.seams,
             "started": result["started"],
             "ended": result["ended"],
             "seconds": result["seconds"],

@@ -68,13 +68,18 @@ def collect(
     """
     found = status(project, names, program=program, say=say).runs
     if not any(run.state == "completed" for run in found):
-        return _collect(project, found, accept)
+        return _collect(project, found, accept, say)
     with locked(project.runs, "collect", say=say):
         # Another collect may have been quicker.
-        return _collect(project, status(project, names, program=program, say=say).runs, accept)
+        return _collect(project, status(project, names, program=program, say=say).runs, accept, say)
 
 
-def _collect(project: Project, runs: list[RunStatus], accept: str | None) -> Collection:
+def _collect(
+    project: Project,
+    runs: list[RunStatus],
+    accept: str | None,
+    say: Callable[[str], None],
+) -> Collection:
     potentials: list[Collected] = []
     not_ready: list[NotReady] = []
     for found in runs:
@@ -83,7 +88,7 @@ def _collect(project: Project, runs: list[RunStatus], accept: str | None) -> Col
             potentials.append(_archived(project, found.run, found.reason, new=False))
         elif found.state == "completed":
             try:
-                potentials.append(_archive(project, found, accept))
+                potentials.append(_archive(project, found, accept, say))
             except _NoEvidence as problem:
                 not_ready.append(NotReady(found.run_id, found.state, str(problem)))
         else:
@@ -110,7 +115,9 @@ _WHY = {
 }
 
 
-def _archive(project: Project, found: RunStatus, accept: str | None) -> Collected:
+def _archive(
+    project: Project, found: RunStatus, accept: str | None, say: Callable[[str], None]
+) -> Collected:
     run = found.run
     assert run is not None
     history = fold(run.events())
@@ -154,6 +161,7 @@ def _archive(project: Project, found: RunStatus, accept: str | None) -> Collecte
         except FileExistsError:
             # Another run took the name in the meantime.
             name = archive.next_name(project.potentials, int(run.manifest["generation"]))
+    _report(project, card, so_far, verification, say)
     run.record(
         "collected", name=name, sha256=card["files"]["yace"]["sha256"], card_sha256=card_sha256
     )
@@ -207,6 +215,30 @@ def _pictures(folder: Path, so_far: Curves) -> None:
         learning_curve(so_far, picture)
         archive.put(table, folder / "learning_curve.csv")
         archive.put(picture, folder / "learning_curve.png")
+
+
+def _report(
+    project: Project,
+    card: Mapping[str, Any],
+    so_far: Curves,
+    verification: Mapping[str, Any] | None,
+    say: Callable[[str], None],
+) -> None:
+    """The page beside the card. It can be written at any time again: no reason to fail."""
+    from hpctrain.report.page import page
+    from hpctrain.report.subject import of_potential
+
+    target = project.potentials / "report" / card["name"] / "report.html"
+    try:
+        with tempfile.TemporaryDirectory() as temporary:
+            written = Path(temporary) / "report.html"
+            written.write_text(page(of_potential(card, so_far, verification)), encoding="utf-8")
+            archive.put(written, target)
+    except FileExistsError:
+        pass  # an interrupted collect, of another version, has written it
+    except Exception as error:  # noqa: BLE001  whatever it is, the potential is archived
+        say(f"{target} could not be written ({type(error).__name__}: {error}); "
+            f"the potential is archived; try: hpctrain report {card['name']}")  # fmt: skip
 
 
 def _archived(project: Project, run: ledger.Run, name: str, *, new: bool) -> Collected:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from hpctrain.text import duration as duration
+from hpctrain.text import metrics_rows as metrics_rows
+from hpctrain.text import rmse as rmse
+
 if TYPE_CHECKING:
-    from hpctrain.status import Metrics, RunStatus
+    from hpctrain.status import RunStatus
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -20,19 +24,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def duration(seconds: float | None) -> str:
-    """``2 h 05 min``, ``3 min 20 s``, ``12 s``; ``-`` if not known."""
-    if seconds is None:
-        return "-"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
 def clock_time(time: str | None) -> str:
     """An ISO time in the reader's own time zone; today without its date."""
     if time is None:
@@ -40,18 +31,6 @@ def clock_time(time: str | None) -> str:
     moment = datetime.fromisoformat(time).astimezone()
     today = moment.date() == datetime.now().astimezone().date()
     return moment.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M")
-
-
-def rmse(metrics: Mapping[str, float | None] | None) -> str:
-    """``25.3 / 0.031``: meV/atom and eV/Å."""
-    if metrics is None:
-        return "-"
-    energy, force = metrics["rmse_energy_mev_per_atom"], metrics["rmse_force_ev_per_a"]
-    return f"{_number(energy, '.4g')} / {_number(force, '.3g')}"
-
-
-def _number(value: float | None, form: str) -> str:
-    return "-" if value is None else format(value, form)
 
 
 STATUS_HEADER = (
@@ -101,15 +80,3 @@ def explained(run: RunStatus) -> str:
     if run.state == "timeout":
         words = f"{words or run.state}; to go on: hpctrain resume {run.run_id}"
     return words
-
-
-def metrics_rows(metrics: Mapping[str, Metrics]) -> list[list[str]]:
-    """Rows (set, meV/atom, eV/Å) of a small table of errors."""
-    return [
-        [
-            name,
-            _number(values["rmse_energy_mev_per_atom"], ".1f"),
-            _number(values["rmse_force_ev_per_a"], ".4f"),
-        ]
-        for name, values in metrics.items()
-    ]

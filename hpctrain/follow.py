@@ -1,16 +1,19 @@
-"""Following runs until they end: bars on a terminal, a line per change elsewhere."""
+"""Following runs until they end: bars and curves on a terminal, a line per change elsewhere."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import IO, TYPE_CHECKING
 
 from hpctrain.console import STATUS_HEADER, duration, explained, rmse, status_row, table
+from hpctrain.progress import Curves, curves
+from hpctrain.terminal_curve import SMALLEST, lines
 from hpctrain.verdict import SETTLED
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from rich.console import Console, Group
+    from rich.text import Text
 
     from hpctrain.status import Report, RunStatus
 
@@ -67,19 +70,55 @@ def _live(look: Callable[[], Report], out: IO[str]) -> Report:
     from rich.console import Console
     from rich.live import Live
 
-    report = look()
-    with Live(_picture(report), console=Console(file=out), refresh_per_second=8) as live:
+    report, console, drawn = look(), Console(file=out), _Curves()
+    with Live(_picture(report, console, drawn), console=console, refresh_per_second=8) as live:
         while _active(report):
             # Short naps, so that Ctrl-C is answered at once.
             wake = time.monotonic() + _interval(report)
             while time.monotonic() < wake:
                 time.sleep(0.1)
             report = look()
-            live.update(_picture(report))
+            live.update(_picture(report, console, drawn))
     return report
 
 
-def _picture(report: Report) -> Group:
+class _Curves:
+    """The curves of the runs that have trained while they were followed."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, tuple[tuple[int, int | None], Curves]] = {}
+
+    def of(self, report: Report) -> list[tuple[RunStatus, Curves]]:
+        """Read again only where the training has got further."""
+        for run in report.runs:
+            if run.run_id not in self._read and run.phase != "train":
+                continue
+            stand = (run.attempt, run.iteration)
+            if self._read.get(run.run_id, (None,))[0] != stand and run.run is not None:
+                self._read[run.run_id] = (stand, curves(run.run))
+        return [(run, self._read[run.run_id][1]) for run in report.runs
+                if run.run_id in self._read]  # fmt: skip
+
+
+def _learning(
+    trained: list[tuple[RunStatus, Curves]], console: Console, room: int
+) -> Iterator[Text]:
+    """Of as many runs as there are lines for."""
+    from rich.text import Text
+
+    styles = {"train": "cyan", "test": "magenta", "": ""}
+    for number, (run, so_far) in enumerate(trained):
+        height = max(SMALLEST, room // (len(trained) - number) - 1)
+        found = lines(so_far, console.width, min(height, room - 1),
+                      ascii_only=console.options.ascii_only)  # fmt: skip
+        if found and len(trained) > 1:
+            yield Text(run.run_id)
+        for line in found:
+            yield Text.assemble(*((text, styles[kind]) for text, kind in line), no_wrap=True)
+        room -= len(found) + (len(trained) > 1)
+
+
+def _picture(report: Report, console: Console, drawn: _Curves) -> Group:
     from rich.console import Group
     from rich.progress import BarColumn, Progress, TextColumn
     from rich.text import Text
@@ -100,4 +139,5 @@ def _picture(report: Report) -> Group:
     parts += [
         Text(f"{site.site}: {site.error}", style="yellow") for site in report.sites if site.error
     ]
-    return Group(*parts)
+    room = console.height - len(console.render_lines(Group(*parts), pad=False)) - 1
+    return Group(*parts, *_learning(drawn.of(report), console, room))

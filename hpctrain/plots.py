@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from hpctrain.progress import Curves
+from hpctrain.engines.base import TrainingMetrics
+from hpctrain.progress import Curves
 
 _COLUMNS = (
     "set", "iteration", "ladder_step", "fit_cycle", "iteration_in_step", "loss",
@@ -26,6 +26,18 @@ def learning_curve_csv(curves: Curves) -> str:
         for p in points:
             writer.writerow([name, p.epoch, *p.key, p.loss, p.rmse_energy, p.rmse_force])
     return text.getvalue()
+
+
+def curves_of_csv(text: str, seams: Iterable[int] = ()) -> Curves:
+    """The curves of such a table; the seams are not in it."""
+    found = Curves(seams=list(seams))
+    for row in csv.DictReader(io.StringIO(text)):
+        curve = found.train if row["set"] == "train" else found.test
+        key = (int(row["ladder_step"]), int(row["fit_cycle"]), int(row["iteration_in_step"]))
+        loss = float(row["loss"]) if row["loss"] else None
+        energy, force = float(row[_COLUMNS[6]]), float(row[_COLUMNS[7]])
+        curve.append(TrainingMetrics(int(row["iteration"]), energy, force, loss, key))
+    return found
 
 
 def learning_curve(curves: Curves, path: Path) -> None:

@@ -11,7 +11,10 @@ import pytest
 from hpctrain.init import init
 from hpctrain.project import Project, find_project
 
-pytest_plugins = ["real_trainer", "slurm_fixture", "pbs_fixture", "postgres_fixture", "standin"]
+pytest_plugins = [
+    "real_trainer", "slurm_fixture", "pbs_fixture", "postgres_fixture", "browser_fixture",
+    "standin",
+]  # fmt: skip
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

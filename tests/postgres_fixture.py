@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from debian import install
 
-POLICY = Path("/usr/sbin/policy-rc.d")
 PASSWORD = "s3cret+word"
 
 
@@ -38,36 +38,6 @@ def _version(path: Path) -> float:
     return float(path.parts[4])
 
 
-def _install() -> str | None:
-    """Why the programs cannot be had, or None. The packages' own service is not started."""
-    if _programs():
-        return None
-    if shutil.which("apt-get") is None:
-        return "no PostgreSQL here, and no apt-get (Debian, Ubuntu)"
-    if os.getuid() != 0:
-        return "no PostgreSQL here, and not root: apt-get install postgresql"
-    added = not POLICY.exists()
-    if added:
-        POLICY.write_text("#!/bin/sh\nexit 101\n")
-        POLICY.chmod(0o755)
-    try:
-        for command in (["install"], ["update"], ["install"]):
-            if _programs():
-                break
-            packages = ["-y", "--no-install-recommends", "postgresql"] * (command == ["install"])
-            subprocess.run(
-                ["apt-get", "-q", *command, *packages],
-                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=600,
-            )
-    finally:
-        if added:
-            POLICY.unlink()
-    return None if _programs() else "apt-get did not bring PostgreSQL"
-
-
 def _free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
@@ -80,7 +50,7 @@ def _needs() -> str | None:
         import psycopg2  # noqa: F401
     except ImportError:
         return "psycopg2 is not installed: pip install '.[postgres]'"
-    return _install()
+    return install("postgresql", _programs)
 
 
 @pytest.fixture(scope="session")

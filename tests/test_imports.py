@@ -20,7 +20,7 @@ LAYERS: list[set[str]] = [
     {"__main__"},
     {"cli"},
     {"cli.boundary"},
-    {"cli.runs", "cli.potentials", "cli.archive", "cli.sites"},
+    {"cli.runs", "cli.potentials", "cli.archive", "cli.report", "cli.sites"},
     {"cli.data", "cli.verify"},
     {"cli.options"},
     {"preflight.page"},
@@ -30,8 +30,11 @@ LAYERS: list[set[str]] = [
     {"preflight.batch", "preflight.columns"},
     # The use cases; collect and cancel begin with what status finds.
     {"submit", "collect", "cancel", "resume", "init", "logs", "verify", "audit", "compare",
-     "pointer"},
+     "pointer", "report.write"},
     {"status"},
+    {"report.page"},
+    {"report.curve", "report.parity", "report.physics", "report.facts"},
+    {"report.parts", "report.subject"},
     # What use cases share.
     {"witness", "recovery", "describe", "prepare", "plots", "card"},
     {"unseen"},
@@ -50,6 +53,7 @@ LAYERS: list[set[str]] = [
     {"practice.slurm_environment"},
     {"practice.slurm_request"},
     {"practice.slurm_jobs", "practice.slurm_options"},
+    {"terminal_curve"},
     {"submission", "trail", "verdict", "progress", "following", "archive", "dataset",
      "local_queue.__main__", "engines.pacemaker_parent"},
     {"sides", "split_files", "alike"},
@@ -57,6 +61,8 @@ LAYERS: list[set[str]] = [
     {"candidates", "environments"},
     {"signatures"},
     {"sites", "labels", "preflight.pairs", "schedulers", "looks", "local_queue.supervisor"},
+    {"pages.figure"},
+    {"pages.axes", "pages.html"},
     {"render", "sources", "ledger", "lock", "local_queue.state", "schedulers.slurm",
      "schedulers.local", "schedulers.pbs", "schedulers.practice"},
     {"schedulers.slurm_directives", "schedulers.slurm_states", "schedulers.pbs_directives",
@@ -68,7 +74,7 @@ LAYERS: list[set[str]] = [
      "resources", "frames", "sqlite_file", "preflight.findings", "verification"},
     {"errors", "records", "local_queue", "engines", "practice", "preflight", "preflight.names",
      "neighbours", "preflight.elements", "preflight.distances", "preflight.theory",
-     "preflight.cost", ""},
+     "preflight.cost", "pages", "report", "text", ""},
 ]  # fmt: skip
 # Packages that take their time: no command may load one before it uses it.
 SLOW = {"ase", "numpy", "matplotlib", "pydantic", "rich", "jinja2", "yaml", "scipy", "pandas"}

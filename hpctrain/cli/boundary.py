@@ -12,7 +12,7 @@ import traceback
 import click
 
 from hpctrain import __version__
-from hpctrain.cli import archive, data, potentials, runs, sites, verify
+from hpctrain.cli import archive, data, potentials, report, runs, sites, verify
 from hpctrain.errors import HpctrainError
 
 
@@ -37,6 +37,7 @@ for command in (
     runs.submit_command, runs.status_command, runs.logs_command, runs.cancel_command,
     runs.resume_command,
     potentials.collect_command, archive.potentials_group, verify.verify_command,
+    report.report_command,
     sites.sites_group,
 ):  # fmt: skip
     cli.add_command(command)

@@ -95,7 +95,10 @@ def _print(one: Collected) -> None:
     print()
     print(f"potential       {one.path}" + ("" if one.new else "  (archived before)"))
     print(f"card            {one.card_path}")
-    print(f"learning curve  {one.path.parent / 'report' / one.name / 'learning_curve.png'}")
+    report = one.path.parent / "report" / one.name
+    print(f"learning curve  {report / 'learning_curve.png'}")
+    if (report / "report.html").is_file():
+        print(f"report          {report / 'report.html'}")
     active_set = one.card.get("active_set") or {}
     if active_set.get("why"):
         print(f"no active set   {active_set['why']}")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from html import escape
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from hpctrain.pages.axes import Axis
+from hpctrain.pages.figure import Figure
+from hpctrain.pages.html import COLOURS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,10 +21,7 @@ if TYPE_CHECKING:
     Counts = NDArray[np.int64]
     Array = NDArray[np.float64]
 
-COLOURS = 8  # kinds with a colour of their own; the style sheet has as many, and one for the rest
 _BARS = 48
-_WIDTH, _HEIGHT = 360, 210
-_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 8, 8, 34
 
 
 @dataclass(frozen=True)
@@ -105,65 +105,14 @@ def _binned(
 
 def svg(chart: Chart) -> str:
     """The chart; bars of the kinds stand on each other."""
-    place = np.log10(chart.edges) if chart.log else chart.edges
-    span = place[-1] - place[0] or 1.0
-    wide, high = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
-    x = _LEFT + (place - place[0]) / span * wide
+    edges = chart.edges.tolist()
     most = max(int(chart.counts.sum(axis=0).max()), 1)
-    floor = _TOP + high
-    parts = []
-    for tick in (most, most / 2):
-        y = floor - tick / most * high
-        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" '
-                     f'y1="{y:.1f}" y2="{y:.1f}"/>')  # fmt: skip
-        if tick == int(tick):
-            parts.append(f'<text x="{_LEFT - 4}" y="{y + 4:.1f}" class="end">{_short(tick)}</text>')
+    y = Axis(chart.what, 0.0, most)
+    whole = tuple((value, text) for value, text in y.ticks(4) if value == int(value))
+    x = Axis(chart.axis, edges[0], edges[-1], "log" if chart.log else "linear")
+    drawn = Figure(chart.title, x, replace(y, named=whole))
     base = np.zeros(chart.counts.shape[1])
     for kind, counts in enumerate(chart.counts):
-        path = []
-        for n in np.flatnonzero(counts):
-            tall = counts[n] / most * high
-            gap = 0.4 if x[n + 1] - x[n] > 2 else 0.0
-            path.append(f"M{x[n]:.1f} {floor - base[n]:.2f}v{-tall:.2f}"
-                        f"h{x[n + 1] - x[n] - gap:.1f}v{tall:.2f}z")  # fmt: skip
-            base[n] += tall
-        if path:
-            parts.append(f'<path class="k{min(kind, COLOURS)}" d="{"".join(path)}"/>')
-    parts.append(f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" '
-                 f'y1="{floor}" y2="{floor}"/>')  # fmt: skip
-    for value in _ticks(chart):
-        at = np.log10(value) if chart.log else value
-        where = _LEFT + (at - place[0]) / span * wide
-        text = f"{value:g}"
-        # Centred, but not over the edge: a character is about 7 wide.
-        where = min(where, _WIDTH - 3.5 * len(text) - 1)
-        parts.append(f'<text x="{where:.1f}" y="{floor + 14}" class="mid">{text}</text>')
-    parts.append(f'<text x="{_LEFT + wide / 2}" y="{_HEIGHT - 4}" class="mid">'
-                 f"{escape(chart.axis)}</text>")  # fmt: skip
-    label = f"{chart.title} in {chart.axis}, {chart.what}"
-    return (f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(label)}">'
-            f"{''.join(parts)}</svg>")  # fmt: skip
-
-
-def _short(count: float) -> str:
-    for size, letter in ((1e6, "M"), (1e4, "k")):
-        if count >= size:
-            return f"{count / (1e3 if letter == 'k' else size):.3g}{letter}"
-    return f"{count:g}"
-
-
-def _ticks(chart: Chart) -> list[float]:
-    low, high = float(chart.edges[0]), float(chart.edges[-1])
-    if chart.log:
-        found = [
-            m * 10.0**e for e in range(int(np.floor(np.log10(low))), int(np.log10(high)) + 2)
-            for m in ((1,) if high / low > 100 else (1, 2, 5))
-        ]  # fmt: skip
-    else:
-        raw = (high - low) / 5
-        size = 10.0 ** np.floor(np.log10(raw))
-        step = next(size * m for m in (1, 2, 5, 10) if size * m >= raw)
-        found = [round(n * step, 10) for n in range(int(np.ceil(low / step)),
-                                                    int(np.floor(high / step)) + 1)]  # fmt: skip
-    slack = 1e-9 * max(abs(low), abs(high))
-    return [value for value in found if low - slack <= value <= high + slack]
+        drawn.bars(edges, counts.tolist(), f"k{min(kind, COLOURS)}", base.tolist())
+        base += counts
+    return drawn.svg()

@@ -9,6 +9,7 @@ from hpctrain.console import duration, table
 from hpctrain.preflight.findings import Finding
 from hpctrain.preflight.names import CHECKS
 from hpctrain.preflight.report import Report
+from hpctrain.text import printable as printable
 
 _IDS = 5
 
@@ -36,11 +37,6 @@ def findings(report: Report, width: int = 100) -> str:
 def _ids(finding: Finding) -> str:
     more = ", …" if finding.count > _IDS else ""
     return ", ".join(printable(one) for one in finding.ids[:_IDS]) + more or "-"
-
-
-def printable(text: str) -> str:
-    """Data may hold anything, also what moves a terminal's cursor."""
-    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _indented(text: str, width: int) -> list[str]:

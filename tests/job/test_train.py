@@ -24,6 +24,8 @@ from hpctrain.job import environment
 from hpctrain.local_queue import state as processes
 from hpctrain.prepare import prepare
 from hpctrain.project import Project
+from hpctrain.report.page import page
+from hpctrain.report.subject import archived
 from hpctrain.resources import resource
 from hpctrain.status import RunStatus, status
 from hpctrain.submit import submit
@@ -105,16 +107,28 @@ def test_from_submit_to_a_potential(project: Project, standin: StandIn) -> None:
         "convert", "train", "finish", "active_set", "verify", "total"}  # fmt: skip
     assert card["active_set"] == {"made": True, "why": None}
 
+    # The page is what the archive alone gives.
+    drawn = (report / "report.html").read_text(encoding="utf-8")
+    assert drawn == page(archived(card, project.potentials))
+    assert card["files"]["yace"]["sha256"] in drawn
+
     again = collect(project)
     assert [(one.name, one.new) for one in again.potentials] == [("potential_gen_01", False)]
     assert sorted(path.name for path in project.potentials.iterdir()) == names
 
-    submit(project, "local", changes=standin.changes())
+    # What cannot be drawn costs the page, and nothing else.
+    second = submit(project, "local", changes=standin.changes())
     assert settled(project).state == "completed"
-    assert {one.name for one in collect(project).potentials} == {
+    torn = {"verdict": "pass", "checks": [{"name": "dimers", "data": {"pairs": {"Al-Al": {}}}}]}
+    (second.run_dir / "attempts/01/verification.json").write_text(json.dumps(torn))
+    said: list[str] = []
+    assert {one.name for one in collect(project, say=said.append).potentials} == {
         "potential_gen_01", "potential_gen_01_r2",
     }  # fmt: skip
     assert len(list(project.potentials.glob("*.yace"))) == 2
+    (told,) = said
+    assert "the potential is archived; try: hpctrain report potential_gen_01_r2" in told
+    assert not (project.potentials / "report/potential_gen_01_r2/report.html").exists()
 
 
 @pytest.mark.parametrize(

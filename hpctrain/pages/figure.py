@@ -1,0 +1,205 @@
+"""Figures as SVG: no script, colours by style sheet, one path a series. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from hpctrain.pages.axes import Axis
+from hpctrain.pages.html import escape
+
+WIDTH, HEIGHT = 360, 230
+_TOP, _BOTTOM, _SIDE = 22, 38, 10
+_LETTER = 6.4  # about the width of one, at the style sheet's 11 px
+Point = tuple[float | None, float | None]
+
+
+class Figure:
+    """An empty pair of axes that is drawn into; ``svg`` is the picture.
+
+    ``right`` is room for labels beside the curves. ``css`` of a series are classes of the style
+    sheet.
+    """
+
+    def __init__(self, title: str, x: Axis, y: Axis, *, right: float = 0, height: int = HEIGHT):
+        self._title, self._x, self._y = title, x, y
+        self._ticks = y.ticks(5 if height <= HEIGHT else 6)
+        self._left = 10 + _LETTER * max((len(text) for _, text in self._ticks), default=1)
+        self._right = WIDTH - _SIDE - right
+        self._floor, self._height = height - _BOTTOM, height
+        self._parts: list[str] = []
+        self._words: list[str] = []  # above all that is drawn
+        self._labels: list[tuple[float, str, str]] = []
+        self._keys = 0
+        self._names: list[tuple[float, float, int]] = []  # from, to, row
+
+    def _at_x(self, value: float) -> float:
+        return self._left + self._x.place(value) * (self._right - self._left)
+
+    def _at_y(self, value: float) -> float:
+        return self._floor - self._y.place(value) * (self._floor - _TOP)
+
+    def _placed(self, points: Iterable[Point]) -> list[tuple[float, float] | None]:
+        """Where the points stand; None for one that cannot be drawn."""
+        return [
+            (self._at_x(x), self._at_y(y))
+            if x is not None and y is not None and self._x.shows(x) and self._y.shows(y)
+            else None
+            for x, y in points
+        ]
+
+    def line(self, points: Iterable[Point], css: str) -> None:
+        """One curve; it is torn where a point is missing, and cut where it leaves the axes."""
+        path, pen = [], None
+        placed = self._placed(points)
+        for before, here in zip([None, *placed], placed, strict=False):
+            if before is None or here is None:
+                continue
+            piece = _cut(before, here, _TOP, self._floor)
+            if piece is None:
+                continue
+            start, end = piece
+            path.append(_move("L" if pen == start else "M", start) if pen != start else "")
+            path.append(_move("L", end))
+            pen = end
+        if path:
+            self._parts.append(f'<path class="curve {css}" d="{"".join(path)}"/>')
+
+    def dots(self, points: Iterable[Point], css: str, size: float = 3.0) -> int:
+        """Points as one path, those that fall together as one; returns how many lie outside."""
+        outside, seen = 0, {}
+        for place in self._placed(points):
+            if place is None or not self._inside(place):
+                outside += 1
+            else:
+                seen[_move("M", place)] = True
+        if seen:
+            self._parts.append(
+                f'<path class="dots {css}" stroke-width="{size:g}" d="{"h0".join(seen)}h0"/>'
+            )
+        return outside
+
+    def bars(self, edges: Sequence[float], heights: Sequence[float], css: str,
+             base: Sequence[float] | None = None) -> None:  # fmt: skip
+        """Bars between neighbouring edges, standing on ``base``."""
+        x, path = [self._at_x(edge) for edge in edges], []
+        for n, height in enumerate(heights):
+            if height:
+                foot = base[n] if base is not None else 0.0
+                low, high = self._at_y(foot), self._at_y(foot + height)
+                gap = 0.4 if x[n + 1] - x[n] > 2 else 0.0
+                path.append(f"M{x[n]:.1f} {low:.2f}V{high:.2f}H{x[n + 1] - gap:.1f}V{low:.2f}z")
+        if path:
+            self._parts.append(f'<path class="{css}" d="{"".join(path)}"/>')
+
+    def steps(self, edges: Sequence[float], heights: Sequence[float], css: str) -> None:
+        """The outline of a histogram."""
+        corners: list[Point] = [(edges[0], self._y.low)]
+        for n, height in enumerate(heights):
+            corners += [(edges[n], height), (edges[n + 1], height)]
+        self.line([*corners, (edges[-1], self._y.low)], css)
+
+    def upright(self, x: float, words: str, css: str = "mark") -> None:
+        """A mark at a place on the x axis, named at its top; names that would meet go lower."""
+        if not self._x.low <= x <= self._x.high:
+            return
+        at, wide = self._at_x(x), _LETTER * len(words)
+        self._parts.append(f'<path class="{css}" d="M{at:.1f} {_TOP}V{self._floor:.1f}"/>')
+        if words:
+            fits = at + 3 + wide <= self._right
+            start = at + 3 if fits else at - 3 - wide
+            row = 0
+            while any(row == r and start < e and b < start + wide for b, e, r in self._names):
+                row += 1
+            self._names.append((start, start + wide, row))
+            self._text(at + 3 if fits else at - 3, _TOP + 9 + 12 * row, words,
+                       css if fits else f"{css} end")  # fmt: skip
+
+    def level(self, y: float, css: str = "mark", span: tuple[float, float] | None = None) -> None:
+        """A mark at a height, over the whole width or between two x."""
+        if self._y.low <= y <= self._y.high:
+            left, right = map(self._at_x, span or (self._x.low, self._x.high))
+            self._parts.append(
+                f'<path class="{css}" d="M{left:.1f} {self._at_y(y):.1f}H{right:.1f}"/>'
+            )
+
+    def diagonal(self) -> None:
+        """Where both coordinates are the same."""
+        low, high = max(self._x.low, self._y.low), min(self._x.high, self._y.high)
+        self.line([(low, low), (high, high)], "mark")
+
+    def label(self, points: Sequence[Point], words: str, css: str) -> None:
+        """Name a curve beside its end, in its colour; names that would meet stand apart."""
+        ends = [place for place in self._placed(points) if place is not None]
+        if ends:
+            self._labels.append((min(max(ends[-1][1], _TOP + 4), self._floor), words, css))
+
+    def key(self, words: str, css: str) -> None:
+        """Name a series in its colour, in the corner at the top right."""
+        self._text(self._right - 2, _TOP + 9 + 13 * self._keys, words, f"end {css}")
+        self._keys += 1
+
+    def svg(self) -> str:
+        """The picture, with its axes below what was drawn into them."""
+        back = []
+        for value, text in self._ticks:
+            y = self._at_y(value)
+            back.append(f'<path class="grid" d="M{self._left:.1f} {y:.1f}H{self._right:.1f}"/>')
+            back.append(f'<text class="end" x="{self._left - 4:.1f}" y="{y + 4:.1f}">{text}</text>')
+        back.append(f'<path class="axis" d="M{self._left:.1f} {self._floor}H{self._right:.1f}"/>')
+        last = -1e9
+        for value, text in self._x.ticks(6):
+            wide = _LETTER * len(text)
+            at = min(self._at_x(value), WIDTH - wide / 2 - 1)
+            if at - wide / 2 < last + 4:
+                continue
+            last = at + wide / 2
+            tick = f'<path class="axis" d="M{self._at_x(value):.1f} {self._floor}v3"/>'
+            back.append("" if self._x.named else tick)
+            back.append(
+                f'<text class="mid" x="{at:.1f}" y="{self._floor + 17}">{escape(text)}</text>'
+            )
+        self._spread_labels()
+        middle = (self._left + self._right) / 2
+        words = f"{self._title}: {self._y.label} against {self._x.label}"
+        return (
+            f'<svg viewBox="0 0 {WIDTH} {self._height}" role="img" aria-label="{escape(words)}">'
+            f"<title>{escape(words)}</title>"
+            f'<text x="2" y="11">{escape(self._y.label)}</text>'
+            f'<text class="mid" x="{middle:.1f}" y="{self._height - 5}">'
+            f"{escape(self._x.label)}</text>"
+            f"{''.join(back)}{''.join(self._parts)}{''.join(self._words)}</svg>"
+        )
+
+    def _spread_labels(self) -> None:
+        below = -1e9
+        for y, words, css in sorted(self._labels):
+            below = max(y, below + 12)
+            self._text(self._right + 4, below + 4, words, css)
+        self._labels = []
+
+    def _text(self, x: float, y: float, words: str, css: str) -> None:
+        self._words.append(f'<text class="{css}" x="{x:.1f}" y="{y:.1f}">{escape(words)}</text>')
+
+    def _inside(self, place: tuple[float, float]) -> bool:
+        x, y = place
+        return self._left - 1 <= x <= self._right + 1 and _TOP - 1 <= y <= self._floor + 1
+
+
+def _move(how: str, place: tuple[float, float]) -> str:
+    return f"{how}{place[0]:.1f} {place[1]:.1f}"
+
+
+def _cut(
+    start: tuple[float, float], end: tuple[float, float], top: float, floor: float
+) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """The part of a piece of a curve that lies between two heights."""
+    (x0, y0), (x1, y1) = start, end
+    if max(y0, y1) < top or min(y0, y1) > floor:
+        return None
+
+    def at(y: float) -> tuple[float, float]:
+        return (x0 + (x1 - x0) * (y - y0) / (y1 - y0), y)
+
+    first = start if top <= y0 <= floor else at(top if y0 < top else floor)
+    last = end if top <= y1 <= floor else at(top if y1 < top else floor)
+    return first, last

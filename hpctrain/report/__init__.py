@@ -1,0 +1,1 @@
+"""One HTML page about a run or a potential: everything that is known of it, to judge it by."""

@@ -1,0 +1,37 @@
+"""A project with one archived potential, as it was recorded from the real trainer."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from hpctrain.plots import curves_of_csv
+from hpctrain.project import Project
+from hpctrain.report.subject import Subject, of_potential
+
+RECORDED = Path(__file__).parent / "recorded" / "report"
+NAME = "potential_gen_01"
+
+
+def read(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((RECORDED / name).read_text(encoding="utf-8"))
+    return content
+
+
+def subject(**verification: Any) -> Subject:
+    """The potential; of the verification, these keys are replaced."""
+    curves = curves_of_csv((RECORDED / "learning_curve.csv").read_text())
+    return of_potential(read("card.json"), curves, {**read("verification.json"), **verification})
+
+
+def archive(folder: Path) -> Project:
+    (folder / "hpctrain.yaml").write_text("project: al\n")
+    project = Project(folder / "hpctrain.yaml")
+    report = project.potentials / "report" / NAME
+    report.mkdir(parents=True)
+    shutil.copyfile(RECORDED / "card.json", project.potentials / f"{NAME}.json")
+    for name in ("learning_curve.csv", "verification.json"):
+        shutil.copyfile(RECORDED / name, report / name)
+    return project

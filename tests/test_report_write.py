@@ -1,0 +1,142 @@
+"""hpctrain report: which page, from what, and where it goes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from made_runs import RUN_ID, FakeSlurm, event, leave, make_project, make_run, submitted
+from report_example import NAME, RECORDED, archive, subject
+from test_progress import RECORDED as TRAININGS
+
+from hpctrain import ledger
+from hpctrain.cli import main
+from hpctrain.errors import HpctrainError
+from hpctrain.project import Project
+from hpctrain.report.page import page
+from hpctrain.report.write import write
+
+NOW = 1_795_435_200.0
+
+
+@pytest.fixture
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.chdir(tmp_path)
+    return archive(tmp_path)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> ledger.Run:
+    """A run that waits in a queue."""
+    project = make_project(tmp_path)
+    made = make_run(project)
+    card = json.loads((RECORDED / "card.json").read_text())
+    manifest = {
+        **made.manifest, "created": ledger.iso(NOW), "evaluator": "tensorpot", "versions": {},
+        "input": card["input"], "dataset": {**card["dataset"], "rows": None},
+    }  # fmt: skip
+    ledger.write_atomically(made.folder / ledger.MANIFEST, ledger.as_json(manifest))
+    (made.folder / "rows.json").write_text(json.dumps(card["dataset"]["rows"]))
+    submitted(made, NOW, 1, "7")
+    return ledger.Run(made.folder)
+
+
+def drawn(run: ledger.Run, tmp_path: Path) -> str:
+    project = Project(tmp_path / "hpctrain.yaml")
+    done = write(project, RUN_ID[:12], tmp_path / "r.html", program=FakeSlurm(), clock=lambda: NOW)
+    assert (done.name, done.kind) == (RUN_ID, "run")
+    return done.path.read_text(encoding="utf-8")
+
+
+def test_a_potential(inside: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", NAME]) == 0
+    assert capsys.readouterr().out == f"wrote {NAME}.html\n"
+    text = Path(f"{NAME}.html").read_text(encoding="utf-8")
+    assert text == page(subject())
+    # Again, over it, and as JSON.
+    assert main(["report", NAME, "--output", f"{NAME}.html", "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content == {"schema": "hpctrain.report/1", "name": NAME, "kind": "potential",
+                       "path": f"{NAME}.html", "verdict": "warn"}  # fmt: skip
+
+
+def test_a_card_of_before(inside: Project) -> None:
+    """Without the keys that came later, and without the files beside it."""
+    path = inside.potentials / f"{NAME}.json"
+    card = json.loads(path.read_text())
+    del card["run"]["seams"], card["use"], card["dataset"]["rows"], card["run"]["environment"]
+    path.write_text(json.dumps(card))
+    for file in (inside.potentials / "report" / NAME).iterdir():
+        file.unlink()
+    done = write(inside, NAME)
+    text = done.path.read_text(encoding="utf-8")
+    assert done.verdict is None
+    assert "there is no learning_curve.csv beside the card" in text
+    assert "not verified: there is no verification.json" in text
+
+
+def test_the_verdicts_of_the_card_where_the_verification_is_gone(inside: Project) -> None:
+    (inside.potentials / "report" / NAME / "verification.json").unlink()
+    path = inside.potentials / f"{NAME}.json"
+    kept = [
+        {key: one[key] for key in ("name", "title", "verdict", "value", "unit", "seen")}
+        for one in subject().verification["checks"]
+    ]  # type: ignore[index]
+    verification = {"verdict": "fail", "checks": kept, "accepted": {"when": "x", "why": "y < z"}}
+    path.write_text(json.dumps({**json.loads(path.read_text()), "verification": verification}))
+    done = write(inside, NAME)
+    text = done.path.read_text(encoding="utf-8")
+    assert done.verdict == "fail"
+    assert "archived all the same: y &lt; z" in text
+    assert text.count('<b class="verdict pass">') == 7
+    assert "the check left nothing to draw: repulsive below the data" in text
+
+
+def test_names_that_are_none(inside: Project) -> None:
+    with pytest.raises(HpctrainError, match="did you mean 'potential_gen_01'"):
+        write(inside, "potential_gen_1")
+    with pytest.raises(HpctrainError, match="no run and no potential is called '2026'"):
+        write(inside, "2026")
+
+
+def test_places_that_are_none(inside: Project, tmp_path: Path) -> None:
+    with pytest.raises(HpctrainError, match="is a folder"):
+        write(inside, NAME, tmp_path)
+    with pytest.raises(HpctrainError, match="there is no folder"):
+        write(inside, NAME, tmp_path / "gone" / "x.html")
+    with pytest.raises(HpctrainError, match="in the archive, where nothing is overwritten"):
+        write(inside, NAME, Path("potentials") / "x.html")
+    before = sorted(tmp_path.rglob("*"))
+    assert [path.name for path in before if path.suffix == ".html"] == []
+
+
+def test_a_run_that_waits(run: ledger.Run, tmp_path: Path) -> None:
+    text = drawn(run, tmp_path)
+    assert "no iteration yet of 100" in text
+    assert "the trainer has written no errors yet" in text
+    assert "not verified: the job verifies a potential at its end" in text
+    assert "161 structures" in text
+
+
+def test_a_run_that_trains_in_its_second_attempt(run: ledger.Run, tmp_path: Path) -> None:
+    for attempt, recorded in ((1, "killed"), (2, "restart")):
+        leave(run, attempt, "claim.json", NOW, {"job_id": str(6 + attempt), "time": NOW})
+        for name in ("metrics.txt", "test_metrics.txt"):
+            leave(run, attempt, name, NOW, (TRAININGS / recorded / name).read_text())
+    leave(run, 1, "result.json", NOW, {"state": "timeout", "continues": {"job_id": "8"}})
+    leave(run, 2, "resume/state.json", NOW, {"total": 61})
+    leave(run, 2, "heartbeat.json", NOW, {"time": NOW, "phase": "train"})
+    text = drawn(run, tmp_path)
+    assert "iteration 71 of 100" in text
+    assert "Attempt 2 went on after iteration 61." in text
+    assert text.count(">attempt 2</text>") == 2
+
+
+def test_a_run_that_has_failed(run: ledger.Run, tmp_path: Path) -> None:
+    leave(run, 1, "claim.json", NOW, {"job_id": "7", "time": NOW})
+    leave(run, 1, "result.json", NOW, {"state": "failed", "reason": "no <memory>", "ended": NOW})
+    event(run, NOW, "unknown kind")
+    text = drawn(run, tmp_path)
+    assert "failed since 2026-11-23 12:00 UTC: no &lt;memory&gt;" in text
+    assert "not verified: there is no verification.json" in text
