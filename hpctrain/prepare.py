@@ -8,7 +8,6 @@ import json
 import platform
 import secrets
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -20,13 +19,14 @@ import yaml
 from hpctrain import __version__, archive, ledger, parents, sites
 from hpctrain.engines import pacemaker
 from hpctrain.errors import HpctrainError
+from hpctrain.job_script import job_script
 from hpctrain.models import ProjectConfig
+from hpctrain.planning import Plan, plan
 from hpctrain.profile import SiteProfile
 from hpctrain.project import Project
 from hpctrain.records import Evaluator, Likeness, walltime_seconds
 from hpctrain.render import render
 from hpctrain.resources import resource
-from hpctrain.schedulers import scheduler_of
 from hpctrain.schedulers.base import JobRequest, Scheduler
 from hpctrain.submission import SCRIPT, job_request
 
@@ -76,33 +76,27 @@ def prepare(
     progress: Callable[[int, int | None], None] = lambda *_: None,
     watch: Callable[[Structure, str | None], None] | None = None,
     look_for: Likeness = "identical",
+    agree: Callable[[Plan], None] = lambda _: None,
 ) -> Prepared:
     """Everything a submission needs, written into ``folder``; ``start_from`` names an archived
     potential to go on from; ``watch`` is shown every selected row, and why it cannot be used;
-    ``look_for`` is how much alike structures on both sides of the split must be, to be told."""
+    ``look_for`` is how much alike structures on both sides of the split must be, to be told.
+    ``agree`` is shown the plan before any data are touched, and raises HpctrainError if it is not
+    to be."""
     from hpctrain import reuse
     from hpctrain.alike import in_words
     from hpctrain.dataset import export
 
-    changes = dict(changes or {})
-    site_changes = changes.pop("site", None)
-    config = project.config(changes)
-    name = site_name or config.site
-    if name is None:
-        raise HpctrainError(
-            "no site is named",
-            "say --site NAME, or set site: in hpctrain.yaml; hpctrain sites list",
-        )
-    site = sites.load(name, project.folder, site_changes)
-    profile = site.profile
-    scheduler = scheduler_of(profile.scheduler, project.queue)
+    planned = plan(project, site_name, changes)
+    agree(planned)
+    config, site, profile = planned.config, planned.site, planned.profile
+    scheduler, notes = planned.scheduler, list(planned.notes)
     run_id = f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     job = job_request(config.project, run_id, 1, profile.output)
     # Before the data are touched: what the site cannot do is known already.
-    directives = scheduler.directives(profile, job)
+    scheduler.directives(profile, job)
     argv = scheduler.submit_argv(SCRIPT, job, profile)
     _check_python(profile)
-    notes: list[str] = []
     _plan_the_end(profile, scheduler, notes)
     evaluator = _evaluator(config, profile, notes)
     parent = parents.find(project.potentials, start_from) if start_from is not None else None
@@ -150,7 +144,7 @@ def prepare(
     if yaml.safe_load(text) != mapping:
         raise AssertionError(f"{pacemaker.TEMPLATE} does not say what was meant:\n{text}")
     (folder / "input.yaml").write_text(text, encoding="utf-8")
-    _write_job(folder, project, config, run_id, profile, scheduler, directives, evaluator, mapping)
+    _write_job(folder, project, config, run_id, profile, scheduler, job, evaluator, mapping)
     manifest = {
         "schema": "hpctrain.run/1",
         "run_id": run_id,
@@ -159,6 +153,7 @@ def prepare(
         "generation": archive.generation_of(project, dataset.rows_fingerprint, generation),
         "site": {
             "name": site.name,
+            "target": planned.target,
             "files": [str(file) for file in site.files],
             "profile": profile.model_dump(mode="json"),
         },
@@ -186,33 +181,19 @@ def _write_job(
     run_id: str,
     profile: SiteProfile,
     scheduler: Scheduler,
-    directives: list[str],
+    job: JobRequest,
     evaluator: Evaluator,
     mapping: dict[str, Any],
 ) -> None:
     """The job script, and what travels with it."""
-    script = render(
-        profile.template or scheduler.template,
-        {
-            "version": __version__,
-            "run_id": run_id,
-            "directives": directives,
-            "modules": profile.modules,
-            "setup": profile.setup,
-            "environment": profile.environment,
-            "run_dir": project.runs / run_id,
-            "output": profile.output,
-            "umask": profile.umask,
-            "launcher": profile.launcher,
-            "python": profile.trainer.python or sys.executable,
-        },
-        folders=[project.folder / "templates"],
+    script = job_script(
+        profile, scheduler, job, run_id, project.runs / run_id, project.folder / "templates"
     )
     (folder / "job.sh").write_text(script, encoding="utf-8")
-    job = folder / "job"
-    job.mkdir()
+    travels = folder / "job"
+    travels.mkdir()
     for file in JOB_FILES:
-        shutil.copyfile(resource("job") / file, job / file)
+        shutil.copyfile(resource("job") / file, travels / file)
     settings = {
         "evaluator": evaluator,
         "cores": profile.cores,
@@ -235,8 +216,8 @@ def _write_job(
             if profile.continuation == "resubmit"
         },
     }
-    (job / "input.json").write_text(json.dumps(mapping, indent=1), encoding="utf-8")
-    (job / "settings.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
+    (travels / "input.json").write_text(json.dumps(mapping, indent=1), encoding="utf-8")
+    (travels / "settings.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
 
 
 def _plan_the_end(profile: SiteProfile, scheduler: Scheduler, notes: list[str]) -> None:

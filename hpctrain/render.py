@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,19 @@ def render(template: str, values: dict[str, Any], folders: Sequence[Path] = ()) 
     ``folders`` are searched before the shipped templates, which a template of the user's can
     extend by name (``{% extends "slurm.sh.j2" %}``).
     """
+    environment = _environment(tuple(map(str, folders)))
+    try:
+        return environment.get_template(template).render(values)
+    except TemplateError as error:
+        line = getattr(error, "lineno", None)
+        place = f"{template}, line {line}" if line else template
+        raise HpctrainError(f"the template {place} cannot be rendered: {error}") from error
+
+
+@cache
+def _environment(folders: tuple[str, ...]) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader([*map(str, folders), str(resource("templates"))]),
+        loader=FileSystemLoader([*folders, str(resource("templates"))]),
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701  shell and YAML, quoted by the filters below
         trim_blocks=True,
@@ -30,12 +42,7 @@ def render(template: str, values: dict[str, Any], folders: Sequence[Path] = ()) 
     )
     environment.filters["sh"] = quoted
     environment.filters["yaml"] = as_yaml
-    try:
-        return environment.get_template(template).render(values)
-    except TemplateError as error:
-        line = getattr(error, "lineno", None)
-        place = f"{template}, line {line}" if line else template
-        raise HpctrainError(f"the template {place} cannot be rendered: {error}") from error
+    return environment
 
 
 def quoted(value: object) -> str:

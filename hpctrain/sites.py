@@ -16,22 +16,57 @@ if TYPE_CHECKING:
     from hpctrain.profile import SiteProfile
 
 FOLDER = "site_profiles"
+# Of these a target's follow the profile's own; everything else takes its place.
+_ADDED = ("modules", "setup", "extra_directives")
+_NOT_IN_A_PROFILE = ("choice",)
 
 
 @dataclass(frozen=True)
 class Site:
-    """A profile under its name, and the files it was put together from, the nearest first."""
+    """A profile under its name, and the files it was put together from, the nearest first.
+
+    ``layers`` are their contents, and what was changed on the command line, the nearest last.
+    """
 
     name: str
     profile: SiteProfile
     files: tuple[Path, ...]
+    layers: tuple[dict[str, Any], ...] = ()
+
+    def at(self, target: str) -> SiteProfile:
+        """The profile with the keys of one of its targets.
+
+        In each file a target's keys come before the file's own, and what a nearer file says
+        before both. ``targets`` is empty in what is returned, and ``target`` is set.
+        """
+        from hpctrain.profile import SiteProfile
+
+        content: dict[str, Any] = {}
+        for layer in self.layers:
+            above = (layer.get("targets") or {}).get(target) or {}
+            flat = {key: value for key, value in layer.items() if key != "targets"}
+            added = {
+                key: [*flat[key], *above[key]]
+                for key in _ADDED
+                if flat.keys() & {key} & above.keys()
+            }
+            content = merged(merged(merged(content, flat), above), added)
+        for key in _NOT_IN_A_PROFILE:
+            content.pop(key, None)
+        content["target"] = target
+        return validated(SiteProfile, content, f"{self.files[0]}, target {target}")
 
 
 def search_path(project_folder: Path | None) -> list[Path]:
     """Folders of profiles: the project's, the user's, the shipped ones."""
-    configuration = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     own = [project_folder / FOLDER] if project_folder else []
-    return [*own, configuration / "hpctrain" / FOLDER, resource(FOLDER)]
+    return [*own, users_folder(), resource(FOLDER)]
+
+
+def users_folder() -> Path:
+    """Where a user's own profiles are, for all projects."""
+    configuration = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return configuration / "hpctrain" / FOLDER
 
 
 def names(project_folder: Path | None) -> dict[str, Path]:
@@ -47,8 +82,9 @@ def load(name: str, project_folder: Path | None, changes: dict[str, Any] | None 
     """The site called ``name``, with ``changes`` (from the command line) on top."""
     from hpctrain.profile import SiteProfile
 
-    files = _chain(name, project_folder)
+    files = chain(name, project_folder)
     content: dict[str, Any] = {}
+    layers: list[dict[str, Any]] = []
     for file in reversed(files):
         layer = read_mapping(file)
         layer.pop("extends", None)
@@ -57,13 +93,15 @@ def load(name: str, project_folder: Path | None, changes: dict[str, Any] | None 
         if file is not files[0]:
             # A mistake in a profile below is reported with that file's name and lines.
             validated(SiteProfile, content, file)
+        layers.append(layer)
     profile = validated(SiteProfile, content, files[0])
     if changes:
         profile = validated(SiteProfile, merged(content, changes), "--set site")
-    return Site(name, profile, tuple(files))
+        layers.append(changes)
+    return Site(name, profile, tuple(files), tuple(layers))
 
 
-def _chain(name: str, project_folder: Path | None) -> list[Path]:
+def chain(name: str, project_folder: Path | None) -> list[Path]:
     """The file of a site, then the one it extends, and so on.
 
     A file that extends its own name means the next one of that name on the search path.

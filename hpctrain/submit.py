@@ -13,6 +13,7 @@ from typing import Any
 from hpctrain import archive, ledger
 from hpctrain.lock import locked
 from hpctrain.looks import forget
+from hpctrain.planning import Plan
 from hpctrain.prepare import Prepared, prepare
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run as run_program
@@ -46,14 +47,16 @@ def submit(
     start_from: str | None = None,
     program: RunProgram = run_program,
     progress: Callable[[int, int | None], None] = lambda *_: None,
+    agree: Callable[[Plan], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> SubmittedRun:
     """Make a run of the project's data and settings, and hand it to a site's scheduler.
 
     ``changes`` is what ``--set`` asks for, nested like hpctrain.yaml, with the site profile's keys
     under ``site``. ``generation`` trains on the rows up to that generation and names the potential
-    after it. ``start_from`` names the archived potential to go on from. Raises HpctrainError before
-    anything is submitted if anything is wrong.
+    after it. ``start_from`` names the archived potential to go on from. ``agree`` is shown where
+    the training would go and what it costs, and raises if that is not wanted. Raises HpctrainError
+    before anything is submitted if anything is wrong.
     """
     recover(project, program, say)
     project.runs.mkdir(exist_ok=True)
@@ -68,6 +71,7 @@ def submit(
             skip_bad=skip_bad,
             start_from=start_from,
             progress=progress,
+            agree=agree,
         )
         run = ledger.Run(project.runs / prepared.run_id)
         with locked(project.runs, "submit", say=say):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 import yaml
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Model = TypeVar("Model", bound=BaseModel)
 
 
-class _UniqueKeys(yaml.SafeLoader):
+class _UniqueKeys:
     """PyYAML keeps the last of two equal keys without a word; a settings file must not."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -31,7 +31,16 @@ class _UniqueKeys(yaml.SafeLoader):
                     None, None, f"the key '{key.value}' stands here twice", key.start_mark
                 )
             seen.add(key.value)
-        return super().construct_mapping(node, deep)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)  # type: ignore[misc]
+        return mapping
+
+
+class _Loader(_UniqueKeys, yaml.SafeLoader):
+    """Says best what is wrong."""
+
+
+class _FastLoader(_UniqueKeys, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Ten times as fast, where PyYAML was built with libyaml."""
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -42,7 +51,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise HpctrainError(f"{path} cannot be read: {reason}") from error
     try:
-        content = yaml.load(text, _UniqueKeys)  # noqa: S506  a SafeLoader
+        content = _parsed(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise HpctrainError(f"{path}, line {line}: {error.problem}") from error
@@ -53,6 +62,13 @@ def read_mapping(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise HpctrainError(f"{path} must hold keys and values, not {type(content).__name__}")
     return content
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return yaml.load(text, _FastLoader)  # noqa: S506  a SafeLoader
+    except (yaml.YAMLError, ValueError):
+        return yaml.load(text, _Loader)  # noqa: S506
 
 
 def validated(model: type[Model], content: dict[str, Any], source: Path | str) -> Model:
@@ -90,14 +106,28 @@ def _problems(model: type[BaseModel], error: ValidationError, source: Path | str
 def _key_path(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
     """The keys of the file; pydantic's marks for the members of a union are left out."""
     path: list[str] = []
-    fields: dict[str, Any] = model.model_fields
+    inside: type[BaseModel] | dict[str, type[BaseModel]] | None = model
     for part in location:
-        if path and not fields:
+        if path and inside is None:
             break
         path.append(str(part))
-        field = fields.get(str(part))
-        fields = getattr(field.annotation, "model_fields", {}) if field else {}
+        inside = _inside(inside, str(part))
     return path
+
+
+def _inside(
+    holder: type[BaseModel] | dict[str, type[BaseModel]] | None, key: str
+) -> type[BaseModel] | dict[str, type[BaseModel]] | None:
+    """What a key holds: a record, or (``{"": record}``) records under names of one's own."""
+    if isinstance(holder, dict):
+        return holder[""]
+    field = getattr(holder, "model_fields", {}).get(key)
+    if field is None:
+        return None
+    types = [field.annotation, *get_args(field.annotation)]
+    record: type[BaseModel] | None = next((t for t in types if hasattr(t, "model_fields")), None)
+    named = get_origin(field.annotation) is dict
+    return {"": record} if record is not None and named else record
 
 
 def _in_words(model: type[BaseModel], path: list[str], detail: ErrorDetails) -> str:
@@ -112,10 +142,10 @@ def _in_words(model: type[BaseModel], path: list[str], detail: ErrorDetails) -> 
 
 
 def _keys_beside(model: type[BaseModel], path: Sequence[str]) -> list[str]:
+    inside: type[BaseModel] | dict[str, type[BaseModel]] | None = model
     for part in path[:-1]:
-        field = model.model_fields.get(part)
-        model = getattr(field, "annotation", None) or model
-    return list(getattr(model, "model_fields", {}))
+        inside = _inside(inside, part)
+    return list(getattr(inside, "model_fields", {}))
 
 
 def nearest(word: str, choices: Sequence[str]) -> str:

@@ -12,8 +12,8 @@ from hpctrain.init import init
 from hpctrain.project import Project, find_project
 
 pytest_plugins = [
-    "real_trainer", "slurm_fixture", "pbs_fixture", "postgres_fixture", "browser_fixture",
-    "standin",
+    "real_trainer", "slurm_fixture", "sites_fixture", "pbs_fixture", "postgres_fixture",
+    "browser_fixture", "standin",
 ]  # fmt: skip
 
 

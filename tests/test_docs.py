@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -49,8 +50,19 @@ def test_a_command_has_help(name: str) -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    import re
-
     for page in [*DOCS.glob("*.md"), *DOCS.parent.glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} → {target}"
+
+
+def test_every_key_of_a_site_profile_is_documented() -> None:
+    from hpctrain import site_facts
+    from hpctrain.profile import SiteProfile
+    from hpctrain.site_request import Target
+
+    text = (DOCS / "sites.md").read_text()
+    facts = [getattr(site_facts, name) for name in ("Node", "Limits", "Charge", "Preemption",
+             "AccountRule", "Recognition", "Scratch", "Source", "AskAbove")]  # fmt: skip
+    keys = {key for record in (SiteProfile, Target, *facts) for key in record.model_fields}
+    said = set(re.findall(r"[a-z_]+", text))
+    assert keys - said == set()

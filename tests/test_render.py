@@ -30,7 +30,7 @@ ODD = [
 def values(**changes: Any) -> dict[str, Any]:
     found = {
         "version": "0", "run_id": "20260101-000000-abcd", "directives": [],
-        "modules": [], "setup": [], "environment": {}, "run_dir": "/run",
+        "shell": "plain", "modules": [], "setup": [], "environment": {}, "run_dir": "/run",
         "launcher": [], "python": "python3", "umask": None, "output": "job-%j.out",
     }  # fmt: skip
     return {**found, **changes}

@@ -115,7 +115,7 @@ def test_circles(folders: Folders) -> None:
 
 def test_unknown_names(folders: Folders) -> None:
     assert folders.message("slrum") == "there is no site 'slrum' (did you mean 'slurm'?)"
-    there = "(there are: local, mycluster, pbs, practice-pbs, practice-slurm, slurm)"
+    there = f"(there are: {', '.join(sorted(names(None)))})"
     assert there in folders.message("qqqq")
     mine = folders.write("project", "mine", "extends: slrum\n")
     assert folders.message("mine") == (
@@ -140,3 +140,50 @@ def test_mistakes_are_told_with_the_file_they_are_in(folders: Folders) -> None:
     assert folders.message("mine") == f"{mine}: scheduler: this key is required"
     mine.write_text("extends: [slurm]\n")
     assert folders.message("mine") == f"{mine}: extends: must be the name of a site"
+
+
+LAYERS = {
+    "base": """
+scheduler: slurm
+modules: [gcc]
+cores: 4
+limits: {max_nodes: 2}
+targets:
+  small: {partition: small, cores: 8, modules: [mkl], limits: {max_walltime: "01:00:00"}}
+  large: {partition: large}
+""",
+    "ours": "extends: base\nmemory: 8G\ntargets:\n  small: {qos: ours}\n",
+    "mine": "extends: ours\ncores: 2\naccount: me\ntargets:\n  large: {cores: 64}\n",
+}
+
+
+def test_a_target_stands_above_its_file_and_a_nearer_file_above_both(folders: Folders) -> None:
+    for name, text in LAYERS.items():
+        folders.write("project", name, text)
+    small = load("base", folders.project).at("small")
+    assert (small.target, small.targets, small.partition) == ("small", {}, "small")
+    assert (small.cores, small.modules) == (8, ["gcc", "mkl"])
+    assert (small.limits.max_nodes, small.limits.max_walltime) == (2, "01:00:00")
+    assert load("ours", folders.project).at("small").qos == "ours"
+    mine = load("mine", folders.project)
+    assert (mine.at("small").cores, mine.at("small").memory) == (2, "8G")
+    assert (mine.at("large").cores, mine.at("large").account) == (64, "me")
+    changed = load("mine", folders.project, {"cores": 1, "modules": ["icc"]})
+    assert (changed.at("large").cores, changed.at("small").modules) == (1, ["icc"])
+
+
+def test_a_profile_without_targets_is_what_it_was(folders: Folders) -> None:
+    folders.write("project", "flat", "extends: slurm\npartition: cpu\ncores: 4\n")
+    site = load("flat", folders.project)
+    given = site.profile.model_dump(exclude_unset=True)
+    assert given == {"scheduler": "slurm", "partition": "cpu", "cores": 4}
+    assert site.profile.targets == {}
+
+
+def test_a_mistake_in_a_target_is_told_with_its_line(folders: Folders) -> None:
+    path = folders.write("project", "odd", "scheduler: slurm\ntargets:\n  gpu:\n    partitoin: x\n")
+    assert folders.message("odd") == (
+        f"{path}, line 4: targets.gpu.partitoin: there is no such key (did you mean 'partition'?)"
+    )
+    path.write_text("scheduler: slurm\ntargets:\n  gpu:\n    limits:\n      max_nods: 2\n")
+    assert "line 5: targets.gpu.limits.max_nods: there is no such key" in folders.message("odd")

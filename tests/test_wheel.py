@@ -19,7 +19,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 SHIPPED = [
     *CHECKOUT.glob("templates/**/*.j2"), *CHECKOUT.glob("site_profiles/*.yaml"),
     *CHECKOUT.glob("hpctrain/**/*.py"), CHECKOUT / "hpctrain" / "py.typed",
-    CHECKOUT / "hpctrain" / "demo" / "al_pbe.db",
+    CHECKOUT / "hpctrain" / "demo" / "al_pbe.db", CHECKOUT / "site_profiles" / "site.schema.json",
 ]  # fmt: skip
 
 pytestmark = pytest.mark.slow
@@ -115,10 +115,10 @@ from hpctrain.sites import load, names
 training = TrainingConfig()
 mapping = input_mapping(training, "pyace", DataFacts(("Al",), "auto"))
 values = {
-    "version": "0", "run_id": "r", "attempt": 1, "directives": [], "modules": [], "setup": [],
-    "environment": {}, "run_dir": "/r", "launcher": [], "python": "python3", "project": "p",
-    "source": "x.db", "demo": False, "umask": None, "output": "o",
-    **template_values(mapping, training),
+    "version": "0", "run_id": "r", "attempt": 1, "directives": [], "shell": "plain",
+    "modules": [], "setup": [], "environment": {}, "run_dir": "/r", "launcher": [],
+    "python": "python3", "project": "p", "source": "x.db", "demo": False,
+    "umask": None, "output": "o", **template_values(mapping, training),
 }
 folder = resource("templates")
 templates = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.j2"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import click
 
 from hpctrain.cli.options import (
     RowCounter,
+    agree_to_the_cost,
     changes_from,
     common,
     dedupe_option,
@@ -84,7 +86,7 @@ def export_command(
     from hpctrain.project import find_project
 
     project = find_project(project_file)
-    config = project.config(changes_from(assignments, None, dedupe))
+    config = project.config(changes_from(assignments, None, dedupe=dedupe))
     with RowCounter("reading") as counter:
         if card is not None:
             from hpctrain.from_card import export_again
@@ -121,8 +123,11 @@ def export_command(
 @common
 def check_command(
     site: str | None,
+    target: str | None,
     assignments: tuple[str, ...],
     walltime: str | None,
+    gpus: int | None,
+    memory: str | None,
     generation: int | None,
     start_from: str | None,
     skip_bad: bool,
@@ -142,7 +147,9 @@ def check_command(
     from hpctrain.submit import dry_run
 
     project = find_project(project_file)
-    changes = changes_from(assignments, walltime, dedupe)
+    changes = changes_from(
+        assignments, walltime, target=target, gpus=gpus, memory=memory, dedupe=dedupe
+    )
     config = project.config({key: value for key, value in changes.items() if key != "site"})
     preflight = Preflight(
         config.training.cutoff, generations=config.data.generations, up_to=generation
@@ -157,6 +164,7 @@ def check_command(
                 generation=generation,
                 start_from=start_from,
                 skip_bad=skip_bad,
+                agree=partial(agree_to_the_cost, sure=True),
                 progress=counter,
                 watch=preflight.see,
                 look_for="near",

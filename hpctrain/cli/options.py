@@ -6,9 +6,12 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from hpctrain.planning import Plan
 
 REFRESH_S, WIDTH = 0.1, 24
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -47,10 +50,15 @@ def settings_options(command: Command) -> Command:
                      help="Go on from an archived potential: its name, or current."),
         click.option("--generation", type=click.IntRange(min=0), metavar="N",
                      help="Train on the rows of generations up to N; name the potential after N."),
+        click.option("--memory", metavar="M", help="For example 16G, like --set site.memory=M."),
+        click.option("--gpus", type=click.IntRange(min=0), metavar="N",
+                     help="GPUs, like --set site.gpus=N; the trainer uses one at most."),
         click.option("--walltime", metavar="T", help="[D-]HH:MM:SS, like --set site.walltime=T."),
         click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
                      help="Change one setting for this run, for example training.max_iter=500, "
                           "data.seed=1 or site.partition=gpu. May be repeated."),
+        click.option("--target", metavar="NAME",
+                     help="Target of the site; chosen from what is asked for if not given."),
         click.option("--site", metavar="S", help="Site profile; see: hpctrain sites list."),
     ):  # fmt: skip
         command = option(command)
@@ -71,14 +79,39 @@ def talk(text: str = "") -> None:
 
 
 def changes_from(
-    assignments: tuple[str, ...], walltime: str | None, dedupe: str | None
+    assignments: tuple[str, ...],
+    walltime: str | None,
+    *,
+    target: str | None = None,
+    gpus: int | None = None,
+    memory: str | None = None,
+    dedupe: str | None = None,
 ) -> dict[str, Any]:
-    """``--set`` and its shorthands ``--walltime`` and ``--dedupe`` together."""
+    """``--set`` and its shorthands together."""
     from hpctrain.changes import parse_changes
 
-    extra = [f"site.walltime={walltime}"] if walltime else []
-    extra += [f"data.dedupe={dedupe}"] if dedupe else []
+    short = {"site.walltime": walltime, "site.target": target, "site.gpus": gpus,
+             "site.memory": memory, "data.dedupe": dedupe}  # fmt: skip
+    extra = [f"{key}={value}" for key, value in short.items() if value is not None]
     return parse_changes([*assignments, *extra])
+
+
+def agree_to_the_cost(planned: Plan, *, sure: bool) -> None:
+    """Say what it costs; ask where that is much. A script cannot be asked, and must say --yes."""
+    from hpctrain.errors import HpctrainError
+
+    if planned.cost is None:
+        return
+    talk(f"cost: {planned.cost.words()}")
+    if sure or not planned.dear:
+        return
+    if not sys.stdin.isatty():
+        raise HpctrainError(
+            f"it costs {planned.cost.words()}, and nobody can be asked here",
+            "say --yes, ask for less, or set ask_above in the site's profile",
+        )
+    if not click.confirm("submit it?", err=True):
+        raise HpctrainError("not submitted", "nothing was written")
 
 
 class RowCounter:

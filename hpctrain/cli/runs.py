@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from hpctrain.cli.options import (
     RowCounter,
+    agree_to_the_cost,
     changes_from,
     common,
     print_json,
@@ -24,17 +26,22 @@ if TYPE_CHECKING:
 @settings_options
 @click.option("--dry-run", is_flag=True, help="Print what would be submitted; submit nothing.")
 @click.option("--wait", is_flag=True, help="Follow the run until it ends.")
+@click.option("--yes", is_flag=True, help="Submit without a question, whatever it costs.")
 @common
 def submit_command(
     site: str | None,
+    target: str | None,
     assignments: tuple[str, ...],
     walltime: str | None,
+    gpus: int | None,
+    memory: str | None,
     generation: int | None,
     start_from: str | None,
     skip_bad: bool,
     dedupe: str | None,
     dry_run: bool,
     wait: bool,
+    yes: bool,
     project_file: str | None,
     as_json: bool,
 ) -> None:
@@ -48,7 +55,9 @@ def submit_command(
     from hpctrain.project import find_project
 
     project = find_project(project_file)
-    changes = changes_from(assignments, walltime, dedupe)
+    changes = changes_from(
+        assignments, walltime, target=target, gpus=gpus, memory=memory, dedupe=dedupe
+    )
     with RowCounter("reading") as counter:
         options: dict[str, Any] = {
             "changes": changes,
@@ -56,6 +65,7 @@ def submit_command(
             "start_from": start_from,
             "skip_bad": skip_bad,
             "progress": counter,
+            "agree": partial(agree_to_the_cost, sure=yes or dry_run),
         }
         if dry_run:
             files, argv, prepared = use_case.dry_run(project, site, **options)

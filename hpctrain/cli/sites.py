@@ -1,31 +1,44 @@
-"""sites list, show, schema."""
+"""sites list, show, schema, init, check, test."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpctrain.cli.options import common, print_json
+from hpctrain.cli.options import common, print_json, talk
+
+if TYPE_CHECKING:
+    from hpctrain.project import Project
 
 
-def _folder(project_file: str | None) -> Path | None:
-    """The project's folder; sites can be looked at without a project too."""
+def _project(project_file: str | None) -> Project | None:
+    """Sites can be looked at without a project too."""
     from hpctrain.errors import HpctrainError
     from hpctrain.project import find_project
 
     try:
-        return find_project(project_file).folder
+        return find_project(project_file)
     except HpctrainError:
         if project_file is not None:
             raise
         return None
 
 
+def _folder(project_file: str | None) -> Path | None:
+    project = _project(project_file)
+    return project.folder if project else None
+
+
+def _queue(project: Project | None) -> Path:
+    """Where the practice clusters are, beside the local queue."""
+    return project.queue if project else Path("runs/.queue").absolute()
+
+
 @click.group("sites")
 def sites_group() -> None:
-    """Look at site profiles: one YAML file per cluster.
+    """Site profiles: one YAML file per cluster.
 
     They are found in the project's site_profiles/, then in ~/.config/hpctrain/site_profiles, then
     among those that ship with hpctrain.
@@ -35,37 +48,71 @@ def sites_group() -> None:
 @sites_group.command("list")
 @common
 def list_command(project_file: str | None, as_json: bool) -> None:
-    """List the sites that can be named with --site."""
+    """List the sites that can be named with --site, and what is known of how far they work.
+
+    An asterisk marks the one this machine belongs to. PROOF is the last `hpctrain sites test`.
+    """
+    import os
+    import platform
+
     from hpctrain.console import table
     from hpctrain.errors import HpctrainError
+    from hpctrain.proofs import latest
+    from hpctrain.recognition import here, rules
     from hpctrain.sites import load, names
 
-    folder = _folder(project_file)
-    rows = []
+    project = _project(project_file)
+    folder = project.folder if project else None
+    proofs = latest(project.runs) if project else {}
+    at = {site.name for site in here(rules(folder), os.environ, platform.node())}
+    rows: list[dict[str, Any]] = []
     for name, file in sorted(names(folder).items()):
+        row: dict[str, Any] = {"name": name, "here": name in at, "file": str(file)}
+        row["proofs"] = [
+            {"target": proof.target, "verdict": proof.verdict, "words": proof.words(),
+             "folder": str(proof.folder)} for proof in proofs.get(name, ())
+        ]  # fmt: skip
         try:
             profile = load(name, folder).profile
-            rows.append([name, profile.scheduler, profile.description or "", str(file)])
+            row |= {"scheduler": profile.scheduler, "description": profile.description or "",
+                    "targets": list(profile.targets), "confidence": profile.confidence,
+                    "checked": profile.checked}  # fmt: skip
         except HpctrainError as error:
-            rows.append([name, "broken", error.message.replace("\n", " "), str(file)])
+            row |= {"scheduler": "broken", "description": error.message.replace("\n", " "),
+                    "targets": [], "confidence": None, "checked": None}  # fmt: skip
+        rows.append(row)
     if as_json:
-        keys = ("name", "scheduler", "description", "file")
-        print_json("sites-list", {"sites": [dict(zip(keys, row, strict=True)) for row in rows]})
-    else:
-        print(table(("SITE", "SCHEDULER", "DESCRIPTION", "FILE"), rows))
+        print_json("sites-list", {"sites": rows})
+        return
+    heads = ("SITE", "SCHEDULER", "FACTS", "PROOF", "DESCRIPTION", "FILE")
+    print(table(heads, [_list_row(row) for row in rows]))
+
+
+def _list_row(row: dict[str, Any]) -> list[str]:
+    facts = " ".join(filter(None, (row["confidence"], row["checked"])))
+    proofs = ", ".join(proof["words"] for proof in row["proofs"])
+    name = row["name"] + (" *" if row["here"] else "")
+    return [name, row["scheduler"], facts, proofs, row["description"], row["file"]]
 
 
 @sites_group.command("show")
 @click.argument("name")
+@click.option("--target", metavar="NAME", help="As a job of this target would have it.")
 @common
-def show_command(name: str, project_file: str | None, as_json: bool) -> None:
+def show_command(name: str, target: str | None, project_file: str | None, as_json: bool) -> None:
     """Print a site's profile, put together from the files it extends."""
     import yaml
 
+    from hpctrain.errors import HpctrainError
     from hpctrain.sites import load
+    from hpctrain.yamlfile import nearest
 
     site = load(name, _folder(project_file))
-    profile = site.profile.model_dump(mode="json", exclude_unset=True)
+    known = list(site.profile.targets)
+    if target is not None and target not in known:
+        raise HpctrainError(f"the site {name} has no target '{target}'{nearest(target, known)}")
+    shown = site.at(target) if target else site.profile
+    profile = shown.model_dump(mode="json", exclude_unset=True)
     if as_json:
         files = [str(file) for file in site.files]
         print_json("sites-show", {"name": name, "files": files, "profile": profile})
@@ -80,16 +127,139 @@ def show_command(name: str, project_file: str | None, as_json: bool) -> None:
 def schema_command(project_file: str | None, as_json: bool) -> None:
     """Print the JSON Schema of a site profile, for editors."""
     del project_file
-    from hpctrain.profile import SiteProfile
+    from hpctrain.site_schema import schema, text
 
-    schema = SiteProfile.model_json_schema()
-    schema["properties"]["extends"] = {
-        "type": "string",
-        "description": "name of the profile that this one changes",
-    }
-    # A profile that extends another need not name the scheduler again.
-    schema.pop("required", None)
     if as_json:
-        print_json("sites-schema", {"json_schema": schema})
+        print_json("sites-schema", {"json_schema": schema()})
     else:
-        print(json.dumps(schema, indent=2, ensure_ascii=False))
+        print(text(), end="")
+
+
+@sites_group.command("init")
+@click.argument("name")
+@click.option("--scheduler", metavar="S",
+              help="slurm, pbs or practice-pbs; found by its commands if not given.")  # fmt: skip
+@click.option("--here", is_flag=True, help="Into the project's site_profiles/, for its group.")
+@common
+def init_command(
+    name: str, scheduler: str | None, here: bool, project_file: str | None, as_json: bool
+) -> None:
+    """Write a commented profile NAME.yaml from what the cluster says of itself.
+
+    It goes to ~/.config/hpctrain/site_profiles. Nothing is overwritten.
+    """
+    from hpctrain.errors import UsageError
+    from hpctrain.live_sites import init
+    from hpctrain.sites import FOLDER, users_folder
+
+    project = _project(project_file)
+    if here and project is None:
+        raise UsageError("--here needs a project, and there is none here", "leave --here out")
+    folder = project.folder / FOLDER if here and project else users_folder()
+    path = init(name, folder, _queue(project), scheduler)
+    if as_json:
+        print_json("sites-init", {"file": str(path)})
+        return
+    print(f"wrote {path}")
+    print(f"next: read it over, then hpctrain sites check {name}")
+
+
+@sites_group.command("check")
+@click.argument("name")
+@click.option("--target", metavar="NAME", help="This target alone.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
+              help="Change a key of the profile, for example site.account=materials.")  # fmt: skip
+@common
+def check_command(
+    name: str,
+    target: str | None,
+    assignments: tuple[str, ...],
+    project_file: str | None,
+    as_json: bool,
+) -> None:
+    """Hold a profile against the live cluster: names, limits, options. Submits nothing.
+
+    On Slurm each target's script is judged by `sbatch --test-only` too. Ends with exit code 1 if
+    something is wrong.
+    """
+    from hpctrain.cli.options import changes_from
+    from hpctrain.live_sites import check
+    from hpctrain.sites import load
+
+    project = _project(project_file)
+    changes = changes_from(assignments, None).get("site")
+    site = load(name, project.folder if project else None, changes)
+    templates = project.folder / "templates" if project else None
+    checked = check(site, _queue(project), templates, target=target)
+    if as_json:
+        findings = [vars(finding) for finding in checked.findings]
+        print_json("sites-check", {"ok": checked.ok, "findings": findings,
+                                   "targets": checked.targets, "tried": checked.tried})  # fmt: skip
+    else:
+        for finding in checked.findings:
+            print(f"{finding.severity:8} {finding.target or '-'}: {finding.words}")
+        tried = f", {len(checked.tried)} judged by the scheduler itself" if checked.tried else ""
+        print(f"{'ok' if checked.ok else 'not ok'}: {len(checked.targets)} looked at{tried}")
+    if not checked.ok:
+        raise SystemExit(1)
+
+
+@sites_group.command("test")
+@click.argument("name", required=False)
+@click.option("--target", metavar="NAME", help="Target of the site.")
+@click.option("--gpus", type=click.IntRange(min=0), metavar="N", help="GPUs to ask for.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
+              help="Change a setting, for example site.account=materials.")  # fmt: skip
+@click.option("--wait", "waiting", is_flag=True, help="Wait for what the job finds.")
+@common
+def test_command(
+    name: str | None,
+    target: str | None,
+    gpus: int | None,
+    assignments: tuple[str, ...],
+    waiting: bool,
+    project_file: str | None,
+    as_json: bool,
+) -> None:
+    """Submit a job of a minute that proves the site: modules, trainer, GPUs, scratch, threads.
+
+    What it finds is kept in runs/.proofs, and `hpctrain sites list` shows it, with its date.
+    """
+    from hpctrain.cli.options import changes_from
+    from hpctrain.project import find_project
+    from hpctrain.proof import prove, wait
+
+    project = find_project(project_file)
+    proof = prove(project, name, changes=changes_from(assignments, None, target=target, gpus=gpus))
+    talk(f"proof job {proof.job_id} on {proof.site}: {proof.folder}")
+    if waiting:
+        proof = wait(project, proof)
+    if as_json:
+        print_json("sites-test", {"site": proof.site, "target": proof.target,
+                                  "job_id": proof.job_id, "folder": str(proof.folder),
+                                  "verdict": proof.verdict, "found": proof.found})  # fmt: skip
+    else:
+        print(f"{proof.site}: {proof.words()}")
+        for line in _found_lines(proof.found):
+            print(f"  {line}")
+        if not waiting:
+            print("next: hpctrain sites list")
+    if proof.verdict == "failed":
+        raise SystemExit(1)
+
+
+def _found_lines(found: dict[str, Any] | None) -> list[str]:
+    if found is None:
+        return []
+    packages = ", ".join(f"{name} {version}" for name, version in found["packages"].items())
+    visible = found["trainer"].get("gpus") or found["gpus"]
+    lines = [
+        f"host {found['host']}, Python {found['python']}",
+        f"{packages or 'no package of the trainer'}",
+        f"cores {found['cores']}, threads {found['threads']}",
+        f"GPUs: {', '.join(visible) or 'none'}",
+    ]
+    if found["scratch"]:
+        state = "can be written to" if found["scratch"]["writable"] else "cannot be written to"
+        lines.append(f"scratch {found['scratch']['folder']} {state}")
+    return [*lines, *(f"problem: {problem}" for problem in found["problems"])]

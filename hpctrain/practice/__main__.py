@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 PROGRAMS = {
-    "pbs": ("qsub", "qstat", "qselect", "qdel", "qhold", "qrls"),
+    "pbs": ("qsub", "qstat", "qselect", "qdel", "qhold", "qrls", "pbsnodes"),
     "slurm": ("sbatch", "squeue", "sacct", "scancel", "scontrol"),
 }
 USAGE = "usage: python -m hpctrain.practice FOLDER PROGRAM [ARGUMENTS], or FOLDER setup pbs|slurm"

@@ -1,11 +1,11 @@
-"""The practice PBS: ``qsub``, ``qstat``, ``qselect``, ``qdel``, ``qhold``, ``qrls``.
+"""The practice PBS: ``qsub``, ``qstat``, ``qselect``, ``qdel``, ``qhold``, ``qrls``, ``pbsnodes``.
 
 They behave as those of OpenPBS 23.06 did in the recordings. The cluster is one node of 4 cores with
 the queues workq, short (10 minutes, 2 cores), stopped and disabled, and one user: whoever calls.
 How it is, files in its folder say: ``down`` (the server is unreachable), ``frozen`` (it does not
 answer), ``no-history`` (what is over is forgotten), ``client`` (whose qstat it is: 23.06.06,
 master, old or torque), ``late`` and ``kill_delay`` (the seconds until a walltime's end is noticed,
-and between TERM and KILL).
+and between TERM and KILL), ``queues`` and ``resources`` (names that a site has beside the usual).
 
 What is not imitated: job arrays, interactive jobs, requeueing, mail, measured memory and cpu time,
 GPUs that are taken, login shells, and a scheduler that lets a small job overtake a big one.
@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hpctrain.local_queue import queue
-from hpctrain.practice import pbs_qstat, pbs_qsub
+from hpctrain.practice import pbs_qstat, pbs_qsub, pbs_queues
 from hpctrain.practice.pbs_attributes import comment
 from hpctrain.practice.pbs_server import Job, Server, number_of
 from hpctrain.practice.pbs_usage import SERVER, Refusal, misused, options
@@ -28,6 +28,12 @@ def main(folder: Path, program: str, words: list[str]) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     server = Server(folder)
     try:
+        if program == "pbsnodes":
+            sys.stdout.write(pbs_queues.nodes(server, words))
+            return 0
+        if program == "qstat" and "-Q" in words:
+            sys.stdout.write(pbs_queues.queues(server, words))
+            return 0
         if program == "qstat":
             return pbs_qstat.main(server, words)
         if program == "qsub":

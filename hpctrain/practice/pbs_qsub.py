@@ -43,9 +43,9 @@ def main(server: Server, words: list[str]) -> str:
     sent = variables.variable_list(letters.get("v"), "V" in letters, os.environ, cwd, server.client)
     server.reached("qsub")
     to = letters.get("q", "workq").partition("@")[0] or "workq"
-    if to not in resources.QUEUES:
+    if to not in (*resources.QUEUES, *server.names("queues")):
         raise said("qsub", 170, "Unknown queue")
-    lists = resources.requested(asked.resources)
+    lists = resources.requested(asked.resources, server.names("resources"))
     if to == "disabled":
         raise said("qsub", 173, "Queue is not enabled")
     resources.limits(to, lists)

@@ -6,6 +6,7 @@ One node, ``practice``, of 4 ncpus and 2 ngpus, as in the recordings. Memory is 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from hpctrain.practice.pbs_usage import SERVER, misused, said
 
@@ -38,10 +39,10 @@ def given(values: list[str]) -> dict[str, str]:
     return found
 
 
-def requested(asked: dict[str, str]) -> dict[str, str]:
-    """``Resource_List``, complete; or PBS's refusal."""
+def requested(asked: dict[str, str], custom: Collection[str] = ()) -> dict[str, str]:
+    """``Resource_List``, complete; or PBS's refusal. ``custom`` are a site's own resources."""
     for name, value in asked.items():
-        check(name, value)
+        check(name, value, custom)
     lists = dict(asked)
     if "nodes" in asked:  # not recorded: the older way, as the manual says it is translated
         lists |= {"select": from_nodes(asked["nodes"]), "place": asked.get("place", "scatter")}
@@ -64,7 +65,9 @@ def requested(asked: dict[str, str]) -> dict[str, str]:
     return found
 
 
-def check(name: str, value: str, place: str = "Resource_List") -> None:
+def check(name: str, value: str, custom: Collection[str], place: str = "Resource_List") -> None:
+    if name in custom:
+        return
     if name not in KNOWN:
         inside = f": {name}" if place == "select" else f" {place}.{name}"
         raise said("qsub", 187, f"Unknown resource{inside}")
@@ -72,7 +75,7 @@ def check(name: str, value: str, place: str = "Resource_List") -> None:
     if name == "select":
         for _, parts in chunks(value):
             for inner in parts.items():
-                check(*inner, place="select")
+                check(*inner, custom, place="select")
         return
     for names, pattern in FORMS.items():
         if name in names and not re.fullmatch(pattern, value, re.IGNORECASE | re.ASCII):

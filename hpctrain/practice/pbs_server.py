@@ -111,6 +111,13 @@ class Server:
         except FileNotFoundError:
             return default
 
+    def names(self, file: str) -> list[str]:
+        """Queues, or resources, that a site has beside those of every practice cluster."""
+        try:
+            return (self.folder / file).read_text(encoding="utf-8").split()
+        except FileNotFoundError:
+            return []
+
     def all(self) -> Iterator[Job]:
         for number in ids(self.jobs):
             if job := self.job(number):

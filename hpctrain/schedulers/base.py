@@ -11,6 +11,7 @@ from hpctrain.errors import HpctrainError, SiteUnreachable
 if TYPE_CHECKING:
     from hpctrain.process import Reply
     from hpctrain.profile import SiteProfile
+    from hpctrain.schedulers.cluster import ClusterConversation
 
 JobState = Literal[
     "queued", "held", "running", "stopping",
@@ -137,6 +138,19 @@ class Scheduler(Protocol):
 
     def read_cancel(self, reply: Reply) -> str | None:
         """None when the scheduler took the request, else what it said."""
+        ...
+
+    def cluster(self) -> ClusterConversation | None:
+        """What the cluster has: partitions or queues, nodes, QOS, accounts; None where there is
+        nothing to describe."""
+        ...
+
+    def try_argv(self, script: str) -> list[str] | None:
+        """The command that judges a job script without submitting it; None where there is none."""
+        ...
+
+    def read_try(self, reply: Reply) -> str | None:
+        """None when the script would be taken, else what the scheduler said."""
         ...
 
 

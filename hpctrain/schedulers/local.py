@@ -111,6 +111,16 @@ class LocalScheduler:
     def read_cancel(self, reply: Reply) -> str | None:
         return None if reply.code == 0 else _complaint(reply)
 
+    def cluster(self) -> None:
+        """It is this machine."""
+        return
+
+    def try_argv(self, script: str) -> None:  # noqa: ARG002
+        return
+
+    def read_try(self, reply: Reply) -> str | None:
+        return None if reply.code == 0 else _complaint(reply)
+
     def _argv(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "hpctrain.local_queue", self.folder, *words]
 

@@ -16,12 +16,14 @@ from hpctrain.errors import SiteUnreachable
 from hpctrain.process import Reply
 from hpctrain.schedulers import pbs_reply as words
 from hpctrain.schedulers.base import JobRequest, JobView, Refused, Submitted, Unclear
+from hpctrain.schedulers.pbs_cluster import describe
 from hpctrain.schedulers.pbs_directives import directives
 from hpctrain.schedulers.pbs_states import seconds, seen
 
 if TYPE_CHECKING:
     from hpctrain.profile import SiteProfile
     from hpctrain.schedulers.base import Conversation
+    from hpctrain.schedulers.cluster import ClusterConversation
 
     Asking = Generator[list[str], Reply, list[words.Job]]
 
@@ -106,6 +108,16 @@ class PbsScheduler:
         if reply.code == 0 or (reply.code is not None and lines and not others):
             return None
         return "; ".join(line.strip() for line in others) or _said(reply)
+
+    def cluster(self) -> ClusterConversation:
+        return describe()
+
+    def try_argv(self, script: str) -> None:  # noqa: ARG002
+        """qsub has no way to try."""
+        return
+
+    def read_try(self, reply: Reply) -> str | None:
+        return None if reply.code == 0 else _said(reply)
 
 
 def short_name(name: str) -> str:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from hpctrain.errors import HpctrainError
+from hpctrain.schedulers import directive_rules
 from hpctrain.schedulers.base import refuse_foreign
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ _OWN_RESOURCES = {
     "walltime": "walltime", "select": "cores, nodes and chunk", "nodes": "nodes", "place": "place",
     "ncpus": "cores", "mpiprocs": "tasks", "ngpus": "gpus", "mem": "memory",
 }  # fmt: skip
+# The target, the queue or the kind of node brings the GPUs; nothing asks for them.
+_IMPLICIT = ("implicit", "pbs-implicit", "pbs-node-type")
+_STYLE_OF = {"pbs-select-ngpus": "select", "pbs-l-ngpus": "flat"}
 _OPTION = re.compile(r"-([fhVXz]*)([A-Za-z])(.*)")
 
 
@@ -56,7 +60,9 @@ def directives(site: SiteProfile) -> list[str]:
         lines.append(f"-M {site.mail_user}")
     if site.mail_events:
         lines.append(f"-m {_mail(site.mail_events)}")
-    return lines + [_extra(line) for line in site.extra_directives]
+    lines += [_extra(line) for line in site.extra_directives]
+    directive_rules.check(site, lines, {})
+    return lines
 
 
 def _check(site: SiteProfile) -> None:
@@ -72,22 +78,17 @@ def _check(site: SiteProfile) -> None:
             "continuation: requeue is nothing PBS lets a user do",
             "choose continuation: resubmit, or chain where compute nodes may not submit",
         )
-    if site.memory_style not in ("mem", "omit"):
+    if site.memory_style not in ("mem", "omit", "forbidden"):
         raise HpctrainError(
             f"memory_style: {site.memory_style} is Slurm's; PBS has no such option",
             "choose memory_style: mem, or omit",
         )
-    if site.memory_style == "omit" and site.memory is not None:
+    if site.memory_style != "mem" and site.memory is not None:
         raise HpctrainError(
-            f"memory: {site.memory} contradicts memory_style: omit",
+            f"memory: {site.memory} contradicts memory_style: {site.memory_style}",
             "remove memory from the site, or choose memory_style: mem",
         )
-    if site.gpu_dialect not in (None, "implicit"):
-        raise HpctrainError(
-            f"gpu_dialect: {site.gpu_dialect} is Slurm's; on PBS resource_style says how GPUs are "
-            "asked for",
-            "remove gpu_dialect from the site, or choose implicit where the queue gives them",
-        )
+    _check_gpu_dialect(site)
     if site.gpu_type is not None:
         raise HpctrainError(
             f"gpu_type: {site.gpu_type} cannot be asked for: PBS has no name of its own for it",
@@ -100,6 +101,26 @@ def _check(site: SiteProfile) -> None:
                     f"{key}: {name} is asked for by keys of the site's own",
                     f"set {_OWN_RESOURCES[name]} instead",
                 )
+
+
+def _check_gpu_dialect(site: SiteProfile) -> None:
+    dialect = site.gpu_dialect
+    if dialect not in (None, *_IMPLICIT, *_STYLE_OF):
+        raise HpctrainError(
+            f"gpu_dialect: {dialect} is Slurm's; on PBS resource_style says how GPUs are asked for",
+            "remove gpu_dialect from the site, or choose implicit where the queue gives them",
+        )
+    style = _STYLE_OF.get(dialect or "", site.resource_style)
+    if style != site.resource_style:
+        raise HpctrainError(
+            f"gpu_dialect: {dialect} goes with resource_style: {style}",
+            f"the site says resource_style: {site.resource_style}; change one of the two",
+        )
+    if dialect == "pbs-node-type" and "node_type" not in site.chunk:
+        raise HpctrainError(
+            "gpu_dialect: pbs-node-type needs the node's type",
+            "say chunk: {node_type: NAME} in the site",
+        )
 
 
 def _resources(site: SiteProfile) -> list[str]:
@@ -177,7 +198,7 @@ def _only_select(site: SiteProfile) -> None:
 
 
 def _gpus(site: SiteProfile) -> bool:
-    return site.gpus > 0 and site.gpu_dialect != "implicit"
+    return site.gpus > 0 and site.gpu_dialect not in _IMPLICIT
 
 
 def _shared(site: SiteProfile, key: str) -> tuple[int, int]:

@@ -6,9 +6,9 @@ Nothing is said differently to it or read differently from it; only who answers 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from hpctrain.schedulers.base import JobRequest, Refused, Scheduler, Submitted, Unclear
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from hpctrain.process import Reply
     from hpctrain.profile import SiteProfile
     from hpctrain.schedulers.base import Conversation
+    from hpctrain.schedulers.cluster import ClusterConversation
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -63,14 +66,28 @@ class PracticeScheduler:
     def read_cancel(self, reply: Reply) -> str | None:
         return self.real.read_cancel(self._theirs(reply))
 
-    def _asked_here(self, conversation: Conversation) -> Conversation:
+    def cluster(self) -> ClusterConversation | None:
+        conversation = self.real.cluster()
+        return None if conversation is None else self._asked_here(conversation)
+
+    def try_argv(self, script: str) -> list[str] | None:
+        argv = self.real.try_argv(script)
+        return None if argv is None else self._here(argv)
+
+    def read_try(self, reply: Reply) -> str | None:
+        return self.real.read_try(self._theirs(reply))
+
+    def _asked_here(
+        self, conversation: Generator[list[str], Reply, Answer]
+    ) -> Generator[list[str], Reply, Answer]:
         try:
             argv = next(conversation)
             while True:
                 reply = yield self._here(argv)
                 argv = conversation.send(self._theirs(reply))
         except StopIteration as end:
-            return list(end.value)
+            answer: Answer = end.value
+            return answer
 
     def _here(self, argv: list[str]) -> list[str]:
         return [*self._prefix, *argv]

@@ -23,11 +23,13 @@ from hpctrain.schedulers.base import (
     Unclear,
     refuse_foreign,
 )
+from hpctrain.schedulers.slurm_cluster import describe
 from hpctrain.schedulers.slurm_directives import directives
 
 if TYPE_CHECKING:
     from hpctrain.profile import SiteProfile
     from hpctrain.schedulers.base import Conversation
+    from hpctrain.schedulers.cluster import ClusterConversation
 
 SEPARATOR = "\x1f"
 QUEUE_FORMAT = SEPARATOR.join(["%i", "%T", "%r", "%M", "%l", "%j", "%k"])
@@ -152,6 +154,18 @@ class SlurmScheduler:
 
     def read_cancel(self, reply: Reply) -> str | None:
         """An unknown or finished job is no error to scancel, and none here."""
+        return None if reply.code == 0 else _said(reply)
+
+    def cluster(self) -> ClusterConversation:
+        return describe()
+
+    def try_argv(self, script: str) -> list[str]:
+        return ["sbatch", "--test-only", script]
+
+    def read_try(self, reply: Reply) -> str | None:
+        """What it says on success, when the job would start, stands on stderr too."""
+        if any(phrase.lower() in reply.err.lower() for phrase in words.NO_ANSWER):
+            raise SiteUnreachable(_said(reply))
         return None if reply.code == 0 else _said(reply)
 
 

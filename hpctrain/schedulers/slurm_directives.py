@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from hpctrain.errors import HpctrainError
+from hpctrain.schedulers import directive_rules
 from hpctrain.schedulers.base import JobRequest
 
 if TYPE_CHECKING:
@@ -40,14 +41,26 @@ def directives(site: SiteProfile, job: JobRequest) -> list[str]:
         ("mail-type", ",".join(site.mail_events) or None),
     ]
     lines = [f"--{key}={_quoted(key, value)}" for key, value in options if value is not None]
+    lines += _requeue(site)
+    lines += [line.strip().removeprefix("#SBATCH").lstrip() for line in site.extra_directives]
+    directive_rules.check(site, lines, directive_rules.SBATCH)
+    return lines
+
+
+def _requeue(site: SiteProfile) -> list[str]:
+    if site.requeue is None:
+        return ["--requeue"] if site.continuation == "requeue" else []
     if site.continuation == "requeue":
-        lines.append("--requeue")
-    return lines + [line.strip().removeprefix("#SBATCH").lstrip() for line in site.extra_directives]
+        raise HpctrainError(
+            "continuation: requeue contradicts requeue: never",
+            "choose continuation: resubmit, chain or manual",
+        )
+    return ["--no-requeue"]
 
 
 def _memory(site: SiteProfile) -> tuple[str, str | None]:
     style, memory = site.memory_style, site.memory
-    if style in ("mem-zero", "omit"):
+    if style in ("mem-zero", "omit", "forbidden"):
         if memory is not None:
             raise HpctrainError(
                 f"memory: {memory} contradicts memory_style: {style}",
@@ -67,6 +80,10 @@ def _gpus(site: SiteProfile) -> tuple[str, str | None]:
     # No line at all for no GPU: many a site refuses gres=gpu:0.
     if dialect == "implicit" or site.gpus == 0:
         return "gpus", None
+    if dialect.startswith("pbs-"):
+        raise HpctrainError(
+            f"gpu_dialect: {dialect} is PBS's", "choose one of Slurm's; docs/sites.md lists them"
+        )
     if dialect in ("gpus-typed", "gres-typed") and kind is None:
         raise HpctrainError(
             f"gpu_dialect: {dialect} needs gpu_type",

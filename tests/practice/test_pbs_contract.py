@@ -38,6 +38,9 @@ NOT_IMITATED = {
     ),
     "block_rc7": "qsub that waits for its job: hpctrain does not",
     "down_qstat_Q": "about queues",
+    **dict.fromkeys(
+        ("down_pbsnodes", "pbsnodes_json", "qstat_Q_json"), "compared in test_pbs_queues"
+    ),
     "multi_dsv": "a format that nobody here reads",
     **dict.fromkeys(
         ("down_qstat_wrong_server", "down_qsub_wrong_server"), "there is one server"

@@ -19,6 +19,12 @@ RECORDED = Path(__file__).parents[1] / "recorded" / "slurm"
 NAMES = sorted(path.stem for path in RECORDED.glob("*.cmd"))
 # Recordings that are not imitated, and why.
 NOT_IMITATED = {
+    **{
+        name: "the practice cluster does not describe itself"
+        for name in NAMES
+        if name.startswith("site-")
+    },
+    **{name: "--test-only is refused" for name in NAMES if name.startswith("try-")},
     "accounting-delimiter": "of a smaller cluster, with an array: practice-life-24 is its like",
     "queue": "of a smaller cluster, with an array: practice-life-23 is its like",
     "queue-running": "of a smaller cluster, with an array: practice-life-37 is its like",

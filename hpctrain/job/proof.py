@@ -1,0 +1,130 @@
+"""Does a site work? What a one-minute job sees there. Standard library, Python >= 3.8.
+
+It takes the place of train.py in the folder of a proof job, so that everything before it, the
+template of the user's own included, is what a training would get. It leaves proof.json.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hpctrain.job import environment
+else:
+    import environment
+
+TIME_LIMIT_S = 200  # TensorFlow from a cold parallel file system has been seen to take a minute
+# tensorpotential fails late without TensorFlow; this import is what fails then.
+TRIAL = """
+import json, time
+began = time.time()
+import pyace
+gpus = None
+if {tensorpot}:
+    from tensorpotential.compat.pace.fit import FitTensorPotential
+    import tensorflow
+    gpus = [device.name for device in tensorflow.config.list_physical_devices("GPU")]
+print()
+print(json.dumps({{"seconds": time.time() - began, "gpus": gpus}}))
+"""
+
+
+def trainer(tensorpot: bool) -> dict[str, Any]:
+    """Import it in a process of its own: what crashes there must not take the report along."""
+    code = TRIAL.format(tensorpot=tensorpot)
+    try:
+        reply = subprocess.run(
+            [sys.executable, "-c", code],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIME_LIMIT_S, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return {"imports": False, "error": "not imported within %d s" % TIME_LIMIT_S}
+    lines = reply.stdout.decode("utf-8", "replace").splitlines()
+    if reply.returncode == 0 and lines:
+        return dict(json.loads(lines[-1]), imports=True, error=None)
+    said = reply.stderr.decode("utf-8", "replace").strip().splitlines()
+    return {"imports": False, "error": said[-1] if said else "exit code %d" % reply.returncode}
+
+
+def scratch(folder: str | None) -> dict[str, Any] | None:
+    """Can files be written there? None where the profile names no folder."""
+    if folder is None:
+        return None
+    path = os.path.expandvars(folder)
+    if "$" in path:
+        return {"folder": path, "writable": False, "error": "a variable in it is not set"}
+    try:
+        with tempfile.NamedTemporaryFile(dir=path, prefix=".hpctrain-proof-"):
+            return {"folder": path, "writable": True, "error": None}
+    except OSError as error:
+        return {"folder": path, "writable": False, "error": str(error.strerror or error)}
+
+
+def look(settings: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any]
+    cores = environment.cores(settings["cores"])
+    usable = len(os.sched_getaffinity(0))
+    found = environment.describe(cores)
+    found["usable_cores"] = usable
+    found["machine"] = platform.machine()
+    found["modules"] = [m for m in os.environ.get("LOADEDMODULES", "").split(":") if m]
+    found["scratch"] = scratch(settings["scratch"])
+    environment.set_threads(cores, settings["keep_variables"])
+    found["threads"] = os.environ.get("OMP_NUM_THREADS")
+    found["trainer"] = trainer(settings["evaluator"] == "tensorpot")
+    found["problems"] = problems(found, settings)
+    return found
+
+
+def problems(found: dict[str, Any], settings: dict[str, Any]) -> list[str]:
+    """What a training would fail on, in words."""
+    said = [
+        "the module %s is not loaded" % module
+        for module in settings["modules"]
+        if not any(m == module or m.startswith(module + "/") for m in found["modules"])
+    ]
+    if not found["trainer"]["imports"]:
+        said.append("the trainer cannot be imported: %s" % found["trainer"]["error"])
+    visible = found["trainer"].get("gpus")
+    if settings["gpus"] and visible is not None and not visible:
+        said.append("%d GPU asked for, and the trainer sees none" % settings["gpus"])
+    if settings["arch"] not in (None, found["machine"]):
+        said.append(
+            "the node is %s, and the profile says %s" % (found["machine"], settings["arch"])
+        )
+    if found["usable_cores"] < found["cores"]:
+        said.append(
+            "%d cores are given, and the job may use %d" % (found["cores"], found["usable_cores"])
+        )
+    if found["scratch"] is not None and not found["scratch"]["writable"]:
+        said.append("scratch %(folder)s: %(error)s" % found["scratch"])
+    return said
+
+
+def main() -> int:
+    here = Path(__file__).resolve().parent
+    settings = json.loads((here / "settings.json").read_text(encoding="utf-8"))
+    began = time.time()
+    found = look(settings)
+    found["seconds"] = time.time() - began
+    found["when"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    found["job_id"] = environment.job_id()
+    target = here.parent / "proof.json"
+    new = target.with_name(".proof.%d" % os.getpid())
+    new.write_text(json.dumps({"schema": "hpctrain.proof/1", **found}, indent=1), encoding="utf-8")
+    new.replace(target)
+    for line in found["problems"]:
+        print(line)
+    return 1 if found["problems"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+######## frontera, target cpu
+#!/bin/bash
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --partition=small
+#SBATCH --account=abc123
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --nodes=1
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=56
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## frontera, target gpu
+#!/bin/bash
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --partition=rtx
+#SBATCH --account=abc123
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --nodes=1
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=16
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## frontera, target cpu-cheap
+#!/bin/bash
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --partition=flex
+#SBATCH --account=abc123
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --nodes=1
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=56
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## frontera, target cpu-big
+#!/bin/bash
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --partition=normal
+#SBATCH --account=abc123
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --nodes=3
+#SBATCH --ntasks=3
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## frontera, target cpu-dev
+#!/bin/bash
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --partition=development
+#SBATCH --account=abc123
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --nodes=1
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=56
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## frontera, target gpu-dev
+#!/bin/bash
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --partition=rtx-dev
+#SBATCH --account=abc123
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --nodes=1
+#SBATCH --ntasks=1
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"

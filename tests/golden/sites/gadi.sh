@@ -1,0 +1,177 @@
+######## gadi, target cpu
+#!/bin/bash
+#PBS -S /bin/bash
+#PBS -j oe
+#PBS -r n
+#PBS -q normal
+#PBS -P abc123
+#PBS -l ncpus=8
+#PBS -l mem=16gb
+#PBS -l walltime=01:00:00
+#PBS -l storage=gdata/ab12+scratch/ab12
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+
+# PBS passes no arguments to a script, begins in the home folder, and keeps what is printed until
+# the end: so the attempt comes in a variable, and the output goes where it can be followed. Nor
+# does it tell when the job will be ended: what is left of the walltime is counted from here.
+HPCTRAIN_BEGAN=$(date +%s)
+export HPCTRAIN_BEGAN
+set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
+cd /project/runs/R || exit 1
+exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## gadi, target gpu
+#!/bin/bash
+#PBS -S /bin/bash
+#PBS -j oe
+#PBS -r n
+#PBS -q gpuvolta
+#PBS -P abc123
+#PBS -l ncpus=12
+#PBS -l ngpus=1
+#PBS -l mem=16gb
+#PBS -l walltime=01:00:00
+#PBS -l storage=gdata/ab12+scratch/ab12
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+
+# PBS passes no arguments to a script, begins in the home folder, and keeps what is printed until
+# the end: so the attempt comes in a variable, and the output goes where it can be followed. Nor
+# does it tell when the job will be ended: what is left of the walltime is counted from here.
+HPCTRAIN_BEGAN=$(date +%s)
+export HPCTRAIN_BEGAN
+set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
+cd /project/runs/R || exit 1
+exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## gadi, target cpu-express
+#!/bin/bash
+#PBS -S /bin/bash
+#PBS -j oe
+#PBS -r n
+#PBS -q express
+#PBS -P abc123
+#PBS -l ncpus=8
+#PBS -l mem=16gb
+#PBS -l walltime=01:00:00
+#PBS -l storage=gdata/ab12+scratch/ab12
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+
+# PBS passes no arguments to a script, begins in the home folder, and keeps what is printed until
+# the end: so the attempt comes in a variable, and the output goes where it can be followed. Nor
+# does it tell when the job will be ended: what is left of the walltime is counted from here.
+HPCTRAIN_BEGAN=$(date +%s)
+export HPCTRAIN_BEGAN
+set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
+cd /project/runs/R || exit 1
+exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## gadi, target cpu-sapphire
+#!/bin/bash
+#PBS -S /bin/bash
+#PBS -j oe
+#PBS -r n
+#PBS -q normalsr
+#PBS -P abc123
+#PBS -l ncpus=8
+#PBS -l mem=16gb
+#PBS -l walltime=01:00:00
+#PBS -l storage=gdata/ab12+scratch/ab12
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+
+# PBS passes no arguments to a script, begins in the home folder, and keeps what is printed until
+# the end: so the attempt comes in a variable, and the output goes where it can be followed. Nor
+# does it tell when the job will be ended: what is left of the walltime is counted from here.
+HPCTRAIN_BEGAN=$(date +%s)
+export HPCTRAIN_BEGAN
+set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
+cd /project/runs/R || exit 1
+exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## gadi, target cpu-broadwell
+#!/bin/bash
+#PBS -S /bin/bash
+#PBS -j oe
+#PBS -r n
+#PBS -q normalbw
+#PBS -P abc123
+#PBS -l ncpus=8
+#PBS -l mem=16gb
+#PBS -l walltime=01:00:00
+#PBS -l storage=gdata/ab12+scratch/ab12
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+
+# PBS passes no arguments to a script, begins in the home folder, and keeps what is printed until
+# the end: so the attempt comes in a variable, and the output goes where it can be followed. Nor
+# does it tell when the job will be ended: what is left of the walltime is counted from here.
+HPCTRAIN_BEGAN=$(date +%s)
+export HPCTRAIN_BEGAN
+set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
+cd /project/runs/R || exit 1
+exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## gadi, target gpu-a100
+#!/bin/bash
+#PBS -S /bin/bash
+#PBS -j oe
+#PBS -r n
+#PBS -q dgxa100
+#PBS -P abc123
+#PBS -l ncpus=16
+#PBS -l ngpus=1
+#PBS -l mem=16gb
+#PBS -l walltime=01:00:00
+#PBS -l storage=gdata/ab12+scratch/ab12
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+
+# PBS passes no arguments to a script, begins in the home folder, and keeps what is printed until
+# the end: so the attempt comes in a variable, and the output goes where it can be followed. Nor
+# does it tell when the job will be ended: what is left of the walltime is counted from here.
+HPCTRAIN_BEGAN=$(date +%s)
+export HPCTRAIN_BEGAN
+set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
+cd /project/runs/R || exit 1
+exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## gadi, target gpu-h200
+#!/bin/bash
+#PBS -S /bin/bash
+#PBS -j oe
+#PBS -r n
+#PBS -q gpuhopper
+#PBS -P abc123
+#PBS -l ncpus=12
+#PBS -l ngpus=1
+#PBS -l mem=16gb
+#PBS -l walltime=01:00:00
+#PBS -l storage=gdata/ab12+scratch/ab12
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+
+# PBS passes no arguments to a script, begins in the home folder, and keeps what is printed until
+# the end: so the attempt comes in a variable, and the output goes where it can be followed. Nor
+# does it tell when the job will be ended: what is left of the walltime is counted from here.
+HPCTRAIN_BEGAN=$(date +%s)
+export HPCTRAIN_BEGAN
+set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
+cd /project/runs/R || exit 1
+exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"

@@ -1,0 +1,102 @@
+######## leonardo, target gpu
+#!/bin/bash
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --partition=boost_usr_prod
+#SBATCH --account=abc123
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --cpus-per-task=8
+#SBATCH --gres=gpu:1
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## leonardo, target cpu
+#!/bin/bash
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --partition=dcgp_usr_prod
+#SBATCH --account=abc123
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --cpus-per-task=8
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## leonardo, target gpu-long
+#!/bin/bash
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --partition=boost_usr_prod
+#SBATCH --qos=boost_qos_lprod
+#SBATCH --account=abc123
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --cpus-per-task=8
+#SBATCH --gres=gpu:1
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## leonardo, target cpu-long
+#!/bin/bash
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --partition=dcgp_usr_prod
+#SBATCH --qos=dcgp_qos_lprod
+#SBATCH --account=abc123
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --cpus-per-task=8
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## leonardo, target gpu-dev
+#!/bin/bash
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --partition=boost_usr_prod
+#SBATCH --qos=boost_qos_dbg
+#SBATCH --account=abc123
+#SBATCH --time=00:30:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --cpus-per-task=8
+#SBATCH --gres=gpu:1
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## leonardo, target cpu-dev
+#!/bin/bash
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --partition=dcgp_usr_prod
+#SBATCH --qos=dcgp_qos_dbg
+#SBATCH --account=abc123
+#SBATCH --time=00:30:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --cpus-per-task=8
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"

@@ -1,0 +1,49 @@
+######## raven, target gpu
+#!/bin/bash
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --constraint=gpu
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --cpus-per-task=18
+#SBATCH --mem=125000M
+#SBATCH --gres=gpu:a100:1
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## raven, target cpu
+#!/bin/bash
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --nodes=1
+#SBATCH --cpus-per-task=72
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## raven, target gpu-dev
+#!/bin/bash
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --partition=gpudev
+#SBATCH --constraint=gpu
+#SBATCH --time=00:15:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --cpus-per-task=18
+#SBATCH --mem=125000M
+#SBATCH --gres=gpu:a100:1
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"

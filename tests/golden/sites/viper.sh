@@ -1,0 +1,46 @@
+######## viper, target gpu
+#!/bin/bash
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --constraint=apu
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --cpus-per-task=24
+#SBATCH --gres=gpu:1
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## viper, target cpu
+#!/bin/bash
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --cpus-per-task=8
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## viper, target gpu-dev
+#!/bin/bash
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --partition=apudev
+#SBATCH --constraint=apu
+#SBATCH --time=00:15:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --cpus-per-task=24
+#SBATCH --gres=gpu:1
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+cd /project/runs/R || exit 1
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"

@@ -1,0 +1,1 @@
+'sinfo' '--noheader' '--exact' '--format=%P|%D|%c|%m|%G|%f'

@@ -1,0 +1,1 @@
+'sbatch' '--test-only' '--cpus-per-task=9999' 'ok.sh'

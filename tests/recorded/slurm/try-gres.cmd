@@ -1,0 +1,1 @@
+'sbatch' '--test-only' '--gres=gpu:h100:1' 'ok.sh'

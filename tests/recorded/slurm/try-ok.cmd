@@ -1,0 +1,1 @@
+'sbatch' '--test-only' '--time=00:05:00' 'ok.sh'

@@ -1,0 +1,1 @@
+'sbatch' '--test-only' '--partition=nowhere' 'ok.sh'

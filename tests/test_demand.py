@@ -1,0 +1,51 @@
+"""What a training costs at most."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hpctrain.demand import cost
+from hpctrain.profile import SiteProfile
+
+WHOLE = {"node_sharing": "whole", "node": {"cores": 128}}
+GPUS = {"node_sharing": "whole", "node": {"cores": 64, "gpus": 4}, "gpus": 1}
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"cores": 8, "walltime": "02:00:00"}, "at most 16 core-hours"),
+        ({"cores": 8, "tasks": 2, "walltime": "00:15:00"}, "at most 4 core-hours"),
+        ({"cores": 8, "walltime": "02:00:00", "continuation": "resubmit", "max_attempts": 5},
+         "at most 80 core-hours in 5 attempts"),
+        ({"cores": 8, "limits": {"default_walltime": "01:00:00"}}, "at most 8 core-hours"),
+        ({**WHOLE, "cores": 8, "walltime": "02:00:00"}, "at most 256 core-hours"),
+        ({**WHOLE, "walltime": "02:00:00", "charge": {"by": "node", "rate": 1.5, "unit": "SU"}},
+         "at most 256 core-hours, charged as 3 SU"),
+        ({**WHOLE, "walltime": "10:00:00", "nodes": 2, "charge": {"by": "node"}},
+         "at most 2,560 core-hours, charged as 20 node-hours"),
+        ({**GPUS, "walltime": "02:00:00"}, "at most 8 GPU-hours"),
+        ({**GPUS, "node_sharing": "shared", "walltime": "02:00:00"}, "at most 2 GPU-hours"),
+        ({**GPUS, "node_sharing": "shared", "walltime": "02:00:00",
+          "charge": {"by": "gpu", "rate": 0.5}},
+         "at most 2 GPU-hours, charged as 1 GPU-hours"),
+        ({"cores": 8, "walltime": "01:00:00", "memory": "64G",
+          "charge": {"by": "core", "rate": 2, "unit": "SU", "memory_per_core": "4G"}},
+         "at most 8 core-hours, charged as 32 SU"),
+        ({"cores": 8, "walltime": "01:00:00", "memory": "8G",
+          "charge": {"by": "core", "rate": 2, "unit": "SU", "memory_per_core": "4G"}},
+         "at most 8 core-hours, charged as 16 SU"),
+        ({"cores": 8, "walltime": "01:00:00", "charge": {"by": "core", "factor": 0.5}},
+         "at most 8 core-hours, charged as 4 core-hours"),
+        ({"cores": 8, "walltime": "01:00:00", "charge": {"by": "nothing"}},
+         "at most 8 core-hours, not charged"),
+        ({"cores": 8}, "not known: no walltime is asked for"),
+        ({"walltime": "01:00:00"}, "not known: cores is not in the profile"),
+        ({"node_sharing": "whole", "walltime": "01:00:00"},
+         "not known: how many cores a node has is not in the profile"),
+    ],
+)  # fmt: skip
+def test_cost(keys: dict[str, Any], words: str) -> None:
+    assert cost(SiteProfile.model_validate({"scheduler": "slurm", **keys})).words() == words

@@ -1,0 +1,190 @@
+"""Where a training would go: the site, its target, its cost, and who is asked."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from hpctrain.cli import main
+from hpctrain.errors import HpctrainError
+from hpctrain.planning import plan
+from hpctrain.project import Project
+from hpctrain.recognition import Rule, here
+from hpctrain.site_facts import Recognition
+
+DEAR = "extends: slurm\ncores: 64\nwalltime: '100:00:00'\n"
+
+
+def site(project: Project, name: str, text: str) -> None:
+    folder = project.folder / "site_profiles"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.yaml").write_text(text)
+
+
+def unnamed(project: Project) -> None:
+    path = project.file
+    path.write_text(path.read_text().replace("site: local", "site: null"))
+
+
+def test_variables_come_before_host_names_and_extending_before_extended() -> None:
+    rules = [
+        Rule("a", Recognition(variable={"HERE": ["a", "b"]}), ()),
+        Rule("b", Recognition(host=[r"b\d+"]), ()),
+        Rule("mine", Recognition(variable={"HERE": ["a"]}), ("a",)),
+    ]
+    assert [s.name for s in here(rules, {"HERE": "a"}, "b1")] == ["mine"]
+    assert [(s.name, s.by) for s in here(rules, {"HERE": "b"}, "b1")] == [("a", "HERE=b")]
+    assert [(s.name, s.by) for s in here(rules, {}, "b1")] == [("b", "host name b1")]
+    assert here(rules, {"HERE": "c"}, "b") == []
+
+
+def test_the_site_this_machine_belongs_to(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unnamed(project)
+    with pytest.raises(HpctrainError, match="no site is named"):
+        plan(project, None, None)
+    monkeypatch.setenv("CC_CLUSTER", "narval")
+    changes = {"site": {"account": "def-me"}}
+    planned = plan(project, None, changes)
+    assert (planned.site.name, planned.target) == ("narval", "cpu")
+    assert planned.notes[0] == "site narval, known by CC_CLUSTER=narval"
+    assert plan(project, "local", None).site.name == "local"
+    site(project, "ours", "extends: narval\naccount: def-group\n")
+    assert plan(project, None, None).site.name == "ours"
+    site(project, "theirs", "extends: narval\n")
+    with pytest.raises(HpctrainError, match=r"may be any of: ours .*, theirs "):
+        plan(project, None, None)
+
+
+def test_an_account_that_follows_from_the_rules_is_told(project: Project) -> None:
+    changes = {"site": {"account": "m1", "gpus": 1}}
+    assert "account m1_g, by the site's account_rule" in plan(project, "perlmutter", changes).notes
+    changes = {"site": {"account": "m1_g", "gpus": 1}}
+    assert not any("account" in note for note in plan(project, "perlmutter", changes).notes)
+
+
+def test_broken_profiles_are_nobody(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    unnamed(project)
+    site(project, "broken", "recognise: {variable: {CC_CLUSTER: narval}}\n")
+    site(project, "torn", "recognise: {")
+    monkeypatch.setenv("CC_CLUSTER", "narval")
+    assert plan(project, None, {"site": {"account": "a"}}).site.name == "narval"
+
+
+def test_what_costs_nothing_is_not_counted(project: Project) -> None:
+    assert plan(project, "local", None).cost is None
+    assert plan(project, "practice-slurm", None).cost is None
+
+
+def test_above_the_threshold(project: Project) -> None:
+    site(project, "dear", DEAR)
+    planned = plan(project, "dear", None)
+    assert planned.cost is not None
+    assert (planned.cost.hours, planned.dear) == (6400.0, True)
+    assert not plan(project, "dear", {"site": {"ask_above": {"core_hours": 7000}}}).dear
+    assert plan(project, "dear", {"site": {"gpus": 6, "walltime": "90:00:00"}}).dear
+    assert not plan(project, "dear", {"site": {"gpus": 4}}).dear
+
+
+def argv(project: Project, *more: str) -> list[str]:
+    return ["submit", "--site", "dear", "--project", str(project.folder), *more]
+
+
+def test_a_script_has_to_say_yes(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site(project, "dear", DEAR)
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert main(argv(project)) == 1
+    said = capsys.readouterr().err
+    assert "cost: at most 6,400 core-hours\n" in said
+    assert "it costs at most 6,400 core-hours, and nobody can be asked here" in said
+    assert "--yes" in said
+    assert list(project.runs.glob("2*")) == []
+    assert main(argv(project, "--dry-run")) == 0
+    assert "--time=100:00:00" in capsys.readouterr().out
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("answer", "flags", "submitted"),
+    [("n\n", (), False), ("y\n", (), True), ("", ("--yes",), True)],
+)
+def test_on_a_terminal_one_is_asked(
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    answer: str,
+    flags: tuple[str, ...],
+    submitted: bool,
+) -> None:
+    site(project, "dear", DEAR)
+    program = tmp_path / "bin" / "sbatch"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 17\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
+    assert main(argv(project, "--json", *flags)) == (0 if submitted else 1)
+    out, err = capsys.readouterr()
+    assert ("submit it?" in err) == (not flags)
+    told = json.loads(out)
+    assert told["runs"][0]["job_id"] == "17" if submitted else told["error"] == "not submitted"
+
+
+def test_targets_on_the_command_line(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    base = ["submit", "--project", str(project.folder), "--site", "lumi", "--dry-run"]
+    account = ["--set", "site.account=project_1"]
+    assert main([*base, *account, "--gpus", "1", "--walltime", "24:00:00"]) == 0
+    out, err = capsys.readouterr()
+    assert "#SBATCH --partition=small-g\n" in out
+    assert out.startswith("#!/bin/bash -l\n")
+    assert "cost: at most 24 GPU-hours, charged as 12 GPU-hours\n" in err
+    assert "note: target gpu-shared\n" in err
+    assert main([*base, *account, "--target", "cpu-shared", "--memory", "2G"]) == 0
+    assert "#SBATCH --mem-per-cpu=2G\n" in capsys.readouterr().out
+    assert main([*base, "--target", "cpu"]) == 1
+    assert "account: Which account pays?" in capsys.readouterr().err
+    manifest = ["--json", *account, "--target", "gpu-dev"]
+    assert main([*base, *manifest]) == 0
+    files = json.loads(capsys.readouterr().out)["files"]
+    run = json.loads(files["run.json"])["site"]
+    assert (run["name"], run["target"], run["profile"]["targets"]) == ("lumi", "gpu-dev", {})
+
+
+def test_sites_on_the_command_line(
+    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = ["--project", str(project.folder)]
+    monkeypatch.setenv("NERSC_HOST", "perlmutter")
+    assert main(["sites", "list", "--json", *where]) == 0
+    listed = {row["name"]: row for row in json.loads(capsys.readouterr().out)["sites"]}
+    assert [name for name, row in listed.items() if row["here"]] == ["perlmutter"]
+    assert listed["perlmutter"]["targets"][:2] == ["gpu-shared", "cpu-shared"]
+    assert (listed["lumi"]["confidence"], listed["lumi"]["checked"]) == ("documented", "2024")
+    assert main(["sites", "show", "lumi", "--target", "gpu", "--json", *where]) == 0
+    shown = json.loads(capsys.readouterr().out)["profile"]
+    assert (shown["partition"], shown["node"]["usable_cores"]) == ("standard-g", 56)
+    assert main(["sites", "show", "lumi", "--target", "gpuu", *where]) == 1
+    assert "did you mean 'gpu'?" in capsys.readouterr().err
+    init = ["sites", "init", "mine", "--scheduler", "practice-pbs", "--here", *where]
+    assert main([*init, "--json"]) == 0
+    path = project.folder / "site_profiles" / "mine.yaml"
+    assert json.loads(capsys.readouterr().out)["file"] == str(path)
+    assert main(["sites", "check", "mine", *where]) == 0
+    assert capsys.readouterr().out == "ok: 4 looked at\n"
+    wrong = ["sites", "check", "mine", "--target", "short", "--set", "site.queue=gone"]
+    assert main([*wrong, "--json", *where]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["ok"] is False
+    assert told["findings"][0]["severity"] == "wrong"

@@ -1,0 +1,148 @@
+"""The profiles that ship: what they say, and the scripts they make."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import shipped
+import yaml
+
+from hpctrain.choosing import choose
+from hpctrain.errors import HpctrainError
+from hpctrain.recognition import here, rules
+from hpctrain.resources import resource
+from hpctrain.site_schema import FILE, schema, text
+from hpctrain.sites import names
+
+FILES = sorted(resource("site_profiles").glob("*.yaml"))
+PERSONAL = ("account", "mail_user", "trainer", "walltime", "target")
+
+
+def keys(content: object) -> set[str]:
+    if isinstance(content, dict):
+        return set(content).union(*map(keys, content.values()))
+    return set().union(*map(keys, content)) if isinstance(content, list) else set()
+
+
+@pytest.mark.parametrize("name", shipped.CLUSTERS)
+def test_the_scripts_are_the_golden_ones(name: str) -> None:
+    """After a change that is meant: python tests/shipped.py, and read what git diff shows."""
+    assert shipped.golden(name) == (shipped.GOLDEN / f"{name}.sh").read_text(encoding="utf-8")
+
+
+def test_there_is_a_golden_script_for_each_and_no_other() -> None:
+    assert sorted(path.stem for path in shipped.GOLDEN.glob("*.sh")) == sorted(shipped.CLUSTERS)
+
+
+def test_the_table_in_the_docs_is_current() -> None:
+    page = shipped.TABLE.read_text(encoding="utf-8")
+    assert shipped.page(page) == page
+    assert page.count("\n| `") == len(shipped.NAMES) > 40
+
+
+def test_the_schema_beside_the_profiles_is_current() -> None:
+    """After a change of the records: hpctrain sites schema > site_profiles/site.schema.json"""
+    assert (resource("site_profiles") / FILE).read_text(encoding="utf-8") == text()
+
+
+def test_the_schema_knows_what_yaml_reads_as_a_number() -> None:
+    """Else editors mark every year; and it refuses keys that do not exist, as hpctrain does."""
+    known = schema()
+    for record in (known, known["$defs"]["Source"]):
+        assert record["properties"]["checked"]["anyOf"][0]["type"] == ["string", "integer"]
+        assert record["additionalProperties"] is False
+    assert "extends" in known["properties"]
+    assert "required" not in known
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_file_names_its_schema_and_nobody(path: Path) -> None:
+    written = path.read_text(encoding="utf-8")
+    assert written.startswith(f"# yaml-language-server: $schema={FILE}\n")
+    content = yaml.safe_load(written)
+    allowed = {"walltime"} if path.stem in shipped.GENERIC else set()
+    asked = set(content.get("ask", {})).union(
+        *(target.get("ask", {}) for target in content.get("targets", {}).values())
+    )
+    assert keys(content) & set(PERSONAL) <= allowed | asked
+    for word in re.findall(r"/(?:home|users?)/([^/\s]+)", written):
+        assert word.startswith("$"), f"a home folder: {word}"
+
+
+@pytest.mark.parametrize("name", shipped.NAMES)
+def test_a_profile_says_where_its_facts_are_from(name: str) -> None:
+    profile = shipped.site(name).profile
+    assert profile.confidence in ("documented", "peer-profile")
+    assert profile.sources
+    assert profile.name
+    assert profile.centre
+    assert profile.targets
+    assert profile.until is None
+    for source in profile.sources:
+        assert source.title and source.where
+    if profile.checked:
+        dates = [source.checked for source in profile.sources if source.checked]
+        assert max(dates) == profile.checked
+
+
+def test_a_closed_cluster_is_not_shipped() -> None:
+    closed = [name for name in shipped.CLUSTERS if name not in shipped.NAMES]
+    assert closed == ["archer2"]
+    assert shipped.site("archer2").profile.until == "2026-11-21"
+
+
+def test_every_question_is_asked_of_those_who_have_not_answered() -> None:
+    """Without answers no target is submitted that has a question; with them, all are."""
+    for name in shipped.NAMES:
+        site = shipped.site(name)
+        for target in site.profile.targets:
+            at = site.at(target)
+            needs = set(at.ask) | ({"account"} if at.account_rule.needed == "always" else set())
+            if not needs or at.limits.min_nodes or at.limits.min_memory:
+                continue
+            named = shipped.site(name).profile.model_copy(update={"target": target})
+            with pytest.raises(HpctrainError) as caught:
+                choose(type(site)(name, named, site.files, site.layers), {})
+            assert "needs to be told" in caught.value.message
+            for key in needs:
+                assert f"  {key}: " in caught.value.message, f"{name} {target}"
+
+
+RULES = rules(None)
+RECOGNISED: dict[str | None, tuple[dict[str, str], str]] = {
+    "perlmutter": ({"NERSC_HOST": "perlmutter"}, "login07"),
+    "frontier": ({}, "login03.frontier.olcf.ornl.gov"),
+    "andes": ({"LMOD_SYSTEM_NAME": "andes"}, "andes-login1"),
+    "stampede3": ({}, "login1.stampede3.tacc.utexas.edu"),
+    "frontera": ({}, "login4.frontera.tacc.utexas.edu"),
+    "anvil": ({"RCAC_CLUSTER": "anvil"}, "login02"),
+    "delta": ({"LMOD_SYSTEM_NAME": "Delta"}, "dt-login03"),
+    "narval": ({"CC_CLUSTER": "narval"}, "narval1"),
+    "trillium": ({"CC_CLUSTER": "trillium"}, "tri-login01"),
+    "juwels-booster": ({"SYSTEMNAME": "juwelsbooster"}, "jwlogin21.juwels"),
+    "jupiter": ({"SYSTEMNAME": "jupiter"}, "jpbl-s01-01"),
+    "daint": ({"CLUSTER_NAME": "daint"}, "daint-ln001"),
+    "greatlakes": ({"CLUSTER_NAME": "greatlakes"}, "gl-login1"),
+    "derecho": ({"NCAR_HOST": "derecho"}, "derecho1"),
+    "polaris": ({}, "polaris-login-01"),
+    "aurora": ({}, "x4000c0s0b0n0"),
+    "vega": ({}, "vglogin0001"),
+    None: ({}, "workstation"),
+}
+
+
+@pytest.mark.parametrize(("name", "where"), RECOGNISED.items(), ids=str)
+def test_recognised(name: str | None, where: tuple[dict[str, str], str]) -> None:
+    found = [site.name for site in here(RULES, *where)]
+    assert found == ([name] if name else [])
+
+
+def test_no_two_clusters_take_each_other_for_themselves() -> None:
+    """What one is known by, the others are not."""
+    for name in set(names(None)) - set(shipped.GENERIC):
+        rule = shipped.site(name).profile.recognise
+        for variable, values in rule.variable.items():
+            for value in values:
+                assert [site.name for site in here(RULES, {variable: value}, "x")] == [name]
