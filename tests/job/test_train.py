@@ -119,7 +119,9 @@ def test_from_submit_to_a_potential(project: Project, standin: StandIn) -> None:
     # What cannot be drawn costs the page, and nothing else.
     second = submit(project, "local", changes=standin.changes())
     assert settled(project).state == "completed"
-    torn = {"verdict": "pass", "checks": [{"name": "dimers", "data": {"pairs": {"Al-Al": {}}}}]}
+    check = {"name": "dimers", "title": "", "verdict": "pass", "value": None, "unit": None,
+             "limits": None, "seen": "", "data": {"pairs": {"Al-Al": {}}}}  # fmt: skip
+    torn = {"schema": "hpctrain.verification/1", "verdict": "pass", "checks": [check]}
     (second.run_dir / "attempts/01/verification.json").write_text(json.dumps(torn))
     said: list[str] = []
     assert {one.name for one in collect(project, say=said.append).potentials} == {
@@ -398,7 +400,8 @@ def test_a_signal_while_verifying_loses_nothing(job: Job) -> None:
     assert child.wait(LIMIT_S) == 0
     assert (job.result["state"], "reason" in job.result) == ("completed", False)
     assert job.result["verification"] == {"verdict": None, "problem": "ended by SIGTERM"}
-    assert set(job.result["files"]) == {"output_potential.yaml", "output_potential.yace"}
+    ends = ("yaml", "yace", "asi")
+    assert set(job.result["files"]) == {f"output_potential.{end}" for end in ends}
     assert not alive(step)
 
 
