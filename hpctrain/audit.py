@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -88,7 +87,7 @@ def _file(path: Path, known: str | None, unknown: str = "") -> Finding:
     """A file of the archive: there, read-only, and with the sum that is known of it."""
     if not path.is_file():
         return Finding(path.name, "gone", f"{path} is not there")
-    if known is not None and _sum(path) != known:
+    if known is not None and ledger.sha256(path) != known:
         return Finding(path.name, "changed", f"not what was archived (sha256 {known[:12]}…)")
     if path.stat().st_mode & 0o222:
         return Finding(path.name, "changed", f"it can be written to; protect it: chmod a-w {path}")
@@ -104,7 +103,7 @@ def _of_run(folder: Path, side: str, card: dict[str, Any]) -> Finding:
         return Finding(f"{side}.extxyz of the run", "not checked", f"{folder} is gone")
     if not path.is_file():
         return Finding(f"{side}.extxyz of the run", "gone", f"{path} is not there")
-    if _sum(path) != card["dataset"][side]["sha256"]:
+    if ledger.sha256(path) != card["dataset"][side]["sha256"]:
         return Finding(f"{side}.extxyz of the run", "changed", f"{path} is not what was exported")
     return Finding(f"{side}.extxyz of the run", "ok")
 
@@ -133,11 +132,3 @@ def _of_source(project: Project, path: Path, card: dict[str, Any], progress: Pro
     if again.fingerprint != card["dataset"]["fingerprint"]:
         return Finding(what, "changed", "its rows give another fingerprint")
     return Finding(what, "ok")
-
-
-def _sum(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()

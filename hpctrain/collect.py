@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -156,7 +155,7 @@ def _archive(
                 written = Path(temporary) / "card.json"
                 written.write_text(ledger.as_json(card), encoding="utf-8")
                 archive.put(written, project.potentials / f"{name}.json")
-                card_sha256 = hashlib.sha256(written.read_bytes()).hexdigest()
+                card_sha256 = ledger.sha256(written)
             break
         except FileExistsError:
             # Another run took the name in the meantime.
@@ -178,7 +177,7 @@ def _evidence(folder: Path, result: Mapping[str, Any]) -> dict[str, Path]:
             continue  # switched off, or it could not be made: the potential is whole without it
         if not path.is_file():
             raise _NoEvidence(f"{path} is gone")
-        if hashlib.sha256(path.read_bytes()).hexdigest() != told.get("sha256"):
+        if ledger.sha256(path) != told.get("sha256"):
             raise _NoEvidence(f"{path} is not the file that the job made and loaded")
         found[suffix] = path
     if not (result.get("potential") or {}).get("yace"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -55,6 +56,15 @@ def as_json(content: object) -> str:
 def _encodable(text: str) -> str:
     """JSON that any file can hold: half a surrogate pair, from a path not in UTF-8, as \\udcXX."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def sha256(path: Path) -> str:
+    """The sum of a file, read in pieces, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

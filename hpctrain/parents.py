@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpctrain import archive
+from hpctrain import archive, ledger
 from hpctrain.engines.pacemaker_parent import obstacles, parents_energies, without_ladder
 from hpctrain.errors import HpctrainError
 
@@ -97,7 +96,7 @@ def find(folder: Path, name: str) -> Parent:
             f"{file} is gone, and training goes on from that file",
             f"look with: hpctrain potentials verify {card['name']}",
         )
-    if hashlib.sha256(file.read_bytes()).hexdigest() != card["files"]["yaml"]["sha256"]:
+    if ledger.sha256(file) != card["files"]["yaml"]["sha256"]:
         raise HpctrainError(
             f"{file} is not what was archived",
             f"look with: hpctrain potentials verify {card['name']}",

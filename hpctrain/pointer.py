@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import hashlib
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -51,7 +50,7 @@ def move(project: Project, name: str, *, say: Callable[[str], None] = lambda _: 
         wanted = str(card["name"])
         file = folder / card["files"]["yace"]["path"]
         known = card["files"]["yace"]["sha256"]
-        if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != known:
+        if not file.is_file() or ledger.sha256(file) != known:
             raise HpctrainError(
                 f"{file} is not there as it was archived; the pointer was not moved",
                 f"look with: hpctrain potentials verify {wanted}",

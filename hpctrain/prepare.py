@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
 import platform
@@ -165,8 +164,7 @@ def prepare(
         "input": mapping,
         "versions": {"hpctrain": __version__, "python": platform.python_version()},
         "files": {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in (folder / "job.sh", folder / "input.yaml")
+            path.name: ledger.sha256(path) for path in (folder / "job.sh", folder / "input.yaml")
         },
     }
     ledger.write_atomically(folder / "rows.json", ledger.as_json(dataset.rows()))

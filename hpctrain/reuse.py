@@ -64,19 +64,11 @@ def find(runs: Path, wanted: str) -> Path | None:
 def _whole(folder: Path, known: dict[str, Any]) -> bool:
     try:
         for side, name in zip(("train", "test"), FILES, strict=True):
-            if _sha256(folder / name) != known[side]["sha256"]:
+            if ledger.sha256(folder / name) != known[side]["sha256"]:
                 return False
         return (folder / ROWS).is_file()
     except (OSError, KeyError, TypeError):
         return False
-
-
-def _sha256(path: Path) -> str:
-    sha = hashlib.sha256()
-    with path.open("rb") as file:
-        while part := file.read(2**20):
-            sha.update(part)
-    return sha.hexdigest()
 
 
 def keep(runs: Path, dataset: Dataset) -> None:
@@ -87,7 +79,7 @@ def keep(runs: Path, dataset: Dataset) -> None:
             known = (ledger.read_json(other / ledger.MANIFEST) or {}).get("dataset") or {}
             if (known.get(side) or {}).get("sha256") == file.sha256:
                 same = other / file.path.name
-                if _sha256(same) == file.sha256:
+                if ledger.sha256(same) == file.sha256:
                     _link(same, file.path)
                 break
 

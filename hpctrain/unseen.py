@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from hpctrain import ledger
 from hpctrain.errors import HpctrainError
 from hpctrain.from_card import export_again
 from hpctrain.process import Run as RunProgram
@@ -107,11 +108,10 @@ def _marks(card: Mapping[str, Any], side: str) -> list[str]:
 
 def _test_file(project: Project, card: Mapping[str, Any], folder: Path) -> Path:
     """What a potential was tested on: from the run, or from the source again."""
-    import hashlib
 
     kept = project.runs / str(card["run"]["run_id"]) / "test.extxyz"
     known = card["dataset"]["test"]["sha256"]
-    if kept.is_file() and hashlib.sha256(kept.read_bytes()).hexdigest() == known:
+    if kept.is_file() and ledger.sha256(kept) == known:
         return kept
     again = export_again(
         project.potentials / f"{card['name']}.json", project.config().data, project.folder, folder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
@@ -53,7 +52,7 @@ def verify(
     written again from their source.
     """
     yace = _find(project, what)
-    sha256 = hashlib.sha256(yace.read_bytes()).hexdigest()
+    sha256 = ledger.sha256(yace)
     card = ledger.read_json(yace.with_suffix(".json")) or {}
     if card and sha256 != card["files"]["yace"]["sha256"]:
         raise HpctrainError(
@@ -159,7 +158,7 @@ def _of_card(
 
 
 def _is(path: Path, sha256: str) -> bool:
-    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+    return path.is_file() and ledger.sha256(path) == sha256
 
 
 def _python(project: Project | None) -> str:

@@ -80,9 +80,10 @@ LAYERS: list[set[str]] = [
     {"site_request"},
     {"site_facts"},
     {"models", "site_words", "process", "identity", "engines.base", "yamlfile", "mappings",
-     "changes", "resources", "frames", "sqlite_file", "preflight.findings", "verification"},
+     "changes", "resources", "frames", "sqlite_file", "preflight.findings",
+     "preflight.distances", "verification"},
     {"errors", "records", "local_queue", "engines", "practice", "preflight", "preflight.names",
-     "neighbours", "preflight.elements", "preflight.distances", "preflight.theory",
+     "neighbours", "preflight.elements", "preflight.theory",
      "preflight.cost", "pages", "report", "text", ""},
 ]  # fmt: skip
 # Packages that take their time: no command may load one before it uses it.

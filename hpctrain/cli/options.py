@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from hpctrain.planning import Plan
+    from hpctrain.project import Project
 
 REFRESH_S, WIDTH = 0.1, 24
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -63,6 +64,19 @@ def settings_options(command: Command) -> Command:
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def project_if_any(project_file: str | None) -> Project | None:
+    """What can be looked at outside any project; one that is named must be there."""
+    from hpctrain.errors import HpctrainError
+    from hpctrain.project import find_project
+
+    try:
+        return find_project(project_file)
+    except HpctrainError:
+        if project_file is not None:
+            raise
+        return None
 
 
 def print_json(command: str, content: dict[str, Any]) -> None:

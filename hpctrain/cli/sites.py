@@ -7,27 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpctrain.cli.options import common, print_json, talk
+from hpctrain.cli.options import common, print_json, project_if_any, talk
 
 if TYPE_CHECKING:
     from hpctrain.project import Project
 
 
-def _project(project_file: str | None) -> Project | None:
-    """Sites can be looked at without a project too."""
-    from hpctrain.errors import HpctrainError
-    from hpctrain.project import find_project
-
-    try:
-        return find_project(project_file)
-    except HpctrainError:
-        if project_file is not None:
-            raise
-        return None
-
-
 def _folder(project_file: str | None) -> Path | None:
-    project = _project(project_file)
+    project = project_if_any(project_file)
     return project.folder if project else None
 
 
@@ -61,7 +48,7 @@ def list_command(project_file: str | None, as_json: bool) -> None:
     from hpctrain.recognition import here, rules
     from hpctrain.sites import load, names
 
-    project = _project(project_file)
+    project = project_if_any(project_file)
     folder = project.folder if project else None
     proofs = latest(project.runs) if project else {}
     at = {site.name for site in here(rules(folder), os.environ, platform.node())}
@@ -152,7 +139,7 @@ def init_command(
     from hpctrain.live_sites import init
     from hpctrain.sites import FOLDER, users_folder
 
-    project = _project(project_file)
+    project = project_if_any(project_file)
     if here and project is None:
         raise UsageError("--here needs a project, and there is none here", "leave --here out")
     folder = project.folder / FOLDER if here and project else users_folder()
@@ -186,7 +173,7 @@ def check_command(
     from hpctrain.live_sites import check
     from hpctrain.sites import load
 
-    project = _project(project_file)
+    project = project_if_any(project_file)
     changes = changes_from(assignments, None).get("site")
     site = load(name, project.folder if project else None, changes)
     templates = project.folder / "templates" if project else None

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpctrain.cli.options import common, print_json, talk
+from hpctrain.cli.options import common, print_json, project_if_any, talk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hpctrain.project import Project
 
 WIDTH = 76
 
@@ -44,7 +43,7 @@ def verify_command(
     """
     from hpctrain.verify import verify
 
-    done = verify(_project(project_file), potential, data=data, minutes=minutes, say=talk)
+    done = verify(project_if_any(project_file), potential, data=data, minutes=minutes, say=talk)
     for note in done.notes:
         talk(note)
     if as_json:
@@ -76,16 +75,3 @@ def verdicts(content: Mapping[str, Any]) -> str:
         lines.append([verdict, number, title])
         lines += [["", "", f"  {line}"] for line in textwrap.wrap(seen, WIDTH)]
     return table(("VERDICT", "NUMBER", "CHECK"), lines) + f"\n\nverdict: {content['verdict']}"
-
-
-def _project(project_file: str | None) -> Project | None:
-    """A .yace can be looked at outside any project."""
-    from hpctrain.errors import HpctrainError
-    from hpctrain.project import find_project
-
-    try:
-        return find_project(project_file)
-    except HpctrainError:
-        if project_file is not None:
-            raise
-        return None

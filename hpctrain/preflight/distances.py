@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hpctrain.neighbours import heights as heights
+from hpctrain.neighbours import whole
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -21,21 +24,10 @@ def whole_cells(cells: Array, pbc: NDArray[np.bool_]) -> Array:
     if pbc.all():
         return cells
     cells = cells.copy()
-    cells[~pbc.any(axis=1)] = np.eye(3)
-    for place in np.flatnonzero(pbc.any(axis=1) & ~pbc.all(axis=1)):
-        periodic = cells[place][pbc[place]]
-        # The rows of vh beyond the rank of the periodic vectors are at right angles to them.
-        _, _, vh = np.linalg.svd(periodic)
-        cells[place][~pbc[place]] = vh[len(periodic) :]
+    for place in np.flatnonzero(~pbc.all(axis=1)):
+        a, b, c = pbc[place].tolist()
+        cells[place] = whole(cells[place], (a, b, c))
     return cells
-
-
-def heights(cells: Array, pbc: NDArray[np.bool_]) -> Array:
-    """Distances [b, 3] between a cell's opposite faces; infinite where it is not periodic.
-    The inverse's columns are the normals of the faces, each of the length 1 / height."""
-    inverse = np.linalg.inv(cells)
-    result: Array = np.where(pbc, 1.0 / np.linalg.norm(inverse, axis=1), np.inf)
-    return result
 
 
 def images_within(reach: float, height: Array) -> tuple[int, int, int]:
