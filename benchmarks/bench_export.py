@@ -99,8 +99,8 @@ def make(path: str, count: str) -> None:
 
 
 def export(path: str, target: str) -> Callable[[], object]:
-    from hpctrain.dataset import export
-    from hpctrain.models import DataConfig
+    from hpctrain.data.export import export
+    from hpctrain.settings import DataConfig
 
     data = DataConfig(source=path, select="status=completed")
     return lambda: export(data, Path(), Path(target), cutoff=6.0)

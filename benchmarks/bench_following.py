@@ -16,11 +16,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from hpctrain import ledger
-from hpctrain.following import Following
 from hpctrain.process import Reply
 from hpctrain.project import Project
-from hpctrain.status import status
+from hpctrain.runs import run as ledger
+from hpctrain.runs.actions.status import status
+from hpctrain.runs.state.latest import Following
 
 ENTRY = (
     "2026-11-23 13:21:16,100 I - Iteration   #{n}   ({n} evals):   Loss: 0.100000 | "

@@ -37,9 +37,9 @@ def until(**_: Any) -> None:
 def prepared(folder: Path, split: int) -> Path:
     """An attempt of a run of the demo's data with the defaults of ``training``."""
     from hpctrain.init import init
-    from hpctrain.models import TrainingConfig
-    from hpctrain.prepare import prepare
+    from hpctrain.launch.prepare import prepare
     from hpctrain.project import find_project
+    from hpctrain.settings import TrainingConfig
 
     project = folder / "project"
     if not project.exists():
@@ -91,7 +91,7 @@ def program() -> str:
 
 
 def train(attempt: Path, seconds: float, job: Path) -> None:
-    from hpctrain.models import TrainingConfig
+    from hpctrain.settings import TrainingConfig
 
     one = dict.fromkeys(
         ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1"
@@ -107,7 +107,7 @@ def train(attempt: Path, seconds: float, job: Path) -> None:
 
 def outcome(attempt: Path) -> tuple[int, float, float, float, float]:
     """Iterations; errors on the test set (meV/atom, eV/Å) of what was written, and of the last."""
-    from hpctrain.progress import read_attempt
+    from hpctrain.runs.state.curves import read_attempt
 
     training, test = read_attempt(attempt)
     last = (test[-1].rmse_energy, test[-1].rmse_force)

@@ -2,6 +2,6 @@
 
 import sys
 
-from hpctrain.cli import main
+from hpctrain.cli.main import main
 
 sys.exit(main())

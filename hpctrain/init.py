@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpctrain.errors import HpctrainError
+from hpctrain.files import resource
 from hpctrain.project import FILE
 from hpctrain.render import render
-from hpctrain.resources import resource
 
 DEMO_DATABASE = "al_pbe.db"
 

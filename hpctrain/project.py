@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hpctrain.errors import HpctrainError
 
 if TYPE_CHECKING:
-    from hpctrain.models import ProjectConfig
+    from hpctrain.settings import ProjectConfig
 
 FILE = "hpctrain.yaml"
 
@@ -45,7 +45,7 @@ class Project:
     def config(self, changes: dict[str, Any] | None = None) -> ProjectConfig:
         """What hpctrain.yaml says, with ``changes`` (nested like the file) on top."""
         from hpctrain.mappings import merged
-        from hpctrain.models import ProjectConfig
+        from hpctrain.settings import ProjectConfig
         from hpctrain.yamlfile import read_mapping, validated
 
         content = read_mapping(self.file)

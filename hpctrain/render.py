@@ -12,7 +12,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
 from hpctrain.errors import HpctrainError
-from hpctrain.resources import resource
+from hpctrain.files import resource
 
 
 def render(template: str, values: dict[str, Any], folders: Sequence[Path] = ()) -> str:

@@ -7,11 +7,11 @@ import json
 import shutil
 from typing import Any
 
-from hpctrain import archive
-from hpctrain.dataset import export
-from hpctrain.models import DataConfig
+from hpctrain.data.export import export
+from hpctrain.engines.pacemaker.usage import usage
+from hpctrain.potentials import archive
 from hpctrain.project import Project
-from hpctrain.usage import usage
+from hpctrain.settings import DataConfig
 
 FEW = "id>1,id<14"
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hpctrain import ledger
 from hpctrain.process import Reply
 from hpctrain.project import Project
+from hpctrain.runs import run as ledger
 
 RUN_ID = "20261123-120000-abcd"
 

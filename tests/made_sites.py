@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from hpctrain.profile import SiteProfile
-from hpctrain.sites import Site
+from hpctrain.sites.load import Site
+from hpctrain.sites.profile import SiteProfile
 
 
 def made_site(text: str, **changes: Any) -> Site:

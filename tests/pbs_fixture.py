@@ -45,7 +45,14 @@ def pbs(
         yield "real"
         return
     folder = tmp_path / "practice-pbs"
-    argv = [sys.executable, "-m", "hpctrain.practice", str(folder), "setup", "pbs"]
+    argv = [
+        sys.executable,
+        "-m",
+        "hpctrain.schedulers.practice_cluster",
+        str(folder),
+        "setup",
+        "pbs",
+    ]
     subprocess.run(argv, check=True, timeout=60)
     monkeypatch.setenv("PATH", f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
     yield "practice"

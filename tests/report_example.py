@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from hpctrain.plots import curves_of_csv
+from hpctrain.pages.learning_curve import curves_of_csv
+from hpctrain.pages.subject import Subject, of_potential
 from hpctrain.project import Project
-from hpctrain.report.subject import Subject, of_potential
 
 RECORDED = Path(__file__).parent / "recorded" / "report"
 NAME = "potential_gen_01"

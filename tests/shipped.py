@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from hpctrain import __version__
-from hpctrain.choosing import completed, questions
-from hpctrain.fitting import longest, misfits
-from hpctrain.job_script import job_script
-from hpctrain.profile import SiteProfile
-from hpctrain.records import walltime_seconds
-from hpctrain.resources import resource
+from hpctrain.fields import walltime_seconds
+from hpctrain.files import resource
+from hpctrain.launch.script import job_script
 from hpctrain.schedulers import scheduler_of
 from hpctrain.schedulers.base import JobRequest
-from hpctrain.sites import Site, load
+from hpctrain.sites.choose import completed, questions
+from hpctrain.sites.load import Site, load
+from hpctrain.sites.misfits import longest, misfits
+from hpctrain.sites.profile import SiteProfile
 from hpctrain.yamlfile import read_mapping, validated
 
 HERE = Path(__file__).parent

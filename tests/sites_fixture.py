@@ -21,10 +21,10 @@ import shipped
 from slurm_fixture import Slurm
 from waiting import wait_for
 
-from hpctrain.fitting import longest
-from hpctrain.profile import SiteProfile
-from hpctrain.records import walltime_seconds
-from hpctrain.site_words import clock, megabytes
+from hpctrain.fields import walltime_seconds
+from hpctrain.sites.misfits import longest
+from hpctrain.sites.profile import SiteProfile
+from hpctrain.sites.words import clock, megabytes
 
 ROUTED = "routed"  # where jobs go that name no partition
 PLENTY_MB = 600_000

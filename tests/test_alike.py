@@ -16,12 +16,12 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpctrain.alike import NUMBERS, in_words
-from hpctrain.cli import main as command
-from hpctrain.dataset import Dataset, export
-from hpctrain.extxyz import Batch, Structure, formatted, parsed
-from hpctrain.models import DataConfig
-from hpctrain.sources import SYMBOLS
+from hpctrain.cli.main import main as command
+from hpctrain.data.duplicates.search import NUMBERS, in_words
+from hpctrain.data.export import Dataset, export
+from hpctrain.data.structures.extxyz import Batch, Structure, formatted, parsed
+from hpctrain.data.structures.sources import SYMBOLS
+from hpctrain.settings import DataConfig
 
 
 def crystal(seed: int, **labels: Any) -> Atoms:

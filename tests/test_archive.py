@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from hpctrain import archive
-from hpctrain.archive import cards, generation_of, next_name, potential_name, put
 from hpctrain.errors import HpctrainError
+from hpctrain.potentials import archive
+from hpctrain.potentials.archive import cards, generation_of, next_name, potential_name, put
 from hpctrain.project import Project
 
 

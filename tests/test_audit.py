@@ -6,8 +6,8 @@ import ase.db
 import pytest
 from made_archive import make_potential
 
-from hpctrain.audit import Audit, verify
 from hpctrain.errors import HpctrainError
+from hpctrain.potentials.audit import Audit, verify
 from hpctrain.project import Project
 
 NAME = "potential_gen_01"

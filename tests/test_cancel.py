@@ -20,14 +20,14 @@ from made_runs import (
 )
 from waiting import wait_for
 
-from hpctrain.cancel import Cancelled, cancel
 from hpctrain.errors import SiteUnreachable
-from hpctrain.ledger import Run
 from hpctrain.process import Reply
 from hpctrain.process import run as run_program
 from hpctrain.project import Project
-from hpctrain.resume import resume
-from hpctrain.status import RunStatus, status
+from hpctrain.runs.actions.cancel import Cancelled, cancel
+from hpctrain.runs.actions.resume import resume
+from hpctrain.runs.actions.status import RunStatus, status
+from hpctrain.runs.run import Run
 
 now = time.time
 

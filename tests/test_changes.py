@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from hpctrain.changes import parse_changes
+from hpctrain.cli.changes import parse_changes
 from hpctrain.errors import HpctrainError, UsageError
 from hpctrain.mappings import merged
 from hpctrain.project import Project
-from hpctrain.sites import load
+from hpctrain.sites.load import load
 
 
 @pytest.mark.parametrize(

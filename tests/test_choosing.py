@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from made_sites import made_site
 
-from hpctrain.advice import advice, chosen_words
-from hpctrain.choosing import Choice, choose
 from hpctrain.errors import HpctrainError
+from hpctrain.sites.advice import advice, chosen_words
+from hpctrain.sites.choose import Choice, choose
 
 CLUSTER = """
 account_rule: {needed: sometimes}

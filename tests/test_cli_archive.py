@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from made_archive import make_potential
 
-from hpctrain.cli import main
+from hpctrain.cli.main import main
 from hpctrain.project import Project
 
 ONE = "potential_gen_01"

@@ -11,7 +11,7 @@ import ase.db
 import pytest
 from made_archive import make_potential
 
-from hpctrain.compare import data_differences, diff, differences
+from hpctrain.potentials.compare import data_differences, diff, differences
 from hpctrain.process import Reply
 from hpctrain.project import Project
 

@@ -17,14 +17,14 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpctrain import split_files as module
-from hpctrain.dataset import Dataset, export
+from hpctrain.data import split_files as module
+from hpctrain.data.export import Dataset, export
+from hpctrain.data.structures.extxyz import Batch, Structure, formatted
+from hpctrain.data.structures.labels import fault, is_isolated
+from hpctrain.data.structures.sources import SYMBOLS, read_source, shown
 from hpctrain.errors import HpctrainError
-from hpctrain.extxyz import Batch, Structure, formatted
-from hpctrain.labels import fault, is_isolated
-from hpctrain.models import DataConfig
-from hpctrain.resources import resource
-from hpctrain.sources import SYMBOLS, read_source, shown
+from hpctrain.files import resource
+from hpctrain.settings import DataConfig
 
 DEMO = resource("demo/al_pbe.db")
 COMPLETED = 179

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from hpctrain.demand import cost
-from hpctrain.profile import SiteProfile
+from hpctrain.sites.demand import cost
+from hpctrain.sites.profile import SiteProfile
 
 WHOLE = {"node_sharing": "whole", "node": {"cores": 128}}
 GPUS = {"node_sharing": "whole", "node": {"cores": 64, "gpus": 4}, "gpus": 1}

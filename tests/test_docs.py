@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from hpctrain.cli.boundary import cli
+from hpctrain.cli.main import cli
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -56,9 +56,9 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_every_key_of_a_site_profile_is_documented() -> None:
-    from hpctrain import site_facts
-    from hpctrain.profile import SiteProfile
-    from hpctrain.site_request import Target
+    from hpctrain.sites import facts as site_facts
+    from hpctrain.sites.profile import SiteProfile
+    from hpctrain.sites.site_request import Target
 
     text = (DOCS / "sites.md").read_text()
     facts = [getattr(site_facts, name) for name in ("Node", "Limits", "Charge", "Preemption",

@@ -17,9 +17,9 @@ from ase.data import chemical_symbols
 from hypothesis import given, settings
 from odd import ROWS, written
 
-from hpctrain.dataset import Dataset, export
+from hpctrain.data.export import Dataset, export
 from hpctrain.errors import HpctrainError
-from hpctrain.models import DataConfig
+from hpctrain.settings import DataConfig
 
 Rows = list[tuple[Atoms, dict[str, Any]]]
 FILES = ("train.extxyz", "test.extxyz")

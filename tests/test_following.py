@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-import hpctrain.following as module
-from hpctrain.following import Following, Latest
-from hpctrain.ledger import Run
-from hpctrain.progress import curves
+import hpctrain.runs.state.latest as module
+from hpctrain.runs.run import Run
+from hpctrain.runs.state.curves import curves
+from hpctrain.runs.state.latest import Following, Latest
 
 RECORDED = Path(__file__).parent / "recorded" / "pacemaker"
 NAMES = ("log.txt", "metrics.txt", "test_metrics.txt")

@@ -9,11 +9,11 @@ from typing import Any
 import ase.db
 import pytest
 
-from hpctrain.dataset import Dataset, export
+from hpctrain.data.export import Dataset, export
 from hpctrain.errors import HpctrainError
-from hpctrain.from_card import export_again
-from hpctrain.models import DataConfig
+from hpctrain.potentials.export_again import export_again
 from hpctrain.project import Project
+from hpctrain.settings import DataConfig
 
 
 @pytest.fixture

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from waiting import wait_for
 
-from hpctrain.audit import verify
-from hpctrain.collect import Collected, collect
-from hpctrain.compare import diff
+from hpctrain.files import resource
 from hpctrain.init import init
+from hpctrain.launch.submit import submit
+from hpctrain.potentials.audit import verify
+from hpctrain.potentials.collect import Collected, collect
+from hpctrain.potentials.compare import diff
 from hpctrain.project import Project, find_project
-from hpctrain.resources import resource
-from hpctrain.status import status
-from hpctrain.submit import submit
-from hpctrain.verdict import SETTLED
+from hpctrain.runs.actions.status import status
+from hpctrain.runs.state.verdict import SETTLED
 
 pytestmark = [pytest.mark.slow, pytest.mark.real_pacemaker, pytest.mark.usefixtures("pacemaker")]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpctrain.history import History, fold
+from hpctrain.runs.history import History, fold
 
 
 def told(*events: dict[str, Any]) -> History:

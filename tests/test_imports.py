@@ -1,8 +1,9 @@
-"""Imports point down only, and a command imports no more than it needs."""
+"""Imports point down only, room by room, and a command imports no more than it needs."""
 
 from __future__ import annotations
 
 import ast
+import graphlib
 import json
 import subprocess
 import sys
@@ -15,137 +16,135 @@ from hpctrain.project import Project
 
 PACKAGE = Path(hpctrain.__file__).parent
 
-# From top to bottom; a module imports from the rows below its own, never from its own row.
-LAYERS: list[set[str]] = [
-    {"__main__"},
-    {"cli"},
-    {"cli.boundary"},
-    {"cli.runs", "cli.potentials", "cli.archive", "cli.report", "cli.sites"},
-    {"cli.data", "cli.verify"},
-    {"cli.options"},
-    {"preflight.page"},
-    {"follow", "preflight.words", "preflight.charts", "card_words"},
-    {"console", "preflight.report"},
-    {"preflight.watch", "preflight.energies"},
-    {"preflight.batch", "preflight.columns"},
-    # The use cases; collect and cancel begin with what status finds.
-    {"submit", "collect", "cancel", "resume", "init", "logs", "verify", "audit", "compare",
-     "pointer", "report.write", "live_sites", "proof"},
-    {"status"},
-    {"report.page"},
-    {"report.curve", "report.parity", "report.physics", "report.facts"},
-    {"report.parts", "report.subject"},
-    # What use cases share.
-    {"witness", "recovery", "describe", "prepare", "plots", "card"},
-    {"unseen"},
-    {"from_card"},
-    {"reuse", "parents", "usage", "planning", "job_script"},
-    {"site_draft", "site_audit"},
-    {"practice.__main__"},
-    {"practice.pbs", "practice.slurm"},
-    {"practice.pbs_qsub", "practice.pbs_qstat", "practice.pbs_queues"},
-    {"practice.pbs_torque"},
-    {"practice.pbs_text"},
-    {"practice.pbs_attributes"},
-    {"practice.pbs_server", "practice.pbs_script"},
-    {"practice.pbs_resources", "practice.pbs_variables"},
-    {"practice.pbs_usage"},
-    {"practice.slurm_submit", "practice.slurm_squeue", "practice.slurm_sacct"},
-    {"practice.slurm_environment"},
-    {"practice.slurm_request"},
-    {"practice.slurm_jobs", "practice.slurm_options"},
-    {"terminal_curve"},
-    {"submission", "trail", "verdict", "progress", "following", "archive", "dataset",
-     "local_queue.__main__", "engines.pacemaker_parent", "proofs"},
-    {"sides", "split_files", "alike"},
-    {"history", "project", "rows", "split", "leakage", "local_queue.queue"},
-    {"candidates", "environments"},
-    {"signatures"},
-    {"choosing", "advice", "recognition"},
-    {"sites", "fitting", "labels", "preflight.pairs", "schedulers", "looks",
-     "local_queue.supervisor"},
-    {"pages.figure"},
-    {"pages.axes", "pages.html"},
-    {"render", "sources", "ledger", "lock", "local_queue.state", "schedulers.slurm",
-     "schedulers.local", "schedulers.pbs", "schedulers.practice"},
-    {"schedulers.slurm_cluster", "schedulers.pbs_cluster", "schedulers.slurm_directives",
-     "schedulers.slurm_states", "schedulers.pbs_directives",
-     "schedulers.pbs_states", "engines.pacemaker", "engines.pacemaker_log", "extxyz",
-     "sqlite_rows"},
-    {"schedulers.base", "schedulers.pbs_reply", "schedulers.directive_rules", "demand",
-     "engines.pacemaker_faults", "engines.pacemaker_tables"},
-    {"schedulers.cluster"},
-    {"site_schema"},
-    {"profile"},
-    {"site_request"},
-    {"site_facts"},
-    {"models", "site_words", "process", "identity", "engines.base", "yamlfile", "mappings",
-     "changes", "resources", "frames", "sqlite_file", "preflight.findings",
-     "preflight.distances", "verification"},
-    {"errors", "records", "local_queue", "engines", "practice", "preflight", "preflight.names",
-     "neighbours", "preflight.elements", "preflight.theory",
-     "preflight.cost", "pages", "report", "text", ""},
-]  # fmt: skip
+# A room is a folder of modules, and "" the ground, which every room but job may use. What stands
+# behind a room is what else it may import: that folder itself, and with "/*" the rooms in it too.
+ROOMS: dict[str, str] = {
+    "cli": "cli/* launch/* potentials/* pages/* runs/* data/* engines/* schedulers/* sites/*",
+    "cli/terminal": "launch/* potentials/* pages/* runs/* data/* engines/* schedulers/* sites/*",
+    "launch": "potentials/* runs/* data/* engines/* schedulers/* sites/*",
+    "potentials": "pages/* runs/* data/* engines/* sites/*",
+    "pages": "runs/* data/* engines/* cli/terminal",
+    "runs/actions": "runs runs/state engines/* schedulers/* sites/*",
+    "runs/state": "runs engines/* schedulers/* sites/*",
+    "runs": "engines/* schedulers/* sites/*",
+    "engines/pacemaker": "engines",
+    "engines": "",
+    "schedulers/slurm": "schedulers sites",
+    "schedulers/pbs": "schedulers sites",
+    "schedulers/practice_cluster": "schedulers/practice_cluster/* schedulers/local_queue",
+    "schedulers/practice_cluster/pbs": "schedulers/practice_cluster schedulers/local_queue",
+    "schedulers/practice_cluster/slurm": "schedulers/practice_cluster schedulers/local_queue",
+    "schedulers/local_queue": "",
+    "schedulers": "sites",
+    "data": "data/*",
+    "data/check": "data/duplicates data/structures",
+    "data/duplicates": "data/structures",
+    "data/structures": "",
+    "sites": "",
+    "": "data/check",
+}
+# Outside libraries, and the one place that speaks to each.
+OWNERS = {
+    "ase": "data/structures/sources",
+    "jinja2": "render",
+    "matplotlib": "pages/learning_curve",
+    "click": "cli",
+    "subprocess": "process",
+}
+# Programs of their own, which start what they look after.
+PROGRAMS = ("job", "schedulers/local_queue", "schedulers/practice_cluster")
 # Packages that take their time: no command may load one before it uses it.
 SLOW = {"ase", "numpy", "matplotlib", "pydantic", "rich", "jinja2", "yaml", "scipy", "pandas"}
 
 
 def modules() -> dict[str, Path]:
-    """Every module of hpctrain but those that travel with a job, without "hpctrain." before it."""
+    """Find every module of hpctrain, as its path in the package: "runs/lock"; "" is the package."""
     found = {}
     for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(PACKAGE).with_suffix("").parts
-        if parts[0] != "job":
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+        name = path.relative_to(PACKAGE).with_suffix("").as_posix()
+        found[name.removesuffix("__init__").rstrip("/")] = path
     return found
 
 
 MODULES = modules()
+OURS = sorted(name for name in MODULES if name.split("/")[0] != "job")
+
+
+def room_of(module: str) -> str:
+    """Name the folder that a module is in; a package's __init__ is in the package."""
+    return module if MODULES[module].name == "__init__.py" else module.rpartition("/")[0]
 
 
 def imported(path: Path) -> set[str]:
-    """The modules of hpctrain that a file imports, anywhere in it; also for types only."""
+    """List the modules of hpctrain that a file imports, anywhere in it; also for types only."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are written in full"
-            module = str(node.module)
-            for alias in node.names:
-                whole = f"{module}.{alias.name}"
-                found.add(whole if whole.removeprefix("hpctrain.") in MODULES else module)
-    ours = {name for name in found if name.split(".")[0] == "hpctrain"}
-    return {name.removeprefix("hpctrain").removeprefix(".") for name in ours}
+            whole = {f"{node.module}.{alias.name}" for alias in node.names}
+            modules = {name for name in whole if _path(name) in MODULES}
+            found |= modules if modules == whole else {*modules, str(node.module)}
+    return {_path(name) for name in found if name.split(".")[0] == "hpctrain"}
 
 
-def test_every_module_has_its_place() -> None:
-    placed = [name for layer in LAYERS for name in layer]
-    assert sorted(placed) == sorted(MODULES)
+def _path(name: str) -> str:
+    return name.removeprefix("hpctrain").removeprefix(".").replace(".", "/")
 
 
-@pytest.mark.parametrize("module", sorted(MODULES))
+def allowed(room: str, other: str) -> bool:
+    """Say whether a module of one room may import one of another."""
+    if other in (room, ""):
+        return True
+    return any(
+        other == place.removesuffix("/*")
+        or (place.endswith("/*") and other.startswith(place.removesuffix("*")))
+        for place in ROOMS[room].split()
+    )
+
+
+@pytest.mark.parametrize("module", OURS)
 def test_imports_point_down(module: str) -> None:
-    level = {name: number for number, layer in enumerate(LAYERS) for name in layer}
-    upward = {name for name in imported(MODULES[module]) if level[name] <= level[module]}
-    assert upward == set()
+    room = room_of(module)
+    rooms = {name: room_of(name) for name in imported(MODULES[module])}
+    if module == "__main__":
+        room = "cli"
+    elif MODULES[module].name == "__init__.py":
+        # A package may offer what is in its own rooms, late.
+        rooms = {name: r for name, r in rooms.items() if not r.startswith(f"{module}/")}
+    assert {name for name, other in rooms.items() if not allowed(room, other)} == set()
+
+
+def test_what_travels_imports_itself_only() -> None:
+    travelling = [path for name, path in MODULES.items() if name.split("/")[0] == "job"]
+    assert len(travelling) > 10
+    for path in travelling:
+        assert {name.split("/")[0] for name in imported(path)} <= {"job"}
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    graph = {name: imported(MODULES[name]) - {name, ""} for name in OURS}
+    for package in ("schedulers", "engines"):
+        graph[package] = set()  # the registry imports its backends late, and they its base
+    list(graphlib.TopologicalSorter(graph).static_order())
 
 
 def test_the_walk_sees_imports_of_every_kind(tmp_path: Path) -> None:
     (tmp_path / "x.py").write_text(
-        "import hpctrain.models\nfrom hpctrain import ledger, __version__\n"
+        "import hpctrain.settings\nfrom hpctrain import process, __version__\n"
         "def late():\n    from hpctrain.cli.options import common\n"
         "from hpctrain.schedulers import base, scheduler_of\nimport os\nimport hpctrain_other\n"
     )
     assert imported(tmp_path / "x.py") == {
-        "models", "ledger", "", "cli.options", "schedulers.base", "schedulers",
+        "settings", "process", "", "cli/options", "schedulers/base", "schedulers",
     }  # fmt: skip
 
 
-def importers_of(package: str) -> set[str]:
+def importers_of(library: str) -> set[str]:
     found = set()
-    for module, path in MODULES.items():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for module in OURS:
+        for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
             names = (
                 [alias.name for alias in node.names]
                 if isinstance(node, ast.Import)
@@ -153,28 +152,28 @@ def importers_of(package: str) -> set[str]:
                 if isinstance(node, ast.ImportFrom)
                 else []
             )
-            if any(name.split(".")[0] == package for name in names):
+            if any(name.split(".")[0] == library for name in names):
                 found.add(module)
     return found
 
 
-@pytest.mark.parametrize(
-    ("package", "owners"),
-    [("ase", {"sources"}), ("jinja2", {"render"}), ("matplotlib", {"plots"})],
-)
-def test_what_has_one_owner(package: str, owners: set[str]) -> None:
-    assert importers_of(package) == owners
-
-
-def test_click_is_spoken_on_the_command_line_only() -> None:
-    assert {name.split(".")[0] for name in importers_of("click")} == {"cli"}
+@pytest.mark.parametrize(("library", "owner"), OWNERS.items())
+def test_what_has_one_owner(library: str, owner: str) -> None:
+    importers = importers_of(library)
+    assert importers
+    places = {owner, *(program for program in PROGRAMS if library == "subprocess")}
+    assert {
+        name
+        for name in importers
+        if not any(f"{name}/".startswith(f"{place}/") for place in places)
+    } == set()
 
 
 def loaded_by(project: Project, *arguments: str) -> set[str]:
-    """The packages in memory after a command."""
+    """List the packages in memory after a command."""
     code = (
         "import json, sys\n"
-        "from hpctrain.cli import main\n"
+        "from hpctrain.cli.main import main\n"
         "code = main(json.loads(sys.argv[1]))\n"
         "print(json.dumps([code, sorted({name.split('.')[0] for name in sys.modules})]))\n"
     )

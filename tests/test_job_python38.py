@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import hpctrain
-from hpctrain.prepare import JOB_FILES
+from hpctrain.launch.prepare import JOB_FILES
 
 JOB = Path(hpctrain.__file__).parent / "job"
 FILES = sorted(path.name for path in JOB.glob("*.py") if path.name != "__init__.py")

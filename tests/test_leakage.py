@@ -16,15 +16,15 @@ from ase import Atoms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpctrain import candidates as candidates_module
-from hpctrain import leakage
-from hpctrain.candidates import candidates
-from hpctrain.environments import difference, environment
-from hpctrain.extxyz import Structure
-from hpctrain.leakage import Duplicate, Signatures, across, drop, duplicates
-from hpctrain.neighbours import short_distances, whole, within
-from hpctrain.resources import resource
-from hpctrain.signatures import UNKNOWN
+from hpctrain.data.duplicates import candidates as candidates_module
+from hpctrain.data.duplicates import groups as leakage
+from hpctrain.data.duplicates.candidates import candidates
+from hpctrain.data.duplicates.groups import Duplicate, Signatures, across, drop, duplicates
+from hpctrain.data.duplicates.likeness import difference, environment
+from hpctrain.data.duplicates.signatures import UNKNOWN
+from hpctrain.data.structures.extxyz import Structure
+from hpctrain.data.structures.neighbours import short_distances, whole, within
+from hpctrain.files import resource
 
 Change = Callable[[Atoms, np.random.Generator], Atoms]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from hpctrain import ledger
 from hpctrain.errors import HpctrainError
-from hpctrain.ledger import Run
+from hpctrain.runs import run as ledger
+from hpctrain.runs.run import Run
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import pytest
 from slurm_fixture import Slurm
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
-from hpctrain.live_sites import Checked, check, init
-from hpctrain.profile import SiteProfile
-from hpctrain.sites import Site
+from hpctrain.launch.site_check import Checked, check, init
+from hpctrain.sites.load import Site
+from hpctrain.sites.profile import SiteProfile
 from hpctrain.yamlfile import read_mapping, validated
 
 

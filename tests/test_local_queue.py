@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import pytest
 
 import hpctrain
-from hpctrain.local_queue import state
+from hpctrain.schedulers.local_queue import state
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,7 @@ class Queue:
         self.cwd = folder.parent
 
     def argv(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "hpctrain.local_queue", str(self.folder), *words]
+        return [sys.executable, "-m", "hpctrain.schedulers.local_queue", str(self.folder), *words]
 
     def call(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from waiting import wait_for
 
-from hpctrain import lock
-from hpctrain.lock import Locked, locked
+from hpctrain.runs import lock
+from hpctrain.runs.lock import Locked, locked
 
 COUNT = """
 import sys
 from pathlib import Path
-from hpctrain.lock import locked
+from hpctrain.runs.lock import locked
 counter = Path(sys.argv[1]) / "counter"
 for _ in range(int(sys.argv[2])):
     with locked(Path(sys.argv[1]), "count"):
@@ -30,7 +30,7 @@ for _ in range(int(sys.argv[2])):
 HOLD = """
 import sys, time
 from pathlib import Path
-from hpctrain.lock import locked
+from hpctrain.runs.lock import locked
 with locked(Path(sys.argv[1]), "hold"):
     Path(sys.argv[1], "held").touch()
     time.sleep(1000)

@@ -14,7 +14,7 @@ import pytest
 from made_runs import make_project, make_run, queue_row, submitted
 
 from hpctrain.errors import SiteUnreachable
-from hpctrain.looks import LONGEST_PAUSE_S, PAUSE_S, Look, forget, fresh_for, look
+from hpctrain.runs.state.kept_answers import LONGEST_PAUSE_S, PAUSE_S, Look, forget, fresh_for, look
 from hpctrain.schedulers.base import JobView, NotKept
 
 NAME = "slurm-queue"

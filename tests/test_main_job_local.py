@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from waiting import wait_for
 
-from hpctrain.collect import collect
 from hpctrain.init import init
+from hpctrain.launch.submit import submit
+from hpctrain.potentials.collect import collect
 from hpctrain.project import Project, find_project
-from hpctrain.status import RunStatus, status
-from hpctrain.submit import submit
-from hpctrain.verdict import SETTLED
+from hpctrain.runs.actions.status import RunStatus, status
+from hpctrain.runs.state.verdict import SETTLED
 
 FIVE_STRUCTURES = {
     "data": {"select": "id>1,id<7", "test_fraction": 0.2},

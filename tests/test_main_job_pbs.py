@@ -12,16 +12,16 @@ from pbs_fixture import no_real_pbs
 from standin import StandIn
 from waiting import wait_for
 
-from hpctrain.cancel import cancel
-from hpctrain.collect import collect
 from hpctrain.init import init
-from hpctrain.ledger import Run
-from hpctrain.progress import curves
+from hpctrain.launch.submit import submit
+from hpctrain.potentials.collect import collect
 from hpctrain.project import Project, find_project
-from hpctrain.resume import resume
-from hpctrain.status import RunStatus, status
-from hpctrain.submit import submit
-from hpctrain.verdict import SETTLED
+from hpctrain.runs.actions.cancel import cancel
+from hpctrain.runs.actions.resume import resume
+from hpctrain.runs.actions.status import RunStatus, status
+from hpctrain.runs.run import Run
+from hpctrain.runs.state.curves import curves
+from hpctrain.runs.state.verdict import SETTLED
 
 pytestmark = pytest.mark.slow
 

@@ -11,12 +11,12 @@ import pytest
 from slurm_fixture import Slurm
 from waiting import wait_for
 
-from hpctrain.collect import collect
 from hpctrain.init import init
+from hpctrain.launch.submit import submit
+from hpctrain.potentials.collect import collect
 from hpctrain.project import Project, find_project
-from hpctrain.status import RunStatus, status
-from hpctrain.submit import submit
-from hpctrain.verdict import SETTLED
+from hpctrain.runs.actions.status import RunStatus, status
+from hpctrain.runs.state.verdict import SETTLED
 
 pytestmark = [
     pytest.mark.slow,

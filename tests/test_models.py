@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from hpctrain.models import ProjectConfig, TrainingConfig
-from hpctrain.profile import SiteProfile
-from hpctrain.records import Record, walltime_seconds
+from hpctrain.fields import Record, walltime_seconds
+from hpctrain.settings import ProjectConfig, TrainingConfig
+from hpctrain.sites.profile import SiteProfile
 
 MINIMAL: dict[str, Any] = {"project": "al", "data": {"source": "x.db"}}
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from made_archive import FEW, make_potential
 
-from hpctrain.engines.pacemaker import DataFacts, input_mapping
+from hpctrain.engines.pacemaker.input import DataFacts, input_mapping
 from hpctrain.errors import HpctrainError
-from hpctrain.models import TrainingConfig
-from hpctrain.prepare import Prepared, prepare
+from hpctrain.launch.prepare import Prepared, prepare
 from hpctrain.project import Project
+from hpctrain.settings import TrainingConfig
 
 ONE = "potential_gen_01"
 TRAINING = {"evaluator": "pyace", "b_basis_size": 20}

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from hpctrain.cli import main
+from hpctrain.cli.main import main
 from hpctrain.errors import HpctrainError
-from hpctrain.planning import plan
+from hpctrain.launch.plan import plan
 from hpctrain.project import Project
-from hpctrain.recognition import Rule, here
-from hpctrain.site_facts import Recognition
+from hpctrain.sites.facts import Recognition
+from hpctrain.sites.recognise import Rule, here
 
 DEAR = "extends: slurm\ncores: 64\nwalltime: '100:00:00'\n"
 

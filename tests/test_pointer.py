@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from made_archive import make_potential
 
-from hpctrain.archive import card
 from hpctrain.errors import HpctrainError
-from hpctrain.pointer import look, move
+from hpctrain.potentials.archive import card
+from hpctrain.potentials.current import look, move
 from hpctrain.project import Project
 
 ONE, TWO = "potential_gen_01", "potential_gen_02"

@@ -14,9 +14,9 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from postgres_fixture import PASSWORD, Postgres
 
-from hpctrain.dataset import Dataset, export
+from hpctrain.data.export import Dataset, export
 from hpctrain.errors import HpctrainError
-from hpctrain.models import DataConfig
+from hpctrain.settings import DataConfig
 
 pytestmark = [pytest.mark.slow, pytest.mark.real_postgres]
 COUNT = 30

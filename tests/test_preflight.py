@@ -17,17 +17,17 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.neighborlist import primitive_neighbor_list
 
-from hpctrain.extxyz import Structure
+from hpctrain.cli.terminal.findings import findings, summary
+from hpctrain.data.check.elements import RADII
+from hpctrain.data.check.names import CHECKS, SILENCEABLE, checked_name
+from hpctrain.data.check.report import Report, report
+from hpctrain.data.check.scan import Preflight
+from hpctrain.data.structures import distances
+from hpctrain.data.structures.extxyz import Structure
+from hpctrain.data.structures.labels import fault
+from hpctrain.data.structures.sources import read_source
+from hpctrain.files import resource
 from hpctrain.init import DEMO_DATABASE
-from hpctrain.labels import fault
-from hpctrain.preflight import distances
-from hpctrain.preflight.elements import RADII
-from hpctrain.preflight.names import CHECKS, SILENCEABLE, checked_name
-from hpctrain.preflight.report import Report, report
-from hpctrain.preflight.watch import Preflight
-from hpctrain.preflight.words import findings, summary
-from hpctrain.resources import resource
-from hpctrain.sources import read_source
 
 CUTOFF = 6.0
 DOCS = Path(__file__).parent.parent / "docs"

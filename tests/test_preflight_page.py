@@ -11,10 +11,10 @@ import pytest
 from browser_fixture import Browser
 from test_preflight import copper, lonely
 
-from hpctrain.cli import main
-from hpctrain.preflight.page import page
-from hpctrain.preflight.report import report
-from hpctrain.preflight.watch import Preflight
+from hpctrain.cli.main import main
+from hpctrain.data.check.report import report
+from hpctrain.data.check.scan import Preflight
+from hpctrain.pages.check import page
 from hpctrain.project import Project
 
 VILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>\n\u202e"

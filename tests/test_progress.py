@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hpctrain.ledger import Run
-from hpctrain.progress import Curves, curves, finite, read_attempt
+from hpctrain.runs.run import Run
+from hpctrain.runs.state.curves import Curves, curves, finite, read_attempt
 
 RECORDED = Path(__file__).parent / "recorded" / "pacemaker"
 TABLES = ("metrics.txt", "test_metrics.txt")

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from standin import StandIn
 
-from hpctrain.cli import main
+from hpctrain.cli.main import main
 from hpctrain.errors import HpctrainError, SiteUnreachable
+from hpctrain.launch.proofs import Proof, latest
+from hpctrain.launch.site_test import prove, wait
 from hpctrain.process import Reply
 from hpctrain.project import Project
-from hpctrain.proof import prove, wait
-from hpctrain.proofs import Proof, latest
 
 OTHER = "aarch64" if platform.machine() == "x86_64" else "x86_64"
 

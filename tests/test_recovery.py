@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 import pytest
 
-from hpctrain import ledger
 from hpctrain.errors import SiteUnreachable
-from hpctrain.history import fold
+from hpctrain.launch.submit import submit
 from hpctrain.process import Reply
 from hpctrain.project import Project
-from hpctrain.recovery import recover
-from hpctrain.schedulers.slurm import SEPARATOR
-from hpctrain.status import status
-from hpctrain.submit import submit
+from hpctrain.runs import run as ledger
+from hpctrain.runs.actions.recovery import recover
+from hpctrain.runs.actions.status import status
+from hpctrain.runs.history import fold
+from hpctrain.schedulers.slurm.scheduler import SEPARATOR
 
 SMALL = {"data": {"select": "id>1,id<8", "test_fraction": 0.2},
          "training": {"reference_energies": {"Al": -0.3}}}  # fmt: skip

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpctrain.errors import HpctrainError
+from hpctrain.files import resource
 from hpctrain.render import as_yaml, quoted, render
-from hpctrain.resources import resource
 
 JOB_TEMPLATES = sorted(path.name for path in resource("templates").glob("*.sh.j2"))
 ODD = [

@@ -11,10 +11,10 @@ from browser_fixture import Browser
 from report_example import read, subject
 from test_preflight_page import VILE, Tags
 
-from hpctrain.progress import Curves
-from hpctrain.report.page import page
-from hpctrain.report.parts import number
-from hpctrain.report.subject import Subject
+from hpctrain.pages.page import page
+from hpctrain.pages.parts import number
+from hpctrain.pages.subject import Subject
+from hpctrain.runs.state.curves import Curves
 from hpctrain.text import metrics_rows, printable
 
 PHASES = ("fcc", "bcc", "hcp", "sc", "diamond")

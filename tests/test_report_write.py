@@ -10,12 +10,12 @@ from made_runs import RUN_ID, FakeSlurm, event, leave, make_project, make_run, s
 from report_example import NAME, RECORDED, archive, subject
 from test_progress import RECORDED as TRAININGS
 
-from hpctrain import ledger
-from hpctrain.cli import main
+from hpctrain.cli.main import main
 from hpctrain.errors import HpctrainError
+from hpctrain.pages.page import page
+from hpctrain.potentials.report import write
 from hpctrain.project import Project
-from hpctrain.report.page import page
-from hpctrain.report.write import write
+from hpctrain.runs import run as ledger
 
 NOW = 1_795_435_200.0
 

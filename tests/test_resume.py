@@ -23,12 +23,12 @@ from made_runs import (
 )
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
-from hpctrain.history import fold
-from hpctrain.ledger import Run
 from hpctrain.project import Project
-from hpctrain.resume import Resumed, resume
-from hpctrain.status import status
-from hpctrain.submission import JobRefused
+from hpctrain.runs.actions.resume import Resumed, resume
+from hpctrain.runs.actions.status import status
+from hpctrain.runs.history import fold
+from hpctrain.runs.run import Run
+from hpctrain.runs.submission import JobRefused
 
 now = time.time
 

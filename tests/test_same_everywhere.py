@@ -10,7 +10,7 @@ import pytest
 from standin import StandIn
 from waiting import wait_for
 
-from hpctrain.cli import main
+from hpctrain.cli.main import main
 from hpctrain.project import Project
 
 pytestmark = pytest.mark.slow

@@ -9,12 +9,12 @@ import pytest
 import shipped
 import yaml
 
-from hpctrain.choosing import choose
 from hpctrain.errors import HpctrainError
-from hpctrain.recognition import here, rules
-from hpctrain.resources import resource
-from hpctrain.site_schema import FILE, schema, text
-from hpctrain.sites import names
+from hpctrain.files import resource
+from hpctrain.sites.choose import choose
+from hpctrain.sites.load import names
+from hpctrain.sites.recognise import here, rules
+from hpctrain.sites.site_schema import FILE, schema, text
 
 FILES = sorted(resource("site_profiles").glob("*.yaml"))
 PERSONAL = ("account", "mail_user", "trainer", "walltime", "target")

@@ -11,9 +11,9 @@ import pytest
 import shipped
 from sites_fixture import SitesCluster, on_slurm
 
-from hpctrain.fitting import longest, misfits
-from hpctrain.records import walltime_seconds
-from hpctrain.site_words import clock
+from hpctrain.fields import walltime_seconds
+from hpctrain.sites.misfits import longest, misfits
+from hpctrain.sites.words import clock
 
 pytestmark = pytest.mark.real_slurm
 

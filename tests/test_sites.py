@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from hpctrain.errors import HpctrainError
-from hpctrain.resources import resource
-from hpctrain.sites import load, names, search_path
+from hpctrain.files import resource
+from hpctrain.sites.load import load, names, search_path
 
 
 class Folders:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hpctrain.data.split import SplitTable, sides
 from hpctrain.errors import HpctrainError
-from hpctrain.split import SplitTable, sides
 
 
 def structures(count: int, start: int = 1) -> list[tuple[str, str]]:

@@ -26,11 +26,11 @@ from made_runs import (
     submitted,
 )
 
-from hpctrain import ledger
-from hpctrain.console import status_table
-from hpctrain.lock import locked
+from hpctrain.cli.terminal.tables import status_table
 from hpctrain.project import Project
-from hpctrain.status import RunStatus, status
+from hpctrain.runs import run
+from hpctrain.runs.actions.status import RunStatus, status
+from hpctrain.runs.lock import locked
 
 DOCS = Path(__file__).parent.parent / "docs" / "states.md"
 SECOND = f"{RUN_ID}.02"
@@ -523,7 +523,7 @@ def test_unknown_says_since_when_and_why_beside_the_last_known_state(tmp_path: P
     scene = Scene(tmp_path / "p")
     queue_down(scene)
     first = scene.look()
-    began = ledger.iso(scene.now)
+    began = run.iso(scene.now)
     assert (first.since, first.before) == (began, "running")
     scene.now += 3600
     again = scene.look()
@@ -538,12 +538,12 @@ def test_unknown_says_since_when_and_why_beside_the_last_known_state(tmp_path: P
     assert scene.look().state == "running"
     scene.now += 60
     scene.slurm.squeue = error("squeue", "squeue: error: gone again")
-    assert scene.look().since == ledger.iso(scene.now)
+    assert scene.look().since == run.iso(scene.now)
 
 
 def test_pbs_words() -> None:
     """Every letter and substate of PBS that hpctrain knows, with its state, and no other."""
-    from hpctrain.schedulers.pbs_states import EXITS, STATES
+    from hpctrain.schedulers.pbs.states import EXITS, STATES
 
     section = DOCS.read_text().partition("## PBS's words")[2]
     told: dict[tuple[str, str], str | None] = {}

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from made_runs import DOWN, FakeSlurm, event, leave, make_project, make_run, queue_row, submitted
 
-import hpctrain.follow as follow_module
-from hpctrain import ledger
+import hpctrain.cli.terminal.live as follow_module
 from hpctrain.cli.runs import _report_json
-from hpctrain.console import explained, status_table
-from hpctrain.follow import follow
-from hpctrain.ledger import Run
+from hpctrain.cli.terminal.live import follow
+from hpctrain.cli.terminal.tables import explained, status_table
 from hpctrain.project import Project
-from hpctrain.status import Report, RunStatus, status
+from hpctrain.runs import run as ledger
+from hpctrain.runs.actions.status import Report, RunStatus, status
+from hpctrain.runs.run import Run
 
 NOW = time.time()
 LOG = "{time} I - Iteration   #{n}   ({n} evals):   Loss: 0.100000 | RMSE Energy(low): 5.00 (5.00) meV/at | Forces(low): 30.00 (30.00) meV/A | Time/eval: 1.00 mcs/at\n"  # noqa: E501

@@ -13,11 +13,11 @@ from report_example import RECORDED
 from rich.console import Console
 from test_progress import RECORDED as TRAININGS
 
-from hpctrain.follow import _Curves, _picture
-from hpctrain.plots import curves_of_csv
-from hpctrain.progress import Curves
-from hpctrain.status import status
-from hpctrain.terminal_curve import LARGEST, SMALLEST, lines
+from hpctrain.cli.terminal.curve import LARGEST, SMALLEST, lines
+from hpctrain.cli.terminal.live import _Curves, _picture
+from hpctrain.pages.learning_curve import curves_of_csv
+from hpctrain.runs.actions.status import status
+from hpctrain.runs.state.curves import Curves
 
 CURVES = curves_of_csv((RECORDED / "learning_curve.csv").read_text())
 NOW = 1_795_435_200.0

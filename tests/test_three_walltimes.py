@@ -17,14 +17,14 @@ import pytest
 from standin import StandIn
 from waiting import wait_for
 
-from hpctrain.collect import collect
 from hpctrain.init import init
-from hpctrain.ledger import Run
-from hpctrain.progress import curves
+from hpctrain.launch.submit import SubmittedRun, submit
+from hpctrain.potentials.collect import collect
 from hpctrain.project import Project, find_project
-from hpctrain.status import RunStatus, status
-from hpctrain.submit import SubmittedRun, submit
-from hpctrain.verdict import SETTLED
+from hpctrain.runs.actions.status import RunStatus, status
+from hpctrain.runs.run import Run
+from hpctrain.runs.state.curves import curves
+from hpctrain.runs.state.verdict import SETTLED
 
 pytestmark = [
     pytest.mark.slow,

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from made_runs import event, leave, make_project, make_run, submitted
 
-from hpctrain.history import fold
-from hpctrain.ledger import Run
-from hpctrain.trail import Current, current
+from hpctrain.runs.history import fold
+from hpctrain.runs.run import Run
+from hpctrain.runs.state.attempts import Current, current
 
 NOW = time.time()
 

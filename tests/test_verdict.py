@@ -6,9 +6,8 @@ from typing import Any, get_args
 
 import pytest
 
-from hpctrain.history import History
-from hpctrain.schedulers.base import ENDED, JobState, JobView
-from hpctrain.verdict import (
+from hpctrain.runs.history import History
+from hpctrain.runs.state.verdict import (
     SETTLED,
     Signs,
     State,
@@ -17,6 +16,7 @@ from hpctrain.verdict import (
     settled_without_asking,
     verdict,
 )
+from hpctrain.schedulers.base import ENDED, JobState, JobView
 
 SUBMITTED = History(attempt=1, job_ids={1: "7"})
 SUBMITTING = History(attempt=1, submitting=1)

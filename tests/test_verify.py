@@ -13,15 +13,15 @@ import pytest
 from standin import RECORDED, StandIn
 from waiting import wait_for
 
-from hpctrain.cli import main
-from hpctrain.collect import collect
+from hpctrain.cli.main import main
 from hpctrain.errors import HpctrainError
+from hpctrain.launch.submit import submit
+from hpctrain.potentials.collect import collect
+from hpctrain.potentials.verification import is_whole, rows, summary
+from hpctrain.potentials.verify import verify
 from hpctrain.process import Reply
 from hpctrain.project import Project
-from hpctrain.status import status
-from hpctrain.submit import submit
-from hpctrain.verification import is_whole, rows, summary
-from hpctrain.verify import verify
+from hpctrain.runs.actions.status import status
 
 POTENTIALS = RECORDED / "verification"
 

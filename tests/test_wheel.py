@@ -58,7 +58,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     paths = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     (site / "dependencies.pth").write_text("".join(f"{path}\n" for path in paths))
     (folder / "bin" / "hpctrain").write_text(
-        f"#!{python}\nimport sys\nfrom hpctrain.cli import main\nsys.exit(main())\n"
+        f"#!{python}\nimport sys\nfrom hpctrain.cli.main import main\nsys.exit(main())\n"
     )
     (folder / "bin" / "hpctrain").chmod(0o755)
     return python
@@ -86,7 +86,7 @@ def test_everything_is_inside(wheel: Path) -> None:
     assert {name.split("/")[0] for name in ours} == {"hpctrain"}
     [points] = [name for name in names if name.endswith("entry_points.txt")]
     with zipfile.ZipFile(wheel) as archive:
-        assert "hpctrain = hpctrain.cli:main" in archive.read(points).decode()
+        assert "hpctrain = hpctrain.cli.main:main" in archive.read(points).decode()
         [metadata] = [name for name in names if name.endswith(".dist-info/METADATA")]
         assert f"Version: {hpctrain.__version__}\n" in archive.read(metadata).decode()
     assert any(name.endswith("licenses/LICENSE") for name in names)
@@ -106,11 +106,11 @@ def test_it_is_the_wheel_that_is_imported(installed: Path, tmp_path: Path) -> No
 def test_every_template_renders_and_every_profile_loads(installed: Path, tmp_path: Path) -> None:
     code = """
 import json
-from hpctrain.engines.pacemaker import DataFacts, input_mapping, template_values
-from hpctrain.models import TrainingConfig
+from hpctrain.engines.pacemaker.input import DataFacts, input_mapping, template_values
+from hpctrain.settings import TrainingConfig
 from hpctrain.render import render
-from hpctrain.resources import resource
-from hpctrain.sites import load, names
+from hpctrain.files import resource
+from hpctrain.sites.load import load, names
 
 training = TrainingConfig()
 mapping = input_mapping(training, "pyace", DataFacts(("Al",), "auto"))

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from made_runs import ACCOUNTING_DOWN, DOWN, RUN_ID, FakeSlurm, accounting_row, queue_row
 
-from hpctrain.schedulers.slurm import SlurmScheduler
-from hpctrain.witness import Answer, Case, ask
+from hpctrain.runs.state.ask import Answer, Case, ask
+from hpctrain.schedulers.slurm.scheduler import SlurmScheduler
 
 CASE = Case(RUN_ID, 1, "7", submitted=1_700_000_000.0)
 NOW = 1_700_001_000.0

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from hpctrain.errors import HpctrainError
-from hpctrain.models import ProjectConfig
-from hpctrain.profile import SiteProfile
+from hpctrain.settings import ProjectConfig
+from hpctrain.sites.profile import SiteProfile
 from hpctrain.yamlfile import nearest, read_mapping, validated
 
 GOOD = """\

@@ -1,5 +1,1 @@
-"""The command line: options, printing, exit codes; the work is done by the use cases."""
-
-from hpctrain.cli.boundary import main
-
-__all__ = ["main"]
+"""The command line: options in, words and exit codes out. It decides nothing."""

@@ -22,9 +22,9 @@ from hpctrain.cli.options import (
 from hpctrain.errors import HpctrainError
 
 if TYPE_CHECKING:
-    from hpctrain.preflight.report import Report
-    from hpctrain.preflight.watch import Preflight
-    from hpctrain.prepare import Prepared
+    from hpctrain.data.check.report import Report
+    from hpctrain.data.check.scan import Preflight
+    from hpctrain.launch.prepare import Prepared
 
 
 @click.command("init")
@@ -81,15 +81,15 @@ def export_command(
     its database id. With --from-card the files are those that a potential was trained and tested
     on, byte for byte, or the rows that have changed since are named.
     """
-    from hpctrain.alike import in_words
-    from hpctrain.dataset import export
+    from hpctrain.data.duplicates.search import in_words
+    from hpctrain.data.export import export
     from hpctrain.project import find_project
 
     project = find_project(project_file)
     config = project.config(changes_from(assignments, None, dedupe=dedupe))
     with RowCounter("reading") as counter:
         if card is not None:
-            from hpctrain.from_card import export_again
+            from hpctrain.potentials.export_again import export_again
 
             dataset = export_again(card, config.data, project.folder, folder, progress=counter)
         else:
@@ -141,10 +141,10 @@ def check_command(
     The data are also looked over for what trains badly: see docs/preflight.md. Ends with exit code
     1 if something has to be mended.
     """
-    from hpctrain.preflight.report import report
-    from hpctrain.preflight.watch import Preflight
+    from hpctrain.data.check.report import report
+    from hpctrain.data.check.scan import Preflight
+    from hpctrain.launch.submit import dry_run
     from hpctrain.project import find_project
-    from hpctrain.submit import dry_run
 
     project = find_project(project_file)
     changes = changes_from(
@@ -200,7 +200,7 @@ def check_command(
 
 
 def _print_check(prepared: Prepared | None, found: Report) -> None:
-    from hpctrain.preflight.words import findings, summary
+    from hpctrain.cli.terminal.findings import findings, summary
 
     if prepared is not None:
         print(describe(prepared.manifest))
@@ -238,7 +238,7 @@ def _check_facts(
 
 def _cost(prepared: Prepared, data: dict[str, Any]) -> dict[str, Any] | None:
     """What the training will take on the site; None where nothing was measured: on a GPU."""
-    from hpctrain.preflight.cost import Task, estimate
+    from hpctrain.engines.pacemaker.cost import Task, estimate
 
     profile, manifest = prepared.site.profile, prepared.manifest
     if profile.gpus or data["neighbours_per_atom"] is None:
@@ -267,7 +267,7 @@ def _write_page(file: Path, found: Report, preflight: Preflight, project: str) -
     from datetime import datetime
 
     from hpctrain import __version__
-    from hpctrain.preflight.page import page
+    from hpctrain.pages.check import page
 
     told = f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}, hpctrain {__version__} check"
     text = page(found, preflight, f"The data of {project}", told)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from hpctrain.planning import Plan
+    from hpctrain.launch.plan import Plan
     from hpctrain.project import Project
 
 REFRESH_S, WIDTH = 0.1, 24
@@ -102,7 +102,7 @@ def changes_from(
     dedupe: str | None = None,
 ) -> dict[str, Any]:
     """``--set`` and its shorthands together."""
-    from hpctrain.changes import parse_changes
+    from hpctrain.cli.changes import parse_changes
 
     short = {"site.walltime": walltime, "site.target": target, "site.gpus": gpus,
              "site.memory": memory, "data.dedupe": dedupe}  # fmt: skip

@@ -1,109 +1,133 @@
-"""collect."""
+"""potentials: list, show, verify, diff, current."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
-from hpctrain.cli.options import common, print_json, talk
-from hpctrain.cli.verify import verdicts
-
-if TYPE_CHECKING:
-    from hpctrain.collect import Collected
+from hpctrain.cli.options import RowCounter, common, print_json, talk
 
 
-@click.command("collect")
-@click.argument("runs", nargs=-1, metavar="[RUN]...")
-@click.option(
-    "--accept", is_flag=True, help="Archive the named runs even if their verification failed."
-)
-@click.option("--why", metavar="WORDS", help="Why they are accepted; the card keeps it.")
+@click.group("potentials")
+def potentials_group() -> None:
+    """Look at archived potentials, check and compare them, and choose the current one."""
+
+
+@potentials_group.command("list")
 @common
-def collect_command(
-    runs: tuple[str, ...], accept: bool, why: str | None, project_file: str | None, as_json: bool
-) -> None:
-    """Archive finished potentials in potentials/, versioned, with a card and a learning curve.
+def list_command(project_file: str | None, as_json: bool) -> None:
+    """List the archived potentials: errors, verdict of the verification, date, size.
 
-    Only what has ended well, loads, and has not failed a check is archived; nothing there is ever
-    overwritten, and collecting twice archives once. All finished runs, if none is named.
+    The current one is marked with a star.
     """
-    from hpctrain.errors import UsageError
-
-    if accept and not runs:
-        raise UsageError("--accept needs the runs that it is meant for", "name them: see status")
-    if why is not None and not accept:
-        raise UsageError("--why is the reason for --accept", "say both")
-    from hpctrain.collect import collect
+    from hpctrain.cli.terminal.cards import listed, short
+    from hpctrain.potentials.archive import cards, current
     from hpctrain.project import find_project
-    from hpctrain.schedulers.base import ENDED
 
-    accepted = (why or "") if accept else None
-    done = collect(find_project(project_file), runs, accept=accepted, say=talk)
-    shown = [one for one in done.potentials if one.new or runs]
+    folder = find_project(project_file).potentials
+    now = current(folder)
+    found = [{**short(card), "current": card["name"] == now} for card in cards(folder)]
     if as_json:
-        print_json(
-            "collect",
-            {
-                "potentials": [
-                    {
-                        "name": one.name,
-                        "path": str(one.path),
-                        "sha256": one.sha256,
-                        "card": str(one.card_path),
-                        "run_id": one.run_id,
-                        "verification": (one.card.get("verification") or {}).get("verdict"),
-                    }
-                    for one in shown
-                ],
-                "not_ready": [vars(one) for one in done.not_ready],
-            },
-        )
+        print_json("potentials-list", {"potentials": found})
+    elif not found:
+        print("no potentials yet; next: hpctrain collect")
     else:
-        for one in shown:
-            _print(one)
-        if not shown and not done.not_ready:
-            print("nothing to collect; see: hpctrain status")
-    ended = 0
-    for waiting in done.not_ready:
-        if waiting.state in ENDED and waiting.state != "completed" and not runs:
-            ended += 1
-        else:
-            why = f": {waiting.reason}" if waiting.reason != waiting.state else ""
-            talk(f"{waiting.run_id} is not ready: {waiting.state}{why}")
-    if ended:
-        talk(f"{ended} other run{'s' * (ended > 1)} ended without a potential: hpctrain status")
-    if runs and done.not_ready:
+        print(listed(found))
+
+
+@potentials_group.command("show")
+@click.argument("name")
+@common
+def show_command(name: str, project_file: str | None, as_json: bool) -> None:
+    """Print what a potential is, how good, and how to use it: the lines for ASE and LAMMPS.
+
+    NAME may be current. With --json, the whole card.
+    """
+    from hpctrain.cli.terminal.cards import page
+    from hpctrain.potentials import archive
+    from hpctrain.project import find_project
+
+    project = find_project(project_file)
+    card = archive.card(project.potentials, name)
+    if as_json:
+        print_json("potentials-show", {"card": card})
+    else:
+        now = archive.current(project.potentials) == card["name"]
+        print(page(card, project.potentials, is_current=now))
+
+
+@potentials_group.command("verify")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@common
+def verify_command(names: tuple[str, ...], project_file: str | None, as_json: bool) -> None:
+    """Check that potentials are what was archived: all of them, if none is named.
+
+    Files and their sums, write protection, the data that the run keeps, and whether the rows of the
+    source still give the fingerprint. Changes nothing; exit code 1 if something is wrong.
+    """
+    from hpctrain.cli.terminal.cards import audited
+    from hpctrain.potentials.audit import verify
+    from hpctrain.project import find_project
+
+    with RowCounter("reading") as counter:
+        found = verify(find_project(project_file), names, progress=counter)
+    if as_json:
+        facts = [
+            {"name": one.name, "ok": one.ok, "findings": [vars(f) for f in one.findings]}
+            for one in found
+        ]
+        print_json("potentials-verify", {"ok": all(one.ok for one in found), "potentials": facts})
+    elif not found:
+        print("no potentials yet; next: hpctrain collect")
+    else:
+        print("\n\n".join(audited(one) for one in found))
+    if not all(one.ok for one in found):
         raise SystemExit(1)
 
 
-def _print(one: Collected) -> None:
-    from hpctrain.console import metrics_rows, table
-    from hpctrain.usage import usage
+@potentials_group.command("diff")
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@common
+def diff_command(first: str, second: str, project_file: str | None, as_json: bool) -> None:
+    """Compare two potentials: settings, data, versions, and errors on the same structures.
 
-    metrics = {name: one.card["metrics"][name] for name in ("train", "test")}
-    print(table(("", "RMSE energy (meV/atom)", "RMSE force (eV/Å)"), metrics_rows(metrics)))
-    print()
-    checked = one.card.get("verification")
-    if checked:
-        print(verdicts(checked))
-        if checked["accepted"]:
-            print(f"accepted all the same: {checked['accepted']['why'] or 'no reason was given'}")
+    The errors of both are computed on structures that neither was trained on, if the trainer is on
+    this machine.
+    """
+    from hpctrain.cli.terminal.cards import compared
+    from hpctrain.potentials.compare import diff
+    from hpctrain.project import find_project
+
+    found = diff(find_project(project_file), first, second)
+    if as_json:
+        print_json("potentials-diff", found)
     else:
-        why = one.card.get("not_verified", "archived before there were checks")
-        print(f"not verified: {why}; to do it now: hpctrain verify {one.name}")
-    print()
-    print(f"potential       {one.path}" + ("" if one.new else "  (archived before)"))
-    print(f"card            {one.card_path}")
-    report = one.path.parent / "report" / one.name
-    print(f"learning curve  {report / 'learning_curve.png'}")
-    if (report / "report.html").is_file():
-        print(f"report          {report / 'report.html'}")
-    active_set = one.card.get("active_set") or {}
-    if active_set.get("why"):
-        print(f"no active set   {active_set['why']}")
-    print("\nUse it from ASE, in the trainer's environment, and from LAMMPS with ML-PACE:")
-    found = usage(str(one.path.with_suffix("")), one.card["elements"], "asi" in one.card["files"])
-    for line in (*found["ase"], *found["lammps"]):
-        print(f"  {line}")
-    print(f"all of it: hpctrain potentials show {one.name}")
+        print(compared(found))
+
+
+@potentials_group.command("current")
+@click.argument("name", required=False, metavar="[NAME]")
+@common
+def current_command(name: str | None, project_file: str | None, as_json: bool) -> None:
+    """Show which potential is the current one, or make NAME the current one.
+
+    Nothing else moves it. It can be moved forward and back; every move is kept, with who and when.
+    Programs find it as potentials/current.yace.
+    """
+    from hpctrain.cli.terminal.cards import pointed
+    from hpctrain.potentials.current import look, move
+    from hpctrain.project import find_project
+
+    project = find_project(project_file)
+    found = move(project, name, say=talk) if name is not None else look(project)
+    if as_json:
+        facts: dict[str, Any] = {
+            "name": found.name,
+            "history": found.history,
+            "links": [str(link) for link in found.links],
+        }
+        print_json("potentials-current", facts)
+    else:
+        print(pointed(found))

@@ -25,8 +25,8 @@ def report_command(name: str, output: Path | None, project_file: str | None, as_
     provenance; the page needs nothing else, no network and no script. RUN is a run id or any
     unique beginning of one.
     """
+    from hpctrain.potentials.report import write
     from hpctrain.project import find_project
-    from hpctrain.report.write import write
 
     done = write(find_project(project_file), name, output, say=talk)
     if as_json:

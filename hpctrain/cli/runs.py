@@ -19,7 +19,7 @@ from hpctrain.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from hpctrain.status import Report, RunStatus
+    from hpctrain.runs.actions.status import Report, RunStatus
 
 
 @click.command("submit")
@@ -50,8 +50,8 @@ def submit_command(
     Everything about a run lies in runs/RUN. Nothing is submitted if anything is wrong. With
     --dry-run the job script goes to stdout, exactly as it would be submitted, and nothing is kept.
     """
-    from hpctrain import submit as use_case
     from hpctrain.cli.data import describe
+    from hpctrain.launch import submit as use_case
     from hpctrain.project import find_project
 
     project = find_project(project_file)
@@ -120,7 +120,7 @@ def status_command(
     is called unknown. RUN is a run id or any unique beginning of one.
     """
     from hpctrain.project import find_project
-    from hpctrain.status import status
+    from hpctrain.runs.actions.status import status
 
     project = find_project(project_file)
     report = _follow(project, runs) if watch else status(project, runs, say=talk)
@@ -129,7 +129,7 @@ def status_command(
     elif not report.runs:
         print("no runs yet; next: hpctrain submit")
     elif not watch:
-        from hpctrain.console import status_table
+        from hpctrain.cli.terminal.tables import status_table
 
         print(status_table(report.runs))
     for site in report.sites:
@@ -140,8 +140,8 @@ def status_command(
 
 
 def _follow(project: Any, runs: tuple[str, ...]) -> Report:
-    from hpctrain.follow import follow
-    from hpctrain.status import status
+    from hpctrain.cli.terminal.live import follow
+    from hpctrain.runs.actions.status import status
 
     return follow(lambda: status(project, runs, say=talk), sys.stderr)
 
@@ -169,10 +169,10 @@ def logs_command(run: str, following: bool, project_file: str | None, as_json: b
 
     With --json, the paths of all logs of the run.
     """
-    from hpctrain.logs import log_files, tail
     from hpctrain.project import find_project
-    from hpctrain.status import status
-    from hpctrain.verdict import SETTLED
+    from hpctrain.runs.actions.logs import log_files, tail
+    from hpctrain.runs.actions.status import status
+    from hpctrain.runs.state.verdict import SETTLED
 
     project = find_project(project_file)
     files = log_files(project, run)
@@ -193,8 +193,8 @@ def logs_command(run: str, following: bool, project_file: str | None, as_json: b
 @common
 def cancel_command(runs: tuple[str, ...], project_file: str | None, as_json: bool) -> None:
     """End the jobs of these runs. Safe to repeat; a run without a job is left as it is."""
-    from hpctrain.cancel import cancel, told
     from hpctrain.project import find_project
+    from hpctrain.runs.actions.cancel import cancel, told
 
     done = cancel(find_project(project_file), runs, say=talk)
     if as_json:
@@ -215,7 +215,7 @@ def resume_command(runs: tuple[str, ...], project_file: str | None, as_json: boo
     still has a job is left as it is.
     """
     from hpctrain.project import find_project
-    from hpctrain.resume import resume, told
+    from hpctrain.runs.actions.resume import resume, told
 
     done = resume(find_project(project_file), runs, say=talk)
     if as_json:

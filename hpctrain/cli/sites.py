@@ -42,11 +42,11 @@ def list_command(project_file: str | None, as_json: bool) -> None:
     import os
     import platform
 
-    from hpctrain.console import table
+    from hpctrain.cli.terminal.tables import table
     from hpctrain.errors import HpctrainError
-    from hpctrain.proofs import latest
-    from hpctrain.recognition import here, rules
-    from hpctrain.sites import load, names
+    from hpctrain.launch.proofs import latest
+    from hpctrain.sites.load import load, names
+    from hpctrain.sites.recognise import here, rules
 
     project = project_if_any(project_file)
     folder = project.folder if project else None
@@ -91,7 +91,7 @@ def show_command(name: str, target: str | None, project_file: str | None, as_jso
     import yaml
 
     from hpctrain.errors import HpctrainError
-    from hpctrain.sites import load
+    from hpctrain.sites.load import load
     from hpctrain.yamlfile import nearest
 
     site = load(name, _folder(project_file))
@@ -114,7 +114,7 @@ def show_command(name: str, target: str | None, project_file: str | None, as_jso
 def schema_command(project_file: str | None, as_json: bool) -> None:
     """Print the JSON Schema of a site profile, for editors."""
     del project_file
-    from hpctrain.site_schema import schema, text
+    from hpctrain.sites.site_schema import schema, text
 
     if as_json:
         print_json("sites-schema", {"json_schema": schema()})
@@ -136,8 +136,8 @@ def init_command(
     It goes to ~/.config/hpctrain/site_profiles. Nothing is overwritten.
     """
     from hpctrain.errors import UsageError
-    from hpctrain.live_sites import init
-    from hpctrain.sites import FOLDER, users_folder
+    from hpctrain.launch.site_check import init
+    from hpctrain.sites.load import FOLDER, users_folder
 
     project = project_if_any(project_file)
     if here and project is None:
@@ -170,8 +170,8 @@ def check_command(
     something is wrong.
     """
     from hpctrain.cli.options import changes_from
-    from hpctrain.live_sites import check
-    from hpctrain.sites import load
+    from hpctrain.launch.site_check import check
+    from hpctrain.sites.load import load
 
     project = project_if_any(project_file)
     changes = changes_from(assignments, None).get("site")
@@ -213,8 +213,8 @@ def test_command(
     What it finds is kept in runs/.proofs, and `hpctrain sites list` shows it, with its date.
     """
     from hpctrain.cli.options import changes_from
+    from hpctrain.launch.site_test import prove, wait
     from hpctrain.project import find_project
-    from hpctrain.proof import prove, wait
 
     project = find_project(project_file)
     proof = prove(project, name, changes=changes_from(assignments, None, target=target, gpus=gpus))

@@ -41,7 +41,7 @@ def verify_command(
     The checks are those of a job's last step. They run on this machine, in the environment of the
     trainer. Exit code 1 if one of them fails.
     """
-    from hpctrain.verify import verify
+    from hpctrain.potentials.verify import verify
 
     done = verify(project_if_any(project_file), potential, data=data, minutes=minutes, say=talk)
     for note in done.notes:
@@ -67,8 +67,8 @@ def verdicts(content: Mapping[str, Any]) -> str:
     """The table of a verification, or of what a card keeps of it."""
     import textwrap
 
-    from hpctrain.console import table
-    from hpctrain.verification import rows
+    from hpctrain.cli.terminal.tables import table
+    from hpctrain.potentials.verification import rows
 
     lines = []
     for verdict, title, number, seen in rows(content):

@@ -18,11 +18,11 @@ def scheduler_of(name: str, queue: Path) -> Scheduler:
 
         return LocalScheduler(str(queue))
     if name == "slurm":
-        from hpctrain.schedulers.slurm import SlurmScheduler
+        from hpctrain.schedulers.slurm.scheduler import SlurmScheduler
 
         return SlurmScheduler()
     if name == "pbs":
-        from hpctrain.schedulers.pbs import PbsScheduler
+        from hpctrain.schedulers.pbs.scheduler import PbsScheduler
 
         return PbsScheduler()
     if name in ("practice-slurm", "practice-pbs"):

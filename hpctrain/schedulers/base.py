@@ -10,8 +10,8 @@ from hpctrain.errors import HpctrainError, SiteUnreachable
 
 if TYPE_CHECKING:
     from hpctrain.process import Reply
-    from hpctrain.profile import SiteProfile
     from hpctrain.schedulers.cluster import ClusterConversation
+    from hpctrain.sites.profile import SiteProfile
 
 JobState = Literal[
     "queued", "held", "running", "stopping",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hpctrain.errors import HpctrainError
 
 if TYPE_CHECKING:
-    from hpctrain.profile import SiteProfile
+    from hpctrain.sites.profile import SiteProfile
 
 # sbatch's letters; a site's documentation uses either.
 SBATCH = {

@@ -1,4 +1,4 @@
-"""This machine: the small queue of :mod:`hpctrain.local_queue` in the project's folder."""
+"""This machine: the small queue of :mod:`.local_queue` in the project's folder."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from hpctrain.schedulers.base import (
 
 if TYPE_CHECKING:
     from hpctrain.process import Reply
-    from hpctrain.profile import SiteProfile
     from hpctrain.schedulers.base import Conversation
+    from hpctrain.sites.profile import SiteProfile
 
 # Keys of a site profile that ask a scheduler for something this queue does not have.
 _FOREIGN = (
@@ -71,7 +71,7 @@ class LocalScheduler:
         argv = self._argv("submit", f"--name={job.name}", f"--comment={job.comment}")
         argv.append(f"--output={job.output}")
         if site.walltime is not None:
-            from hpctrain.records import walltime_seconds  # slow to import: pydantic
+            from hpctrain.fields import walltime_seconds  # slow to import: pydantic
 
             argv.append(f"--walltime={walltime_seconds(site.walltime)}")
         # One job at a time, in order: whoever waits for an earlier one need not say so.
@@ -122,7 +122,7 @@ class LocalScheduler:
         return None if reply.code == 0 else _complaint(reply)
 
     def _argv(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "hpctrain.local_queue", self.folder, *words]
+        return [sys.executable, "-m", "hpctrain.schedulers.local_queue", self.folder, *words]
 
 
 def _check(site: SiteProfile) -> None:

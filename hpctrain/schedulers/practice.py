@@ -1,4 +1,4 @@
-"""A practice cluster: the real translator, and commands that go to :mod:`hpctrain.practice`.
+"""A practice cluster: the real translator, and commands that go to :mod:`.practice_cluster`.
 
 Nothing is said differently to it or read differently from it; only who answers is another.
 """
@@ -14,9 +14,9 @@ from hpctrain.schedulers.base import JobRequest, Refused, Scheduler, Submitted, 
 
 if TYPE_CHECKING:
     from hpctrain.process import Reply
-    from hpctrain.profile import SiteProfile
     from hpctrain.schedulers.base import Conversation
     from hpctrain.schedulers.cluster import ClusterConversation
+    from hpctrain.sites.profile import SiteProfile
 
 Answer = TypeVar("Answer")
 
@@ -98,4 +98,4 @@ class PracticeScheduler:
 
     @property
     def _prefix(self) -> list[str]:
-        return [sys.executable, "-m", "hpctrain.practice", self.folder]
+        return [sys.executable, "-m", "hpctrain.schedulers.practice_cluster", self.folder]

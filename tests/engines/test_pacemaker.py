@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpctrain.engines.pacemaker import (
+from hpctrain.engines.pacemaker.input import (
     TEMPLATE,
     DataFacts,
     input_mapping,
@@ -21,9 +21,9 @@ from hpctrain.engines.pacemaker import (
     template_values,
 )
 from hpctrain.errors import HpctrainError
-from hpctrain.models import TrainingConfig
-from hpctrain.records import Evaluator
+from hpctrain.fields import Evaluator
 from hpctrain.render import render
+from hpctrain.settings import TrainingConfig
 
 
 def mapping_of(

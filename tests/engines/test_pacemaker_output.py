@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from hpctrain.engines.base import TrainingMetrics
-from hpctrain.engines.pacemaker_log import LogPart, LogReader, explain_ending
-from hpctrain.engines.pacemaker_tables import TableReader, diverged, on_train_epochs
+from hpctrain.engines.pacemaker.log import LogPart, LogReader, explain_ending
+from hpctrain.engines.pacemaker.tables import TableReader, diverged, on_train_epochs
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "pacemaker"
 # How many points the tables have (train, test), and the status the fit ended with.

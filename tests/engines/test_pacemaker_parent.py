@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from hpctrain.engines.pacemaker import DataFacts, input_mapping
-from hpctrain.engines.pacemaker_parent import obstacles, parents_energies, without_ladder
+from hpctrain.engines.pacemaker.input import DataFacts, input_mapping
+from hpctrain.engines.pacemaker.parent import obstacles, parents_energies, without_ladder
 from hpctrain.errors import HpctrainError
-from hpctrain.models import TrainingConfig
+from hpctrain.settings import TrainingConfig
 
 
 def potential(elements: tuple[str, ...] = ("Al",), **training: Any) -> dict[str, Any]:

@@ -23,12 +23,14 @@ from typing import Any
 MODULES = (
     "ase.db.sqlite", "ase.io.extxyz", "ase.calculators.singlepoint", "matplotlib.pyplot",
     "matplotlib.backends.backend_agg", "matplotlib.figure", "numpy", "pydantic", "jinja2", "yaml",
-    "rich.table", "hpctrain.cli.boundary", "hpctrain.submit", "hpctrain.status",
-    "hpctrain.collect", "hpctrain.resume", "hpctrain.cancel", "hpctrain.dataset",
-    "hpctrain.console", "hpctrain.follow", "hpctrain.plots", "hpctrain.schedulers.slurm",
-    "hpctrain.schedulers.local", "hpctrain.schedulers.pbs", "hpctrain.schedulers.practice",
-    "hpctrain.changes", "hpctrain.yamlfile", "hpctrain.profile", "hpctrain.records",
-    "hpctrain.witness", "hpctrain.recovery", "hpctrain.prepare", "hpctrain.following",
+    "rich.table", "hpctrain.cli.main", "hpctrain.launch.submit", "hpctrain.runs.actions.status",
+    "hpctrain.potentials.collect", "hpctrain.runs.actions.resume", "hpctrain.runs.actions.cancel",
+    "hpctrain.data.export", "hpctrain.cli.terminal.tables", "hpctrain.cli.terminal.live",
+    "hpctrain.pages.learning_curve", "hpctrain.schedulers.slurm.scheduler",
+    "hpctrain.schedulers.local", "hpctrain.schedulers.pbs.scheduler",
+    "hpctrain.schedulers.practice", "hpctrain.cli.changes", "hpctrain.yamlfile",
+    "hpctrain.sites.profile", "hpctrain.fields", "hpctrain.runs.state.ask",
+    "hpctrain.runs.actions.recovery", "hpctrain.launch.prepare", "hpctrain.runs.state.latest",
 )  # fmt: skip
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 CHANGES = {
@@ -133,7 +135,7 @@ def child(order: dict[str, Any]) -> None:
     begin = order.get("begin")
     while begin and time.time() < begin:
         pass  # two commands at the same instant
-    from hpctrain.cli.boundary import main
+    from hpctrain.cli.main import main
 
     kill = order.get("kill")
     steps = Steps(None if kill is None else tuple(kill))
@@ -158,11 +160,11 @@ def child(order: dict[str, Any]) -> None:
 
 
 def _use_cases() -> list[Any]:
-    from hpctrain.cancel import cancel
-    from hpctrain.collect import collect
-    from hpctrain.resume import resume
-    from hpctrain.status import status
-    from hpctrain.submit import submit
+    from hpctrain.launch.submit import submit
+    from hpctrain.potentials.collect import collect
+    from hpctrain.runs.actions.cancel import cancel
+    from hpctrain.runs.actions.resume import resume
+    from hpctrain.runs.actions.status import status
 
     return [cancel, collect, resume, status, submit]
 

@@ -20,9 +20,9 @@ import pytest
 from faults.worlds import World
 from waiting import wait_for
 
-from hpctrain import ledger
-from hpctrain.history import fold
 from hpctrain.init import init
+from hpctrain.runs import run as ledger
+from hpctrain.runs.history import fold
 
 Case = TypeVar("Case")
 Result = TypeVar("Result")

@@ -16,8 +16,8 @@ import sys
 import traceback
 from pathlib import Path
 
-from hpctrain.practice import __main__ as practice
-from hpctrain.practice import pbs  # noqa: F401  else imported by every call
+from hpctrain.schedulers.practice_cluster import __main__ as practice
+from hpctrain.schedulers.practice_cluster.pbs import main as pbs  # noqa: F401  else imported by every call
 
 # Only what a bare interpreter has loaded anyway.
 CLIENT = """#!{python} -IS

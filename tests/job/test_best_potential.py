@@ -14,11 +14,11 @@ import yaml
 from standin import StandIn
 from waiting import wait_for
 
-from hpctrain.collect import collect
+from hpctrain.launch.submit import submit
+from hpctrain.potentials.collect import collect
 from hpctrain.project import Project
-from hpctrain.status import RunStatus, status
-from hpctrain.submit import submit
-from hpctrain.verdict import SETTLED
+from hpctrain.runs.actions.status import RunStatus, status
+from hpctrain.runs.state.verdict import SETTLED
 
 pytestmark = pytest.mark.slow
 

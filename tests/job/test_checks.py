@@ -21,9 +21,9 @@ from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
 
 import hpctrain
-from hpctrain.dataset import export
-from hpctrain.models import DataConfig
-from hpctrain.resources import resource
+from hpctrain.data.export import export
+from hpctrain.files import resource
+from hpctrain.settings import DataConfig
 
 # What travels with a run imports what lies beside it.
 sys.path.append(str(Path(hpctrain.__file__).parent / "job"))

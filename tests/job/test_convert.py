@@ -17,10 +17,10 @@ from ase import Atoms
 from hypothesis import given, settings
 from odd import ROWS, written
 
-from hpctrain.dataset import export
+from hpctrain.data.export import export
 from hpctrain.job import convert as module
 from hpctrain.job.convert import Unreadable, convert
-from hpctrain.models import DataConfig
+from hpctrain.settings import DataConfig
 
 LINE = 'Properties=species:S:1:pos:R:3:forces:R:3 energy={energy} pbc="T T T" db_id=7 source=a.db'
 HEAD = 'Lattice="4 0 0 0 4 0 0 0 4" ' + LINE

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hpctrain.engines.pacemaker_tables import TableReader, on_train_epochs
+from hpctrain.engines.pacemaker.tables import TableReader, on_train_epochs
 from hpctrain.job.early_stopping import Look, better, end_of, in_words, over_fitting
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "pacemaker"

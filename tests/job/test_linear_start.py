@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hpctrain.engines.pacemaker_faults import SHAPE
+from hpctrain.engines.pacemaker.faults import SHAPE
 
 ROOT = Path(__file__).parents[2]
 

@@ -21,16 +21,16 @@ import pytest
 from standin import RECORDED, StandIn
 from waiting import wait_for
 
-from hpctrain.cancel import cancel
-from hpctrain.collect import collect
-from hpctrain.ledger import Run
-from hpctrain.prepare import prepare
-from hpctrain.progress import curves
+from hpctrain.launch.prepare import prepare
+from hpctrain.launch.submit import SubmittedRun, submit
+from hpctrain.potentials.collect import collect
 from hpctrain.project import Project
-from hpctrain.resume import resume
-from hpctrain.status import RunStatus, status
-from hpctrain.submit import SubmittedRun, submit
-from hpctrain.verdict import SETTLED
+from hpctrain.runs.actions.cancel import cancel
+from hpctrain.runs.actions.resume import resume
+from hpctrain.runs.actions.status import RunStatus, status
+from hpctrain.runs.run import Run
+from hpctrain.runs.state.curves import curves
+from hpctrain.runs.state.verdict import SETTLED
 
 pytestmark = pytest.mark.slow
 

@@ -17,19 +17,19 @@ import pytest
 from standin import StandIn
 from waiting import wait_for
 
-from hpctrain.cancel import cancel
-from hpctrain.collect import collect
 from hpctrain.errors import HpctrainError
+from hpctrain.files import resource
 from hpctrain.job import environment
-from hpctrain.local_queue import state as processes
-from hpctrain.prepare import prepare
+from hpctrain.launch.prepare import prepare
+from hpctrain.launch.submit import submit
+from hpctrain.pages.page import page
+from hpctrain.pages.subject import archived
+from hpctrain.potentials.collect import collect
 from hpctrain.project import Project
-from hpctrain.report.page import page
-from hpctrain.report.subject import archived
-from hpctrain.resources import resource
-from hpctrain.status import RunStatus, status
-from hpctrain.submit import submit
-from hpctrain.verdict import SETTLED
+from hpctrain.runs.actions.cancel import cancel
+from hpctrain.runs.actions.status import RunStatus, status
+from hpctrain.runs.state.verdict import SETTLED
+from hpctrain.schedulers.local_queue import state as processes
 
 pytestmark = pytest.mark.slow
 

@@ -40,7 +40,7 @@ class Cluster:
         return reply.returncode, reply.stdout, reply.stderr
 
     def call(self, *words: str, text: str = "") -> tuple[int, str, str]:
-        prefix = (sys.executable, "-m", "hpctrain.practice", str(self.folder))
+        prefix = (sys.executable, "-m", "hpctrain.schedulers.practice_cluster", str(self.folder))
         return self.real(*prefix, *words, text=text)
 
     def submit(self, script: str, *options: str, words: tuple[str, ...] = ()) -> str:

@@ -22,8 +22,10 @@ from typing import Any
 import pytest
 
 from hpctrain.identity import identity
-from hpctrain.local_queue import queue, state
-from hpctrain.practice import pbs, pbs_qsub, pbs_server, pbs_text, pbs_variables
+from hpctrain.schedulers.local_queue import queue, state
+from hpctrain.schedulers.practice_cluster.pbs import main as pbs
+from hpctrain.schedulers.practice_cluster.pbs import qsub, server, variables
+from hpctrain.schedulers.practice_cluster.pbs import text as pbs_text
 
 pytestmark = pytest.mark.slow
 
@@ -113,12 +115,12 @@ class Cluster:
         monkeypatch.setattr(queue, "put", self.put)
         monkeypatch.setattr(queue, "cancel", self.cancel)
         account = ("alice", "/home/alice", "/bin/sh")
-        monkeypatch.setattr(pbs_server, "account", lambda: account)
-        monkeypatch.setattr(pbs_variables, "working_directory", lambda: "/home/alice/jobs")
+        monkeypatch.setattr(server, "account", lambda: account)
+        monkeypatch.setattr(variables, "working_directory", lambda: "/home/alice/jobs")
         clock = SimpleNamespace(
             time=lambda: self.now, ctime=time.ctime, monotonic=time.monotonic, sleep=time.sleep
         )
-        monkeypatch.setattr(pbs_server, "time", clock)
+        monkeypatch.setattr(server, "time", clock)
         self.environment({"PATH": "/opt/pbs/bin:/usr/local/bin:/usr/bin:/bin", "SHELL": "/bin/sh"})
 
     def environment(self, more: dict[str, str]) -> None:
@@ -456,12 +458,12 @@ def test_every_recording_is_looked_at_or_said_not_to_be() -> None:
 def test_a_real_job_sees_the_recorded_environment(cluster: Cluster) -> None:
     """The names of its variables; test_pbs_life has their values from a job that ran."""
     seen = re.findall(r"^(\w+)=", recorded("envjob", "o51"), flags=re.MULTILINE)
-    clean = pbs_variables.clean_environment("/home/alice", "alice", "/bin/sh", "/opt/pbs/bin")
-    basic = pbs_variables.variable_list(None, False, os.environ, "/home/alice/jobs", "master")
+    clean = variables.clean_environment("/home/alice", "alice", "/bin/sh", "/opt/pbs/bin")
+    basic = variables.variable_list(None, False, os.environ, "/home/alice/jobs", "master")
     by_qsub = {"PBS_JOBNAME", "PBS_QUEUE", "PBS_O_QUEUE", "NCPUS", "OMP_NUM_THREADS", "FOO"}
-    by_shell = set(re.findall(r"(\w+)=", pbs_qsub.SHELL.splitlines()[2]))
+    by_shell = set(re.findall(r"(\w+)=", qsub.SHELL.splitlines()[2]))
     of_bash = {"PWD", "SHLVL", "_"}
-    mine = {*clean, *pbs_variables.decoded(basic), *by_qsub, *by_shell, *of_bash}
+    mine = {*clean, *variables.decoded(basic), *by_qsub, *by_shell, *of_bash}
     assert {*seen} - mine == {"MANPATH", "shell", "umask", "pwd"} & {*seen}
 
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import pytest
 
 import hpctrain
-from hpctrain.local_queue import state
+from hpctrain.schedulers.local_queue import state
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +42,13 @@ class Cluster:
         self.jobs = self.folder / "jobs"
 
     def argv(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "hpctrain.practice", str(self.folder), *words]
+        return [
+            sys.executable,
+            "-m",
+            "hpctrain.schedulers.practice_cluster",
+            str(self.folder),
+            *words,
+        ]
 
     def call(self, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -487,8 +493,8 @@ def test_many_jobs_are_listed_quickly(cluster: Cluster) -> None:
         for name, text in (("job", record), ("ended", ended), ("running", running)):
             (place / f"{name}.json").write_text(text)
     started = time.process_time()
-    from hpctrain.practice import pbs_server
-    from hpctrain.practice.pbs_attributes import attributes
+    from hpctrain.schedulers.practice_cluster.pbs import server as pbs_server
+    from hpctrain.schedulers.practice_cluster.pbs.attributes import attributes
 
     server = pbs_server.Server(cluster.folder)
     shown = [attributes(server, each, 4) for each in server.all()]

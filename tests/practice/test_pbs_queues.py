@@ -14,7 +14,7 @@ RECORDED = Path(__file__).parents[1] / "recorded" / "pbs"
 
 
 def practice(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "hpctrain.practice", str(folder), *words]
+    argv = [sys.executable, "-m", "hpctrain.schedulers.practice_cluster", str(folder), *words]
     return subprocess.run(argv, capture_output=True, text=True, timeout=60)
 
 

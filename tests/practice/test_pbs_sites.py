@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 import shipped
 
-from hpctrain.practice import pbs_resources, pbs_script
-from hpctrain.practice.pbs_usage import Refusal
-from hpctrain.profile import SiteProfile
-from hpctrain.records import walltime_seconds
+from hpctrain.fields import walltime_seconds
+from hpctrain.schedulers.practice_cluster.pbs import resources
+from hpctrain.schedulers.practice_cluster.pbs import script as pbs_script
+from hpctrain.schedulers.practice_cluster.pbs.usage import Refusal
+from hpctrain.sites.profile import SiteProfile
 
 ON_PBS = [name for name in shipped.NAMES if shipped.site(name).profile.scheduler == "pbs"]
 TARGETS = [(name, target) for name in ON_PBS for target in shipped.site(name).profile.targets]
@@ -25,7 +26,7 @@ TARGETS = [(name, target) for name in ON_PBS for target in shipped.site(name).pr
 def own(profiles: list[SiteProfile]) -> set[str]:
     """Resources that these sites have made up."""
     named = {key for p in profiles for key in (*p.resources, *p.chunk)}
-    return named - set(pbs_resources.KNOWN)
+    return named - set(resources.KNOWN)
 
 
 @pytest.mark.parametrize(("name", "target"), TARGETS)
@@ -34,10 +35,10 @@ def test_qsub_understands_the_head(name: str, target: str, tmp_path: Path) -> No
     path = tmp_path / "job.sh"
     path.write_text(shipped.script(profile), encoding="utf-8")
     asked = pbs_script.read([str(path)])
-    found = pbs_resources.requested(asked.resources, own([profile]))
+    found = resources.requested(asked.resources, own([profile]))
     assert asked.letters.get("q") == profile.queue
     assert profile.walltime
-    assert pbs_resources.seconds(found["walltime"]) == walltime_seconds(profile.walltime)
+    assert resources.seconds(found["walltime"]) == walltime_seconds(profile.walltime)
     if profile.cores:
         nodes, tasks = profile.nodes or 1, profile.tasks or 1
         assert found["ncpus"] == str(profile.cores * tasks * (nodes if tasks == 1 else 1))
@@ -46,7 +47,7 @@ def test_qsub_understands_the_head(name: str, target: str, tmp_path: Path) -> No
     assert given[profile.account_option] == profile.account == "abc123"
     for key in own([profile]):
         with pytest.raises(Refusal) as caught:
-            pbs_resources.requested(asked.resources, own([profile]) - {key})
+            resources.requested(asked.resources, own([profile]) - {key})
         assert caught.value.code == 187
 
 
@@ -57,7 +58,7 @@ def test_a_practice_server_takes_them_and_knows_the_queues(tmp_path: Path) -> No
     profiles = [
         shipped.answered(name, next(iter(shipped.site(name).profile.targets))) for name in ON_PBS
     ]
-    pbs = [sys.executable, "-m", "hpctrain.practice", str(folder)]
+    pbs = [sys.executable, "-m", "hpctrain.schedulers.practice_cluster", str(folder)]
     subprocess.run([*pbs, "setup", "pbs"], check=True, timeout=60)
     (folder / "queues").write_text("\n".join(p.queue for p in profiles if p.queue))
     (folder / "resources").write_text("\n".join(own(profiles)))

@@ -9,15 +9,15 @@ import pytest
 from standin import StandIn
 from waiting import wait_for
 
-from hpctrain.cancel import cancel
-from hpctrain.collect import collect
 from hpctrain.errors import HpctrainError
+from hpctrain.launch.submit import submit
+from hpctrain.potentials.collect import collect
 from hpctrain.process import run
 from hpctrain.project import Project
-from hpctrain.resume import resume
-from hpctrain.status import RunStatus, status
-from hpctrain.submit import submit
-from hpctrain.verdict import SETTLED
+from hpctrain.runs.actions.cancel import cancel
+from hpctrain.runs.actions.resume import resume
+from hpctrain.runs.actions.status import RunStatus, status
+from hpctrain.runs.state.verdict import SETTLED
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +28,7 @@ SITE = "practice-slurm"
 def on_slurm(project: Project) -> Iterator[Project]:
     yield project
     folder = str(project.folder / "runs" / ".practice-slurm")
-    run([sys.executable, "-m", "hpctrain.practice", folder, "scancel", "--me"])
+    run([sys.executable, "-m", "hpctrain.schedulers.practice_cluster", folder, "scancel", "--me"])
 
 
 def when(project: Project, *states: str) -> RunStatus:

@@ -18,10 +18,10 @@ from waiting import wait_for
 
 from hpctrain.errors import SiteUnreachable
 from hpctrain.process import converse, run
-from hpctrain.profile import SiteProfile
 from hpctrain.schedulers.base import JobRequest, JobView, Refused, Submitted, Unclear
 from hpctrain.schedulers.practice import PracticeScheduler
-from hpctrain.schedulers.slurm import SlurmScheduler
+from hpctrain.schedulers.slurm.scheduler import SlurmScheduler
+from hpctrain.sites.profile import SiteProfile
 
 pytestmark = pytest.mark.slow
 
@@ -227,7 +227,7 @@ def test_down_and_back(site: Site) -> None:
 
 
 def test_many_at_once(site: Site) -> None:
-    argv = [sys.executable, "-m", "hpctrain.practice", str(site.cluster.folder)]
+    argv = [sys.executable, "-m", "hpctrain.schedulers.practice_cluster", str(site.cluster.folder)]
     argv += ["sbatch", "--parsable", "-o", "/dev/null", "ok.sh"]
     started = [
         subprocess.Popen(argv, cwd=site.cluster.cwd, stdout=subprocess.PIPE, text=True)
@@ -240,7 +240,7 @@ def test_many_at_once(site: Site) -> None:
 
 
 def test_killed_at_any_instant(site: Site) -> None:
-    argv = [sys.executable, "-m", "hpctrain.practice", str(site.cluster.folder)]
+    argv = [sys.executable, "-m", "hpctrain.schedulers.practice_cluster", str(site.cluster.folder)]
     argv += ["sbatch", "--parsable", "-o", "/dev/null", "ok.sh"]
     told = []
     for step in range(12):

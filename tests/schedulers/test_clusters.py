@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 
 from hpctrain.errors import SiteUnreachable
+from hpctrain.launch.site_draft import draft
+from hpctrain.launch.site_findings import audit
 from hpctrain.process import Reply, converse
-from hpctrain.profile import SiteProfile
-from hpctrain.schedulers import pbs_cluster, slurm_cluster
 from hpctrain.schedulers.cluster import LiveCluster, LiveQueue
-from hpctrain.schedulers.pbs import PbsScheduler
-from hpctrain.schedulers.slurm import SlurmScheduler
-from hpctrain.site_audit import audit
-from hpctrain.site_draft import draft
+from hpctrain.schedulers.pbs import cluster as pbs_cluster
+from hpctrain.schedulers.pbs.scheduler import PbsScheduler
+from hpctrain.schedulers.slurm import cluster as slurm_cluster
+from hpctrain.schedulers.slurm.scheduler import SlurmScheduler
+from hpctrain.sites.profile import SiteProfile
 from hpctrain.yamlfile import read_mapping, validated
 
 RECORDED = Path(__file__).parents[1] / "recorded"

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from hpctrain.errors import HpctrainError
-from hpctrain.profile import SiteProfile
 from hpctrain.schedulers.base import JobRequest
-from hpctrain.schedulers.pbs import PbsScheduler
-from hpctrain.schedulers.slurm import SlurmScheduler
+from hpctrain.schedulers.pbs.scheduler import PbsScheduler
+from hpctrain.schedulers.slurm.scheduler import SlurmScheduler
+from hpctrain.sites.profile import SiteProfile
 
 JOB = JobRequest("name", "comment", "out")
 

@@ -10,12 +10,12 @@ import pytest
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
 from hpctrain.process import Reply
-from hpctrain.profile import SiteProfile
 from hpctrain.schedulers.base import JobRequest, JobView, Refused, Scheduler, Submitted, Unclear
 from hpctrain.schedulers.local import LocalScheduler
+from hpctrain.sites.profile import SiteProfile
 
 LOCAL: Scheduler = LocalScheduler("/p/runs/.queue")
-PROGRAM = [sys.executable, "-m", "hpctrain.local_queue", "/p/runs/.queue"]
+PROGRAM = [sys.executable, "-m", "hpctrain.schedulers.local_queue", "/p/runs/.queue"]
 JOB = JobRequest("al-ace-t1", "hpctrain t1", "job-%j.out")
 
 

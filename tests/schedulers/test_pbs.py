@@ -13,8 +13,8 @@ import pytest
 
 from hpctrain.errors import SiteUnreachable
 from hpctrain.process import Reply, converse
-from hpctrain.profile import SiteProfile
 from hpctrain.project import Project
+from hpctrain.runs.submission import belongs, carries, job_request
 from hpctrain.schedulers import scheduler_of
 from hpctrain.schedulers.base import (
     JobState,
@@ -24,9 +24,9 @@ from hpctrain.schedulers.base import (
     Submitted,
     Unclear,
 )
-from hpctrain.schedulers.pbs import MOST_IDS, PbsScheduler, short_name
-from hpctrain.sites import load
-from hpctrain.submission import belongs, carries, job_request
+from hpctrain.schedulers.pbs.scheduler import MOST_IDS, PbsScheduler, short_name
+from hpctrain.sites.load import load
+from hpctrain.sites.profile import SiteProfile
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "pbs"
 PBS: Scheduler = PbsScheduler()
@@ -517,7 +517,7 @@ def test_it_is_the_scheduler_of_that_name(tmp_path: Path) -> None:
 @pytest.fixture
 def rendered(project: Project, tmp_path: Path) -> tuple[Path, str]:
     """The script of a run as it would be submitted, with echo in the place of Python."""
-    from hpctrain.prepare import prepare
+    from hpctrain.launch.prepare import prepare
 
     changes = {"site": {"walltime": "2-00:00:00", "cores": 4, "memory": "8G", "umask": "027",
                         "environment": {"GREETING": "it's $HOME"},

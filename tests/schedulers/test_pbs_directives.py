@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from hpctrain.errors import HpctrainError
-from hpctrain.profile import SiteProfile
 from hpctrain.schedulers.base import JobRequest
-from hpctrain.schedulers.pbs import PbsScheduler
+from hpctrain.schedulers.pbs.scheduler import PbsScheduler
+from hpctrain.sites.profile import SiteProfile
 
 BARE = ["-S /bin/bash", "-j oe", "-r n"]
 JOB = JobRequest("al-ace.t1", "hpctrain:t1", "job-%j.out")

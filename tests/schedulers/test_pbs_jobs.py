@@ -10,10 +10,10 @@ import pytest
 from waiting import wait_for
 
 from hpctrain.process import converse, run
-from hpctrain.profile import SiteProfile
+from hpctrain.runs.submission import carries, job_request
 from hpctrain.schedulers.base import ENDED, JobRequest, JobView, Refused, Submitted
-from hpctrain.schedulers.pbs import PbsScheduler
-from hpctrain.submission import carries, job_request
+from hpctrain.schedulers.pbs.scheduler import PbsScheduler
+from hpctrain.sites.profile import SiteProfile
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from hpctrain.schedulers.pbs_reply import Job, from_json, from_text
-from hpctrain.schedulers.pbs_states import seen
+from hpctrain.schedulers.pbs.reply import Job, from_json, from_text
+from hpctrain.schedulers.pbs.states import seen
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "pbs"
 TOKEN = "20261124-033000-ab12.01"

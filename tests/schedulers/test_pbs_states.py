@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from hpctrain.schedulers.base import JobState
-from hpctrain.schedulers.pbs_reply import Job, from_json
-from hpctrain.schedulers.pbs_states import LETTERS, STATES, seconds, seen
+from hpctrain.schedulers.pbs.reply import Job, from_json
+from hpctrain.schedulers.pbs.states import LETTERS, STATES, seconds, seen
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "pbs"
 

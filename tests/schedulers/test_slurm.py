@@ -11,7 +11,6 @@ import pytest
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
 from hpctrain.process import Reply
-from hpctrain.profile import SiteProfile
 from hpctrain.schedulers.base import (
     JobRequest,
     JobState,
@@ -21,7 +20,8 @@ from hpctrain.schedulers.base import (
     Submitted,
     Unclear,
 )
-from hpctrain.schedulers.slurm import SlurmScheduler
+from hpctrain.schedulers.slurm.scheduler import SlurmScheduler
+from hpctrain.sites.profile import SiteProfile
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "slurm"
 SLURM: Scheduler = SlurmScheduler()

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from hpctrain.process import run
-from hpctrain.profile import SiteProfile
 from hpctrain.schedulers.base import ENDED, JobRequest, JobView, Refused, Submitted
-from hpctrain.schedulers.slurm import SlurmScheduler
+from hpctrain.schedulers.slurm.scheduler import SlurmScheduler
+from hpctrain.sites.profile import SiteProfile
 
 pytestmark = pytest.mark.real_slurm
 

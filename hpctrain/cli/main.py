@@ -1,0 +1,106 @@
+"""The one place where errors become words and exit codes."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+import tempfile
+import traceback
+
+import click
+
+from hpctrain import __version__
+from hpctrain.cli import collect, data, report, runs, sites, verify
+from hpctrain.cli import potentials as archive
+from hpctrain.errors import HpctrainError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="hpctrain")
+def cli() -> None:
+    """Train machine-learning interatomic potentials on HPC clusters.
+
+    \b
+    hpctrain init                     a commented hpctrain.yaml to fill in
+    hpctrain submit --site mycluster  check, export the data, submit a training
+    hpctrain status                   how far it is
+    hpctrain collect                  archive the finished potential
+
+    Exit codes: 0 done, 1 something to mend, 2 wrong usage, 3 a bug, 4 the scheduler could not be
+    reached, 130 interrupted.
+    """
+
+
+for command in (
+    data.init_command, data.check_command, data.export_command,
+    runs.submit_command, runs.status_command, runs.logs_command, runs.cancel_command,
+    runs.resume_command,
+    collect.collect_command, archive.potentials_group, verify.verify_command,
+    report.report_command,
+    sites.sites_group,
+):  # fmt: skip
+    cli.add_command(command)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    wants_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
+    try:
+        cli.main(args=arguments, prog_name="hpctrain", standalone_mode=False)
+    except HpctrainError as error:
+        return _failed(error.exit_code, error.message, error.hint, wants_json)
+    except (click.Abort, KeyboardInterrupt):
+        return _failed(130, "interrupted", None, wants_json)
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "hpctrain"
+        return _failed(2, error.format_message(), f"see: {where} --help", wants_json)
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; nothing more can be printed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    except OSError as error:
+        if error.errno not in _NOT_OURS:
+            return _bug(error, wants_json)
+        where = error.filename or "a file"
+        why = f"{where}: {error.strerror}"
+        return _failed(1, why, f"{_NOT_OURS[error.errno]}, then run the command again", wants_json)
+    except Exception as error:  # noqa: BLE001  the boundary: everything else is a bug
+        return _bug(error, wants_json)
+    return 0
+
+
+# What the file system may say that no program can mend; what was done before is on record.
+_NOT_OURS = {
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room in your quota",
+    errno.EROFS: "move the project to a disk that can be written to",
+    errno.EACCES: "get the right to read and write there",
+    errno.EPERM: "get the right to read and write there",
+}
+
+
+def _bug(error: Exception, wants_json: bool) -> int:
+    words = f"a bug in hpctrain: {type(error).__name__}: {error}"
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="hpctrain-bug-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            traceback.print_exception(error, file=file)
+        where = f"please report it with {file.name}"
+    except OSError:
+        where = "".join(traceback.format_exception(error))
+    return _failed(3, words, where, wants_json)
+
+
+def _failed(code: int, message: str, hint: str | None, wants_json: bool) -> int:
+    """Say what went wrong; with --json, stdout is an object all the same."""
+    print(f"hpctrain: {message}", file=sys.stderr)
+    if hint:
+        print(f"  → {hint}", file=sys.stderr)
+    if wants_json:
+        print(json.dumps({"schema": "hpctrain.error/1", "exit_code": code,
+                          "error": message, "hint": hint}, ensure_ascii=False))  # fmt: skip
+    return code

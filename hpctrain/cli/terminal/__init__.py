@@ -1,0 +1,1 @@
+"""Text for a terminal, made of records: tables, curves, findings, cards."""

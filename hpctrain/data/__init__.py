@@ -1,0 +1,1 @@
+"""Labelled structures in, split extxyz files out."""

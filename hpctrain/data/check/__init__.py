@@ -1,0 +1,1 @@
+"""What `hpctrain check` finds wrong with labelled structures."""

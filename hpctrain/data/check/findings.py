@@ -1,0 +1,61 @@
+"""What was found: the first ids of each finding, and how many there are. Flat in memory."""
+
+from __future__ import annotations
+
+from bisect import insort
+from dataclasses import dataclass
+from typing import Any
+
+from hpctrain.data.check.names import CHECKS, Severity
+
+KEPT = 20  # ids of a finding; there is also the count
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check that found something. ``ids``: the first rows; ``count``: all of them."""
+
+    name: str
+    severity: Severity
+    count: int
+    ids: tuple[str, ...]
+    seen: str
+    silenced: bool
+
+    @property
+    def stops(self) -> bool:
+        return self.severity == "stop" and not self.silenced
+
+    def facts(self) -> dict[str, Any]:
+        check = CHECKS[self.name]
+        return {
+            "name": self.name,
+            "severity": self.severity,
+            "silenced": self.silenced,
+            "title": check.title,
+            "count": self.count,
+            "ids": list(self.ids),
+            "seen": self.seen,
+            "todo": check.todo,
+        }
+
+
+class Marks:
+    """The rows that a check marked. Rows come in batches, so the first ones are kept by place."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.worst = float("-inf")
+        self._first: list[tuple[int, str]] = []
+
+    def add(self, place: int, row_id: str, badness: float = 0.0) -> None:
+        """``badness``: larger is worse; the largest is told."""
+        self.count += 1
+        self.worst = max(self.worst, badness)
+        if len(self._first) < KEPT or place < self._first[-1][0]:
+            insort(self._first, (place, row_id))
+            del self._first[KEPT:]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(row_id for _, row_id in self._first)

@@ -1,0 +1,216 @@
+"""What the preflight found: findings, and a table of what the data are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from hpctrain.data.check import energies, units
+from hpctrain.data.check.findings import KEPT, Finding, Marks
+from hpctrain.data.check.names import CHECKS, Severity
+from hpctrain.data.duplicates import search
+from hpctrain.data.structures.sources import SYMBOLS
+
+if TYPE_CHECKING:
+    from hpctrain.data.check.scan import Preflight
+
+# Isolated atoms of one element may differ by so much (eV) before somebody has to choose.
+_SAME_ATOM = 1e-3
+_MOST_LISTED = 50
+_UNITS = {
+    "absurd_energy": "up to {:.3g} eV per atom",
+    "large_force": "up to {:.4g} eV/Å",
+    "large_stress": "up to {:.3g} eV/Å^3",
+    "net_force": "up to {:.3g} eV/Å per atom",
+    "energy_outlier": "up to {:.3g} eV per atom away",
+    "overlapping": "down to {:.3g} Å",
+    "short_distance": "down to {:.2f} of the covalent radii",
+    "few_neighbours": "down to {:.0f} neighbours",
+}
+_DOWN = frozenset({"overlapping", "short_distance", "few_neighbours"})
+
+
+@dataclass(frozen=True)
+class Report:
+    """``findings``, those that stop first; ``data`` is JSON-able."""
+
+    findings: list[Finding]
+    data: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def stops(self) -> bool:
+        return any(finding.stops for finding in self.findings)
+
+
+def report(
+    preflight: Preflight,
+    *,
+    silence: Collection[str] = (),
+    references: Literal["isolated_atoms", "auto"] | dict[str, float] = "isolated_atoms",
+    skip_bad: bool = False,
+    leakage: dict[str, Any] | None = None,
+) -> Report:
+    """``silence``: names of checks; ``references``: training.reference_energies. With ``skip_bad``
+    the rows that cannot be trained on only warn, as they are left out. ``leakage``: what
+    hpctrain.alike tells of the split, where there is one."""
+    preflight.finish()
+    found: list[Finding] = []
+
+    def add(name: str, count: int, ids: Iterable[str], seen: str,
+            severity: Severity | None = None) -> None:  # fmt: skip
+        found.append(
+            Finding(name, severity or CHECKS[name].severity, count, tuple(ids), seen,
+                    name in silence)
+        )  # fmt: skip
+
+    for reason, marks in preflight.faults.items():
+        add("unusable", marks.count, marks.ids, reason, "warn" if skip_bad else None)
+    for place, distance in energies.outliers(preflight.columns):
+        preflight.marks["energy_outlier"].add(place, preflight.columns.ids[place], abs(distance))
+    for name, marks in preflight.marks.items():
+        if name != "unusable" and marks.count:
+            add(name, marks.count, marks.ids, _worst(name, marks))
+    _of_isolated_atoms(preflight, references, add)
+    _of_all(preflight, references, add)
+    if leakage is not None:
+        _of_the_split(leakage, add)
+    order = {name: number for number, name in enumerate(CHECKS)}
+    found.sort(key=lambda one: (one.silenced, one.severity != "stop", order[one.name]))
+    return Report(found, facts(preflight))
+
+
+def _worst(name: str, marks: Marks) -> str:
+    if name not in _UNITS:
+        return ""
+    return _UNITS[name].format(-marks.worst if name in _DOWN else marks.worst)
+
+
+def _of_isolated_atoms(preflight: Preflight, references: Any, add: Any) -> None:
+    """Is there one of each element, where the settings need it?"""
+    if isinstance(references, dict) or not preflight.atoms:
+        return
+    severity = None if references == "isolated_atoms" else "warn"
+    missing = [SYMBOLS[n] for n in sorted(preflight.elements_seen() - preflight.free.keys())]
+    if missing:
+        add("isolated_atoms", 0, (), f"none of {', '.join(missing)}", severity)
+    for number, atoms in preflight.free.items():
+        values = [energy for _, energy in atoms]
+        if max(values) - min(values) > _SAME_ATOM:
+            said = f"{SYMBOLS[number]}: {min(values):.4f} to {max(values):.4f} eV"
+            add("isolated_atoms", len(atoms), [row for row, _ in atoms][:KEPT], said, severity)
+
+
+def _of_all(preflight: Preflight, references: Any, add: Any) -> None:
+    """What only all rows together tell."""
+    columns = preflight.columns
+    if not len(columns):
+        return
+    free = {number: atoms[0][1] for number, atoms in preflight.free.items()}
+    if isinstance(references, dict):
+        free |= {SYMBOLS.index(symbol): energy for symbol, energy in references.items()
+                 if symbol in SYMBOLS}  # fmt: skip
+    said, places = energies.look_binding(columns, free)
+    if said:
+        add("binding", len(places), [columns.ids[place] for place in places[:KEPT]], said)
+    per_atom = energies.look_per_atom(columns)
+    if per_atom:
+        add("energy_per_atom", len(columns), (), per_atom)
+    slope = preflight.pairs_of_rows.slope()
+    wrong = units.in_words(slope) if slope else None
+    if wrong:
+        add("units", len(columns), (), wrong)
+    for said_of_key, rows in preflight.theory.mixed():
+        add("mixed_theory", rows, (), said_of_key)
+
+
+def _of_the_split(leakage: dict[str, Any], add: Any) -> None:
+    if leakage["test_structures"]:
+        ids = [row_id for one in leakage["first"] for row_id in one["test"]]
+        add("leakage", leakage["test_structures"], ids[:KEPT],
+            f"{search.counted(leakage)}; {search.pairs(leakage)}")  # fmt: skip
+    conflicts = leakage["conflicts"]
+    if conflicts["groups"]:
+        ids = [row_id for one in conflicts["first"] for row_id in one]
+        add("other_energy", conflicts["groups"], ids[:KEPT], "")
+
+
+def facts(preflight: Preflight) -> dict[str, Any]:
+    """What the data are; numbers that nothing is known of are None."""
+    columns = preflight.columns
+    values = columns.energies
+    slope = preflight.pairs_of_rows.slope()
+    counted = columns.counted()
+    rows_of = np.bincount(columns.composition_of, minlength=len(counted))
+    symbols = {int(n): SYMBOLS[n] for n in np.flatnonzero(counted.any(axis=0))}
+    common = np.argsort(-rows_of, kind="stable")[:_MOST_LISTED]
+    kinds = np.bincount(columns.kind_of, minlength=len(columns.kinds.names)).tolist()
+    return {
+        "rows": preflight.rows,
+        "usable": len(columns),
+        "atoms": preflight.atoms,
+        "elements": {
+            symbol: {
+                "structures": int(rows_of[counted[:, n] > 0].sum()),
+                "atoms": int((counted[:, n] * rows_of).sum()),
+            }
+            for n, symbol in symbols.items()
+        },
+        "compositions": {
+            "different": len(columns.compositions.names),
+            "commonest": {_formula(counted[c]): int(rows_of[c]) for c in common},
+        },
+        "kinds": dict(zip(columns.kinds.names, kinds, strict=True)),
+        "generations": {
+            "none" if generation is None else str(generation): rows
+            for generation, rows in sorted(
+                preflight.generations.items(), key=lambda one: (one[0] is None, one[0] or 0)
+            )
+        },
+        "pbc": {
+            "".join("T" if periodic else "F" for periodic in pbc): rows
+            for pbc, rows in sorted(preflight.pbc.items())
+        },
+        "energy_per_atom_ev": _range(values),
+        "force_ev_per_a": {
+            "rms": _number(math.sqrt(preflight.force_sum / preflight.atoms))
+            if preflight.atoms else None,
+            "max": _number(preflight.largest_force),
+        },
+        "shortest_distances_a": {
+            f"{SYMBOLS[a]}-{SYMBOLS[b]}": round(distance, 4)
+            for (a, b), distance in sorted(preflight.shortest.items())
+        },
+        "cells": {
+            "below_cutoff": preflight.small_cells,
+            "smallest_height_a": _number(preflight.smallest_height),
+            "too_flat_to_search": preflight.unsearched,
+        },
+        "isolated_atoms_ev": {
+            SYMBOLS[n]: [energy for _, energy in atoms] for n, atoms in preflight.free.items()
+        },
+        "neighbours_per_atom": preflight.neighbours_per_atom(),
+        "theory": preflight.theory.table(),
+        "energies_follow_forces": slope
+        and {"pairs": slope.pairs, "slope": slope.value, "spread": _number(slope.spread)},
+        "seconds": preflight.seconds,
+    }  # fmt: skip
+
+
+def _range(values: Any) -> dict[str, float] | None:
+    if not len(values):
+        return None
+    return {"min": float(values.min()), "median": float(np.median(values)),
+            "max": float(values.max())}  # fmt: skip
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _formula(counted: Any) -> str:
+    parts = [f"{SYMBOLS[n]}{counted[n] if counted[n] > 1 else ''}" for n in np.flatnonzero(counted)]
+    return "".join(parts) or "(others)"

@@ -1,0 +1,1 @@
+"""Structures that are alike: found, grouped, reported or left out."""

@@ -1,0 +1,183 @@
+"""Structures of a data set that are alike: left out by ``data.dedupe``, told where on both sides.
+
+Identical ones are found for nothing, by their digests. For the same written differently, and for
+nearly the same, every structure is given a signature while it is read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from hpctrain.data.duplicates.groups import (
+    Duplicate,
+    Signatures,
+    across,
+    conflicting,
+    drop,
+    duplicates,
+)
+from hpctrain.data.structures.extxyz import Structure, parsed
+from hpctrain.data.structures.sources import SYMBOLS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from hpctrain.data.structures.rows import Rows
+    from hpctrain.fields import Likeness
+
+NUMBERS = {symbol.encode(): number for number, symbol in enumerate(SYMBOLS)}
+LISTED = 20  # groups, and ids of each, that are told; all are counted
+DEGREES: tuple[Likeness, ...] = ("identical", "same", "near")
+LEFT_OUT = {
+    "identical": "identical to an earlier row (data.dedupe: identical)",
+    "same": "the same structure as an earlier row (data.dedupe: same)",
+    "near": "nearly the same structure as an earlier row (data.dedupe: near)",
+}
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Looks among the rows at ``places``, and reads them again where it has to confirm.
+
+    ``signatures`` of all good rows, in their order; None: only what is identical can be found.
+    ``reach`` (Å): up to there distances are compared.
+    """
+
+    rows: Rows
+    places: NDArray[Any]
+    spool: IO[bytes]
+    signatures: Signatures | None
+    reach: float
+
+    def without(self, degree: Likeness) -> tuple[Alike, list[str]]:
+        """What stays if of all that is alike only the first does, and the ids of what goes.
+
+        The first is that of the lowest generation, and of these the first in the source.
+        """
+        order = np.empty(len(self.places), dtype=np.int64)
+        generations = self.rows.column("generations")[self.places]
+        order[np.argsort(generations, kind="stable")] = np.arange(len(order))
+        found = self.groups(degree)
+        level: Literal["same", "near"] = "near" if degree == "near" else "same"
+        gone = drop(found, order, self._energies(found), level).indices
+        stays = np.delete(self.places, gone)
+        return replace(self, places=stays), [self._id(index) for index in gone]
+
+    def facts(self, tested: NDArray[np.bool_], degree: Likeness) -> dict[str, Any]:
+        """What is on both sides, and what has two energies, as manifests and ``--json`` tell it."""
+        found = self.groups(degree)
+        leaks = across(found, tested)
+        conflicts = conflicting(found, self._energies(found))
+        of_test = {index for one in leaks for index in one.indices if tested[index]}
+        return {
+            "looked_for": degree,
+            "test_structures": len(of_test),
+            "groups": {kind: sum(one.kind == kind for one in leaks) for kind in DEGREES},
+            "first": [
+                {
+                    "kind": one.kind,
+                    "train": self._ids(i for i in one.indices if not tested[i]),
+                    "test": self._ids(i for i in one.indices if tested[i]),
+                }
+                for one in leaks[:LISTED]
+            ],
+            "conflicts": {
+                "groups": len(conflicts),
+                "first": [self._ids(one.indices) for one in conflicts[:LISTED]],
+            },
+        }
+
+    def groups(self, degree: Likeness) -> list[Duplicate]:
+        geometries = self.rows.geometries
+        if len(self.places) < len(geometries):
+            geometries = geometries[self.places]
+        if degree == "identical":
+            return duplicates(None, geometries, self._read)
+        assert self.signatures is not None
+        usable = np.ones(len(self.rows), dtype=np.int64)
+        usable[list(self.rows.bad)] = 0
+        mine = (np.cumsum(usable) - 1)[self.places]
+        compositions, features = self.signatures.arrays()
+        found = duplicates(
+            (compositions[mine], features[mine]), geometries, self._read, reach=self.reach,
+            **({} if degree == "near" else {"near": 0.0}),
+        )  # fmt: skip
+        return [one for one in found if degree == "near" or one.kind != "near"]
+
+    def _read(self, index: int) -> Structure:
+        ends, place = self.rows.column("ends"), int(self.places[index])
+        begin, end = int(ends[place]), int(ends[place + 1])
+        self.spool.flush()
+        text = os.pread(self.spool.fileno(), end - begin, begin)
+        return parsed(text, self.rows.ids[place], NUMBERS)
+
+    def _energies(self, found: Sequence[Duplicate]) -> dict[int, float]:
+        """eV per atom, of what has to be compared."""
+        energies = {}
+        for one in found:
+            if one.kind != "near":
+                for index in one.indices:
+                    structure = self._read(index)
+                    assert structure.energy is not None
+                    energies[index] = structure.energy / len(structure.numbers)
+        return energies
+
+    def _id(self, index: int) -> str:
+        return self.rows.ids[self.places[index]]  # type: ignore[no-any-return]
+
+    def _ids(self, indices: Any) -> list[str]:
+        return [self._id(index) for index in list(indices)[:LISTED]]
+
+
+def watched(
+    signatures: Signatures | None, watch: Callable[[Structure, str | None], None] | None
+) -> Callable[[Structure, str | None], None] | None:
+    """A watch that also gives every good row its signature."""
+    if signatures is None:
+        return watch
+
+    def see(structure: Structure, fault: str | None) -> None:
+        if fault is None:
+            signatures.add(structure)
+        if watch is not None:
+            watch(structure, fault)
+
+    return see
+
+
+def in_words(facts: dict[str, Any] | None) -> list[str]:
+    """What people should know of it: at most two sentences."""
+    if not facts:
+        return []
+    told = []
+    if facts["test_structures"]:
+        told.append(
+            f"{facts['test_structures']} of the test structures are in the training set too "
+            f"({counted(facts)}): {pairs(facts)}; "
+            "leave them out with --dedupe, or keep groups together with data.split: grouped"
+        )
+    conflicts = facts["conflicts"]
+    if conflicts["groups"]:
+        first = "; ".join(" = ".join(ids[:3]) for ids in conflicts["first"][:3])
+        told.append(
+            f"{conflicts['groups']} structures are there several times with different energies "
+            f"(rows {first}): which is right, hpctrain cannot know, and none is left out"
+        )
+    return told
+
+
+def counted(facts: dict[str, Any]) -> str:
+    words = {"identical": "identical", "same": "the same written differently", "near": "nearly"}
+    return ", ".join(f"{count} {words[kind]}" for kind, count in facts["groups"].items() if count)
+
+
+def pairs(facts: dict[str, Any], most: int = 3) -> str:
+    """The first of them, each as test ~ training rows."""
+    shown = [f"{one['test'][0]} ~ {one['train'][0]}" for one in facts["first"][:most]]
+    more = ", …" if sum(facts["groups"].values()) > most else ""
+    return f"row{'s' * (len(shown) > 1)} {', '.join(shown)}{more}"

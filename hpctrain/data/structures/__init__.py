@@ -1,0 +1,1 @@
+"""One structure: read, judged, written, remembered, and the distances in it."""

@@ -1,0 +1,76 @@
+"""Can a structure be trained on, and is it an isolated atom?"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hpctrain.data.structures.extxyz import Structure
+from hpctrain.data.structures.sources import SYMBOLS
+
+if TYPE_CHECKING:
+    from hpctrain.data.structures.extxyz import Array
+
+
+def fault(structure: Structure, mixed_pbc: bool = True) -> str | None:
+    """Why a structure cannot be trained on, or None."""
+    return incomplete(structure, mixed_pbc) or not_finite(structure)
+
+
+def incomplete(structure: Structure, mixed_pbc: bool = True) -> str | None:
+    """Why it cannot be trained on, but for numbers that are none."""
+    numbers = structure.numbers.tolist()
+    if not numbers:
+        return "no atoms"
+    if min(numbers) < 1 or max(numbers) >= len(SYMBOLS):
+        impossible = sorted({n for n in numbers if not 1 <= n < len(SYMBOLS)})
+        return f"an element that cannot be (atomic number {', '.join(map(str, impossible))})"
+    if structure.energy is None:
+        return "no energy"
+    if structure.forces is None:
+        return "no forces"
+    if structure.forces.shape != (len(numbers), 3):
+        return "forces do not match the atoms"
+    volume = _volume(structure.cell)
+    if any(structure.pbc) and abs(volume) < 1e-9:
+        return "periodic, but the cell has no volume"
+    if not mixed_pbc and len(set(structure.pbc)) > 1:
+        return "periodic in some directions only, which the evaluator tensorpot cannot take"
+    return None
+
+
+def not_finite(structure: Structure) -> str | None:
+    """Which of its numbers is none, or None."""
+    assert structure.energy is not None
+    assert structure.forces is not None
+    if not math.isfinite(structure.energy):
+        return "the energy is not a finite number"
+    if not _finite(structure.forces):
+        return "a force is not a finite number"
+    if structure.stress is not None and not _finite(structure.stress):
+        return "the stress is not a finite number"
+    if not (_finite(structure.positions) and _finite(structure.cell)):
+        return "a position or the cell is not a finite number"
+    return None
+
+
+def _finite(values: Array) -> bool:
+    return bool(np.isfinite(values).all())
+
+
+def _volume(cell: Array) -> float:
+    (a, b, c), (d, e, f), (g, h, i) = cell.tolist()
+    volume: float = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+    return volume
+
+
+def is_isolated(structure: Structure, cutoff: float) -> bool:
+    """One atom that sees no other, nor its own periodic image, within the cutoff."""
+    if len(structure.numbers) != 1:
+        return False
+    steps = [(-1, 0, 1) if periodic else (0,) for periodic in structure.pbc]
+    images = np.array([(i, j, k) for i in steps[0] for j in steps[1] for k in steps[2]])
+    distances = np.linalg.norm(images @ structure.cell, axis=1)
+    return bool((distances[np.any(images, axis=1)] > cutoff).all())

@@ -1,0 +1,277 @@
+"""The selected rows: read one after the other, checked, and kept on disk, not in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from array import array
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from hpctrain.data.structures.extxyz import Batch, Structure, digests, formatted
+from hpctrain.data.structures.labels import incomplete, is_isolated, not_finite
+from hpctrain.data.structures.sources import SYMBOLS, count, read_source
+from hpctrain.errors import HpctrainError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from hpctrain.settings import DataConfig
+
+# Is told the rows read so far, and of how many, where that is known.
+Progress: TypeAlias = Callable[[int, "int | None"], None]
+# Is shown every selected row, with why it cannot be used, or None.
+Watch: TypeAlias = Callable[[Structure, "str | None"], None]
+
+_SYMBOLS = [symbol.encode() for symbol in SYMBOLS]
+BATCH = 128
+_NOTHING = bytes(32)
+GEOMETRY = 8  # bytes kept of a digest: two of a million are equal with a probability of 3e-8
+_NUMBER = re.compile("[1-9][0-9]{0,8}")
+MOST_ORDERS = 10_000
+NO_GENERATION = -(2**31)
+
+
+class Ids(Sequence[str]):
+    """Many ids or names in little memory: as numbers where all are, else as one piece of text."""
+
+    def __init__(self) -> None:
+        self._numbers = array("I")
+        self._bytes, self._ends = bytearray(), array("Q", [0])
+
+    def append(self, row_id: str) -> None:
+        if len(self._ends) == 1:
+            if _NUMBER.fullmatch(row_id):
+                self._numbers.append(int(row_id))
+                return
+            for number in self._numbers:
+                self._append_text(str(number))
+            self._numbers = array("I")
+        self._append_text(row_id)
+
+    def _append_text(self, text: str) -> None:
+        self._bytes += text.encode()
+        self._ends.append(len(self._bytes))
+
+    def __len__(self) -> int:
+        return len(self._numbers) or len(self._ends) - 1
+
+    def __getitem__(self, place: Any) -> Any:
+        if self._numbers:
+            return str(self._numbers[place])
+        return self._bytes[self._ends[place] : self._ends[place + 1]].decode()
+
+
+class Names:
+    """Texts that many rows share: each is kept once, and a row holds its number."""
+
+    def __init__(self) -> None:
+        self.names: list[Any] = []
+        self._numbers: dict[Hashable, int] = {}
+
+    def number(self, name: Hashable) -> int:
+        found = self._numbers.get(name)
+        if found is None:
+            found = self._numbers[name] = len(self.names)
+            self.names.append(name)
+        return found
+
+
+class Rows:
+    """What is remembered of the selected rows between reading and writing: about 80 bytes each."""
+
+    def __init__(self, *, groups: bool = False) -> None:
+        self.ids = Ids()
+        self.bad: dict[int, str] = {}
+        self.isolated: dict[int, float] = {}  # eV
+        self.kinds, self.compositions, self.groups = Names(), Names(), Names()
+        self._digests = bytearray()
+        self._geometries = bytearray()
+        self._ends, self._atoms, self._generations = array("Q", [0]), array("I"), array("i")
+        self._kinds, self._compositions = array("I"), array("I")
+        self._groups = array("i") if groups else None
+        self._orders: dict[bytes, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._atoms)
+
+    def add_bad(self, structure: Structure, reason: str) -> None:
+        self.bad[len(self)] = reason
+        self._add(structure, (_NOTHING, _NOTHING), 0, 0, 0, 0, 0)
+
+    def add(self, structure: Structure, known: tuple[bytes, bytes], length: int, alone: bool,
+            group: object) -> None:  # fmt: skip
+        """A good one, with its digests, and how long its text in the spool is (bytes)."""
+        if alone:
+            assert structure.energy is not None
+            self.isolated[len(self)] = structure.energy
+        self._add(
+            structure,
+            known,
+            length,
+            len(structure.numbers),
+            self.kinds.number(structure.config_type),
+            self._composition(structure.numbers),
+            -1 if group is None else self.groups.number(str(group)),
+        )
+
+    def _add(self, structure: Structure, known: tuple[bytes, bytes], length: int, atoms: int,
+             kind: int, composition: int, group: int) -> None:  # fmt: skip
+        self.ids.append(structure.row_id)
+        generation = structure.generation
+        self._generations.append(NO_GENERATION if generation is None else generation)
+        self._digests += known[0]
+        self._geometries += known[1][:GEOMETRY]
+        self._ends.append(self._ends[-1] + length)
+        self._atoms.append(atoms)
+        self._kinds.append(kind)
+        self._compositions.append(composition)
+        if self._groups is not None:
+            self._groups.append(group)
+
+    def _composition(self, numbers: NDArray[np.int64]) -> int:
+        # Most structures have their atoms in the order of many others.
+        order = numbers.tobytes()
+        found = self._orders.get(order)
+        if found is None:
+            found = self.compositions.number(np.bincount(numbers).tobytes())
+            if len(self._orders) < MOST_ORDERS:
+                self._orders[order] = found
+        return found
+
+    @property
+    def digests(self) -> NDArray[np.uint8]:
+        """[n, 32], of structure and labels."""
+        return np.frombuffer(self._digests, np.uint8).reshape(-1, 32)
+
+    @property
+    def geometries(self) -> NDArray[np.uint8]:
+        """[n, GEOMETRY], of the structure without labels."""
+        return np.frombuffer(self._geometries, np.uint8).reshape(-1, GEOMETRY)
+
+    def column(self, name: str) -> NDArray[Any]:
+        """``ends`` in the spool (bytes; one more than rows, the first is 0), ``atoms``,
+        ``generations``, and the numbers of ``kinds``, ``compositions`` and ``groups`` (-1: no such
+        key)."""
+        column = getattr(self, f"_{name}")
+        return np.frombuffer(column, column.typecode)
+
+    def generation(self, place: int) -> int | None:
+        found = self._generations[place]
+        return None if found == NO_GENERATION else found
+
+    def formula(self, composition: int) -> str:
+        counted = np.frombuffer(self.compositions.names[composition], np.int64)
+        return "".join(f"{SYMBOLS[z]}{counted[z]}" for z in np.flatnonzero(counted))
+
+    def symbols(self, composition: int) -> frozenset[str]:
+        """The elements of a composition."""
+        counted = np.frombuffer(self.compositions.names[composition], np.int64)
+        return frozenset(SYMBOLS[number] for number in np.flatnonzero(counted))
+
+
+def read_rows(
+    data: DataConfig,
+    base: Path,
+    spool: IO[bytes],
+    cutoff: float,
+    mixed_pbc: bool,
+    progress: Progress,
+    watch: Watch | None = None,
+) -> Rows:
+    """Every selected row, checked; the good ones formatted into ``spool``."""
+    rows = Rows(groups=data.group_by is not None)
+    sources = [data.source] if isinstance(data.source, str) else data.source
+    if not sources:
+        raise HpctrainError("data.source names no file")
+    counts = [count(source, base, data.select) for source in sources]
+    total = None if None in counts else sum(filter(None, counts))
+    for source in sources:
+        structures = read_source(source, base, data.select, several=len(sources) > 1)
+        while part := list(islice(structures, BATCH)):
+            _add(rows, part, data.group_by, spool, cutoff, mixed_pbc, watch)
+            progress(len(rows), total)
+    return rows
+
+
+def _add(
+    rows: Rows,
+    part: Sequence[Structure],
+    group_by: str | None,
+    spool: IO[bytes],
+    cutoff: float,
+    mixed_pbc: bool,
+    watch: Watch | None,
+) -> None:
+    faults = [incomplete(structure, mixed_pbc) for structure in part]
+    whole = [one for one, bad in zip(part, faults, strict=True) if bad is None]
+    batch = Batch.of(whole) if whole else None
+    texts = iter(formatted(batch, _SYMBOLS) if batch else ())
+    known = iter(digests(batch) if batch else ())
+    for structure, fault in zip(part, faults, strict=True):
+        bad = fault
+        if bad is None:
+            text, digest = next(texts), next(known)
+            bad = not_finite(structure) if b"null" in text else None  # it may stand in a name
+        if bad is not None:
+            rows.add_bad(structure, bad)
+        else:
+            spool.write(text)
+            alone = len(structure.numbers) == 1 and is_isolated(structure, cutoff)
+            group = structure.keys.get(group_by) if group_by else None
+            rows.add(structure, digest, len(text), alone, group)
+        if watch is not None:
+            watch(structure, bad)
+
+
+def of_generations(rows: Rows, data: DataConfig, up_to: int | None) -> NDArray[Any]:
+    """Places of the rows of the generations that the settings ask for, none above ``up_to``."""
+    generations = rows.column("generations")
+    told = generations != NO_GENERATION
+    known = {int(number) for number in np.unique(generations[told])}
+    chosen = np.ones(len(generations), dtype=bool)
+    if data.generations == "latest":
+        if len(rows) and not known:
+            raise HpctrainError(
+                "data.generations is 'latest', but no selected row has a generation",
+                "give the rows a key 'generation', or set data.generations: all",
+            )
+        chosen = generations == max(known) if known else chosen
+    elif data.generations != "all":
+        wanted = set(data.generations)
+        missing = sorted(wanted - known)
+        if len(rows) and missing:
+            raise HpctrainError(
+                f"data.generations asks for {', '.join(map(str, missing))}, "
+                f"but the selected rows have: {', '.join(map(str, sorted(known))) or 'none'}"
+            )
+        chosen = np.isin(generations, sorted(wanted))
+    if up_to is not None:
+        chosen &= told & (generations <= up_to)
+    return np.flatnonzero(chosen).astype(np.uint32)
+
+
+def fingerprint(digests: NDArray[np.uint8], *sides: NDArray[Any]) -> str:
+    """Of the structures and labels on each side, whatever their order and row numbers.
+
+    ``digests`` [n, 32] are of all rows, ``sides`` the places of some.
+    """
+    sha = hashlib.sha256()
+    for side in sides:
+        for places in _in_order(digests, side):
+            sha.update(digests[places].tobytes().hex().encode())
+        sha.update(b"|")
+    return f"sha256:{sha.hexdigest()}"
+
+
+def _in_order(digests: NDArray[np.uint8], places: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Sorted as their hexadecimal texts would be, in parts by the first byte: little memory."""
+    lead = digests[places, 0]
+    for byte in np.unique(lead):
+        part = places[lead == byte]
+        columns = digests[part].view(">u8")
+        yield part[np.lexsort([columns[:, n] for n in (3, 2, 1, 0)])]

@@ -1,0 +1,244 @@
+"""Reads labelled structures: any database of ASE's, and extxyz files. The only importer of ase."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import ase.db
+import ase.io
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import PropertyNotImplementedError
+from ase.data import chemical_symbols
+from ase.db.core import ops, parse_selection
+
+from hpctrain.data.structures import ase_sqlite
+from hpctrain.data.structures.ase_sqlite import DatabaseRow
+from hpctrain.data.structures.extxyz import Structure
+from hpctrain.data.structures.frames import Frame, frames
+from hpctrain.data.structures.sqlite_file import checked
+from hpctrain.errors import HpctrainError
+
+SYMBOLS: list[str] = list(chemical_symbols)
+_FILES = (".xyz", ".extxyz")
+
+
+def shown(source: str | list[str]) -> str:
+    """A source as it may be printed and kept: the password of a database URL is left out."""
+    if not isinstance(source, str):
+        return ", ".join(map(shown, source))
+    # To the last @: a password may hold any character, also one that it should not.
+    hidden = re.sub(r"(://[^/:@]*):.*@", r"\1:***@", source, flags=re.DOTALL)
+    return re.sub(r"([?&][^=&]*pass[^=&]*=)[^&]*", r"\1***", hidden, flags=re.IGNORECASE)
+
+
+def read_source(
+    source: str, base: Path, select: str, *, several: bool = False
+) -> Iterator[Structure]:
+    """The selected structures of one source, one after the other.
+
+    Row ids are the database's own, or the place in an extxyz file, counted from 1; with
+    ``several`` sources the name of the source stands before them.
+    """
+    name = shown(source)
+    prefix = f"{name}#" if several else ""
+    if "://" in source:
+        yield from _read_database(source, name, select, prefix)
+        return
+    path = base / source
+    if not path.is_file():
+        raise HpctrainError(f"data.source: there is no file {path}")
+    if path.suffix in _FILES:
+        yield from _read_extxyz(path, name, select, prefix)
+    else:
+        checked(path, name)
+        yield from _read_database(str(path), name, select, prefix)
+
+
+def count(source: str, base: Path, select: str) -> int | None:
+    """How many structures there will be, where that can be told without reading them."""
+    path = base / source
+    if "://" in source or path.suffix in _FILES or not path.is_file():
+        return None
+    try:
+        checked(path, source)
+        database = ase.db.connect(str(path))
+        if ase_sqlite.can_read(database):
+            return ase_sqlite.count(database, *parse_selection(select))
+    except Exception:  # noqa: BLE001  what is wrong, the reading will tell
+        return None
+    return None
+
+
+def _read_database(target: str, name: str, select: str, prefix: str) -> Iterator[Structure]:
+    try:
+        database = ase.db.connect(target)
+        fast = ase_sqlite.can_read(database)
+        rows = ase_sqlite.rows(database, *parse_selection(select)) if fast else None
+        for number, numbers, positions, cell, pbc, energy, forces, stress, keys in (
+            rows or _general_rows(database, select)
+        ):
+            generation = keys.get("generation")
+            yield Structure(
+                f"{prefix}{number}",
+                name,
+                numbers,
+                positions,
+                cell,
+                pbc,
+                _number(energy),
+                forces,
+                _voigt(stress),
+                _kind(keys.get("config_type")),
+                None if generation is None else _generation(generation, name, "row", number),
+                keys,
+            )
+    except HpctrainError:
+        raise
+    except Exception as error:  # each of ASE's backends has its own errors
+        raise HpctrainError(
+            f"{name} cannot be read with data.select '{select}': {_reason(error, target)}",
+            f"look with: ase db {name} '{select}'",
+        ) from error
+
+
+def _general_rows(database: Any, select: str) -> Iterator[DatabaseRow]:
+    """Through ASE: every backend, and databases of other versions."""
+    for row in database.select(select):
+        yield (
+            row.id,
+            np.asarray(row.numbers, dtype=np.int64),
+            np.asarray(row.positions, dtype=float),
+            np.asarray(row.cell, dtype=float),
+            _pbc(row.pbc),
+            row.get("energy"),
+            _array(row.get("forces")),
+            _array(row.get("stress")),
+            row.key_value_pairs,
+        )
+
+
+def _read_extxyz(path: Path, name: str, select: str, prefix: str) -> Iterator[Structure]:
+    chosen = _selector(select)
+    try:
+        for frame in frames(path, name):
+            atoms = _atoms(frame, name)
+            if chosen(atoms):
+                yield _of_atoms(atoms, frame.number, name, prefix)
+    except (OSError, UnicodeError) as error:
+        raise HpctrainError(f"{name} cannot be read: {_reason(error)}") from error
+
+
+def _atoms(frame: Frame, name: str) -> Atoms:
+    try:
+        return next(ase.io.iread(StringIO(frame.text), ":", format="extxyz"))
+    except Exception as error:  # ASE's reader raises whatever a bad line leads to
+        raise HpctrainError(
+            f"{name}, structure {frame.number}, which begins in line {frame.line}, cannot be "
+            f"read: {_reason(error)}",
+            f"look at its lines, {frame.line} to {frame.line + frame.text.count(chr(10)) - 1}",
+        ) from error
+
+
+def _of_atoms(atoms: Atoms, number: int, name: str, prefix: str) -> Structure:
+    return Structure(
+        row_id=f"{prefix}{number}",
+        source=name,
+        numbers=np.asarray(atoms.numbers, dtype=np.int64),
+        positions=np.asarray(atoms.positions, dtype=float),
+        cell=np.asarray(atoms.cell, dtype=float),
+        pbc=_pbc(atoms.pbc),
+        energy=_number(_result(atoms, "energy")),
+        forces=_array(_result(atoms, "forces")),
+        stress=_voigt(_result(atoms, "stress")),
+        config_type=_kind(atoms.info.get("config_type")),
+        generation=_generation(atoms.info.get("generation"), name, "structure", number),
+        keys=atoms.info,
+    )
+
+
+def _selector(select: str) -> Callable[[Atoms], bool]:
+    """An ASE selection over the keys of an extxyz file's second lines, as over those of a row."""
+    try:
+        keys, comparisons = parse_selection(select)
+    except Exception as error:  # ASE raises whatever a bad expression leads to
+        raise HpctrainError(f"data.select '{select}' is no selection: {_reason(error)}") from error
+
+    def chosen(atoms: Atoms) -> bool:
+        for key in keys:
+            if key not in atoms.info:
+                return False
+        for key, operator, wanted in comparisons:
+            found: Any = len(atoms) if key == "natoms" else atoms.info.get(key)
+            if isinstance(key, int):
+                found = int((atoms.numbers == key).sum())
+            if found is None or not ops[operator](found, wanted):
+                return False
+        return True
+
+    return chosen
+
+
+def _result(atoms: Atoms, name: str) -> Any:
+    """A label of the structure's own; ASE's reader keeps labels on a calculator, never computes."""
+    if atoms.calc is None:
+        return None
+    try:
+        return atoms.calc.get_property(name, allow_calculation=False)
+    except PropertyNotImplementedError:
+        return None
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _array(value: Any) -> Any:
+    return None if value is None else np.asarray(value, dtype=float)
+
+
+def _voigt(value: Any) -> Any:
+    """A stress as xx yy zz yz xz xy, whether it is stored so or as 3 x 3."""
+    array = _array(value)
+    if array is None or array.shape == (6,):
+        return array
+    full = array.reshape(3, 3)
+    return full[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+
+
+def _pbc(value: Any) -> tuple[bool, bool, bool]:
+    a, b, c = (bool(periodic) for periodic in value)
+    return a, b, c
+
+
+def _kind(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _generation(value: Any, name: str, what: str, number: int) -> int | None:
+    if value is None:
+        return None
+    try:
+        if not isinstance(value, (bool, np.bool_)) and int(value) == value:
+            return int(value)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise HpctrainError(
+        f"{name}, {what} {number}: generation is {value!r}, but must be a whole number"
+    )
+
+
+def _reason(error: Exception, target: str = "") -> str:
+    """What an error says, without the password of a database that it may quote."""
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if shown(target) == target:
+        return said
+    secrets = [target, *re.findall(r"://[^/:@]*:(.*)@", target, flags=re.DOTALL)]
+    secrets += re.findall(r"[?&][^=&]*pass[^=&]*=([^&]*)", target, flags=re.IGNORECASE)
+    for secret in filter(None, secrets):
+        said = said.replace(secret, shown(secret) if secret == target else "***")
+    return said

@@ -1,0 +1,1 @@
+"""Pacemaker (Atomic Cluster Expansion), seen from the login node."""

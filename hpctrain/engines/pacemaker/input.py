@@ -1,0 +1,194 @@
+"""Pacemaker (Atomic Cluster Expansion): settings and facts of the data to its input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hpctrain.engines.pacemaker.faults import SHAPE, TEST_FILE, TRAIN_FILE, faults
+from hpctrain.errors import HpctrainError
+from hpctrain.mappings import merged
+
+if TYPE_CHECKING:
+    from hpctrain.settings import TrainingConfig
+from hpctrain.fields import Evaluator
+
+CALLBACK = "continuation.on_iteration"
+TEMPLATE = "pacemaker/input.yaml.j2"
+DENSITIES = 2
+RADIAL_BASE: int = max(SHAPE["UNARY"]["nradmax_by_orders"])
+# 0.8 GB, which SciPy updates on one core in each iteration.
+MAX_PARAMETERS_OF_BFGS = 10_000
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What the input needs to know of the data; ``reference_energies`` in eV, or ``auto``."""
+
+    elements: tuple[str, ...]
+    reference_energies: dict[str, float] | str
+
+
+def relative_force_weight(kappa: float, kappa_f: float | None) -> float:
+    """Pacemaker's kappa, in [0, 1], from the weights of energies and forces.
+
+    Its loss is (1 - κ) · energies + κ · forces, so κ = w_F / (w_E + w_F); 1 : 100 is 100/101.
+    """
+    forces = 100.0 * kappa if kappa_f is None else kappa_f
+    if kappa + forces == 0:
+        raise HpctrainError(
+            "training.kappa and training.kappa_f are both 0: nothing would be fitted",
+            "for example kappa: 1.0 and kappa_f: 100.0",
+        )
+    return forces / (kappa + forces)
+
+
+def parameters(functions_per_element: int, elements: int) -> int:
+    """At most how many parameters a basis of the usual shape has.
+
+    Each function has a coefficient per density; each pair of elements has its radial functions,
+    of which Pacemaker keeps those that a function uses.
+    """
+    unary = SHAPE["UNARY"]
+    momenta = int(max(unary["lmax_by_orders"])) + 1
+    radial = int(max(unary["nradmax_by_orders"][1:])) * momenta * RADIAL_BASE
+    pairs = elements * (elements + 1) // 2
+    return DENSITIES * functions_per_element * elements + radial * pairs
+
+
+def optimizer(training: TrainingConfig, elements: int) -> str:
+    """The one asked for; else BFGS as long as its matrix (8 n² bytes) is no burden."""
+    if training.optimizer is not None:
+        return training.optimizer
+    n = parameters(training.b_basis_size, elements)
+    return "BFGS" if n <= MAX_PARAMETERS_OF_BFGS else "L-BFGS-B"
+
+
+def reference_energies(
+    training: TrainingConfig,
+    elements: Sequence[str],
+    isolated_atoms: Mapping[str, Sequence[float]],
+) -> dict[str, float] | str:
+    """The energy of each free atom (eV), as the settings want it found."""
+    wanted = training.reference_energies
+    if wanted == "auto":
+        return "auto"
+    given = dict(wanted) if isinstance(wanted, dict) else _of_isolated_atoms(isolated_atoms)
+    missing = [element for element in elements if element not in given]
+    if missing and isinstance(wanted, dict):
+        raise HpctrainError(
+            f"training.reference_energies has no energy for {', '.join(missing)}",
+            "the data hold: " + ", ".join(elements),
+        )
+    if missing:
+        raise HpctrainError(
+            "training.reference_energies is isolated_atoms, but the selected data hold no "
+            f"isolated atom of {', '.join(missing)}",
+            "add one to the data, or give the energies (reference_energies: "
+            f"{{{missing[0]}: …}}, in eV), or let Pacemaker fit them (reference_energies: auto)",
+        )
+    unknown = [element for element in given if element not in elements]
+    if unknown and isinstance(wanted, dict):
+        raise HpctrainError(
+            f"training.reference_energies names {', '.join(unknown)}, which the data do not hold",
+            "the data hold: " + ", ".join(elements),
+        )
+    return {element: given[element] for element in elements}
+
+
+def _of_isolated_atoms(isolated_atoms: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    for element, energies in isolated_atoms.items():
+        if max(energies) - min(energies) > 1e-3:
+            raise HpctrainError(
+                f"the data hold {len(energies)} isolated atoms of {element} with different "
+                f"energies ({min(energies):.4f} to {max(energies):.4f} eV)",
+                f"say which is meant: training.reference_energies: {{{element}: …}}",
+            )
+    return {element: energies[0] for element, energies in isolated_atoms.items()}
+
+
+def input_mapping(
+    training: TrainingConfig, evaluator: Evaluator, facts: DataFacts
+) -> dict[str, Any]:
+    """What ``input.yaml`` has to say. HpctrainError where Pacemaker would train wrongly on it."""
+    backend: dict[str, Any] = {"evaluator": evaluator, "display_step": training.display_step}
+    if evaluator == "tensorpot":
+        backend["batch_size"] = training.batch_size
+    mapping: dict[str, Any] = {
+        # 0.2.7 wants it here, 0.4.0 takes the largest rcut: both, and equal.
+        "cutoff": training.cutoff,
+        "seed": training.seed,
+        "metadata": {"origin": "hpctrain"},
+        "potential": {
+            "deltaSplineBins": 0.001,
+            "elements": list(facts.elements),
+            "embeddings": {
+                "ALL": {
+                    "npot": "FinnisSinclairShiftedScaled",
+                    "fs_parameters": [1, 1, 1, 0.5],
+                    "ndensity": DENSITIES,
+                }
+            },
+            "bonds": {
+                "ALL": {
+                    "radbase": "SBessel",
+                    "radparameters": [5.25],
+                    "rcut": training.cutoff,
+                    "dcut": 0.01,
+                    "NameOfCutoffFunction": "cos",
+                }
+            },
+            "functions": {
+                "number_of_functions_per_element": training.b_basis_size,
+                **SHAPE,
+            },
+        },
+        "data": {
+            "filename": TRAIN_FILE,
+            "test_filename": TEST_FILE,
+            "reference_energy": facts.reference_energies,
+        },
+        "fit": {
+            "loss": {
+                "kappa": relative_force_weight(training.kappa, training.kappa_f),
+                "L1_coeffs": 1e-8,
+                "L2_coeffs": 1e-8,
+            },
+            "optimizer": optimizer(training, len(facts.elements)),
+            "maxiter": training.max_iter,
+            "repulsion": "auto",
+        },
+        "backend": backend,
+    }
+    if mapping["fit"]["optimizer"] == "L-BFGS-B":
+        # Giving options drops the evaluator's own gtol: it is repeated.
+        mapping["fit"]["options"] = {"maxcor": 100, "gtol": 1e-8}
+    mapping = merged(mapping, training.overrides)
+    fit = mapping["fit"]
+    if isinstance(fit, dict) and isinstance(fit.get("callbacks", []), list):
+        # Beside any of the user's own, once: it takes the checkpoints, and ends the fit in time.
+        others = [callback for callback in fit.get("callbacks", []) if callback != CALLBACK]
+        mapping["fit"] = {**fit, "callbacks": [CALLBACK, *others]}
+    found = faults(mapping, facts.elements, evaluator)
+    if found:
+        raise HpctrainError(
+            "\n".join(["Pacemaker would not train properly on these settings:", *found]),
+            "mend them in hpctrain.yaml, training: and its overrides:",
+        )
+    return mapping
+
+
+def template_values(
+    mapping: dict[str, Any], training: TrainingConfig, parent: str | None = None
+) -> dict[str, Any]:
+    """What the template of ``input.yaml`` needs beside the mapping: the words of its comments.
+
+    ``parent`` is the name of the potential that the training goes on from.
+    """
+    forces = 100.0 * training.kappa if training.kappa_f is None else training.kappa_f
+    weights = {"energies": f"{training.kappa:g}", "forces": f"{forces:g}"}
+    # The weights explain kappa, unless an override has replaced it.
+    asked = relative_force_weight(training.kappa, training.kappa_f)
+    explained = mapping["fit"]["loss"].get("kappa") == asked
+    return {"input": mapping, "weights": weights if explained else None, "parent": parent}

@@ -1,0 +1,86 @@
+"""Where a training would go, and what it would cost: decided before any data are touched."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from typing import Any
+
+from hpctrain.errors import HpctrainError
+from hpctrain.project import Project
+from hpctrain.schedulers import scheduler_of
+from hpctrain.schedulers.base import Scheduler
+from hpctrain.settings import ProjectConfig
+from hpctrain.sites import load
+from hpctrain.sites.advice import advice, chosen_words
+from hpctrain.sites.choose import choose
+from hpctrain.sites.demand import Cost, cost
+from hpctrain.sites.profile import SiteProfile
+from hpctrain.sites.recognise import here, rules
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``profile`` is complete, with the target's keys in it; ``cost`` is None where nothing is
+    counted (this machine, practice clusters)."""
+
+    config: ProjectConfig
+    site: load.Site
+    target: str | None
+    profile: SiteProfile
+    scheduler: Scheduler
+    notes: list[str]
+    cost: Cost | None
+
+    @property
+    def dear(self) -> bool:
+        """Does it cost so much that one should be asked?"""
+        if self.cost is None or self.cost.hours is None:
+            return False
+        above = self.profile.ask_above
+        return self.cost.hours > (above.gpu_hours if self.cost.of == "gpu" else above.core_hours)
+
+
+def plan(project: Project, site_name: str | None, changes: dict[str, Any] | None) -> Plan:
+    """``changes`` is what ``--set`` asks for; raises HpctrainError if the job has no place."""
+    changes = dict(changes or {})
+    site_changes = changes.pop("site", None)
+    config = project.config(changes)
+    notes: list[str] = []
+    name = site_name or config.site or _recognised(project, notes)
+    site = load.load(name, project.folder, site_changes)
+    choice = choose(site, os.environ)
+    profile = choice.profile
+    notes += chosen_words(site, choice.target, choice.others)
+    asked = site.at(choice.target) if choice.target else site.profile
+    if profile.account != asked.account:
+        notes.append(f"account {profile.account}, by the site's account_rule")
+    notes += advice(site, profile, project.folder)
+    counted = profile.scheduler in ("slurm", "pbs")
+    return Plan(
+        config,
+        site,
+        choice.target,
+        profile,
+        scheduler_of(profile.scheduler, project.queue),
+        notes,
+        cost(profile) if counted else None,
+    )
+
+
+def _recognised(project: Project, notes: list[str]) -> str:
+    """The site that this machine belongs to, where that is beyond doubt."""
+    found = here(rules(project.folder), os.environ, platform.node())
+    if len(found) == 1:
+        notes.append(f"site {found[0].name}, known by {found[0].by}")
+        return found[0].name
+    if found:
+        raise HpctrainError(
+            "no site is named, and this machine may be any of: "
+            + ", ".join(f"{site.name} ({site.by})" for site in found),
+            "say which with --site NAME",
+        )
+    raise HpctrainError(
+        "no site is named", "say --site NAME, or set site: in hpctrain.yaml; hpctrain sites list"
+    )

@@ -1,0 +1,271 @@
+"""Everything a submission needs, written into one folder: data, input, job script, manifest."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import platform
+import secrets
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from hpctrain import __version__
+from hpctrain.engines.pacemaker import input as pacemaker
+from hpctrain.errors import HpctrainError
+from hpctrain.fields import Evaluator, Likeness, walltime_seconds
+from hpctrain.files import resource
+from hpctrain.launch.plan import Plan, plan
+from hpctrain.launch.script import job_script
+from hpctrain.potentials import archive, parents
+from hpctrain.project import Project
+from hpctrain.render import render
+from hpctrain.runs import run
+from hpctrain.runs.submission import SCRIPT, job_request
+from hpctrain.schedulers.base import JobRequest, Scheduler
+from hpctrain.settings import ProjectConfig
+from hpctrain.sites import load
+from hpctrain.sites.profile import SiteProfile
+
+if TYPE_CHECKING:
+    from hpctrain.data.structures.extxyz import Structure
+
+# What of hpctrain/job travels with a run.
+JOB_FILES = (
+    "train.py", "convert.py", "evaluate.py", "environment.py", "evidence.py", "last_words.py",
+    "continuation.py", "plan.py", "steps.py", "ending.py", "going_on.py", "next_attempt.py",
+    "training.py", "start_from.py", "attempt.py", "bfgs_memory.py", "checkpoint.py",
+    "early_stopping.py", "fit_cycles.py", "hooks.py", "linear_start.py", "notes.py",
+    "validation.py", "last_look.py", "verify.py", "verify_data.py", "verify_dimers.py",
+    "verify_elastic.py", "verify_forces.py", "verify_motion.py", "verify_parity.py",
+    "verify_phases.py", "verify_phonons.py", "verify_report.py", "verify_result.py",
+    "verify_same.py", "verify_springs.py", "verify_subject.py", "verify_volume.py",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run in a folder that has not got its name yet: everything but the submission."""
+
+    folder: Path
+    run_id: str
+    site: load.Site
+    scheduler: Scheduler
+    job: JobRequest
+    argv: list[str]
+    manifest: dict[str, Any]
+    notes: list[str]
+
+    @property
+    def rows_fingerprint(self) -> str:
+        return str(self.manifest["dataset"]["rows_fingerprint"])
+
+
+def prepare(
+    project: Project,
+    folder: Path,
+    site_name: str | None,
+    *,
+    changes: dict[str, Any] | None = None,
+    generation: int | None = None,
+    skip_bad: bool = False,
+    start_from: str | None = None,
+    progress: Callable[[int, int | None], None] = lambda *_: None,
+    watch: Callable[[Structure, str | None], None] | None = None,
+    look_for: Likeness = "identical",
+    agree: Callable[[Plan], None] = lambda _: None,
+) -> Prepared:
+    """Everything a submission needs, written into ``folder``; ``start_from`` names an archived
+    potential to go on from; ``watch`` is shown every selected row, and why it cannot be used;
+    ``look_for`` is how much alike structures on both sides of the split must be, to be told.
+    ``agree`` is shown the plan before any data are touched, and raises HpctrainError if it is not
+    to be."""
+    from hpctrain.data.duplicates.search import in_words
+    from hpctrain.data.export import export
+    from hpctrain.launch import reuse
+
+    planned = plan(project, site_name, changes)
+    agree(planned)
+    config, site, profile = planned.config, planned.site, planned.profile
+    scheduler, notes = planned.scheduler, list(planned.notes)
+    run_id = f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    job = job_request(config.project, run_id, 1, profile.output)
+    # Before the data are touched: what the site cannot do is known already.
+    scheduler.directives(profile, job)
+    argv = scheduler.submit_argv(SCRIPT, job, profile)
+    _check_python(profile)
+    _plan_the_end(profile, scheduler, notes)
+    evaluator = _evaluator(config, profile, notes)
+    parent = parents.find(project.potentials, start_from) if start_from is not None else None
+
+    folder.mkdir(parents=True)
+    options: dict[str, Any] = {
+        "cutoff": config.training.cutoff,
+        "mixed_pbc": evaluator != "tensorpot",
+        "up_to_generation": generation,
+        "skip_bad": skip_bad,
+    }
+    key = reuse.key(config.data, project.folder, **options)
+    same = reuse.find(project.runs, key) if key is not None and watch is None else None
+    if same is not None:
+        dataset = reuse.take(same, folder)
+        notes.append(f"the data have not changed since the run {same.name}: its export is shared")
+    else:
+        dataset = export(
+            config.data, project.folder, folder, **options, progress=progress, watch=watch,
+            look_for=look_for,
+        )  # fmt: skip
+        reuse.keep(project.runs, dataset)
+    notes += in_words(dataset.leakage)
+    energies: dict[str, float] | str
+    if parent is not None:
+        energies = parent.reference_energies(config.training, dataset, notes)
+    else:
+        energies = pacemaker.reference_energies(
+            config.training, dataset.elements, dataset.isolated_atoms
+        )
+    mapping = pacemaker.input_mapping(
+        config.training, evaluator, pacemaker.DataFacts(dataset.elements, energies)
+    )
+    if parent is not None:
+        mapping = parent.go_on(mapping, notes)
+        parent.put(folder)
+    text = render(
+        pacemaker.TEMPLATE,
+        {
+            "version": __version__,
+            "run_id": run_id,
+            **pacemaker.template_values(mapping, config.training, parent.name if parent else None),
+        },
+    )
+    if yaml.safe_load(text) != mapping:
+        raise AssertionError(f"{pacemaker.TEMPLATE} does not say what was meant:\n{text}")
+    (folder / "input.yaml").write_text(text, encoding="utf-8")
+    _write_job(folder, project, config, run_id, profile, scheduler, job, evaluator, mapping)
+    manifest = {
+        "schema": "hpctrain.run/1",
+        "run_id": run_id,
+        "project": config.project,
+        "created": run.now(),
+        "generation": archive.generation_of(project, dataset.rows_fingerprint, generation),
+        "site": {
+            "name": site.name,
+            "target": planned.target,
+            "files": [str(file) for file in site.files],
+            "profile": profile.model_dump(mode="json"),
+        },
+        "settings": _without_secrets(config),
+        "evaluator": evaluator,
+        "dataset": {**dataset.facts(), "key": key},
+        "reference_energies": energies,
+        "parents": [parent.facts(dataset, notes)] if parent else [],
+        "input": mapping,
+        "versions": {"hpctrain": __version__, "python": platform.python_version()},
+        "files": {
+            path.name: run.sha256(path) for path in (folder / "job.sh", folder / "input.yaml")
+        },
+    }
+    run.write_atomically(folder / "rows.json", run.as_json(dataset.rows()))
+    run.write_atomically(folder / run.MANIFEST, run.as_json(manifest))
+    return Prepared(folder, run_id, site, scheduler, job, argv, manifest, notes)
+
+
+def _write_job(
+    folder: Path,
+    project: Project,
+    config: ProjectConfig,
+    run_id: str,
+    profile: SiteProfile,
+    scheduler: Scheduler,
+    job: JobRequest,
+    evaluator: Evaluator,
+    mapping: dict[str, Any],
+) -> None:
+    """The job script, and what travels with it."""
+    script = job_script(
+        profile, scheduler, job, run_id, project.runs / run_id, project.folder / "templates"
+    )
+    (folder / "job.sh").write_text(script, encoding="utf-8")
+    travels = folder / "job"
+    travels.mkdir()
+    for file in JOB_FILES:
+        shutil.copyfile(resource("job") / file, travels / file)
+    settings = {
+        "evaluator": evaluator,
+        "cores": profile.cores,
+        "patience": config.training.patience,
+        "start": config.training.start,
+        "keep_variables": sorted(profile.environment),
+        "walltime_s": walltime_seconds(profile.walltime) if profile.walltime else None,
+        "margin_s": walltime_seconds(profile.margin),
+        "continuation": profile.continuation,
+        "max_attempts": profile.max_attempts,
+        "refusals": scheduler.refusals,
+        "active_set": config.training.active_set,
+        "verification_s": 60 * config.training.verify_minutes,
+        # What the job says to its scheduler to start the next attempt, by attempt.
+        "submit_argv": {
+            str(attempt): scheduler.submit_argv(
+                SCRIPT, job_request(config.project, run_id, attempt, profile.output), profile
+            )
+            for attempt in range(2, profile.max_attempts + 1)
+            if profile.continuation == "resubmit"
+        },
+    }
+    (travels / "input.json").write_text(json.dumps(mapping, indent=1), encoding="utf-8")
+    (travels / "settings.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
+
+
+def _plan_the_end(profile: SiteProfile, scheduler: Scheduler, notes: list[str]) -> None:
+    """A job that is not told when it ends, and does not know, is killed in the middle."""
+    if profile.walltime is not None or scheduler.tells_the_end or profile.scheduler == "local":
+        return
+    if profile.continuation != "manual":
+        raise HpctrainError(
+            f"continuation: {profile.continuation} needs a walltime: {scheduler.name} does not "
+            "tell a job when it will end",
+            "set walltime in the site, or say --walltime HH:MM:SS",
+        )
+    notes.append(
+        f"no walltime: {scheduler.name} does not tell a job when it will end, so the training is "
+        "killed there, and goes on from its last checkpoint; --walltime lets it end in time"
+    )
+
+
+def _check_python(profile: SiteProfile) -> None:
+    """On this machine it can be seen that the trainer's Python is missing; elsewhere it cannot."""
+    python = profile.trainer.python
+    if profile.scheduler == "local" and python and shutil.which(python) is None:
+        raise HpctrainError(
+            f"trainer.python of the site is {python}, which is no program on this machine",
+            "name the Python of the environment that Pacemaker is installed in",
+        )
+
+
+def _evaluator(config: ProjectConfig, profile: SiteProfile, notes: list[str]) -> Evaluator:
+    """The evaluator asked for, else the site's own, else what hpctrain's own environment has."""
+    if config.training.evaluator is not None:
+        return config.training.evaluator
+    if profile.trainer.evaluator is not None:
+        return profile.trainer.evaluator
+    if profile.trainer.python is None and importlib.util.find_spec("tensorpotential") is None:
+        notes.append("evaluator pyace: tensorpotential is not installed beside hpctrain")
+        return "pyace"
+    return "tensorpot"
+
+
+def _without_secrets(config: ProjectConfig) -> dict[str, Any]:
+    """The settings as they are kept: a database's password is not."""
+    from hpctrain.data.structures.sources import shown
+
+    settings = config.model_dump(mode="json")
+    source = config.data.source
+    settings["data"]["source"] = (
+        shown(source) if isinstance(source, str) else [shown(one) for one in source]
+    )
+    return settings

@@ -1,0 +1,124 @@
+"""Data that have not changed are not exported again: runs share one export, by hard links."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpctrain import __version__
+from hpctrain.data.export import Dataset, Skipped
+from hpctrain.data.split_files import SplitFile
+from hpctrain.runs import run as ledger
+
+if TYPE_CHECKING:
+    from hpctrain.settings import DataConfig
+
+FILES = ("train.extxyz", "test.extxyz")
+ROWS = "rows.json"
+# Of the head of an SQLite file: the counter that every transaction raises (its format, 1.3.7).
+_COUNTER = slice(24, 28)
+
+
+def key(data: DataConfig, base: Path, **options: Any) -> str | None:
+    """What an export depends on, as a hash; None where a change would not be seen.
+
+    A file is known by its size, its times, its number, and, where it is an SQLite database, its
+    counter of changes; a write that waits in a journal beside it counts too. A server is not known.
+    """
+    sources = [data.source] if isinstance(data.source, str) else data.source
+    if any("://" in source for source in sources):
+        return None
+    seen = [list(_seen(base / source)) for source in sources]
+    asked = {"data": data.model_dump(mode="json"), "version": __version__, **options}
+    text = json.dumps([seen, asked], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _seen(path: Path) -> Iterator[list[Any]]:
+    for name in (path, *(path.with_name(path.name + end) for end in ("-wal", "-journal"))):
+        try:
+            with name.open("rb") as file:
+                head, stat = file.read(100), os.fstat(file.fileno())
+        except OSError:
+            continue
+        yield [name.name, stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns,
+               stat.st_ctime_ns, head[_COUNTER].hex()]  # fmt: skip
+
+
+def find(runs: Path, wanted: str) -> Path | None:
+    """The newest run with that export, its files as they were written."""
+    for folder in sorted(runs.glob("[0-9]*"), reverse=True):
+        manifest = ledger.read_json(folder / ledger.MANIFEST) or {}
+        known = manifest.get("dataset") or {}
+        if known.get("key") == wanted and _whole(folder, known):
+            return folder
+    return None
+
+
+def _whole(folder: Path, known: dict[str, Any]) -> bool:
+    try:
+        for side, name in zip(("train", "test"), FILES, strict=True):
+            if ledger.sha256(folder / name) != known[side]["sha256"]:
+                return False
+        return (folder / ROWS).is_file()
+    except (OSError, KeyError, TypeError):
+        return False
+
+
+def keep(runs: Path, dataset: Dataset) -> None:
+    """Nobody writes into an export any more; one that another run has too takes no room twice."""
+    for side, file in zip(("train", "test"), (dataset.train, dataset.test), strict=True):
+        file.path.chmod(file.path.stat().st_mode & ~0o222)
+        for other in sorted(runs.glob("[0-9]*"), reverse=True):
+            known = (ledger.read_json(other / ledger.MANIFEST) or {}).get("dataset") or {}
+            if (known.get(side) or {}).get("sha256") == file.sha256:
+                same = other / file.path.name
+                if ledger.sha256(same) == file.sha256:
+                    _link(same, file.path)
+                break
+
+
+def _link(existing: Path, path: Path) -> None:
+    new = path.with_name(f".{path.name}.link")
+    with suppress(OSError):  # another file system, or one without links
+        os.link(existing, new)
+        new.replace(path)
+
+
+def take(run: Path, folder: Path) -> Dataset:
+    """The export of an earlier run in ``folder``: linked, or copied where that cannot be."""
+    known = (ledger.read_json(run / ledger.MANIFEST) or {})["dataset"]
+    rows = ledger.read_json(run / ROWS) or {}
+    files = {}
+    for side, name in zip(("train", "test"), FILES, strict=True):
+        try:
+            os.link(run / name, folder / name)
+        except OSError:
+            shutil.copyfile(run / name, folder / name)
+        files[side] = SplitFile(
+            folder / name,
+            known[side]["structures"],
+            known[side]["atoms"],
+            known[side]["sha256"],
+            rows[side],
+            partial(str, rows.get("marks", {}).get(side, "")),
+        )
+    return Dataset(
+        train=files["train"],
+        test=files["test"],
+        skipped=tuple(Skipped(one["reason"], tuple(one["ids"])) for one in known["skipped"]),
+        fingerprint=known["fingerprint"],
+        rows_fingerprint=known["rows_fingerprint"],
+        elements=tuple(known["elements"]),
+        isolated_atoms={name: tuple(found) for name, found in known["isolated_atoms"].items()},
+        config_types=known["config_types"],
+        generations=known["generations"],
+        leakage=known["leakage"],
+    )

@@ -1,0 +1,137 @@
+"""A profile held against the live cluster: what is wrong, and what merely differs. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from hpctrain.schedulers.cluster import LiveCluster, LiveQueue
+from hpctrain.sites.misfits import has_gpus
+from hpctrain.sites.words import clock, megabytes
+
+if TYPE_CHECKING:
+    from hpctrain.sites.profile import SiteProfile
+
+# Memory that a node has less of for jobs than the figure that is written about it.
+ROUNDING = 1.08
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``wrong``: jobs would be refused, or never run; ``differs``: the profile could say more, or
+    says less than there is; ``unknown``: it could not be looked at."""
+
+    target: str | None
+    severity: Literal["wrong", "differs", "unknown"]
+    words: str
+
+
+def audit(profile: SiteProfile, cluster: LiveCluster) -> Iterator[Finding]:
+    """Findings about one target; ``profile`` is that of the target."""
+    target = profile.target
+
+    def wrong(words: str) -> Finding:
+        return Finding(target, "wrong", words)
+
+    named = profile.partition or profile.queue
+    kind = "queue" if profile.queue else "partition"
+    queues: list[LiveQueue] = []
+    for name in (named or "").split(","):
+        queue = cluster.queue(name.partition("@")[0])
+        if name and queue is None:
+            yield wrong(f"there is no {kind} {name} (there are: {_listed(cluster)})")
+        elif queue is not None:
+            queues.append(queue)
+            if not queue.is_open:
+                yield Finding(target, "differs", f"the {kind} {name} is closed at the moment")
+    if named is None:
+        queues = [queue for queue in cluster.queues if queue.default]
+    for queue in queues[:1]:
+        yield from _limits(profile, queue)
+        yield from _node(profile, queue)
+    if profile.constraint:
+        features = {word for queue in queues or cluster.queues for word in queue.features}
+        for word in re.findall(r"[A-Za-z_][\w.-]*", profile.constraint):
+            if features and word not in features:
+                yield wrong(f"no node there has the feature {word}")
+    yield from _qos_and_account(profile, cluster)
+
+
+def _limits(profile: SiteProfile, queue: LiveQueue) -> Iterator[Finding]:
+    from hpctrain.fields import walltime_seconds
+    from hpctrain.sites.misfits import longest
+
+    target, limits = profile.target, profile.limits
+    most = longest(limits, profile.nodes or 1)
+    if most is not None and queue.max_walltime_s is not None:
+        seconds, real = walltime_seconds(most), queue.max_walltime_s
+        if seconds > real:
+            yield Finding(target, "wrong", f"max_walltime is {most}, and {queue.name} allows "
+                          f"{clock(real)}")  # fmt: skip
+        elif seconds < real and profile.qos is None and not limits.max_walltime_by_nodes:
+            yield Finding(target, "differs", f"max_walltime is {most}, and {queue.name} allows "
+                          f"{clock(real)}")  # fmt: skip
+    if most is None and queue.max_walltime_s is not None:
+        words = f"max_walltime is not set; {queue.name} allows {clock(queue.max_walltime_s)}"
+        yield Finding(target, "differs", words)
+    for what, said, allowed in (
+        ("max_nodes", limits.max_nodes, queue.max_nodes),
+        ("max_cores", limits.max_cores, queue.max_cores),
+    ):
+        if said and allowed and said > allowed:
+            yield Finding(target, "wrong", f"{what} is {said}, and {queue.name} allows {allowed}")
+    nodes = profile.nodes or 1
+    if queue.min_nodes and queue.min_nodes > nodes:
+        words = f"{queue.name} begins at {queue.min_nodes} nodes, and {nodes} are asked for"
+        yield Finding(target, "wrong", words)
+
+
+def _node(profile: SiteProfile, queue: LiveQueue) -> Iterator[Finding]:
+    target, node = profile.target, profile.node
+    cores = node.threads or node.cores
+    if cores and queue.cores and (node.usable_cores or node.cores or cores) > queue.cores:
+        words = f"node.cores is {node.cores or cores}, and nodes there have {queue.cores}"
+        yield Finding(target, "wrong", words)
+    if profile.cores and queue.cores and profile.cores > queue.cores:
+        words = f"{profile.cores} cores are asked for, and nodes there have {queue.cores}"
+        yield Finding(target, "wrong", words)
+    if node.memory and queue.memory_mb and megabytes(node.memory) > queue.memory_mb * ROUNDING:
+        words = f"node.memory is {node.memory}, and nodes there have {queue.memory_mb}M"
+        yield Finding(target, "wrong", words)
+    if not has_gpus(profile) or queue.cores is None:
+        return
+    if not queue.gpus and "implicit" not in (profile.gpu_dialect or ""):
+        yield Finding(target, "wrong", f"{queue.name} has no GPUs that can be asked for")
+    elif profile.gpu_type and queue.gpus and profile.gpu_type not in queue.gpus:
+        kinds = ", ".join(sorted(filter(None, queue.gpus))) or "no kind"
+        yield Finding(
+            target, "wrong", f"gpu_type is {profile.gpu_type}, and {queue.name} has {kinds}"
+        )
+    elif node.gpus and queue.gpus and node.gpus > max(queue.gpus.values()):
+        most = max(queue.gpus.values())
+        yield Finding(target, "wrong", f"node.gpus is {node.gpus}, and nodes there have {most}")
+
+
+def _qos_and_account(profile: SiteProfile, cluster: LiveCluster) -> Iterator[Finding]:
+    from hpctrain.fields import walltime_seconds
+
+    target = profile.target
+    if profile.qos and cluster.qos is not None:
+        if profile.qos not in cluster.qos:
+            words = f"there is no QOS {profile.qos} (there are: {', '.join(sorted(cluster.qos))})"
+            yield Finding(target, "wrong", words)
+        limit, most = cluster.qos.get(profile.qos), profile.limits.max_walltime
+        if limit is not None and most is not None and walltime_seconds(most) > limit:
+            words = f"max_walltime is {most}, and the QOS {profile.qos} allows {clock(limit)}"
+            yield Finding(target, "wrong", words)
+    # Slurm's accounts are lower case, and it takes either.
+    accounts = {account.lower() for account in cluster.accounts or ()}
+    if profile.account and accounts and profile.account.lower() not in accounts:
+        words = f"{profile.account} is none of your accounts: {', '.join(cluster.accounts or ())}"
+        yield Finding(target, "wrong", words)
+
+
+def _listed(cluster: LiveCluster) -> str:
+    return ", ".join(sorted(queue.name for queue in cluster.queues))

@@ -1,0 +1,112 @@
+"""Use case: check, export, write the run, submit, record."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hpctrain.launch.plan import Plan
+from hpctrain.launch.prepare import Prepared, prepare
+from hpctrain.potentials import archive
+from hpctrain.process import Run as RunProgram
+from hpctrain.process import run as run_program
+from hpctrain.project import Project
+from hpctrain.runs import run as ledger
+from hpctrain.runs.actions.recovery import recover
+from hpctrain.runs.lock import locked
+from hpctrain.runs.state.kept_answers import forget
+from hpctrain.runs.submission import JobRefused, send_all
+
+# A folder that a submission was writing, and has not touched for so long, is nobody's any more.
+ABANDONED_S = 86400.0
+
+
+@dataclass(frozen=True)
+class SubmittedRun:
+    """What ``submit`` did."""
+
+    run_id: str
+    run_dir: Path
+    site: str
+    job_id: str
+    manifest: dict[str, Any]
+    notes: list[str]
+
+
+def submit(
+    project: Project,
+    site: str | None = None,
+    *,
+    changes: dict[str, Any] | None = None,
+    generation: int | None = None,
+    skip_bad: bool = False,
+    start_from: str | None = None,
+    program: RunProgram = run_program,
+    progress: Callable[[int, int | None], None] = lambda *_: None,
+    agree: Callable[[Plan], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
+) -> SubmittedRun:
+    """Make a run of the project's data and settings, and hand it to a site's scheduler.
+
+    ``changes`` is what ``--set`` asks for, nested like hpctrain.yaml, with the site profile's keys
+    under ``site``. ``generation`` trains on the rows up to that generation and names the potential
+    after it. ``start_from`` names the archived potential to go on from. ``agree`` is shown where
+    the training would go and what it costs, and raises if that is not wanted. Raises HpctrainError
+    before anything is submitted if anything is wrong.
+    """
+    recover(project, program, say)
+    project.runs.mkdir(exist_ok=True)
+    # The name begins with a dot: no command takes it for a run before it is whole.
+    with tempfile.TemporaryDirectory(dir=project.runs, prefix=".new-") as temporary:
+        prepared = prepare(
+            project,
+            Path(temporary) / "run",
+            site,
+            changes=changes,
+            generation=generation,
+            skip_bad=skip_bad,
+            start_from=start_from,
+            progress=progress,
+            agree=agree,
+        )
+        run = ledger.Run(project.runs / prepared.run_id)
+        with locked(project.runs, "submit", say=say):
+            _sweep(project.runs)
+            # Under the lock: of two submits at once, the second sees the first one's generation.
+            number = archive.generation_of(project, prepared.rows_fingerprint, generation)
+            manifest = {**prepared.manifest, "generation": number}
+            ledger.write_atomically(prepared.folder / ledger.MANIFEST, ledger.as_json(manifest))
+            prepared.folder.rename(run.folder)
+            try:
+                job_id = send_all(run, 1, prepared.scheduler, program)
+            except JobRefused:
+                shutil.rmtree(run.folder)  # made just now, and there is no job that needs it
+                raise
+            finally:
+                forget(project.cache)
+    return SubmittedRun(
+        run.run_id, run.folder, prepared.site.name, job_id, manifest, prepared.notes
+    )
+
+
+def _sweep(runs: Path) -> None:
+    """Remove what submissions that were killed before their run had a name have left behind."""
+    for folder in runs.glob(".new-*"):
+        if time.time() - folder.stat().st_mtime > ABANDONED_S:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def dry_run(
+    project: Project, site: str | None = None, **options: Any
+) -> tuple[dict[str, str], list[str], Prepared]:
+    """The texts that a submission would write, and the command it would give; nothing is kept."""
+    with tempfile.TemporaryDirectory(prefix="hpctrain-") as temporary:
+        prepared = prepare(project, Path(temporary) / "run", site, **options)
+        names = ("job.sh", "input.yaml", "run.json")
+        files = {name: (prepared.folder / name).read_text(encoding="utf-8") for name in names}
+    return files, prepared.argv, prepared

@@ -1,0 +1,70 @@
+"""Settings, data and rows of a subject, as lines of text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from hpctrain.pages.subject import Subject
+
+_RANGES = 40
+
+
+def settings(subject: Subject) -> list[tuple[str, str]]:
+    """Every setting by its whole name, as --set would take it."""
+    found = list(_flat("", subject.settings))
+    return [*found, ("evaluator used", subject.evaluator)]
+
+
+def data(subject: Subject) -> list[tuple[str, str]]:
+    """What it was trained and tested on."""
+    dataset = subject.dataset
+    lines = [
+        (side, f"{dataset[side]['structures']:,} structures, {dataset[side]['atoms']:,} atoms")
+        for side in ("train", "test")
+    ]
+    lines.append(("elements", ", ".join(dataset["elements"])))
+    for name, key in (("kinds", "config_types"), ("generations", "generations")):
+        lines.append((name, _counts(dataset.get(key) or {})))
+    left_out = [f"{one['count']:,} ({one['reason']})" for one in dataset.get("skipped") or []]
+    lines.append(("left out", "; ".join(left_out) or "no row"))
+    if subject.reference_energies:
+        energies = ", ".join(f"{el} {e:.6g}" for el, e in subject.reference_energies.items())
+        lines.append(("free atoms, eV", energies))
+    if subject.shift is not None:
+        lines.append(("shift, eV/atom", f"{subject.shift:.6g}"))
+    lines += [(f"{side} rows", ranges(subject.rows.get(side) or [])) for side in ("train", "test")]
+    return lines
+
+
+def ranges(ids: Sequence[str]) -> str:
+    """``1–11, 13, 15–20``: ids that follow each other together; a long list ends with a count."""
+    pieces: list[list[str]] = []
+    told = 0
+    for row in map(str, ids):
+        last = pieces[-1][-1] if pieces else ""
+        if row.isdecimal() and last.isdecimal() and int(row) == int(last) + 1:
+            pieces[-1] = [pieces[-1][0], row]
+        elif len(pieces) == _RANGES:
+            break
+        else:
+            pieces.append([row])
+        told += 1
+    text = ", ".join("–".join(piece) for piece in pieces)
+    return (text or "unknown") + (f", and {len(ids) - told:,} more" if told < len(ids) else "")
+
+
+def _counts(table: Mapping[str, int]) -> str:
+    return ", ".join(f"{name}: {count:,}" for name, count in table.items()) or "none"
+
+
+def _flat(prefix: str, value: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    for name, inner in value.items():
+        if isinstance(inner, Mapping) and inner and prefix == "":
+            yield from _flat(f"{name}.", inner)
+        elif inner is None:
+            yield f"{prefix}{name}", "none"
+        else:
+            text = inner if isinstance(inner, str) else json.dumps(inner, ensure_ascii=False)
+            yield f"{prefix}{name}", text or "(empty)"

@@ -1,0 +1,182 @@
+"""What a page is about: a potential, from its card, or a run, from its folder. No markup."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hpctrain.pages.learning_curve import curves_of_csv
+from hpctrain.runs import run as ledger
+from hpctrain.runs.state.curves import Curves, curves
+from hpctrain.runs.state.summary import RunStatus
+from hpctrain.text import Metrics, duration
+
+NOT_VERIFIED = "not verified: there is no verification.json"
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """All that a page tells. ``metrics`` by set, None where it was not measured.
+
+    ``no_curves`` and ``unverified`` say why there is no learning curve or no verification, if
+    there is none. ``rows`` are the ids on both sides of the split.
+    """
+
+    name: str
+    told: str
+    metrics: Mapping[str, Metrics | None]
+    curves: Curves
+    no_curves: str
+    verification: Json | None
+    unverified: str
+    settings: Json
+    evaluator: str
+    input: Json
+    dataset: Json
+    rows: Json
+    provenance: list[tuple[str, str]]
+    best: Json | None = None
+    stopped: str | None = None
+    accepted: Json | None = None
+    reference_energies: Mapping[str, float] = field(default_factory=dict)
+    shift: float | None = None
+    use: tuple[str, ...] = ()
+
+
+def of_potential(card: Json, so_far: Curves, verification: Json | None) -> Subject:
+    """A potential, by its card and what was archived beside it; nothing else is read."""
+    run, metrics = card["run"], card["metrics"]
+    dataset = {name: value for name, value in card["dataset"].items() if name != "rows"}
+    provenance = [
+        ("archived", moment(card["archived"])),
+        *((f"{kind}, sha256", str(file["sha256"])) for kind, file in card["files"].items()),
+        *((f"parent {one['name']}", str(one["sha256"])) for one in card.get("parents") or []),
+        *_asked(run, card["dataset"], run["site"]["name"]),
+        ("jobs", ", ".join(run["job_ids"]) or "unknown"),
+        ("attempts", str(run["attempts"])),
+        *_trained(run, card["versions"], run.get("environment") or {}),
+        ("archived by", _versions(card["collected_by"])),
+    ]
+    return Subject(
+        name=card["name"],
+        told=f"Generation {card['generation']}, archived {moment(card['archived'])}, "
+        f"from run {run['run_id']} on {run['site']['name']}",
+        metrics={name: metrics.get(name) for name in ("train", "test", "archived_file_on_test")},
+        curves=so_far,
+        no_curves="there is no learning_curve.csv beside the card",
+        # The card has the verdicts, though nothing to draw.
+        verification=verification or card.get("verification"),
+        unverified=NOT_VERIFIED,
+        settings=card["settings"],
+        evaluator=card["evaluator"],
+        input=card["input"],
+        dataset=dataset,
+        rows=card["dataset"].get("rows") or {},
+        provenance=provenance,
+        best=card.get("best"),
+        stopped=card.get("stopped"),
+        accepted=(card.get("verification") or {}).get("accepted"),
+        reference_energies=card["reference_energies"],
+        shift=card["shift"],
+        use=_lines(card.get("use")),
+    )
+
+
+def archived(card: Json, potentials: Path) -> Subject:
+    """The same, with what lies in the archive."""
+    folder = potentials / "report" / card["name"]
+    table = folder / "learning_curve.csv"
+    seams = card["run"].get("seams") or []
+    so_far = curves_of_csv(table.read_text("utf-8"), seams) if table.is_file() else Curves()
+    return of_potential(card, so_far, ledger.read_json(folder / "verification.json"))
+
+
+def of_run(found: RunStatus) -> Subject:
+    """A run in any state, as far as it is."""
+    run = found.run
+    assert run is not None
+    manifest, folder = run.manifest, run.attempt(max(1, found.attempt))
+    result = ledger.read_json(folder / "result.json") or {}
+    evaluation = result.get("potential") or ledger.read_json(folder / "evaluation.json") or {}
+    environment = ledger.read_json(folder / "environment.json") or {}
+    state = f"{found.state} since {moment(found.since)}" if found.since else found.state
+    if found.state == "collected":
+        state = f"archived as {found.reason}"
+    elif found.reason not in ("", found.state):
+        state += f": {found.reason}"
+    done = "no iteration yet" if found.iteration is None else f"iteration {found.iteration}"
+    facts = {**result, "run_id": run.run_id, "created": manifest["created"]}
+    return Subject(
+        name=run.run_id,
+        told=f"Run of {manifest['project']} on {found.site}, {state}; "
+        f"{done} of {found.max_iter}",
+        metrics={"train": found.train, "test": found.test,
+                 "archived_file_on_test": evaluation.get("yace")},
+        curves=curves(run),
+        no_curves="the trainer has written no errors yet",
+        verification=ledger.read_json(folder / "verification.json"),
+        unverified="not verified: the job verifies a potential at its end" if not result
+        else NOT_VERIFIED,
+        settings=manifest["settings"],
+        evaluator=manifest["evaluator"],
+        input=manifest["input"],
+        dataset=manifest["dataset"],
+        rows=ledger.read_json(run.folder / "rows.json") or {},
+        provenance=[
+            *((f"{name}, sha256", str(value["sha256"])) for name, value in
+              (result.get("files") or {}).items() if value.get("sha256")),
+            *_asked(facts, manifest["dataset"], found.site),
+            ("job", found.job_id or "none yet"),
+            ("attempts", str(len(run.attempts()))),
+            *_trained(facts, {**manifest["versions"], **environment.get("packages", {})},
+                      environment),
+        ],
+        best=result.get("best"),
+        stopped=result.get("stopped"),
+        reference_energies=evaluation.get("reference_energies") or {},
+        shift=evaluation.get("shift"),
+    )  # fmt: skip
+
+
+def moment(time: str | None) -> str:
+    """A written time for people: ``2026-11-26 11:03 UTC``, wherever the page is read."""
+    seconds = ledger.seconds(time)
+    return ledger.iso(seconds)[:16].replace("T", " ") + " UTC" if seconds else "unknown"
+
+
+def _asked(run: Json, dataset: Json, site: str) -> list[tuple[str, str]]:
+    return [
+        ("run", str(run["run_id"])),
+        ("created", moment(run.get("created"))),
+        ("site", site),
+        ("data", str(dataset["fingerprint"])),
+        ("rows", str(dataset["rows_fingerprint"])),
+        *((f"{side}.extxyz, sha256", str(dataset[side]["sha256"])) for side in ("train", "test")),
+    ]
+
+
+def _trained(run: Json, versions: Json, environment: Json) -> list[tuple[str, str]]:
+    ended, seconds = run.get("ended"), run.get("seconds") or {}
+    took = f"{duration(seconds.get('total'))}, training {duration(seconds.get('train'))}"
+    return [
+        ("ended", moment(ledger.iso(float(ended))) if ended else "not yet"),
+        ("last attempt", took if seconds else "not ended"),
+        ("host", str(environment.get("host") or "unknown")),
+        ("versions", _versions(versions)),
+    ]
+
+
+def _versions(packages: Json) -> str:
+    return ", ".join(f"{name} {version}" for name, version in packages.items() if version)
+
+
+def _lines(use: object) -> tuple[str, ...]:
+    """The lines with which a potential is used, however a card holds them."""
+    if isinstance(use, str):
+        return tuple(use.splitlines())
+    if isinstance(use, Mapping):
+        return tuple(line for part in use.values() for line in _lines(part))
+    return tuple(line for part in use for line in _lines(part)) if isinstance(use, list) else ()

@@ -1,0 +1,128 @@
+"""``potentials/``: names, cards, and putting files there so that nothing is ever overwritten."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hpctrain.errors import HpctrainError
+from hpctrain.project import Project
+from hpctrain.runs import run as ledger
+
+# Which potential is the current one, and which were before; moved by pointer.move alone.
+POINTER = "current.json"
+_NAME = re.compile(r"potential_gen_([0-9]{2,})(?:_r([0-9]+))?")
+
+
+def potential_name(generation: int, revision: int = 1) -> str:
+    """``potential_gen_03``, and ``potential_gen_03_r2`` for the second of that generation."""
+    return f"potential_gen_{generation:02d}" + (f"_r{revision}" if revision > 1 else "")
+
+
+def names(folder: Path) -> list[str]:
+    """Every potential of which a file is there, by generation and revision."""
+    numbers = {*filter(None, map(number_of, _stems(folder)))}
+    return [potential_name(*number) for number in sorted(numbers)]
+
+
+def number_of(name: str) -> tuple[int, int] | None:
+    """Generation and revision that a potential's name tells; None if it is no such name."""
+    match = _NAME.fullmatch(name)
+    return (int(match[1]), int(match[2] or 1)) if match else None
+
+
+def _stems(folder: Path) -> Iterator[str]:
+    return (path.name.partition(".")[0] for path in folder.glob("potential_gen_*.*"))
+
+
+def cards(folder: Path) -> Iterator[dict[str, Any]]:
+    """The card of every archived potential, by generation and revision."""
+    for name in names(folder):
+        card = ledger.read_json(folder / f"{name}.json")
+        if card is not None:
+            yield card
+
+
+def card(folder: Path, name: str) -> dict[str, Any]:
+    """The card of one potential, by its name or ``current``."""
+    from hpctrain.yamlfile import nearest
+
+    known = {one["name"]: one for one in cards(folder)}
+    wanted = current(folder) if name == "current" else name
+    if wanted is None:
+        raise HpctrainError(
+            "no potential is the current one", "choose one: hpctrain potentials current NAME"
+        )
+    if wanted not in known:
+        raise HpctrainError(
+            f"there is no potential '{wanted}'{nearest(wanted, list(known))}"
+            + (", which is the current one" if wanted != name else ""),
+            "list them with: hpctrain potentials list",
+        )
+    return known[wanted]
+
+
+def current(folder: Path) -> str | None:
+    """The name that the pointer is at; None if it was never set."""
+    content = ledger.read_json(folder / POINTER)
+    if content is None and (folder / POINTER).exists():
+        raise HpctrainError(
+            f"{folder / POINTER} is damaged",
+            "choose again: hpctrain potentials current NAME (its history begins anew)",
+        )
+    return None if content is None else str(content["name"])
+
+
+def generation_of(project: Project, rows_fingerprint: str, asked: int | None) -> int:
+    """The generation of a potential trained on these structures.
+
+    The same structures as before make another potential of the same generation; others begin the
+    next one; ``asked`` overrules both.
+    """
+    if asked is not None:
+        return asked
+    known = [
+        (int(record["generation"]), record["dataset"]["rows_fingerprint"])
+        for record in [
+            *(run.manifest for run in ledger.runs(project.runs)),
+            *cards(project.potentials),
+        ]
+    ]
+    same = [generation for generation, rows in known if rows == rows_fingerprint]
+    return max(same) if same else max((generation for generation, _ in known), default=0) + 1
+
+
+def next_name(folder: Path, generation: int) -> str:
+    """The first name of a generation that no file has."""
+    revision = 1
+    while any(folder.glob(f"{potential_name(generation, revision)}.*")):
+        revision += 1
+    return potential_name(generation, revision)
+
+
+def put(source: Path, target: Path) -> None:
+    """Copy a file into the archive, read-only, under a name that is free.
+
+    The name is given by link(), which never overwrites; a copy that is there already, whole and
+    the same, is left. FileExistsError if the name is another file's.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        temporary.unlink(missing_ok=True)  # a killed process's: read-only, it could not be written
+        shutil.copyfile(source, temporary)
+        temporary.chmod(0o444)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        try:
+            os.link(temporary, target)
+        except FileExistsError:
+            if not filecmp.cmp(source, target, shallow=False):
+                raise
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,135 @@
+"""Use case: is the archive what it was? Files, write protection, and what was trained on."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from hpctrain.data.structures.rows import Progress
+from hpctrain.errors import HpctrainError
+from hpctrain.potentials import archive
+from hpctrain.potentials.export_again import SIDES, export_again
+from hpctrain.project import Project
+from hpctrain.runs import run as ledger
+
+State = Literal["ok", "changed", "gone", "not checked"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; ``why`` is empty where it is as it was."""
+
+    what: str
+    state: State
+    why: str = ""
+
+    @property
+    def wrong(self) -> bool:
+        return self.state in ("changed", "gone")
+
+
+@dataclass(frozen=True)
+class Audit:
+    """All that was looked at of one potential."""
+
+    name: str
+    findings: list[Finding]
+
+    @property
+    def ok(self) -> bool:
+        return not any(finding.wrong for finding in self.findings)
+
+
+def verify(
+    project: Project, names: tuple[str, ...] = (), *, progress: Progress = lambda *_: None
+) -> list[Audit]:
+    """Look at the named potentials, or at all; nothing is changed.
+
+    Also at those without a card that can be read: something is wrong with them.
+    """
+    folder = project.potentials
+    wanted = [
+        archive.current(folder) or name if name == "current" else name for name in names
+    ] or archive.names(folder)
+    audits = []
+    for name in wanted:
+        card = ledger.read_json(folder / f"{name}.json")
+        if card is None and name not in archive.names(folder):
+            archive.card(folder, name)  # says that there is none, and which there are
+        audits.append(Audit(name, [*_look(project, name, card, progress)]))
+    return audits
+
+
+def _look(
+    project: Project, name: str, card: dict[str, Any] | None, progress: Progress
+) -> Iterator[Finding]:
+    path = project.potentials / f"{name}.json"
+    if card is None:
+        gone = not path.exists()
+        yield Finding(path.name, "gone" if gone else "changed",
+                      "there is no card of these files" if gone else "no JSON object")  # fmt: skip
+        return
+    run = ledger.Run(project.runs / str(card["run"]["run_id"]))
+    collected = [e for e in run.events() if e.get("event") == "collected" and e.get("name") == name]
+    known = collected[-1].get("card_sha256") if collected else None
+    yield _file(path, known, "the run's folder, which tells its sum, is gone"
+                if not run.folder.is_dir() else "its sum was not recorded")  # fmt: skip
+    for file in card["files"].values():
+        yield _file(project.potentials / file["path"], file["sha256"])
+    for side in SIDES:
+        yield _of_run(run.folder, side, card)
+    yield _of_source(project, path, card, progress)
+
+
+def _file(path: Path, known: str | None, unknown: str = "") -> Finding:
+    """A file of the archive: there, read-only, and with the sum that is known of it."""
+    if not path.is_file():
+        return Finding(path.name, "gone", f"{path} is not there")
+    if known is not None and ledger.sha256(path) != known:
+        return Finding(path.name, "changed", f"not what was archived (sha256 {known[:12]}…)")
+    if path.stat().st_mode & 0o222:
+        return Finding(path.name, "changed", f"it can be written to; protect it: chmod a-w {path}")
+    if known is None:
+        return Finding(path.name, "not checked", unknown)
+    return Finding(path.name, "ok")
+
+
+def _of_run(folder: Path, side: str, card: dict[str, Any]) -> Finding:
+    """What the trainer was given, as the run keeps it."""
+    path = folder / f"{side}.extxyz"
+    if not folder.is_dir():
+        return Finding(f"{side}.extxyz of the run", "not checked", f"{folder} is gone")
+    if not path.is_file():
+        return Finding(f"{side}.extxyz of the run", "gone", f"{path} is not there")
+    if ledger.sha256(path) != card["dataset"][side]["sha256"]:
+        return Finding(f"{side}.extxyz of the run", "changed", f"{path} is not what was exported")
+    return Finding(f"{side}.extxyz of the run", "ok")
+
+
+def _of_source(project: Project, path: Path, card: dict[str, Any], progress: Progress) -> Finding:
+    """Do the rows that the card names still give the fingerprint?"""
+    told = card["settings"]["data"]["source"]
+    sources = [told] if isinstance(told, str) else told
+    what = f"the source {', '.join(sources)}"
+    missing = [s for s in sources if "://" not in s and not (project.folder / s).is_file()]
+    if missing:
+        return Finding(what, "gone", f"there is no file {project.folder / missing[0]}")
+    try:
+        data = project.config().data
+    except HpctrainError as error:
+        return Finding(what, "not checked", f"hpctrain.yaml cannot be read: {error.message}")
+    with tempfile.TemporaryDirectory(prefix="hpctrain-") as temporary:
+        try:
+            again = export_again(
+                path, data, project.folder, Path(temporary) / "data", progress=progress
+            )
+        except HpctrainError as error:
+            # A database that does not answer says nothing about its rows.
+            unread = "cannot be read" in error.message and "://" in what
+            return Finding(what, "not checked" if unread else "changed", error.message)
+    if again.fingerprint != card["dataset"]["fingerprint"]:
+        return Finding(what, "changed", "its rows give another fingerprint")
+    return Finding(what, "ok")

@@ -1,0 +1,260 @@
+"""Use case: a training that has ended well becomes a versioned potential with its card."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hpctrain.errors import HpctrainError
+from hpctrain.potentials import archive
+from hpctrain.potentials.card import SUFFIXES, make_card
+from hpctrain.potentials.verification import FILE as VERIFICATION
+from hpctrain.potentials.verification import failing, is_whole, summary
+from hpctrain.process import Run as RunProgram
+from hpctrain.process import run as run_program
+from hpctrain.project import Project
+from hpctrain.runs import run as ledger
+from hpctrain.runs.actions.status import RunStatus, status
+from hpctrain.runs.history import fold
+from hpctrain.runs.lock import locked
+from hpctrain.runs.state.attempts import current
+from hpctrain.runs.state.curves import Curves, curves
+
+
+@dataclass(frozen=True)
+class Collected:
+    """A potential in the archive; ``new`` if this call put it there."""
+
+    name: str
+    path: Path
+    sha256: str
+    card_path: Path
+    card: dict[str, Any]
+    run_id: str
+    new: bool
+
+
+@dataclass(frozen=True)
+class NotReady:
+    """A run that gives no potential, and why."""
+
+    run_id: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What ``collect`` did."""
+
+    potentials: list[Collected]
+    not_ready: list[NotReady]
+
+
+def collect(
+    project: Project,
+    names: tuple[str, ...] = (),
+    *,
+    accept: str | None = None,
+    program: RunProgram = run_program,
+    say: Callable[[str], None] = lambda _: None,
+) -> Collection:
+    """Archive the potentials of the named runs, or of all that are finished and not archived.
+
+    One whose verification failed only with ``accept``, the reason why (which may be empty).
+    """
+    found = status(project, names, program=program, say=say).runs
+    if not any(run.state == "completed" for run in found):
+        return _collect(project, found, accept, say)
+    with locked(project.runs, "collect", say=say):
+        # Another collect may have been quicker.
+        return _collect(project, status(project, names, program=program, say=say).runs, accept, say)
+
+
+def _collect(
+    project: Project,
+    runs: list[RunStatus],
+    accept: str | None,
+    say: Callable[[str], None],
+) -> Collection:
+    potentials: list[Collected] = []
+    not_ready: list[NotReady] = []
+    for found in runs:
+        assert found.run is not None
+        if found.state == "collected":
+            potentials.append(_archived(project, found.run, found.reason, new=False))
+        elif found.state == "completed":
+            try:
+                potentials.append(_archive(project, found, accept, say))
+            except _NoEvidence as problem:
+                not_ready.append(NotReady(found.run_id, found.state, str(problem)))
+        else:
+            not_ready.append(NotReady(found.run_id, found.state, found.reason or _WHY[found.state]))
+    return Collection(potentials, not_ready)
+
+
+class _NoEvidence(Exception):
+    """The run says it is finished, and its files do not bear it out."""
+
+
+_WHY = {
+    "prepared": "never submitted",
+    "submitting": "its submission is not finished",
+    "queued": "waiting in the queue",
+    "held": "held in the queue",
+    "running": "still training",
+    "stopping": "about to end",
+    "failed": "the training failed",
+    "timeout": "ended at its walltime",
+    "out_of_memory": "ran out of memory",
+    "cancelled": "cancelled",
+    "unknown": "its state is not known",
+}
+
+
+def _archive(
+    project: Project, found: RunStatus, accept: str | None, say: Callable[[str], None]
+) -> Collected:
+    run = found.run
+    assert run is not None
+    history = fold(run.events())
+    attempt = current(run, history).attempt
+    folder, result = run.attempt(attempt), run.result(attempt)
+    if result is None:
+        raise _NoEvidence(f"{folder / 'result.json'} is gone")
+    files = _evidence(folder, result)
+    verification = _verification(folder)
+    if verification and verification["verdict"] == "fail" and history.accepted is None:
+        if accept is None:
+            raise _NoEvidence(_refusal(run, verification))
+        run.record("accepted", why=accept)
+        history = fold(run.events())
+    so_far = curves(run)
+    name = history.collecting or archive.next_name(
+        project.potentials, int(run.manifest["generation"])
+    )
+    while True:
+        if name != history.collecting:
+            run.record("collecting", name=name)
+        try:
+            for suffix, source in files.items():
+                archive.put(source, project.potentials / f"{name}{suffix}")
+            began = fold(run.events()).collecting_since
+            card = make_card(run, history, result, name, so_far, str(began))
+            if verification is None:
+                card["not_verified"] = _why_not(result)
+            else:
+                card["verification"] = {**summary(verification), "accepted": history.accepted}
+                archive.put(
+                    folder / VERIFICATION, project.potentials / "report" / name / VERIFICATION
+                )
+            _pictures(project.potentials / "report" / name, so_far)
+            with tempfile.TemporaryDirectory() as temporary:
+                written = Path(temporary) / "card.json"
+                written.write_text(ledger.as_json(card), encoding="utf-8")
+                archive.put(written, project.potentials / f"{name}.json")
+                card_sha256 = ledger.sha256(written)
+            break
+        except FileExistsError:
+            # Another run took the name in the meantime.
+            name = archive.next_name(project.potentials, int(run.manifest["generation"]))
+    _report(project, card, so_far, verification, say)
+    run.record(
+        "collected", name=name, sha256=card["files"]["yace"]["sha256"], card_sha256=card_sha256
+    )
+    return _archived(project, run, name, new=True)
+
+
+def _evidence(folder: Path, result: Mapping[str, Any]) -> dict[str, Path]:
+    """The files to archive, by suffix: there, and still what the job has seen and loaded."""
+    found = {}
+    for suffix in (f".{suffix}" for suffix in SUFFIXES):
+        path = folder / f"output_potential{suffix}"
+        told = (result.get("files") or {}).get(path.name) or {}
+        if suffix == ".asi" and not told:
+            continue  # switched off, or it could not be made: the potential is whole without it
+        if not path.is_file():
+            raise _NoEvidence(f"{path} is gone")
+        if ledger.sha256(path) != told.get("sha256"):
+            raise _NoEvidence(f"{path} is not the file that the job made and loaded")
+        found[suffix] = path
+    if not (result.get("potential") or {}).get("yace"):
+        raise _NoEvidence("the job did not load the potential")
+    return found
+
+
+def _verification(folder: Path) -> dict[str, Any] | None:
+    """What the job's last step found; None where it was not made, or did not come to anything."""
+    content = ledger.read_json(folder / VERIFICATION)
+    return content if is_whole(content) else None
+
+
+def _why_not(result: Mapping[str, Any]) -> str:
+    told = result.get("verification")
+    if told is None:
+        return "its job was submitted before there were checks"
+    return told.get("problem") or f"{VERIFICATION} of its job is gone, or damaged"
+
+
+def _refusal(run: ledger.Run, verification: Mapping[str, Any]) -> str:
+    return (
+        f"its verification failed: {'; '.join(failing(verification))}. To archive it all the "
+        f"same: hpctrain collect {run.run_id} --accept --why '…'"
+    )
+
+
+def _pictures(folder: Path, so_far: Curves) -> None:
+    from hpctrain.pages.learning_curve import learning_curve, learning_curve_csv
+
+    with tempfile.TemporaryDirectory() as temporary:
+        table, picture = Path(temporary) / "curve.csv", Path(temporary) / "curve.png"
+        table.write_text(learning_curve_csv(so_far), encoding="utf-8")
+        learning_curve(so_far, picture)
+        archive.put(table, folder / "learning_curve.csv")
+        archive.put(picture, folder / "learning_curve.png")
+
+
+def _report(
+    project: Project,
+    card: Mapping[str, Any],
+    so_far: Curves,
+    verification: Mapping[str, Any] | None,
+    say: Callable[[str], None],
+) -> None:
+    """The page beside the card. It can be written at any time again: no reason to fail."""
+    from hpctrain.pages.page import page
+    from hpctrain.pages.subject import of_potential
+
+    target = project.potentials / "report" / card["name"] / "report.html"
+    try:
+        with tempfile.TemporaryDirectory() as temporary:
+            written = Path(temporary) / "report.html"
+            written.write_text(page(of_potential(card, so_far, verification)), encoding="utf-8")
+            archive.put(written, target)
+    except FileExistsError:
+        pass  # an interrupted collect, of another version, has written it
+    except Exception as error:  # noqa: BLE001  whatever it is, the potential is archived
+        say(f"{target} could not be written ({type(error).__name__}: {error}); "
+            f"the potential is archived; try: hpctrain report {card['name']}")  # fmt: skip
+
+
+def _archived(project: Project, run: ledger.Run, name: str, *, new: bool) -> Collected:
+    card_path = project.potentials / f"{name}.json"
+    card = ledger.read_json(card_path)
+    if card is None:
+        raise HpctrainError(
+            f"{run.run_id} was archived as {name}, but {card_path} is gone or damaged",
+            f"the run still holds its potential: {run.folder}",
+        )
+    return Collected(
+        name=name,
+        path=project.potentials / f"{name}.yace",
+        sha256=card["files"]["yace"]["sha256"],
+        card_path=card_path,
+        card=card,
+        run_id=run.run_id,
+        new=new,
+    )

@@ -1,0 +1,142 @@
+"""The errors of two potentials on structures that neither was trained on, computed here.
+
+In the trainer's own environment, as a job does, by job/evaluate.py.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from hpctrain.data.sides import MARK
+from hpctrain.errors import HpctrainError
+from hpctrain.files import resource
+from hpctrain.potentials.export_again import export_again
+from hpctrain.process import Run as RunProgram
+from hpctrain.process import run
+from hpctrain.project import Project
+from hpctrain.runs import run as ledger
+
+# One core of a login node: about a minute for structures of a hundred atoms.
+MOST = 500
+TIME_LIMIT_S = 1800.0
+# Loading the trainer's library compiles nothing, and takes a second or two.
+long_run = partial(run, time_limit_s=TIME_LIMIT_S)
+
+
+def errors_on_unseen(
+    project: Project, a: Mapping[str, Any], b: Mapping[str, Any], *, program: RunProgram = long_run
+) -> dict[str, Any]:
+    """``errors`` of both, in the order of the cards, or null and ``why``; ``set`` says on what."""
+    with tempfile.TemporaryDirectory(prefix="hpctrain-") as temporary:
+        try:
+            told, texts = _unseen(project, (a, b), Path(temporary))
+        except HpctrainError as error:
+            return {"errors": None, "why": error.message, "set": None, "structures": 0}
+        nothing = {"errors": None, "set": told, "structures": len(texts)}
+        if not texts:
+            return {**nothing, "why": "there is no structure that neither was trained on"}
+        structures = Path(temporary) / "unseen.extxyz"
+        structures.write_text("".join(texts), encoding="utf-8")
+        request = {
+            "structures": str(structures),
+            "potentials": {
+                str(number): {
+                    "yace": str(project.potentials / card["files"]["yace"]["path"]),
+                    "reference_energies": card["reference_energies"],
+                    "shift": card["shift"],
+                }
+                for number, card in enumerate((a, b))
+            },
+        }
+        asked = Path(temporary) / "request.json"
+        asked.write_text(json.dumps(request), encoding="utf-8")
+        python, why = _trainer((a, b), program)
+        if python is None:
+            return {**nothing, "why": why}
+        reply = program((python, str(resource("job") / "evaluate.py"), str(asked)), cwd=temporary)
+    if reply.code != 0:
+        last = (reply.problem or reply.err.strip() or reply.out.strip()).splitlines()
+        return {**nothing, "why": f"{python} could not evaluate them: {last[-1] if last else '?'}"}
+    found = json.loads(reply.out.strip().splitlines()[-1])
+    return {**nothing, "errors": [found["0"], found["1"]], "why": None}
+
+
+def _unseen(
+    project: Project, cards: tuple[Mapping[str, Any], Mapping[str, Any]], folder: Path
+) -> tuple[str, list[str]]:
+    """The test structures of both that neither was trained on, as extxyz; and which they are."""
+    trained = {mark for card in cards for mark in _marks(card, "train")}
+    tested = [_marks(card, "test") for card in cards]
+    texts: dict[str, str] = {}
+    for number, (card, marks) in enumerate(zip(cards, tested, strict=True)):
+        if not any(mark not in trained and mark not in texts for mark in marks):
+            continue
+        file = _test_file(project, card, folder / str(number))
+        for mark, text in zip(marks, _frames(file), strict=True):
+            if mark not in trained:
+                texts.setdefault(mark, text)
+    in_both = sum(mark in tested[0] and mark in tested[1] for mark in texts)
+    told = (
+        f"structures tested on by either, and trained on by neither: {len(texts)}, "
+        f"{in_both} of them tested on by both"
+    )
+    if len(texts) > MOST:
+        told += f"; {MOST} of them, evenly taken"
+    step = max(1.0, len(texts) / MOST)
+    every = list(texts.values())
+    return told, [every[int(n * step)] for n in range(min(len(every), MOST))]
+
+
+def _marks(card: Mapping[str, Any], side: str) -> list[str]:
+    rows = card["dataset"]["rows"]
+    marks = (rows.get("marks") or {}).get(side)
+    if marks is None or len(marks) != MARK * len(rows[side]):
+        raise HpctrainError(
+            f"the card of {card['name']} is of an older version, and does not tell its structures "
+            "from others"
+        )
+    return [marks[n : n + MARK] for n in range(0, len(marks), MARK)]
+
+
+def _test_file(project: Project, card: Mapping[str, Any], folder: Path) -> Path:
+    """What a potential was tested on: from the run, or from the source again."""
+
+    kept = project.runs / str(card["run"]["run_id"]) / "test.extxyz"
+    known = card["dataset"]["test"]["sha256"]
+    if kept.is_file() and ledger.sha256(kept) == known:
+        return kept
+    again = export_again(
+        project.potentials / f"{card['name']}.json", project.config().data, project.folder, folder
+    )
+    return again.test.path
+
+
+def _frames(file: Path) -> Iterator[str]:
+    with file.open(encoding="utf-8") as lines:
+        for count in lines:
+            yield count + "".join(islice(lines, int(count) + 1))
+
+
+def _trainer(
+    cards: tuple[Mapping[str, Any], Mapping[str, Any]], program: RunProgram
+) -> tuple[str | None, str]:
+    """A Python of this machine that can load the potentials, or why there is none."""
+    named = [card["run"]["site"]["profile"]["trainer"].get("python") for card in cards]
+    tried = []
+    for python in dict.fromkeys([*filter(None, named), sys.executable]):
+        if shutil.which(python) is None:
+            tried.append(f"{python} is not on this machine")
+            continue
+        reply = program((python, "-c", "import pyace, pandas"))
+        if reply.code == 0:
+            return python, ""
+        tried.append(f"{python} has no pyace")
+    return None, f"the trainer is not on this machine ({'; '.join(tried)})"

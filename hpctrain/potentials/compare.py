@@ -1,0 +1,95 @@
+"""Use case: what is different between two potentials, and which one is better on the same data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hpctrain.data.sides import MARK
+from hpctrain.potentials import archive
+from hpctrain.potentials.common_errors import errors_on_unseen, long_run
+from hpctrain.process import Run as RunProgram
+from hpctrain.project import Project
+
+
+def diff(
+    project: Project, first: str, second: str, *, program: RunProgram = long_run
+) -> dict[str, Any]:
+    """Two potentials of the archive: what they were made of and with, and their errors.
+
+    ``common`` is about structures that neither was trained on; where there is none, or the trainer
+    is not on this machine, it says so.
+    """
+    a, b = archive.card(project.potentials, first), archive.card(project.potentials, second)
+    return {
+        "names": [a["name"], b["name"]],
+        "settings": differences(_settings(a), _settings(b)),
+        "input": differences(a["input"], b["input"]),
+        "versions": differences(a["versions"], b["versions"]),
+        "reference_energies": differences(_energies(a), _energies(b)),
+        "data": data_differences(a, b),
+        "errors": {side: [a["metrics"][side], b["metrics"][side]] for side in ("train", "test")},
+        "common": errors_on_unseen(project, a, b, program=program),
+    }
+
+
+def _settings(card: Mapping[str, Any]) -> dict[str, Any]:
+    return {**card["settings"], "evaluator": card["evaluator"]}
+
+
+def _energies(card: Mapping[str, Any]) -> dict[str, Any]:
+    return {**card["reference_energies"], "shift": card["shift"]}
+
+
+def differences(a: Any, b: Any) -> dict[str, list[Any]]:
+    """What differs between two nested mappings, by dotted key: [a's, b's], None for not there."""
+    return dict(_differing("", a, b))
+
+
+def _differing(name: str, a: Any, b: Any) -> Iterator[tuple[str, list[Any]]]:
+    if not isinstance(a, dict) or not isinstance(b, dict):
+        if a != b:
+            yield name, [a, b]
+        return
+    for key in [*a, *(key for key in b if key not in a)]:
+        yield from _differing(f"{name}.{key}" if name else str(key), a.get(key), b.get(key))
+
+
+def data_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
+    """Which rows were added and removed, moved from one side to the other, or changed under their
+    id; a row that moved and changed is among the changed ones."""
+    of_a, of_b = _rows(a), _rows(b)
+    both = [row for row in of_a if row in of_b]
+    changed = [row for row in both if _differ(of_a[row][1], of_b[row][1])]
+    same = [row for row in both if row not in set(changed)]
+    facts = {
+        "added": [row for row in of_b if row not in of_a],
+        "removed": [row for row in of_a if row not in of_b],
+        "to_test": [row for row in same if (of_a[row][0], of_b[row][0]) == ("train", "test")],
+        "to_train": [row for row in same if (of_a[row][0], of_b[row][0]) == ("test", "train")],
+        "changed": changed,
+    }
+    return {
+        "same": a["dataset"]["fingerprint"] == b["dataset"]["fingerprint"],
+        "sources": [a["settings"]["data"]["source"], b["settings"]["data"]["source"]],
+        "structures": {
+            side: [card["dataset"][side]["structures"] for card in (a, b)]
+            for side in ("train", "test")
+        },
+        **facts,
+    }
+
+
+def _rows(card: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Side and mark of each row; no marks in older cards."""
+    rows = card["dataset"]["rows"]
+    found = {}
+    for side in ("train", "test"):
+        marks = (rows.get("marks") or {}).get(side, "")
+        for n, row in enumerate(rows[side]):
+            found[str(row)] = (side, marks[MARK * n : MARK * (n + 1)])
+    return found
+
+
+def _differ(a: str, b: str) -> bool:
+    return bool(a and b) and a != b

@@ -1,0 +1,112 @@
+"""Use case: which potential is the current one. It is moved deliberately, forward and back."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hpctrain.errors import HpctrainError
+from hpctrain.potentials import archive
+from hpctrain.project import Project
+from hpctrain.runs import run
+from hpctrain.runs.lock import locked
+
+SUFFIXES = ("yace", "yaml", "asi")
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """The current potential, None if none was chosen; the moves so far, the last one last.
+
+    ``links`` are the paths under which programs find it, where the file system has links.
+    """
+
+    name: str | None
+    history: list[dict[str, Any]]
+    links: list[Path]
+
+
+def look(project: Project) -> Pointer:
+    """Where the pointer is; HpctrainError if its file is damaged."""
+    name = archive.current(project.potentials)
+    content = run.read_json(project.potentials / archive.POINTER) or {}
+    links = [_link(project, suffix) for suffix in SUFFIXES]
+    there = [link for link in links if name and _leads_to(link) == f"{name}{link.suffix}"]
+    return Pointer(name, list(content.get("history", [])), there)
+
+
+def move(project: Project, name: str, *, say: Callable[[str], None] = lambda _: None) -> Pointer:
+    """Make a potential of the archive the current one.
+
+    HpctrainError, and nothing is moved, if its .yace is not there any more as it was archived.
+    """
+    folder = project.potentials
+    with locked(project.runs, "potentials current", say=say):
+        card = archive.card(folder, name)
+        wanted = str(card["name"])
+        file = folder / card["files"]["yace"]["path"]
+        known = card["files"]["yace"]["sha256"]
+        if not file.is_file() or run.sha256(file) != known:
+            raise HpctrainError(
+                f"{file} is not there as it was archived; the pointer was not moved",
+                f"look with: hpctrain potentials verify {wanted}",
+            )
+        before = run.read_json(folder / archive.POINTER) or {}
+        history = list(before.get("history", []))
+        if before.get("name") != wanted:
+            history.append(
+                {"time": run.now(), "by": _who(), "from": before.get("name"), "to": wanted}
+            )
+            content = {"schema": "hpctrain.current/1", "name": wanted, "history": history}
+            run.write_atomically(folder / archive.POINTER, run.as_json(content))
+        # Also where it was there already: a move that was killed may have left old links.
+        for suffix in SUFFIXES:
+            _relink(_link(project, suffix), wanted if suffix in card["files"] else None, say)
+    return look(project)
+
+
+def _link(project: Project, suffix: str) -> Path:
+    return project.potentials / f"current.{suffix}"
+
+
+def _leads_to(link: Path) -> str | None:
+    try:
+        return str(link.readlink())
+    except OSError:
+        return None
+
+
+def _relink(link: Path, name: str | None, say: Callable[[str], None]) -> None:
+    """Let a link lead to a potential's file, by rename; what is no link is the user's own."""
+    if link.exists() and not link.is_symlink():
+        say(f"{link} is a file of its own and was left; {archive.POINTER} tells the current one")
+        return
+    if name is None:
+        link.unlink(missing_ok=True)
+        return
+    temporary = link.with_name(f".{link.name}.{os.getpid()}")
+    try:
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(f"{name}{link.suffix}")
+        temporary.replace(link)
+    except OSError as error:
+        say(f"{link} could not be made ({error.strerror}); {archive.POINTER} tells the current one")
+        # One that leads to another potential would mislead.
+        with suppress(OSError):
+            link.unlink()
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def _who() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container knows no name for the number
+        user = str(os.getuid())
+    return f"{user}@{os.uname().nodename}"

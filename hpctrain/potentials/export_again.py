@@ -1,0 +1,62 @@
+"""What a potential was trained and tested on, written again from its card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hpctrain.data.export import Dataset, export
+from hpctrain.data.sides import Told
+from hpctrain.data.structures.rows import Progress
+from hpctrain.data.structures.sources import shown
+from hpctrain.errors import HpctrainError
+from hpctrain.runs import run
+
+if TYPE_CHECKING:
+    from hpctrain.settings import DataConfig
+
+SIDES = ("train", "test")
+
+
+def export_again(
+    card: Path, data: DataConfig, base: Path, folder: Path, *, progress: Progress = lambda *_: None
+) -> Dataset:
+    """Write into ``folder`` the two files that a card tells of, byte for byte.
+
+    The rows come from the card's own source, looked up in ``base``; ``data`` is the project's, for
+    a source whose password the card does not tell. HpctrainError names the rows that have changed,
+    or are gone.
+    """
+    content = run.read_json(card)
+    try:
+        assert content is not None
+        known, settings = content["dataset"], dict(content["settings"]["data"])
+        rows, cutoff = known["rows"], float(content["settings"]["training"]["cutoff"])
+        told = Told({side: rows[side] for side in SIDES}, rows.get("marks", {}))
+        expected = {side: known[side]["sha256"] for side in SIDES}
+    except (AssertionError, KeyError, TypeError, ValueError) as error:
+        raise HpctrainError(
+            f"{card} is no card of a potential",
+            "name the .json beside a .yace in potentials/",
+        ) from error
+    if settings["source"] == _shown(data.source):
+        settings["source"] = data.source
+    # The rows are named one by one: how they were chosen does not matter any more.
+    source = type(data).model_validate(
+        {"source": settings["source"], "select": settings.get("select", "")}
+    )
+    dataset = export(source, base, folder, cutoff=cutoff, told=told, progress=progress)
+    found = {"train": dataset.train.sha256, "test": dataset.test.sha256}
+    if found != expected:
+        for file in (dataset.train, dataset.test):
+            file.path.unlink()
+        raise HpctrainError(
+            f"the rows of {card} have the labels they had, but something else of them has changed "
+            "(config_type, generation, or the name of the source)",
+            "what was trained on is in the run's own folder, as train.extxyz and test.extxyz",
+        )
+    return dataset
+
+
+def _shown(source: str | list[str]) -> str | list[str]:
+    return shown(source) if isinstance(source, str) else [shown(one) for one in source]

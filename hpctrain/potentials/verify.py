@@ -1,0 +1,168 @@
+"""Use case: look again at a potential, as a job does in its last step."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hpctrain.errors import HpctrainError
+from hpctrain.files import resource
+from hpctrain.potentials.export_again import export_again
+from hpctrain.potentials.verification import FILE, is_whole
+from hpctrain.process import Run as RunProgram
+from hpctrain.process import run as run_program
+from hpctrain.project import Project
+from hpctrain.runs import run as ledger
+from hpctrain.sites import load
+from hpctrain.yamlfile import nearest
+
+# A verification that has not ended by itself so long after its time is ended.
+GRACE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What came of it, and what was looked at; ``notes`` say what could not be."""
+
+    yace: Path
+    sha256: str
+    data: list[Path]
+    notes: list[str]
+    content: dict[str, Any]
+
+
+def verify(
+    project: Project | None,
+    what: str,
+    *,
+    data: Path | None = None,
+    minutes: float = 5.0,
+    program: RunProgram | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Verified:
+    """Run the checks on a .yace: a path, or the name of a potential in ``potentials/``.
+
+    The structures are those of ``data``, else those of its run, else those that its card names,
+    written again from their source.
+    """
+    yace = _find(project, what)
+    sha256 = ledger.sha256(yace)
+    card = ledger.read_json(yace.with_suffix(".json")) or {}
+    if card and sha256 != card["files"]["yace"]["sha256"]:
+        raise HpctrainError(
+            f"{yace} is not the file that {yace.stem}.json tells of",
+            "copy it away from its card to look at it by itself",
+        )
+    notes: list[str] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        if data is not None:
+            looked_at: dict[str, Any] = {"sides": {"test": _there(data)}}
+        elif card and project is not None:
+            looked_at = _of_card(project, card, yace, folder, say)
+        else:
+            looked_at = {"sides": {}}
+            notes.append("no structures: most checks need them; name a file with --data")
+        request = {**_request(yace, card, minutes, folder), **looked_at}
+        limited = partial(run_program, time_limit_s=60 * minutes + GRACE_S)
+        content, note = _run(request, _python(project), folder, program or limited)
+    if note:
+        notes.append(note)
+    sides = [Path(path) for path in looked_at["sides"].values()]
+    return Verified(yace, sha256, sides, notes, content)
+
+
+def _request(yace: Path, card: dict[str, Any], minutes: float, folder: Path) -> dict[str, Any]:
+    """What job/verify.py wants to know, but for the structures."""
+    yaml = yace.with_suffix(".yaml")
+    return {
+        "yace": str(yace),
+        "yaml": str(yaml) if yaml.is_file() else None,
+        "free_atoms": card.get("reference_energies"),
+        "shift": card.get("shift"),
+        "predictions": None,
+        "told": None,
+        "evaluator": card.get("evaluator"),
+        "seconds": 60 * minutes,
+        "out": str(folder / FILE),
+    }
+
+
+def _run(
+    request: dict[str, Any], python: str, folder: Path, program: RunProgram
+) -> tuple[dict[str, Any], str]:
+    """What the checks found, and a word on how they ended if it was not by themselves."""
+    script = resource("job") / "verify.py"
+    reply = program([python, str(script), json.dumps(request)], cwd=str(folder))
+    content = ledger.read_json(folder / FILE)
+    if content is None or not is_whole(content):
+        said = (reply.problem or reply.err.strip() or reply.out.strip()).splitlines()
+        raise HpctrainError(
+            f"{request['yace']} could not be verified: {said[-1] if said else 'no words'}",
+            f"the trainer's environment is that of {python}: trainer.python of the site local, "
+            "else hpctrain's own",
+        )
+    ended = "" if reply.code == 0 else str(reply.problem or f"exit code {reply.code}")
+    return content, ended and f"the checks did not end by themselves: {ended}"
+
+
+def _find(project: Project | None, what: str) -> Path:
+    path = Path(what)
+    if path.suffix == ".yace" or os.sep in what:
+        if not path.is_file():
+            raise HpctrainError(f"there is no file {path}", "name a .yace, or a potential")
+        return path.absolute()
+    folder = project.potentials if project else Path("potentials")
+    if not (folder / f"{what}.yace").is_file():
+        names = sorted(file.stem for file in folder.glob("*.yace"))
+        raise HpctrainError(
+            f"there is no potential '{what}' in {folder}{nearest(what, names)}",
+            "list them with: hpctrain potentials list",
+        )
+    return folder / f"{what}.yace"
+
+
+def _there(data: Path) -> str:
+    if not data.is_file():
+        raise HpctrainError(f"there is no file {data}", "name an extxyz file with energies, forces")
+    return str(data.absolute())
+
+
+def _of_card(
+    project: Project,
+    card: dict[str, Any],
+    yace: Path,
+    folder: Path,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """The structures that a potential was trained and tested on, and what is known of it."""
+    run = project.runs / card["run"]["run_id"]
+    if all((run / f"{side}.extxyz").is_file() for side in ("train", "test")):
+        sides = {side: str(run / f"{side}.extxyz") for side in ("train", "test")}
+        for attempt in sorted((run / "attempts").glob("*"), reverse=True):
+            if _is(attempt / "output_potential.yace", card["files"]["yace"]["sha256"]):
+                return {"sides": sides, "predictions": str(attempt / "test_pred.pckl.gzip")}
+    else:
+        say("its run is gone: writing its structures again from their source")
+        dataset = export_again(
+            yace.with_suffix(".json"), project.config().data, project.folder, folder
+        )
+        sides = {"train": str(dataset.train.path), "test": str(dataset.test.path)}
+    return {"sides": sides, "told": card["metrics"].get("archived_file_on_test")}
+
+
+def _is(path: Path, sha256: str) -> bool:
+    return path.is_file() and ledger.sha256(path) == sha256
+
+
+def _python(project: Project | None) -> str:
+    """The trainer's Python on this machine."""
+    profile = load.load("local", project.folder if project else None).profile
+    return profile.trainer.python or sys.executable

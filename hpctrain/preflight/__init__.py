@@ -1,1 +1,0 @@
-"""What `hpctrain check` finds out about labelled structures in one pass over them."""

@@ -1,0 +1,151 @@
+"""Finishes what a killed or interrupted command left half done; commands on runs begin with it.
+
+A run whose submission was begun and not recorded has a job, or has none, or a program that submits
+it is still at work. The claim that a job makes, the queue and the accounting tell which, by the
+run's token; only when they have answered, and none knows it, is the attempt submitted again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from hpctrain.errors import HpctrainError, SiteUnreachable
+from hpctrain.process import Run as RunProgram
+from hpctrain.process import converse
+from hpctrain.project import Project
+from hpctrain.runs import run as ledger
+from hpctrain.runs.history import History, fold
+from hpctrain.runs.lock import Locked, locked
+from hpctrain.runs.state.kept_answers import forget, look
+from hpctrain.runs.submission import SCRIPT, adopt, send, token
+from hpctrain.schedulers import scheduler_of
+from hpctrain.schedulers.base import JobView, Scheduler
+
+Say = Callable[[str], None]
+
+# A submitting program that outlived its hpctrain is waited for as long as one may take.
+ORPHAN_S = 90.0
+# One on another machine cannot be seen from here: it is judged when even a slow one has ended.
+ELSEWHERE_S = 180.0
+POLL_S = 0.1
+
+
+def recover(project: Project, program: RunProgram, say: Say = lambda _: None) -> None:
+    """Find the truth about every unfinished submission of the project, and finish it.
+
+    What cannot be decided now (another command is at work, the scheduler does not answer) is left
+    as it is, for the next command, and said.
+    """
+    if not any(fold(run.events()).unfinished for run in ledger.runs(project.runs)):
+        return
+    try:
+        with locked(project.runs, "finishing a submission", wait_s=0.0, say=say):
+            for run in ledger.runs(project.runs):
+                try:
+                    _finish(project, run, program, say)
+                except HpctrainError as error:
+                    say(f"{run.run_id}: {error.message}")
+    except Locked:
+        return
+
+
+def _finish(project: Project, run: ledger.Run, program: RunProgram, say: Say) -> None:
+    """Adopt the job of an unfinished submission, or submit it; the lock is held."""
+    history = fold(run.events())
+    if not history.unfinished:
+        return
+    attempt = history.submitting or 1
+    claim = run.claim(attempt)
+    if claim is not None and claim.get("job_id"):
+        mark, job_id = token(run.run_id, attempt), str(claim["job_id"])
+        run.record("submitted", attempt=attempt, token=mark, job_id=job_id, adopted=True)
+        return
+    scheduler = scheduler_of(run.scheduler_name, project.queue)
+    found = _look(project, run, attempt, history, scheduler, program)
+    forget(project.cache)  # it has answered just now, whatever is kept of before
+    if found is not None:
+        say(f"{run.run_id}: found the job of an interrupted submission: {found}")
+    elif history.interrupted:
+        run.record("abandoned", attempt=attempt)
+        say(
+            f"{run.run_id}: was interrupted before it was submitted; to submit it: "
+            f"hpctrain resume {run.run_id}"
+        )
+    else:
+        found = send(run, attempt, scheduler, program, after=_before(run, attempt, history))
+        say(f"{run.run_id}: finished an interrupted submission: job {found}")
+
+
+def _before(run: ledger.Run, attempt: int, history: History) -> str | None:
+    """In a chain, the job that an attempt must wait for: it may be training still."""
+    chained = run.manifest["site"]["profile"].get("continuation") == "chain"
+    return history.job_ids.get(attempt - 1) if chained else None
+
+
+def _look(
+    project: Project,
+    run: ledger.Run,
+    attempt: int,
+    history: History,
+    scheduler: Scheduler,
+    program: RunProgram,
+) -> str | None:
+    """The job of this attempt, or None if it is certain that there is none."""
+    if history.submitting is None:
+        return None  # the intent was never written: nothing was asked of the scheduler
+    host, begun = history.submitting_host, ledger.seconds(history.since)
+    if host != os.uname().nodename and 0 <= time.time() - begun < ELSEWHERE_S:
+        raise SiteUnreachable(f"{host} may still be submitting it; look again in a few minutes")
+    end = time.monotonic() + ORPHAN_S
+    while True:
+        orphan = _submitting_process(run.folder)
+        found = adopt(run, attempt, _jobs(project, scheduler, program, begun))
+        if found is not None or orphan is None:
+            return found
+        if time.monotonic() > end:
+            raise SiteUnreachable(f"process {orphan} is still submitting it")
+        time.sleep(POLL_S)
+
+
+def _jobs(
+    project: Project, scheduler: Scheduler, program: RunProgram, since: float
+) -> list[JobView]:
+    """Everything that the scheduler knows now; SiteUnreachable if the queue does not answer.
+
+    One that did not answer a moment ago is not asked again before its pause is over. Accounting
+    that is down or disabled is no obstacle: a job that is not in the queue and has trained has
+    made its claim.
+    """
+    queue = look(
+        project.cache,
+        f"{scheduler.name}-queue",
+        lambda: converse(scheduler.queue(), program),
+        time.time(),
+        fresh_s=0.0,
+    )
+    if queue.error is not None:
+        raise SiteUnreachable(queue.error)
+    views = list(queue.views)
+    accounting = scheduler.accounting(since - 3600.0)
+    if accounting is not None:
+        with contextlib.suppress(SiteUnreachable):
+            views += converse(accounting, program)
+    return views
+
+
+def _submitting_process(folder: Path) -> int | None:
+    """A process that works in the run's folder on its job script: a submission under way."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal() or int(entry.name) == os.getpid():
+            continue
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+            if SCRIPT.encode() in words and (entry / "cwd").samefile(folder):
+                return int(entry.name)
+        except OSError:
+            continue  # it has ended, or is somebody else's
+    return None

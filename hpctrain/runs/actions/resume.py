@@ -1,0 +1,91 @@
+"""Use case: the next attempt of a run that has ended before its training was complete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hpctrain.errors import HpctrainError, SiteUnreachable
+from hpctrain.process import Run as RunProgram
+from hpctrain.process import run as run_program
+from hpctrain.project import Project
+from hpctrain.runs.actions.status import RunStatus, status
+from hpctrain.runs.history import fold
+from hpctrain.runs.lock import locked
+from hpctrain.runs.state.kept_answers import forget
+from hpctrain.runs.submission import send_all
+from hpctrain.schedulers import scheduler_of
+from hpctrain.schedulers.base import ENDED
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """What was done about one run: ``submitted``, or nothing, because of its ``state``."""
+
+    run_id: str
+    state: str
+    submitted: bool
+    attempt: int
+    job_id: str | None
+
+
+def resume(
+    project: Project,
+    names: tuple[str, ...],
+    *,
+    program: RunProgram = run_program,
+    say: Callable[[str], None] = lambda _: None,
+) -> list[Resumed]:
+    """Submit the next attempt of each of these runs, from where its training stands.
+
+    A run that is complete, or still has a job, is left as it is. HpctrainError if what became of
+    its job is not known: it may be training.
+    """
+    done: list[Resumed] = []
+    for found in status(project, names, program=program, say=say).runs:
+        with locked(project.runs, f"resume {found.run_id}", say=say):
+            # Somebody else may have resumed it in the meantime.
+            forget(project.cache)
+            now = status(project, (found.run_id,), program=program, say=say).runs[0]
+            try:
+                done.append(_resume(project, now, program))
+            except HpctrainError:
+                for one in done:  # what was done before is told, whatever comes
+                    say(told(one))
+                raise
+            finally:
+                forget(project.cache)
+    return done
+
+
+def told(one: Resumed) -> str:
+    """What was done about a run, in a line."""
+    if one.submitted:
+        return f"{one.run_id}: was {one.state}; attempt {one.attempt} is job {one.job_id}"
+    return f"{one.run_id}: {one.state}; there is nothing to resume"
+
+
+def _resume(project: Project, found: RunStatus, program: RunProgram) -> Resumed:
+    run, state = found.run, found.state
+    assert run is not None
+    if state == "unknown":
+        raise HpctrainError(
+            f"{run.run_id}: what became of job {found.job_id} is not known, so it may be training "
+            f"({found.reason})",
+            f"look again with: hpctrain status {run.run_id}; if it is gone for certain: "
+            f"hpctrain cancel {run.run_id}",
+        )
+    if state == "submitting":
+        raise SiteUnreachable(
+            f"{run.run_id}: its submission is not finished: {found.reason}",
+            f"look again with: hpctrain status {run.run_id}",
+        )
+    if state not in (*ENDED, "prepared") or state == "completed":
+        return Resumed(run.run_id, state, False, found.attempt, found.job_id)
+    attempt = max([0, *run.attempts(), *fold(run.events()).job_ids]) + 1
+    if attempt > 1:
+        run.record("resuming", attempt=attempt)
+    # Whatever was cancelled has ended: the jobs to come must not take it as meant for them.
+    (run.folder / "cancel").unlink(missing_ok=True)
+    job_id = send_all(run, attempt, scheduler_of(run.scheduler_name, project.queue), program)
+    return Resumed(run.run_id, state, True, attempt, job_id)

@@ -1,0 +1,151 @@
+"""Use case: events, evidence and one look at each site give one honest state per run."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from hpctrain.process import Run as RunProgram
+from hpctrain.process import run as run_program
+from hpctrain.project import Project
+from hpctrain.runs import run as ledger
+from hpctrain.runs.actions.recovery import recover
+from hpctrain.runs.history import History, fold
+from hpctrain.runs.state.ask import Answer, Case, ask
+from hpctrain.runs.state.attempts import Current, current
+from hpctrain.runs.state.latest import Following
+from hpctrain.runs.state.summary import Metrics as Metrics
+from hpctrain.runs.state.summary import RunStatus as RunStatus
+from hpctrain.runs.state.summary import age, describe
+from hpctrain.runs.state.verdict import Signs, Verdict, Witness, settled_without_asking, verdict
+from hpctrain.schedulers import scheduler_of
+from hpctrain.schedulers.base import ENDED
+
+
+@dataclass(frozen=True)
+class SiteStatus:
+    """Whether a site could be asked."""
+
+    site: str
+    reachable: bool
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What ``status`` found."""
+
+    queried_at: str
+    sites: list[SiteStatus]
+    runs: list[RunStatus]
+
+
+def status(
+    project: Project,
+    names: tuple[str, ...] = (),
+    *,
+    program: RunProgram = run_program,
+    clock: Callable[[], float] = time.time,
+    say: Callable[[str], None] = lambda _: None,
+) -> Report:
+    """The state of the named runs, or of all. Each site is asked at most twice.
+
+    What an interrupted command has left half done is finished first; ``say`` is told.
+    """
+    recover(project, program, say)
+    found = [_Found.of(run) for run in ledger.find(project.runs, names)]
+    to_ask: dict[tuple[str, str], list[_Found]] = defaultdict(list)
+    for one in found:
+        if one.verdict is None or one.may_go_on:
+            to_ask[one.run.manifest["site"]["name"], one.run.scheduler_name].append(one)
+    asked = []
+    for (site, kind), unsettled in sorted(to_ask.items()):
+        cases = [case for one in unsettled for case in one.cases()]
+        scheduler = scheduler_of(kind, project.queue)
+        answer = ask(cases, scheduler, program, project.cache, clock())
+        asked.append(SiteStatus(site, answer.error is None, answer.error))
+        for one in unsettled:
+            one.judge(answer, clock())
+    following = Following(project.cache)
+    runs = [one.described(following, clock()) for one in found]
+    following.save(project.runs)
+    return Report(ledger.now(), asked, runs)
+
+
+@dataclass
+class _Found:
+    """A run, and what was found out about it so far."""
+
+    run: ledger.Run
+    history: History
+    current: Current
+    verdict: Verdict | None
+    witness: Witness = field(default_factory=Witness)
+
+    @classmethod
+    def of(cls, run: ledger.Run) -> _Found:
+        history = fold(run.events())
+        now = current(run, history)
+        return cls(run, history, now, settled_without_asking(history, now.job_id, now.result))
+
+    @property
+    def may_go_on(self) -> bool:
+        """Has its attempt ended, and another one was announced, or submitted ahead?"""
+        ended = self.verdict is not None and self.verdict.state in ENDED - {"completed"}
+        return ended and bool(self.current.later)
+
+    def cases(self) -> list[Case]:
+        submitted = ledger.seconds(self.history.first_submitted)
+        cases = [self._case(self.current.attempt, self.current.job_id, submitted)]
+        if self.verdict is not None:
+            cases = []  # its own end is known; what is asked about is what comes
+        later = [self._case(number, job_id) for number, job_id in self.current.later]
+        return cases + [replace(case, begun=False) for case in later]
+
+    def _case(self, attempt: int, job_id: str | None, submitted: float = 0.0) -> Case:
+        return Case(self.run.run_id, attempt, job_id, submitted)
+
+    def judge(self, answer: Answer, now: float) -> None:
+        """The state, from what the scheduler has said."""
+        # The job may have written its result between the first look and the answer.
+        self.history = fold(self.run.events())
+        self.current = here = current(self.run, self.history)
+        self.witness, here, self.verdict = self._of(answer, here, now)
+        self.current = here
+        if not self.may_go_on:
+            return
+        for number, job_id in here.later:
+            witness, there, state = self._of(answer, Current(number, job_id, None), now)
+            if state.state not in ENDED:
+                self.witness, self.current, self.verdict = witness, there, state
+                return
+        if self.verdict is not None and self.verdict.state == "timeout":
+            reason = "; ".join(filter(None, [self.verdict.reason, "no job is left that goes on"]))
+            self.verdict = replace(self.verdict, reason=reason)
+
+    def _of(self, answer: Answer, here: Current, now: float) -> tuple[Witness, Current, Verdict]:
+        witness = answer.of(self._case(here.attempt, here.job_id))
+        if here.job_id is None and witness.view is not None:
+            here = replace(here, job_id=witness.view.job_id)
+        signs = self._signs(here, now)
+        return witness, here, verdict(self.history, here.job_id, here.result, witness, signs)
+
+    def _signs(self, here: Current, now: float) -> Signs:
+        folder = self.run.attempt(here.attempt)
+        announced = age(self.run.attempt(here.attempt - 1) / "result.json", now)
+        told = now - ledger.seconds(self.history.since)
+        return Signs(
+            heartbeat=age(folder / "heartbeat.json", now),
+            claimed=age(folder / "claim.json", now),
+            submitted=told if announced is None else min(told, announced),
+            coming=here.attempt > max(1, self.history.first),
+        )
+
+    def described(self, following: Following, now: float) -> RunStatus:
+        assert self.verdict is not None
+        latest = following.latest(self.run, now)
+        return describe(
+            self.run, self.history, self.current, self.verdict, self.witness, latest, now
+        )

@@ -1,0 +1,1 @@
+"""Which state a run is in, and how far its training is."""

@@ -1,0 +1,79 @@
+"""Which attempt of a run counts now, and which job it is: events and evidence together.
+
+hpctrain records what it submits; the jobs of a training that is longer than a walltime submit, or
+requeue, each other, and leave word of it in their results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hpctrain.runs.history import History
+from hpctrain.runs.run import Run, read_json
+
+
+@dataclass(frozen=True)
+class Current:
+    """The last attempt that has begun, or the first of all, or the one that was resumed.
+
+    ``result`` is its own, or None. ``later`` are those that may follow and have not begun, with
+    their jobs as far as they are known: announced in the result, or submitted ahead.
+    """
+
+    attempt: int
+    job_id: str | None
+    result: Mapping[str, Any] | None
+    later: tuple[tuple[int, str | None], ...] = ()
+
+
+def current(run: Run, history: History) -> Current:
+    """Find the attempt that counts; one that is complete ends the trail."""
+    claims = {number: run.claim(number) for number in run.attempts()}
+    begun = [number for number in claims if claims[number] is not None]
+    last = max([history.first, *begun])
+    results = {number: run.result(number) for number in {*begun, last, last - 1} if number}
+    complete = [number for number, result in results.items() if _state(result) == "completed"]
+    number = min(complete, default=last)
+
+    def job_id(number: int) -> str | None:
+        told = (claims.get(number) or {}).get("job_id") or history.job_ids.get(number)
+        before = results.get(number - 1)
+        # The id is in next.json where the job was killed before it could repeat it in its result.
+        announced = (_announced(before) or {}).get("job_id") or _submitted(run, number - 1)
+        found = told or announced
+        return None if found is None else str(found)
+
+    later: set[int] = set()
+    here = _announced(results.get(number))
+    # After a result that announces no other, the jobs of a chain end at once.
+    if not complete and (results.get(number) is None or here is not None):
+        later = {other for other in history.job_ids if other > number}
+        if here is not None:
+            later.add(number + 1)
+    return Current(
+        number,
+        job_id(number),
+        results.get(number),
+        tuple((other, job_id(other)) for other in sorted(later)),
+    )
+
+
+def _submitted(run: Run, number: int) -> object:
+    """The id of the job that an attempt's own job has submitted, if it has."""
+    if number < 1:
+        return None
+    return (read_json(run.attempt(number) / "next.json") or {}).get("job_id")
+
+
+def _state(result: Mapping[str, Any] | None) -> object:
+    return None if result is None else result.get("state")
+
+
+def _announced(result: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """What an attempt says about the next one, if it says that it will come."""
+    goes_on = (result or {}).get("continues")
+    if not goes_on:
+        return None
+    return goes_on if isinstance(goes_on, Mapping) else {}

@@ -1,0 +1,117 @@
+"""What a scheduler answered, kept for a few seconds for every command of the project.
+
+So that ``watch hpctrain status`` cannot hammer a controller, and one that does not answer is asked
+less and less often. The last good answer is kept, to say what was known before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hpctrain.errors import SiteUnreachable
+from hpctrain.runs import run
+from hpctrain.schedulers.base import JobView, NotKept
+
+FRESH_S = {"local": 0.5, "practice-slurm": 0.5, "practice-pbs": 0.5}
+FRESH_ELSEWHERE_S = 5.0
+PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
+
+
+def fresh_for(scheduler: str) -> float:
+    """How long an answer of that scheduler serves everybody (seconds)."""
+    return FRESH_S.get(scheduler, FRESH_ELSEWHERE_S)
+
+
+@dataclass(frozen=True)
+class Look:
+    """One answer. ``error`` is why there is none, ``failing_since`` when that began (seconds).
+
+    ``views`` are of the last good answer, given at ``time``, and are out of date if there is an
+    error. ``asked`` is 0 as long as nobody has asked. ``never``: there will not be any answer,
+    nothing of the kind is kept there.
+    """
+
+    views: list[JobView] = field(default_factory=list)
+    time: float = 0.0
+    since: float = 0.0
+    error: str | None = None
+    failing_since: float | None = None
+    failures: int = 0
+    asked: float = 0.0
+    never: bool = False
+
+    @cached_property
+    def by_id(self) -> dict[str, list[JobView]]:
+        """The jobs by their id, so that a thousand runs find theirs among a thousand."""
+        found: dict[str, list[JobView]] = {}
+        for view in self.views:
+            found.setdefault(view.job_id, []).append(view)
+        return found
+
+
+def look(
+    folder: Path,
+    name: str,
+    ask: Callable[[], list[JobView]],
+    now: float,
+    *,
+    fresh_s: float,
+    since: float = 0.0,
+) -> Look:
+    """The kept answer if it is fresh and reaches back to ``since``, else a new one.
+
+    After a failure nobody asks again for a pause that doubles each time.
+    """
+    path = folder / f"{name}.json"
+    kept = _read(path)
+    age = now - kept.asked
+    if not kept.asked:
+        pass
+    elif kept.error is not None:
+        if 0 <= age < min(PAUSE_S * 2 ** min(kept.failures - 1, 10), LONGEST_PAUSE_S):
+            return kept
+    elif 0 <= age < fresh_s and kept.since <= since:
+        return kept
+    try:
+        answer = Look(ask(), time=now, since=since, asked=now)
+    except SiteUnreachable as error:
+        answer = Look(
+            kept.views,
+            time=kept.time,
+            since=kept.since,
+            error=error.message,
+            failing_since=now if kept.failing_since is None else kept.failing_since,
+            failures=kept.failures + 1,
+            asked=now,
+            never=isinstance(error, NotKept),
+        )
+    _keep(path, answer)
+    return answer
+
+
+def forget(folder: Path) -> None:
+    """Something was changed: everybody asks again. What was known, and since when not, is kept."""
+    for path in [*folder.glob("*-queue.json"), *folder.glob("*-accounting.json")]:
+        _keep(path, replace(_read(path), asked=0.0))
+
+
+def _keep(path: Path, answer: Look) -> None:
+    with contextlib.suppress(OSError):  # a cache is a kindness, not a need
+        path.parent.mkdir(parents=True, exist_ok=True)
+        run.write_atomically(path, run.as_json(asdict(answer)))
+
+
+def _read(path: Path) -> Look:
+    kept: dict[str, Any] | None = run.read_json(path)
+    if kept is None:
+        return Look()
+    try:
+        views = [JobView(**view) for view in kept.pop("views")]
+        return Look(views, **kept)
+    except (KeyError, TypeError):
+        return Look()  # written by another version

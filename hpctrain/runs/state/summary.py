@@ -1,0 +1,195 @@
+"""One run in words and numbers: its verdict, its attempt, and where its training stands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hpctrain.engines.base import TrainingMetrics
+from hpctrain.runs import run as ledger
+from hpctrain.runs.history import History
+from hpctrain.runs.state.attempts import Current
+from hpctrain.runs.state.curves import finite
+from hpctrain.runs.state.latest import Latest
+from hpctrain.runs.state.verdict import DEAD_S, Verdict, Witness
+
+# Longer than any iteration that was ever seen to take; then it may hang.
+STALLED_S = 1800.0
+
+Metrics = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """One run, as ``status`` shows it. Metrics are in meV/atom and eV/Å; times in seconds.
+
+    ``before`` is the last known state of a job that cannot be asked about.
+    """
+
+    run_id: str
+    site: str
+    scheduler: str
+    job_id: str | None
+    state: str
+    since: str | None
+    reason: str
+    attempt: int
+    iteration: int | None
+    max_iter: int
+    train: Metrics | None
+    test: Metrics | None
+    eta_s: float | None
+    warnings: list[str] = field(default_factory=list)
+    phase: str | None = None
+    before: str | None = None
+    run: ledger.Run | None = None
+
+
+def describe(
+    run: ledger.Run,
+    history: History,
+    current: Current,
+    found: Verdict,
+    witness: Witness,
+    latest: Latest,
+    now: float,
+) -> RunStatus:
+    """Everything that is told about a run."""
+    folder = run.attempt(current.attempt)
+    potential = (current.result or {}).get("potential") or {}
+    alive = found.state in ("running", "unknown")
+    heartbeat = (ledger.read_json(folder / "heartbeat.json") if alive else None) or {}
+    phase = heartbeat.get("phase") if found.state == "running" else None
+    max_iter = int(run.manifest["settings"]["training"]["max_iter"])
+    eta = None
+    if phase == "train" and latest.pace is not None:
+        eta = max(0.0, latest.pace * (max_iter - (latest.iteration or 0)))
+    reason = found.reason
+    if found.state == "failed" and current.result is None:
+        told = _last_lines(run.job_output(current.job_id))
+        reason = ": ".join(filter(None, [reason, told]))
+    since = found.since
+    if since is None:
+        since = _since(run, history, current, found, heartbeat)
+    return RunStatus(
+        run_id=run.run_id,
+        site=run.manifest["site"]["name"],
+        scheduler=run.scheduler_name,
+        job_id=current.job_id,
+        state=found.state,
+        since=since,
+        reason=reason,
+        attempt=current.attempt if current.job_id else 0,
+        iteration=latest.iteration,
+        max_iter=max_iter,
+        train=_two(potential.get("train")) or _last(latest.train),
+        test=_two(potential.get("test")) or _last(latest.test),
+        eta_s=eta,
+        warnings=_warnings(run, current.attempt, phase, eta, witness, now),
+        phase=phase,
+        before=None if witness.before is None else witness.before.state,
+        run=run,
+    )
+
+
+def age(path: Path, now: float) -> float | None:
+    """Seconds since a file was written, by the file server's clock; None if it is not there."""
+    try:
+        return max(0.0, now - path.stat().st_mtime)
+    except OSError:
+        return None
+
+
+def _warnings(
+    run: ledger.Run,
+    attempt: int,
+    phase: str | None,
+    eta: float | None,
+    witness: Witness,
+    now: float,
+) -> list[str]:
+    """What the user should know of a run that is running."""
+    found: list[str] = []
+    if phase is None:
+        return found
+    folder, view = run.attempt(attempt), witness.view
+    silent = age(folder / "heartbeat.json", now)
+    if silent is not None and silent > DEAD_S:
+        found.append(
+            f"the job has given no sign of life for {silent / 60:.0f} min, though the scheduler "
+            f"says it runs: hpctrain logs {run.run_id}"
+        )
+    written = [age(folder / name, now) for name in ("log.txt", "metrics.txt")]
+    last = min((seconds for seconds in written if seconds is not None), default=None)
+    if phase == "train" and last is not None and last > STALLED_S:
+        found.append(
+            f"the trainer has written nothing for {last / 60:.0f} min, it may hang: "
+            f"hpctrain logs {run.run_id}"
+        )
+    if eta is None or view is None or view.walltime_s is None or view.elapsed_s is None:
+        return found
+    settings = ledger.read_json(run.folder / "job" / "settings.json") or {}
+    margin = float(settings.get("margin_s") or 0.0)
+    more = math.ceil((eta - (view.walltime_s - view.elapsed_s - margin))
+                     / max(1.0, view.walltime_s - margin))  # fmt: skip
+    if more > 0:
+        words = (
+            f"will not finish in this walltime: about {more} more attempt{'s' * (more > 1)} "
+            "as long as this one"
+        )
+        allowed = settings.get("max_attempts")
+        if settings.get("continuation", "manual") == "manual":
+            words += f", each begun with: hpctrain resume {run.run_id}"
+        elif isinstance(allowed, int) and attempt + more > allowed:
+            words += f", and max_attempts is {allowed}"
+        found.append(words)
+    return found
+
+
+def _since(
+    run: ledger.Run,
+    history: History,
+    current: Current,
+    found: Verdict,
+    heartbeat: Mapping[str, Any],
+) -> str | None:
+    """When the state began, where it was told; else the last event of the run."""
+    if current.result is not None and found.state != "collected" and current.result.get("ended"):
+        return ledger.iso(float(current.result["ended"]))
+    if found.state == "running":
+        claim = run.claim(current.attempt)
+        if claim is not None and claim.get("time"):
+            return ledger.iso(float(claim["time"]))
+    if found.state == "unknown" and heartbeat.get("time"):
+        return ledger.iso(float(heartbeat["time"]))
+    return history.since
+
+
+def _last(point: TrainingMetrics | None) -> Metrics | None:
+    if point is None:
+        return None
+    return {
+        "rmse_energy_mev_per_atom": finite(point.rmse_energy),
+        "rmse_force_ev_per_a": finite(point.rmse_force),
+    }
+
+
+def _last_lines(path: Path, lines: int = 3) -> str:
+    """The end of what a job script printed: why it failed before the trainer was started."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 4000))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return " / ".join(line.strip() for line in text.splitlines()[-lines:] if line.strip())
+
+
+def _two(metrics: Mapping[str, Any] | None) -> Metrics | None:
+    if metrics is None:
+        return None
+    names = ("rmse_energy_mev_per_atom", "rmse_force_ev_per_a")
+    return {name: finite(metrics.get(name)) for name in names}

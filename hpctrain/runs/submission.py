@@ -1,0 +1,138 @@
+"""Hands an attempt to the scheduler, at most once: intent, submission, id, each on the disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from hpctrain.errors import HpctrainError, SiteUnreachable
+from hpctrain.process import Run as RunProgram
+from hpctrain.process import converse
+from hpctrain.runs.run import Run
+from hpctrain.schedulers.base import (
+    JobRequest,
+    JobView,
+    Refused,
+    Scheduler,
+    Submitted,
+)
+
+if TYPE_CHECKING:
+    from hpctrain.sites.profile import SiteProfile
+
+SCRIPT = "job.sh"
+
+
+class JobRefused(HpctrainError):
+    """The scheduler answered, and did not take the job: there is none."""
+
+
+def token(run_id: str, attempt: int) -> str:
+    """What a job of this attempt carries in its name and comment, and no other job does."""
+    return f"{run_id}.{attempt:02d}"
+
+
+def job_request(
+    project: str, run_id: str, attempt: int, output: str, after: str | None = None
+) -> JobRequest:
+    mark = token(run_id, attempt)
+    return JobRequest(
+        name=f"{project}.{mark}",
+        comment=f"hpctrain:{mark}",
+        output=output,
+        attempt=attempt,
+        after=after,
+    )
+
+
+def carries(view: JobView, mark: str) -> bool:
+    """Is this the job of that token? Sites may drop the comment; old ones may cut the name."""
+    return view.comment == f"hpctrain:{mark}" or view.name.endswith(f".{mark}")
+
+
+def belongs(view: JobView, run_id: str) -> bool:
+    """Is this a job of that run, of whichever attempt? A job that is requeued keeps its token."""
+    return view.comment.startswith(f"hpctrain:{run_id}.") or f".{run_id}." in view.name
+
+
+def send_all(run: Run, attempt: int, scheduler: Scheduler, program: RunProgram) -> str:
+    """Submit an attempt, and, where the site asks for a chain, all that may follow it.
+
+    Returns the first one's job id. A chain that the scheduler cuts short is just shorter.
+    """
+    job_id = before = send(run, attempt, scheduler, program)
+    profile = _profile(run)
+    if profile.continuation == "chain":
+        for number in range(attempt + 1, profile.max_attempts + 1):
+            try:
+                before = send(run, number, scheduler, program, after=before)
+            except JobRefused:
+                break
+    return job_id
+
+
+def send(
+    run: Run,
+    attempt: int,
+    scheduler: Scheduler,
+    program: RunProgram,
+    *,
+    after: str | None = None,
+) -> str:
+    """Submit one attempt and return the job's id; the project's lock must be held.
+
+    Raises JobRefused if there is no job, SiteUnreachable if nobody can say whether there is one:
+    then nothing may be submitted until :mod:`hpctrain.recovery` has found out.
+    """
+    profile = _profile(run)
+    job = job_request(run.manifest["project"], run.run_id, attempt, profile.output, after)
+    mark = token(run.run_id, attempt)
+    facts: dict[str, Any] = {"attempt": attempt, "token": mark}
+    run.record("submitting", **facts, host=os.uname().nodename, pid=os.getpid())
+    try:
+        reply = program(scheduler.submit_argv(SCRIPT, job, profile), cwd=str(run.folder))
+    except KeyboardInterrupt:
+        # Whoever pressed Ctrl-C does not want it submitted again; it may have been, all the same.
+        run.record("interrupted", **facts)
+        raise
+    outcome = scheduler.read_submit(reply)
+    if isinstance(outcome, Submitted):
+        run.record("submitted", **facts, job_id=outcome.job_id)
+        return outcome.job_id
+    if isinstance(outcome, Refused):
+        run.record("refused", **facts, reason=outcome.reason)
+        raise JobRefused(
+            f"{scheduler.name} did not take the job: {outcome.reason}",
+            "nothing was submitted; mend the site profile, or try other values with "
+            "--set site.KEY=VALUE",
+        )
+    run.record("unclear", **facts, reason=outcome.reason)
+    try:
+        views = converse(scheduler.queue(), program)
+    except SiteUnreachable:
+        views = []
+    job_id = adopt(run, attempt, views)
+    if job_id is None:
+        raise SiteUnreachable(
+            f"{scheduler.name} did not say whether it took the job: {outcome.reason}",
+            f"the run {run.run_id} is kept; hpctrain status finds the job, or submits it if there "
+            "is none, as soon as the scheduler answers",
+        )
+    return job_id
+
+
+def adopt(run: Run, attempt: int, views: Iterable[JobView]) -> str | None:
+    """Record the id of a job that was submitted and whose id was lost, if it is among these."""
+    mark = token(run.run_id, attempt)
+    for view in views:
+        if carries(view, mark):
+            run.record("submitted", attempt=attempt, token=mark, job_id=view.job_id, adopted=True)
+            return view.job_id
+    return None
+
+
+def _profile(run: Run) -> SiteProfile:
+    from hpctrain.sites.profile import SiteProfile
+
+    return SiteProfile.model_validate(run.manifest["site"]["profile"])

@@ -1,0 +1,210 @@
+"""PBS (OpenPBS, PBS Professional, and Torque as far as it is alike): arguments out, text in.
+
+PBS keeps ended jobs in the same place as the others, for as long as the site wants (``-x``); so
+there is no accounting beside the queue.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING
+
+from hpctrain.errors import SiteUnreachable
+from hpctrain.process import Reply
+from hpctrain.schedulers.base import JobRequest, JobView, Refused, Submitted, Unclear
+from hpctrain.schedulers.pbs import reply as words
+from hpctrain.schedulers.pbs.cluster import describe
+from hpctrain.schedulers.pbs.directives import directives
+from hpctrain.schedulers.pbs.states import seconds, seen
+
+if TYPE_CHECKING:
+    from hpctrain.schedulers.base import Conversation
+    from hpctrain.schedulers.cluster import ClusterConversation
+    from hpctrain.sites.profile import SiteProfile
+
+    Asking = Generator[list[str], Reply, list[words.Job]]
+
+# Ids that go on one command line.
+MOST_IDS = 2000
+NAME_LENGTH = 15  # of a job's name on older servers
+
+_SUBMITTED = re.compile(r"^(\d+(?:(?:\[\])?\.[\w.-]+)?)\s*$", re.MULTILINE)
+
+
+class PbsScheduler:
+    """OpenPBS and PBS Professional; with ``resource_style: nodes-ppn``, Torque."""
+
+    name = "pbs"
+    template = "pbs.sh.j2"
+    refusals = tuple(words.REFUSALS)
+    tells_the_end = False
+
+    def directives(self, site: SiteProfile, job: JobRequest) -> list[str]:
+        del job  # what is the job's own stands on the command line
+        return directives(site)
+
+    def submit_argv(self, script: str, job: JobRequest, site: SiteProfile) -> list[str]:
+        token = job.comment.removeprefix("hpctrain:")
+        argv = ["qsub"]
+        if site.resource_style != "nodes-ppn":
+            # Else qsub leaves a copy of itself behind for a minute, under the same command line.
+            # Torque's -f is another.
+            argv.append("-f")
+        argv += ["-N", short_name(job.name)]
+        argv += ["-v", f"HPCTRAIN_TOKEN={token},HPCTRAIN_ATTEMPT={job.attempt}"]
+        if job.after is not None:
+            argv += ["-W", f"depend=afterany:{job.after}"]
+        return [*argv, script]
+
+    def read_submit(self, reply: Reply) -> Submitted | Refused | Unclear:
+        """The id is on stdout alone; what is on stderr can hold numbers too."""
+        said = _said(reply)
+        if _absent(reply):
+            return Refused(f"qsub is not on this machine: {said}")
+        if reply.code == 0:
+            match = _SUBMITTED.search(reply.out)
+            return Submitted(match[1]) if match else Unclear(f"qsub told no job id: {said}")
+        lines = [line.strip() for line in reply.err.splitlines()]
+        complained = any(line.startswith("qsub: ") for line in lines)
+        lost = any(phrase in reply.err.lower() for phrase in words.NO_ANSWER)
+        if reply.code not in words.REFUSALS or not complained or lost:
+            return Unclear(said)
+        usage = next((n for n, line in enumerate(lines) if line.startswith("usage:")), len(lines))
+        reason = "; ".join(filter(None, lines[:usage]))
+        advice = words.REFUSALS[reply.code]
+        return Refused(f"{reason} ({advice})" if advice else reason)
+
+    def queue(self) -> Conversation:
+        user = pwd.getpwuid(os.getuid()).pw_name
+        listed = yield ["qselect", "-x", "-u", user]
+        history = not (_no_history(listed) or _not_understood(listed))
+        if not history:
+            listed = yield ["qselect", "-u", user]
+        if _absent(listed):
+            everybodys = yield from _details([], history=True)
+            jobs = [job for job in everybodys if _owner(job) == user]
+        else:
+            ids = _ids(listed)
+            jobs = []
+            for first in range(0, len(ids), MOST_IDS):
+                part = ids[first : first + MOST_IDS]
+                jobs += yield from _details(part, history=history)
+        return [_view(job, user) for job in jobs]
+
+    def accounting(self, since: float) -> None:  # noqa: ARG002
+        """What PBS still knows, qstat -x shows."""
+        return
+
+    def cancel_argv(self, job_ids: Sequence[str]) -> list[str]:
+        return ["qdel", *job_ids]
+
+    def read_cancel(self, reply: Reply) -> str | None:
+        """A job that has ended, or is not known any more, is no error."""
+        lines = [line for line in reply.err.splitlines() if line.strip()]
+        others = [line for line in lines if not any(phrase in line for phrase in words.OVER)]
+        if reply.code == 0 or (reply.code is not None and lines and not others):
+            return None
+        return "; ".join(line.strip() for line in others) or _said(reply)
+
+    def cluster(self) -> ClusterConversation:
+        return describe()
+
+    def try_argv(self, script: str) -> None:  # noqa: ARG002
+        """qsub has no way to try."""
+        return
+
+    def read_try(self, reply: Reply) -> str | None:
+        return None if reply.code == 0 else _said(reply)
+
+
+def short_name(name: str) -> str:
+    """``project.run_id.NN`` in 15 characters, of which the first is a letter."""
+    parts = name.rsplit(".", 2)
+    project, end = (parts[0], f".{parts[1][-4:]}.{parts[2]}") if len(parts) == 3 else (name, "")
+    if not ("A" <= project[:1] <= "Z" or "a" <= project[:1] <= "z"):
+        project = f"t{project}"
+    return project[: NAME_LENGTH - len(end)] + end
+
+
+def _details(ids: list[str], *, history: bool) -> Asking:
+    """What is known of these jobs, or of everybody's; asked again where a server is older.
+
+    ``-E`` makes one request of it: without, one release prints the first job only. It goes with
+    ids alone.
+    """
+    past = ["-x"] if history else []
+    express = ["-E"] if ids else []
+    reply = yield ["qstat", *express, *past, "-f", "-F", "json", *ids]
+    if history and _no_history(reply):
+        return (yield from _details(ids, history=False))
+    if not _not_understood(reply):
+        _check(reply)
+        jobs, whole = words.from_json(reply.out)
+        if not whole and (reply.code == 0 or reply.out.strip()):
+            raise SiteUnreachable(f"qstat's answer is cut short, or no JSON: {reply.out[-80:]!r}")
+        return jobs
+    reply = yield ["qstat", *past, "-f", *ids]
+    # To Torque -x is XML.
+    if history and (_no_history(reply) or _not_understood(reply) or reply.out[:1] == "<"):
+        reply = yield ["qstat", "-f", *ids]
+    _check(reply)
+    return words.from_text(reply.out)
+
+
+def _view(job: words.Job, user: str) -> JobView:
+    what = seen(job, user)
+    token = job.token
+    return JobView(
+        job_id=job.job_id,
+        name=job.get("Job_Name") or "",
+        comment="" if token is None else f"hpctrain:{token}",
+        state=what.state,
+        raw=what.raw,
+        reason=what.reason,
+        elapsed_s=seconds(job.get("resources_used.walltime")),
+        walltime_s=seconds(job.get("Resource_List.walltime")),
+        exit_code=what.exit_code,
+    )
+
+
+def _ids(reply: Reply) -> list[str]:
+    _check(reply)
+    lines = [line.strip() for line in reply.out.splitlines()]
+    return [line for line in lines if words.JOB_ID.fullmatch(line)]
+
+
+def _check(reply: Reply) -> None:
+    """Raise where the server has not answered: an exit code of 0 alone is no proof."""
+    silent = reply.code == 0 and not reply.out.strip() and reply.err.startswith(reply.argv[0])
+    if reply.code not in words.ANSWERS or silent:
+        raise SiteUnreachable(_said(reply))
+
+
+def _absent(reply: Reply) -> bool:
+    problem = reply.problem or ""
+    return reply.code is None and any(phrase in problem for phrase in words.NOT_STARTED)
+
+
+def _no_history(reply: Reply) -> bool:
+    return any(phrase in reply.err for phrase in words.NO_HISTORY)
+
+
+def _not_understood(reply: Reply) -> bool:
+    """The program is older than the option."""
+    said = reply.err.lower()
+    return reply.code in (1, 2) and any(phrase in said for phrase in words.NOT_UNDERSTOOD)
+
+
+def _owner(job: words.Job) -> str:
+    return (job.get("Job_Owner") or "").partition("@")[0]
+
+
+def _said(reply: Reply) -> str:
+    """What the program said, in one line."""
+    lines = [line.strip() for line in reply.err.splitlines() if line.strip()]
+    if reply.problem:
+        lines.insert(0, reply.problem)
+    return "; ".join(lines) or f"{reply.argv[0]} ended with exit code {reply.code}"

@@ -1,0 +1,1 @@
+"""PBS's commands, imitated."""

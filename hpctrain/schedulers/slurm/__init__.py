@@ -1,0 +1,1 @@
+"""Slurm: requests out, replies in."""

@@ -1,0 +1,134 @@
+"""The project, as its ``hpctrain.yaml`` describes it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from hpctrain.data.check.names import checked_name
+from hpctrain.fields import Evaluator, Likeness, PlainName, Record
+
+CheckName = Annotated[str, AfterValidator(checked_name)]
+
+
+class DataConfig(Record):
+    """Which structures are trained on, and how they are split."""
+
+    source: str | list[str] = Field(
+        description="ASE database (SQLite, JSON, PostgreSQL or MySQL URL) or extxyz files"
+    )
+    select: str = Field("status=completed", description="ASE selection; empty takes every row")
+    generations: Literal["all", "latest"] | list[int] = Field(
+        "all", description="all: full retraining; latest or a list: incremental learning"
+    )
+    test_fraction: float = Field(0.1, gt=0, lt=1, description="share of the structures to test on")
+    split: Literal["random", "stable", "grouped"] = Field(
+        "random",
+        description="random: exact counts; stable: a structure never changes sides when others "
+        "come; grouped: what shares the key group_by stays on one side",
+    )
+    group_by: str | None = Field(
+        None,
+        min_length=1,
+        validate_default=True,
+        description="with split: grouped, the rows' key that names the group, as config_type",
+    )
+    stratify: Literal["config_type", "composition"] | None = Field(
+        None, description="with split: random, every kind is drawn from in proportion"
+    )
+    seed: int = Field(42, description="seed of the split")
+    dedupe: Likeness | None = Field(
+        None,
+        description="of structures that are alike to this degree only the first is used; "
+        "if not given, those on both sides are reported",
+    )
+    silence: list[CheckName] = Field(
+        default_factory=list, description="findings of hpctrain check that are accepted, by name"
+    )
+
+    @field_validator("group_by")
+    @classmethod
+    def _grouped_by_a_key(cls, group_by: str | None, info: ValidationInfo) -> str | None:
+        split = info.data.get("split")
+        if split == "grouped" and group_by is None:
+            raise ValueError(
+                "split: grouped needs the key of the rows that names the group; "
+                "write, for example, group_by: config_type"
+            )
+        if split in ("random", "stable") and group_by is not None:
+            raise ValueError(
+                f"split: {split} does not group; write split: grouped, or leave group_by out"
+            )
+        return group_by
+
+    @field_validator("stratify")
+    @classmethod
+    def _stratified_at_random(cls, stratify: str | None, info: ValidationInfo) -> str | None:
+        split = info.data.get("split")
+        if stratify is not None and split == "stable":
+            raise ValueError(
+                "split: stable cannot be stratified, since a structure's side follows from itself "
+                "alone; write split: random, or leave stratify out"
+            )
+        if stratify is not None and split == "grouped":
+            raise ValueError(
+                "split: grouped cannot be stratified, since groups stay whole; "
+                "write split: random, or leave stratify out"
+            )
+        return stratify
+
+
+class TrainingConfig(Record):
+    """What is fitted, and for how long."""
+
+    engine: Literal["pacemaker"] = "pacemaker"
+    cutoff: float = Field(6.0, gt=0, description="Å; every bond's rcut")
+    b_basis_size: int = Field(300, gt=0, description="basis functions per element")
+    kappa: float = Field(1.0, ge=0, description="weight of the energies")
+    kappa_f: float | None = Field(
+        None, ge=0, description="weight of the forces; 100 times kappa if not given"
+    )
+    max_iter: int = Field(1000, gt=0, description="iterations of the optimiser, in all")
+    evaluator: Evaluator | None = Field(
+        None, description="tensorpot (fast, TensorFlow) or pyace; the site's own if not given"
+    )
+    optimizer: Literal["BFGS", "L-BFGS-B"] | None = Field(
+        None, description="if not given, BFGS up to 10,000 parameters, L-BFGS-B beyond"
+    )
+    batch_size: int = Field(100, gt=0, description="structures per batch")
+    display_step: int = Field(10, gt=0, description="iterations between two looks at the test set")
+    start: Literal["linear", "zero"] = Field(
+        "linear",
+        description="coefficients to begin with: the linear least squares of the first density, "
+        "or zero",
+    )
+    patience: int = Field(
+        200,
+        ge=0,
+        description="iterations for which the test error may rise while the training error falls; "
+        "then the training stops early; 0: never",
+    )
+    seed: int = Field(42, ge=0, lt=2**32, description="seed of the trainer")
+    reference_energies: Literal["isolated_atoms", "auto"] | dict[str, float] = Field(
+        "isolated_atoms",
+        description="eV per atom: from the isolated atoms in the data, fitted (auto), or given",
+    )
+    active_set: bool = Field(
+        True, description="make NAME.asi too, for the extrapolation grade: true or false"
+    )
+    verify_minutes: float = Field(
+        5.0, ge=0, description="longest time for the checks at the end of the job; 0: no checks"
+    )
+    overrides: dict[str, Any] = Field(
+        default_factory=dict, description="merged into the engine's input last, key by key"
+    )
+
+
+class ProjectConfig(Record):
+    """``hpctrain.yaml``."""
+
+    project: PlainName = Field(description="short name; it starts the name of every job")
+    data: DataConfig
+    training: TrainingConfig = TrainingConfig()
+    site: str | None = Field(None, description="default for --site")

@@ -1,0 +1,1 @@
+"""A site's profile: its keys, and what follows from them."""

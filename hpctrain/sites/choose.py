@@ -1,0 +1,138 @@
+"""Which of a site's targets a job goes to: the one that is named, or the first that it fits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hpctrain.errors import HpctrainError
+from hpctrain.sites.misfits import has_gpus, longest, misfits
+from hpctrain.yamlfile import nearest
+
+if TYPE_CHECKING:
+    from hpctrain.sites.load import Site
+    from hpctrain.sites.profile import SiteProfile
+
+
+@dataclass(frozen=True)
+class Choice:
+    """``profile`` is complete: the target's keys are in it. ``others`` are the targets that were
+    passed over on the way, each with all reasons."""
+
+    target: str | None
+    profile: SiteProfile
+    others: dict[str, list[str]] = field(default_factory=dict)
+
+
+def choose(site: Site, environment: Mapping[str, str]) -> Choice:
+    """Raises HpctrainError, with every reason, if the job does not fit, or a question is open.
+
+    ``environment`` is the login session's: some sites say there which account to take.
+    """
+    targets, named = site.profile.targets, site.profile.target
+    if named is not None and named not in targets:
+        raise HpctrainError(
+            f"the site {site.name} has no target '{named}'{nearest(named, list(targets))}",
+            f"hpctrain sites show {site.name} lists them" if targets else "leave --target out",
+        )
+    if not targets or named is not None:
+        profile = completed(site.at(named) if named else site.profile, environment)
+        where = f"the target {named} of {site.name}" if named else f"the site {site.name}"
+        if reasons := misfits(profile):
+            raise HpctrainError(_listed(f"the job does not fit {where}:", reasons), _way(profile))
+        _ask(site, profile)
+        return Choice(named, profile)
+    others: dict[str, list[str]] = {}
+    ways: list[str] = []
+    for name, target in targets.items():
+        profile = completed(site.at(name), environment)
+        reasons = misfits(profile)
+        if has_gpus(profile) and site.profile.gpus == 0:
+            reasons.insert(0, "it is for jobs with GPUs, and none is asked for")
+        if target.choice == "by-name":
+            reasons.append("it is taken only when it is named")
+        if not reasons:
+            _ask(site, profile)
+            return Choice(name, profile, others)
+        others[name] = reasons
+        if reasons == misfits(profile) and (way := _shorter(profile)):
+            ways.append(f"{way} (--target {name})")
+    lines = [f"{name}: {'; '.join(reasons)}" for name, reasons in others.items()]
+    raise HpctrainError(
+        _listed(f"the job fits none of the targets of {site.name}:", lines),
+        ways[0]
+        if ways
+        else "ask for something else (--gpus, --walltime, --memory, --set site.cores=…), or name "
+        "one with --target",
+    )
+
+
+def completed(site: SiteProfile, environment: Mapping[str, str]) -> SiteProfile:
+    """What follows from the site's own rules: the account's ending, the cores of each GPU."""
+    changes: dict[str, Any] = {}
+    rule = site.account_rule
+    account = site.account or (environment.get(rule.variable) if rule.variable else None) or None
+    if account and rule.suffix and not account.endswith(rule.suffix):
+        account += rule.suffix
+    if account != site.account:
+        changes["account"] = account
+    if site.cores is None and site.cores_per_gpu and site.gpus:
+        changes["cores"] = site.cores_per_gpu * site.gpus // (site.tasks or 1)
+    return site.model_copy(update=changes) if changes else site
+
+
+def questions(site: SiteProfile) -> dict[str, str]:
+    """What has to be known and is not: by key, the question."""
+    asked = dict(site.ask)
+    rule = site.account_rule
+    if rule.needed == "always":
+        lists = f" `{rule.list_command}` lists yours." if rule.list_command else ""
+        asked.setdefault("account", f"Which account pays?{lists}")
+    return {key: question for key, question in asked.items() if not _value(site, key)}
+
+
+def _ask(site: Site, profile: SiteProfile) -> None:
+    from hpctrain.sites.load import users_folder
+
+    if open_ones := questions(profile):
+        one = next(iter(open_ones))
+        raise HpctrainError(
+            _listed(
+                f"the site {site.name} needs to be told:",
+                [f"{key}: {question}" for key, question in open_ones.items()],
+            ),
+            f"for one run: --set site.{one}=…; for all: write it into "
+            f"{users_folder() / (site.name + '.yaml')}, below the line `extends: {site.name}`",
+        )
+
+
+def _value(site: SiteProfile, path: str) -> object:
+    """The value at a dotted key; None where there is none."""
+    value: Any = site
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, dict) else getattr(value, part, None)
+    return value
+
+
+def _listed(head: str, lines: list[str]) -> str:
+    return "\n".join([head, *(f"  {line}" for line in lines)])
+
+
+def _way(site: SiteProfile) -> str:
+    """What to try when a job does not fit."""
+    return _shorter(site) or (
+        "change what is asked for; if the profile is out of date, --set site.limits.KEY=VALUE"
+    )
+
+
+def _shorter(site: SiteProfile) -> str | None:
+    """How to go on where nothing but the walltime is too long."""
+    most = longest(site.limits, site.nodes or 1)
+    if most is None or misfits(site.model_copy(update={"walltime": most})):
+        return None
+    rule = "" if site.no_chaining else " --set site.continuation=resubmit"
+    then = "hpctrain resume starts the next attempt"
+    if rule:
+        then = f"the job starts its next attempt by itself; without continuation, {then}"
+    return f"shorten it and go on: --walltime {most}{rule}: {then}"

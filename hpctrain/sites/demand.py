@@ -1,0 +1,131 @@
+"""What one job asks of its site, added up, and what it costs at most. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hpctrain.sites.profile import SiteProfile
+
+
+@dataclass(frozen=True)
+class Demand:
+    """A job in numbers; None is "the site decides, and its profile does not say how".
+
+    ``memory_mb`` is MiB on one node. ``seconds`` is the walltime.
+    """
+
+    nodes: int
+    cores: int | None
+    gpus: int
+    memory_mb: float | None
+    seconds: int | None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The most that a training costs, all attempts together that follow without being asked for.
+
+    ``hours`` are core-hours, or GPU-hours (``of``: "core" or "gpu"), of what the job holds;
+    ``units`` is what the centre charges, in its own ``unit``. None: not known, and ``unknown``
+    says why.
+    """
+
+    of: str
+    hours: float | None
+    attempts: int
+    units: float | None = None
+    unit: str | None = None
+    unknown: str | None = None
+
+    def words(self) -> str:
+        """For people, in one line."""
+        if self.hours is None:
+            return f"not known: {self.unknown}"
+        what = {"gpu": "GPU-hours", "core": "core-hours"}[self.of]
+        text = f"at most {_number(self.hours)} {what}"
+        if self.units == 0:
+            text += ", not charged"
+        elif self.units is not None:
+            text += f", charged as {_number(self.units)} {self.unit or 'units'}"
+        return text if self.attempts == 1 else f"{text} in {self.attempts} attempts"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def demand(site: SiteProfile) -> Demand:
+    """What the profile (of one target) asks for."""
+    from hpctrain.fields import walltime_seconds
+    from hpctrain.sites.words import megabytes
+
+    nodes = site.nodes or 1
+    tasks = site.tasks or 1
+    cores = site.cores * tasks if site.cores is not None else None
+    memory = megabytes(site.memory) if site.memory is not None else None
+    if memory is not None and site.memory_style == "mem-per-cpu":
+        memory *= (cores or 1) / nodes
+    if memory is not None and site.memory_style == "mem-per-gpu":
+        memory *= max(site.gpus, 1) / nodes
+    walltime = site.walltime or site.limits.default_walltime
+    return Demand(nodes, cores, site.gpus, memory, walltime_seconds(walltime) if walltime else None)
+
+
+def held(site: SiteProfile) -> tuple[str, float | None]:
+    """``("gpu" or "core", how many the job holds)``: all of its nodes', where these are whole."""
+    asked = demand(site)
+    node = site.node
+    whole = site.node_sharing == "whole"
+    if asked.gpus or (whole and node.gpus):
+        if whole and node.gpus:
+            return "gpu", float(node.gpus * asked.nodes)
+        return "gpu", float(asked.gpus)
+    if whole:
+        return "core", float(node.cores * asked.nodes) if node.cores else None
+    return "core", None if asked.cores is None else float(asked.cores)
+
+
+def cost(site: SiteProfile) -> Cost:
+    """The most that a training with this profile (of one target) costs."""
+    asked = demand(site)
+    of, count = held(site)
+    attempts = 1 if site.continuation == "manual" else site.max_attempts
+    if asked.seconds is None:
+        return Cost(of, None, attempts, unknown="no walltime is asked for")
+    if count is None:
+        missing = "how many cores a node has" if site.node_sharing == "whole" else "cores"
+        return Cost(of, None, attempts, unknown=f"{missing} is not in the profile")
+    hours = count * asked.seconds / 3600 * attempts
+    charge = site.charge
+    if charge is None:
+        return Cost(of, hours, attempts)
+    if charge.by == "nothing":
+        return Cost(of, hours, attempts, 0.0)
+    charged = _charged(site, of, count)
+    units = None
+    if charged is not None:
+        units = charged * charge.rate * charge.factor * asked.seconds / 3600 * attempts
+    words = (
+        charge.unit or {"node": "node-hours", "core": "core-hours", "gpu": "GPU-hours"}[charge.by]
+    )
+    return Cost(of, hours, attempts, units, words)
+
+
+def _charged(site: SiteProfile, of: str, count: float) -> float | None:
+    """How many nodes, cores or GPUs are charged."""
+    from hpctrain.sites.words import megabytes
+
+    asked, charge = demand(site), site.charge
+    assert charge is not None
+    if charge.by == "node":
+        return float(asked.nodes) if site.node_sharing == "whole" else None
+    if charge.by == "gpu":
+        return count if of == "gpu" else None
+    cores = count if of == "core" else (float(asked.cores) if asked.cores else None)
+    if cores is not None and charge.memory_per_core and asked.memory_mb is not None:
+        share = asked.memory_mb * asked.nodes / megabytes(charge.memory_per_core)
+        return max(cores, float(math.ceil(share)))
+    return cores
