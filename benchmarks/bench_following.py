@@ -16,10 +16,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from hpctrain.files import iso
 from hpctrain.process import Reply
 from hpctrain.project import Project
-from hpctrain.runs import run as ledger
 from hpctrain.runs.actions.status import status
+from hpctrain.runs.run import EVENTS, MANIFEST, Run
 from hpctrain.runs.state.latest import Following
 
 ENTRY = (
@@ -46,9 +47,9 @@ def tell(what: str, took: float, against: float | None = None) -> None:
     print(f"{what:<58}{took * 1000:12.2f} ms{ratio}", flush=True)
 
 
-def make_run(runs: Path, number: int, state: str, iterations: int) -> ledger.Run:
+def make_run(runs: Path, number: int, state: str, iterations: int) -> Run:
     """A run that ended well, or is training."""
-    run = ledger.Run(runs / f"20261123-120000-{number:04x}")
+    run = Run(runs / f"20261123-120000-{number:04x}")
     attempt = run.attempt(1)
     attempt.mkdir(parents=True)
     settings = {"training": {"max_iter": 1000}, "data": {"select": "x"}}
@@ -60,13 +61,13 @@ def make_run(runs: Path, number: int, state: str, iterations: int) -> ledger.Run
         "site": {"name": "hal", "profile": profile},
         "input": {"fit": {"x": [0.5] * 200}},
     }
-    (run.folder / ledger.MANIFEST).write_text(json.dumps(manifest))
-    when = ledger.iso(time.time() - 4000)
+    (run.folder / MANIFEST).write_text(json.dumps(manifest))
+    when = iso(time.time() - 4000)
     events = [
         {"time": when, "event": "submitting", "attempt": 1, "host": os.uname().nodename},
         {"time": when, "event": "submitted", "attempt": 1, "job_id": str(number + 1)},
     ]
-    (run.folder / ledger.EVENTS).write_text("".join(json.dumps(e) + "\n" for e in events))
+    (run.folder / EVENTS).write_text("".join(json.dumps(e) + "\n" for e in events))
     (attempt / "claim.json").write_text(json.dumps({"job_id": str(number + 1), "time": 0}))
     (attempt / "metrics.txt").write_text(
         COLUMNS + "".join(ROW.format(n=n) for n in range(iterations))

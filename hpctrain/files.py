@@ -1,8 +1,13 @@
-"""Where the files that ship with hpctrain are: inside a wheel, or in the checkout."""
+"""Files: written by rename, as JSON, their sums and times; and where the shipped ones are."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from hpctrain.errors import HpctrainError
 
@@ -22,3 +27,61 @@ def resource(name: str) -> Path:
         f"{name} is missing from this installation of hpctrain ({_PACKAGE})",
         "install hpctrain again",
     )
+
+
+def now() -> str:
+    """The time as it is written everywhere: ISO 8601, UTC, milliseconds."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+def iso(seconds: float) -> str:
+    """A time in seconds since the epoch, written as all the others."""
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
+
+
+def timestamp(time: str | None) -> float:
+    """A written time in seconds since the epoch; 0 if it is none."""
+    try:
+        return datetime.fromisoformat(time).timestamp() if time else 0.0
+    except ValueError:
+        return 0.0
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file by rename: a reader sees all of it, or the one before."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def as_json(content: object) -> str:
+    return encodable(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)) + "\n"
+
+
+def encodable(text: str) -> str:
+    """JSON that any file can hold: half a surrogate pair, from a path not in UTF-8, as \\udcXX."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def sha256_of(path: Path) -> str:
+    """The sum of a file, read in pieces, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object that somebody writes by rename; None if it is not there, or not whole."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None

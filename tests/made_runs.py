@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hpctrain.files import as_json, iso, write_atomically
 from hpctrain.process import Reply
 from hpctrain.project import Project
-from hpctrain.runs import run as ledger
+from hpctrain.runs.run import EVENTS, MANIFEST, Run
 
 RUN_ID = "20261123-120000-abcd"
 
@@ -24,7 +25,7 @@ def make_project(folder: Path) -> Project:
 
 def make_run(
     project: Project, run_id: str = RUN_ID, scheduler: str = "slurm", **profile: Any
-) -> ledger.Run:
+) -> Run:
     folder = project.runs / run_id
     folder.mkdir()
     manifest = {
@@ -36,22 +37,22 @@ def make_run(
         },
         "settings": {"training": {"max_iter": 100}},
     }
-    ledger.write_atomically(folder / ledger.MANIFEST, ledger.as_json(manifest))
-    return ledger.Run(folder)
+    write_atomically(folder / MANIFEST, as_json(manifest))
+    return Run(folder)
 
 
-def event(run: ledger.Run, time: float, kind: str, **facts: Any) -> None:
-    content = {"time": ledger.iso(time), "event": kind, **facts}
-    with (run.folder / ledger.EVENTS).open("a") as file:
+def event(run: Run, time: float, kind: str, **facts: Any) -> None:
+    content = {"time": iso(time), "event": kind, **facts}
+    with (run.folder / EVENTS).open("a") as file:
         file.write(json.dumps(content) + "\n")
 
 
-def submitted(run: ledger.Run, time: float, attempt: int, job_id: str) -> None:
+def submitted(run: Run, time: float, attempt: int, job_id: str) -> None:
     event(run, time, "submitting", attempt=attempt, host=os.uname().nodename)
     event(run, time, "submitted", attempt=attempt, job_id=job_id)
 
 
-def leave(run: ledger.Run, attempt: int, name: str, written: float, content: Any) -> Path:
+def leave(run: Run, attempt: int, name: str, written: float, content: Any) -> Path:
     """A file in an attempt's folder, as old as that."""
     path = run.attempt(attempt) / name
     path.parent.mkdir(parents=True, exist_ok=True)

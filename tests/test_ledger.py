@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from hpctrain.errors import HpctrainError
-from hpctrain.runs import run as ledger
-from hpctrain.runs.run import Run
+from hpctrain.files import as_json, read_json, write_atomically
+from hpctrain.runs.run import Run, all_runs, find_runs
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_an_event_is_on_the_disk_before_record_returns(
 ) -> None:
     synced: list[bytes] = []
     monkeypatch.setattr(
-        ledger.os, "fsync", lambda _: synced.append((run.folder / "events.jsonl").read_bytes())
+        os, "fsync", lambda _: synced.append((run.folder / "events.jsonl").read_bytes())
     )
     run.record("one")
     assert len(synced) == 1
@@ -102,13 +102,13 @@ def test_bytes_that_are_no_text_cannot_lose_an_event(run: Run) -> None:
     odd = os.fsdecode(b"caf\xe9")
     run.record("submitted", job_id="7", odd=odd)
     assert run.events()[0]["odd"] == odd
-    ledger.write_atomically(run.folder / "x.json", ledger.as_json({"path": odd}))
-    assert ledger.read_json(run.folder / "x.json") == {"path": odd}
+    write_atomically(run.folder / "x.json", as_json({"path": odd}))
+    assert read_json(run.folder / "x.json") == {"path": odd}
 
 
 def test_a_short_write_is_finished(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
-    monkeypatch.setattr(ledger.os, "write", lambda fd, data: write(fd, data[:5]))
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:5]))
     run.record("one", reason="long" * 10)
     run.record("two")
     assert kinds(run) == ["one", "two"]
@@ -122,34 +122,34 @@ def test_writers_at_once(run: Run) -> None:
 
 def test_writing_is_atomic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.json"
-    ledger.write_atomically(path, "before")
+    write_atomically(path, "before")
 
     def fail(_: int) -> None:
         assert path.read_text() == "before"
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(ledger.os, "fsync", fail)
+        patch.setattr(os, "fsync", fail)
         with pytest.raises(OSError, match="No space"):
-            ledger.write_atomically(path, "after")
+            write_atomically(path, "after")
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
-    ledger.write_atomically(path, "after Å")
+    write_atomically(path, "after Å")
     assert path.read_text(encoding="utf-8") == "after Å"
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_json_has_no_nan() -> None:
-    assert json.loads(ledger.as_json({"a": "Å"})) == {"a": "Å"}
+    assert json.loads(as_json({"a": "Å"})) == {"a": "Å"}
     with pytest.raises(ValueError, match="JSON"):
-        ledger.as_json({"a": float("nan")})
+        as_json({"a": float("nan")})
 
 
 @pytest.mark.parametrize("content", [None, b"", b'{"a": ', b"[1]", b"3", b"\xff", b"null"])
 def test_json_that_is_not_there_or_not_whole(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "x.json").write_bytes(content)
-    assert ledger.read_json(tmp_path / "x.json") is None
+    assert read_json(tmp_path / "x.json") is None
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]"])
@@ -176,25 +176,25 @@ def ids(found: Any) -> list[str]:
 
 def test_runs_are_folders_with_a_manifest_the_oldest_first(tmp_path: Path) -> None:
     folder = tmp_path / "runs"
-    assert ids(ledger.runs(folder)) == []
+    assert ids(all_runs(folder)) == []
     for name in ("20260102-b", "20260101-a", ".new-x", ".queue"):
         made(folder, name)
     (folder / "20260103-empty").mkdir()
     (folder / "file").write_text("")
-    assert ids(ledger.runs(folder)) == ["20260101-a", "20260102-b"]
-    assert ids(ledger.find(folder, ())) == ["20260101-a", "20260102-b"]
+    assert ids(all_runs(folder)) == ["20260101-a", "20260102-b"]
+    assert ids(find_runs(folder, ())) == ["20260101-a", "20260102-b"]
 
 
 def test_runs_are_found_by_unique_beginnings(tmp_path: Path) -> None:
     for name in ("20260101-a", "20260101-ab", "20260102-b"):
         made(tmp_path, name)
-    assert ids(ledger.find(tmp_path, ("20260102",))) == ["20260102-b"]
-    assert ids(ledger.find(tmp_path, ("20260101-ab", "20260102-b"))) == [
+    assert ids(find_runs(tmp_path, ("20260102",))) == ["20260102-b"]
+    assert ids(find_runs(tmp_path, ("20260101-ab", "20260102-b"))) == [
         "20260101-ab",
         "20260102-b",
     ]
     # A whole id is meant, also where another begins with it.
-    assert ids(ledger.find(tmp_path, ("20260101-a",))) == ["20260101-a"]
+    assert ids(find_runs(tmp_path, ("20260101-a",))) == ["20260101-a"]
     for name, words in [
         ("20260101", "2 runs are called 20260101…"),
         ("2026", "3 runs are called 2026…"),
@@ -203,10 +203,10 @@ def test_runs_are_found_by_unique_beginnings(tmp_path: Path) -> None:
         ("20260102-b-more", "no run is called 20260102-b-more…"),
     ]:
         with pytest.raises(HpctrainError) as caught:
-            ledger.find(tmp_path, ("20260102", name))
+            find_runs(tmp_path, ("20260102", name))
         assert caught.value.message == words
 
 
 def test_a_run_named_twice_is_one_run(tmp_path: Path) -> None:
     made(tmp_path, "20260101-a")
-    assert ids(ledger.find(tmp_path, ("20260101-a", "2026", "20260101-a"))) == ["20260101-a"]
+    assert ids(find_runs(tmp_path, ("20260101-a", "2026", "20260101-a"))) == ["20260101-a"]

@@ -11,10 +11,10 @@ from hpctrain.errors import SiteUnreachable
 from hpctrain.launch.submit import submit
 from hpctrain.process import Reply
 from hpctrain.project import Project
-from hpctrain.runs import run as ledger
 from hpctrain.runs.actions.recovery import recover
 from hpctrain.runs.actions.status import status
 from hpctrain.runs.history import fold
+from hpctrain.runs.run import all_runs
 from hpctrain.schedulers.slurm.scheduler import SEPARATOR
 
 SMALL = {"data": {"select": "id>1,id<8", "test_fraction": 0.2},
@@ -65,7 +65,7 @@ def test_it_is_submitted_once_the_queue_answers(unclear: tuple[Project, Controll
     said: list[str] = []
     recover(project, controller, said.append)
     recover(project, controller, said.append)
-    (run,) = ledger.runs(project.runs)
+    (run,) = all_runs(project.runs)
     assert fold(run.events()).job_ids == {1: "7"}
     assert controller.calls.count("sbatch") == 2  # the one nobody answered, and this one
     assert said == [f"{run.run_id}: finished an interrupted submission: job 7"]
@@ -73,7 +73,7 @@ def test_it_is_submitted_once_the_queue_answers(unclear: tuple[Project, Controll
 
 def test_its_job_is_adopted(unclear: tuple[Project, Controller]) -> None:
     project, controller = unclear
-    (run,) = ledger.runs(project.runs)
+    (run,) = all_runs(project.runs)
     mark = f"{run.run_id}.01"
     row = ["5", "PENDING", "Priority", "0:00", "10:00", f"demo.{mark}", f"hpctrain:{mark}"]
     controller.queue, controller.takes = [SEPARATOR.join(row)], 7

@@ -12,10 +12,11 @@ from test_progress import RECORDED as TRAININGS
 
 from hpctrain.cli.main import main
 from hpctrain.errors import HpctrainError
+from hpctrain.files import as_json, iso, write_atomically
 from hpctrain.pages.page import page
 from hpctrain.potentials.report import write
 from hpctrain.project import Project
-from hpctrain.runs import run as ledger
+from hpctrain.runs.run import MANIFEST, Run
 
 NOW = 1_795_435_200.0
 
@@ -27,22 +28,22 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> ledger.Run:
+def run(tmp_path: Path) -> Run:
     """A run that waits in a queue."""
     project = make_project(tmp_path)
     made = make_run(project)
     card = json.loads((RECORDED / "card.json").read_text())
     manifest = {
-        **made.manifest, "created": ledger.iso(NOW), "evaluator": "tensorpot", "versions": {},
+        **made.manifest, "created": iso(NOW), "evaluator": "tensorpot", "versions": {},
         "input": card["input"], "dataset": {**card["dataset"], "rows": None},
     }  # fmt: skip
-    ledger.write_atomically(made.folder / ledger.MANIFEST, ledger.as_json(manifest))
+    write_atomically(made.folder / MANIFEST, as_json(manifest))
     (made.folder / "rows.json").write_text(json.dumps(card["dataset"]["rows"]))
     submitted(made, NOW, 1, "7")
-    return ledger.Run(made.folder)
+    return Run(made.folder)
 
 
-def drawn(run: ledger.Run, tmp_path: Path) -> str:
+def drawn(run: Run, tmp_path: Path) -> str:
     project = Project(tmp_path / "hpctrain.yaml")
     done = write(project, RUN_ID[:12], tmp_path / "r.html", program=FakeSlurm(), clock=lambda: NOW)
     assert (done.name, done.kind) == (RUN_ID, "run")
@@ -111,7 +112,7 @@ def test_places_that_are_none(inside: Project, tmp_path: Path) -> None:
     assert [path.name for path in before if path.suffix == ".html"] == []
 
 
-def test_a_run_that_waits(run: ledger.Run, tmp_path: Path) -> None:
+def test_a_run_that_waits(run: Run, tmp_path: Path) -> None:
     text = drawn(run, tmp_path)
     assert "no iteration yet of 100" in text
     assert "the trainer has written no errors yet" in text
@@ -119,7 +120,7 @@ def test_a_run_that_waits(run: ledger.Run, tmp_path: Path) -> None:
     assert "161 structures" in text
 
 
-def test_a_run_that_trains_in_its_second_attempt(run: ledger.Run, tmp_path: Path) -> None:
+def test_a_run_that_trains_in_its_second_attempt(run: Run, tmp_path: Path) -> None:
     for attempt, recorded in ((1, "killed"), (2, "restart")):
         leave(run, attempt, "claim.json", NOW, {"job_id": str(6 + attempt), "time": NOW})
         for name in ("metrics.txt", "test_metrics.txt"):
@@ -133,7 +134,7 @@ def test_a_run_that_trains_in_its_second_attempt(run: ledger.Run, tmp_path: Path
     assert text.count(">attempt 2</text>") == 2
 
 
-def test_a_run_that_has_failed(run: ledger.Run, tmp_path: Path) -> None:
+def test_a_run_that_has_failed(run: Run, tmp_path: Path) -> None:
     leave(run, 1, "claim.json", NOW, {"job_id": "7", "time": NOW})
     leave(run, 1, "result.json", NOW, {"state": "failed", "reason": "no <memory>", "ended": NOW})
     event(run, NOW, "unknown kind")

@@ -27,8 +27,8 @@ from made_runs import (
 )
 
 from hpctrain.cli.terminal.tables import status_table
+from hpctrain.files import iso
 from hpctrain.project import Project
-from hpctrain.runs import run
 from hpctrain.runs.actions.status import RunStatus, status
 from hpctrain.runs.lock import locked
 
@@ -523,7 +523,7 @@ def test_unknown_says_since_when_and_why_beside_the_last_known_state(tmp_path: P
     scene = Scene(tmp_path / "p")
     queue_down(scene)
     first = scene.look()
-    began = run.iso(scene.now)
+    began = iso(scene.now)
     assert (first.since, first.before) == (began, "running")
     scene.now += 3600
     again = scene.look()
@@ -538,7 +538,7 @@ def test_unknown_says_since_when_and_why_beside_the_last_known_state(tmp_path: P
     assert scene.look().state == "running"
     scene.now += 60
     scene.slurm.squeue = error("squeue", "squeue: error: gone again")
-    assert scene.look().since == run.iso(scene.now)
+    assert scene.look().since == iso(scene.now)
 
 
 def test_pbs_words() -> None:

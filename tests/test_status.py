@@ -16,8 +16,8 @@ import hpctrain.cli.terminal.live as follow_module
 from hpctrain.cli.runs import _report_json
 from hpctrain.cli.terminal.live import follow
 from hpctrain.cli.terminal.tables import explained, status_table
+from hpctrain.files import iso
 from hpctrain.project import Project
-from hpctrain.runs import run as ledger
 from hpctrain.runs.actions.status import Report, RunStatus, status
 from hpctrain.runs.run import Run
 
@@ -78,7 +78,7 @@ def test_every_key_of_the_contract(project: Project, run: Run, slurm: FakeSlurm)
     assert (one["site"], one["job_id"], one["state"], one["attempt"]) == ("hal", "7", "running", 1)
     assert (one["iteration"], one["max_iter"], one["test"]) == (10, 100, None)
     assert one["train"] == {"rmse_energy_mev_per_atom": 5.0, "rmse_force_ev_per_a": 0.03}
-    assert one["since"] == ledger.iso(NOW - 1800)
+    assert one["since"] == iso(NOW - 1800)
     assert one["eta_s"] == pytest.approx(900.0)
     assert json.loads(json.dumps(content, allow_nan=False)) == content
 
@@ -143,7 +143,7 @@ def test_a_query_fails(project: Project, run: Run, slurm: FakeSlurm) -> None:
     slurm.squeue = DOWN
     report = status(project, program=slurm, clock=lambda: NOW + 10)
     (found,) = report.runs
-    assert (found.state, found.before, found.since) == ("unknown", "running", ledger.iso(NOW + 10))
+    assert (found.state, found.before, found.since) == ("unknown", "running", iso(NOW + 10))
     assert report.sites[0].error == "squeue: error: Unable to contact slurm controller"
     assert explained(found).startswith("unknown since ")
     assert "(squeue: error: Unable to contact slurm controller; last seen running)" in explained(
@@ -186,7 +186,7 @@ def test_what_has_ended_for_good_is_not_asked_about(
     report = status(project, program=slurm, clock=lambda: NOW)
     assert (slurm.asked, report.sites) == ([], [])
     (found,) = report.runs
-    assert found.since == ledger.iso(NOW - 3)
+    assert found.since == iso(NOW - 3)
     assert found.train == found.test == potential["train"]  # the job's own, not the log's
     assert (found.eta_s, found.phase) == (None, None)
 

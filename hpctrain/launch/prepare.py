@@ -19,13 +19,13 @@ from hpctrain import __version__
 from hpctrain.engines.pacemaker import input as pacemaker
 from hpctrain.errors import HpctrainError
 from hpctrain.fields import Evaluator, Likeness, walltime_seconds
-from hpctrain.files import resource
+from hpctrain.files import as_json, now, resource, sha256_of, write_atomically
 from hpctrain.launch.plan import Plan, plan
 from hpctrain.launch.script import job_script
 from hpctrain.potentials import archive, parents
 from hpctrain.project import Project
 from hpctrain.render import render
-from hpctrain.runs import run
+from hpctrain.runs.run import MANIFEST
 from hpctrain.runs.submission import SCRIPT, job_request
 from hpctrain.schedulers.base import JobRequest, Scheduler
 from hpctrain.settings import ProjectConfig
@@ -151,7 +151,7 @@ def prepare(
         "schema": "hpctrain.run/1",
         "run_id": run_id,
         "project": config.project,
-        "created": run.now(),
+        "created": now(),
         "generation": archive.generation_of(project, dataset.rows_fingerprint, generation),
         "site": {
             "name": site.name,
@@ -167,11 +167,11 @@ def prepare(
         "input": mapping,
         "versions": {"hpctrain": __version__, "python": platform.python_version()},
         "files": {
-            path.name: run.sha256(path) for path in (folder / "job.sh", folder / "input.yaml")
+            path.name: sha256_of(path) for path in (folder / "job.sh", folder / "input.yaml")
         },
     }
-    run.write_atomically(folder / "rows.json", run.as_json(dataset.rows()))
-    run.write_atomically(folder / run.MANIFEST, run.as_json(manifest))
+    write_atomically(folder / "rows.json", as_json(dataset.rows()))
+    write_atomically(folder / MANIFEST, as_json(manifest))
     return Prepared(folder, run_id, site, scheduler, job, argv, manifest, notes)
 
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from hpctrain import __version__
 from hpctrain.data.export import Dataset, Skipped
 from hpctrain.data.split_files import SplitFile
-from hpctrain.runs import run as ledger
+from hpctrain.files import read_json, sha256_of
+from hpctrain.runs.run import MANIFEST
 
 if TYPE_CHECKING:
     from hpctrain.settings import DataConfig
@@ -55,7 +56,7 @@ def _seen(path: Path) -> Iterator[list[Any]]:
 def find(runs: Path, wanted: str) -> Path | None:
     """The newest run with that export, its files as they were written."""
     for folder in sorted(runs.glob("[0-9]*"), reverse=True):
-        manifest = ledger.read_json(folder / ledger.MANIFEST) or {}
+        manifest = read_json(folder / MANIFEST) or {}
         known = manifest.get("dataset") or {}
         if known.get("key") == wanted and _whole(folder, known):
             return folder
@@ -65,7 +66,7 @@ def find(runs: Path, wanted: str) -> Path | None:
 def _whole(folder: Path, known: dict[str, Any]) -> bool:
     try:
         for side, name in zip(("train", "test"), FILES, strict=True):
-            if ledger.sha256(folder / name) != known[side]["sha256"]:
+            if sha256_of(folder / name) != known[side]["sha256"]:
                 return False
         return (folder / ROWS).is_file()
     except (OSError, KeyError, TypeError):
@@ -77,10 +78,10 @@ def keep(runs: Path, dataset: Dataset) -> None:
     for side, file in zip(("train", "test"), (dataset.train, dataset.test), strict=True):
         file.path.chmod(file.path.stat().st_mode & ~0o222)
         for other in sorted(runs.glob("[0-9]*"), reverse=True):
-            known = (ledger.read_json(other / ledger.MANIFEST) or {}).get("dataset") or {}
+            known = (read_json(other / MANIFEST) or {}).get("dataset") or {}
             if (known.get(side) or {}).get("sha256") == file.sha256:
                 same = other / file.path.name
-                if ledger.sha256(same) == file.sha256:
+                if sha256_of(same) == file.sha256:
                     _link(same, file.path)
                 break
 
@@ -94,8 +95,8 @@ def _link(existing: Path, path: Path) -> None:
 
 def take(run: Path, folder: Path) -> Dataset:
     """The export of an earlier run in ``folder``: linked, or copied where that cannot be."""
-    known = (ledger.read_json(run / ledger.MANIFEST) or {})["dataset"]
-    rows = ledger.read_json(run / ROWS) or {}
+    known = (read_json(run / MANIFEST) or {})["dataset"]
+    rows = read_json(run / ROWS) or {}
     files = {}
     for side, name in zip(("train", "test"), FILES, strict=True):
         try:

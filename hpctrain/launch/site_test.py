@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
-from hpctrain.files import resource
+from hpctrain.files import as_json, resource, write_atomically
 from hpctrain.launch.plan import Plan, plan
 from hpctrain.launch.proofs import FOLDER, Proof, read
 from hpctrain.launch.script import job_script
@@ -20,7 +20,6 @@ from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse
 from hpctrain.process import run as run_program
 from hpctrain.project import Project
-from hpctrain.runs.run import as_json, write_atomically
 from hpctrain.schedulers.base import ENDED, JobRequest, Refused, Submitted
 
 # The job takes about a minute; file systems that are slow, and sites whose shortest job is five

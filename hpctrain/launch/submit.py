@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hpctrain.files import as_json, write_atomically
 from hpctrain.launch.plan import Plan
 from hpctrain.launch.prepare import Prepared, prepare
 from hpctrain.potentials import archive
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run as run_program
 from hpctrain.project import Project
-from hpctrain.runs import run as ledger
 from hpctrain.runs.actions.recovery import recover
 from hpctrain.runs.lock import locked
+from hpctrain.runs.run import MANIFEST, Run
 from hpctrain.runs.state.kept_answers import forget
 from hpctrain.runs.submission import JobRefused, send_all
 
@@ -74,13 +75,13 @@ def submit(
             progress=progress,
             agree=agree,
         )
-        run = ledger.Run(project.runs / prepared.run_id)
+        run = Run(project.runs / prepared.run_id)
         with locked(project.runs, "submit", say=say):
             _sweep(project.runs)
             # Under the lock: of two submits at once, the second sees the first one's generation.
             number = archive.generation_of(project, prepared.rows_fingerprint, generation)
             manifest = {**prepared.manifest, "generation": number}
-            ledger.write_atomically(prepared.folder / ledger.MANIFEST, ledger.as_json(manifest))
+            write_atomically(prepared.folder / MANIFEST, as_json(manifest))
             prepared.folder.rename(run.folder)
             try:
                 job_id = send_all(run, 1, prepared.scheduler, program)

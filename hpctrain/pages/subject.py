@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hpctrain.files import iso, read_json, timestamp
 from hpctrain.pages.learning_curve import curves_of_csv
-from hpctrain.runs import run as ledger
 from hpctrain.runs.state.curves import Curves, curves
 from hpctrain.runs.state.summary import RunStatus
 from hpctrain.text import Metrics, duration
@@ -91,7 +91,7 @@ def archived(card: Json, potentials: Path) -> Subject:
     table = folder / "learning_curve.csv"
     seams = card["run"].get("seams") or []
     so_far = curves_of_csv(table.read_text("utf-8"), seams) if table.is_file() else Curves()
-    return of_potential(card, so_far, ledger.read_json(folder / "verification.json"))
+    return of_potential(card, so_far, read_json(folder / "verification.json"))
 
 
 def of_run(found: RunStatus) -> Subject:
@@ -99,9 +99,9 @@ def of_run(found: RunStatus) -> Subject:
     run = found.run
     assert run is not None
     manifest, folder = run.manifest, run.attempt(max(1, found.attempt))
-    result = ledger.read_json(folder / "result.json") or {}
-    evaluation = result.get("potential") or ledger.read_json(folder / "evaluation.json") or {}
-    environment = ledger.read_json(folder / "environment.json") or {}
+    result = read_json(folder / "result.json") or {}
+    evaluation = result.get("potential") or read_json(folder / "evaluation.json") or {}
+    environment = read_json(folder / "environment.json") or {}
     state = f"{found.state} since {moment(found.since)}" if found.since else found.state
     if found.state == "collected":
         state = f"archived as {found.reason}"
@@ -117,14 +117,14 @@ def of_run(found: RunStatus) -> Subject:
                  "archived_file_on_test": evaluation.get("yace")},
         curves=curves(run),
         no_curves="the trainer has written no errors yet",
-        verification=ledger.read_json(folder / "verification.json"),
+        verification=read_json(folder / "verification.json"),
         unverified="not verified: the job verifies a potential at its end" if not result
         else NOT_VERIFIED,
         settings=manifest["settings"],
         evaluator=manifest["evaluator"],
         input=manifest["input"],
         dataset=manifest["dataset"],
-        rows=ledger.read_json(run.folder / "rows.json") or {},
+        rows=read_json(run.folder / "rows.json") or {},
         provenance=[
             *((f"{name}, sha256", str(value["sha256"])) for name, value in
               (result.get("files") or {}).items() if value.get("sha256")),
@@ -143,8 +143,8 @@ def of_run(found: RunStatus) -> Subject:
 
 def moment(time: str | None) -> str:
     """A written time for people: ``2026-11-26 11:03 UTC``, wherever the page is read."""
-    seconds = ledger.seconds(time)
-    return ledger.iso(seconds)[:16].replace("T", " ") + " UTC" if seconds else "unknown"
+    seconds = timestamp(time)
+    return iso(seconds)[:16].replace("T", " ") + " UTC" if seconds else "unknown"
 
 
 def _asked(run: Json, dataset: Json, site: str) -> list[tuple[str, str]]:
@@ -162,7 +162,7 @@ def _trained(run: Json, versions: Json, environment: Json) -> list[tuple[str, st
     ended, seconds = run.get("ended"), run.get("seconds") or {}
     took = f"{duration(seconds.get('total'))}, training {duration(seconds.get('train'))}"
     return [
-        ("ended", moment(ledger.iso(float(ended))) if ended else "not yet"),
+        ("ended", moment(iso(float(ended))) if ended else "not yet"),
         ("last attempt", took if seconds else "not ended"),
         ("host", str(environment.get("host") or "unknown")),
         ("versions", _versions(versions)),

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from hpctrain.errors import HpctrainError
+from hpctrain.files import read_json
 from hpctrain.project import Project
-from hpctrain.runs import run as ledger
+from hpctrain.runs.run import all_runs
 
 # Which potential is the current one, and which were before; moved by pointer.move alone.
 POINTER = "current.json"
@@ -43,7 +44,7 @@ def _stems(folder: Path) -> Iterator[str]:
 def cards(folder: Path) -> Iterator[dict[str, Any]]:
     """The card of every archived potential, by generation and revision."""
     for name in names(folder):
-        card = ledger.read_json(folder / f"{name}.json")
+        card = read_json(folder / f"{name}.json")
         if card is not None:
             yield card
 
@@ -69,7 +70,7 @@ def card(folder: Path, name: str) -> dict[str, Any]:
 
 def current(folder: Path) -> str | None:
     """The name that the pointer is at; None if it was never set."""
-    content = ledger.read_json(folder / POINTER)
+    content = read_json(folder / POINTER)
     if content is None and (folder / POINTER).exists():
         raise HpctrainError(
             f"{folder / POINTER} is damaged",
@@ -89,7 +90,7 @@ def generation_of(project: Project, rows_fingerprint: str, asked: int | None) ->
     known = [
         (int(record["generation"]), record["dataset"]["rows_fingerprint"])
         for record in [
-            *(run.manifest for run in ledger.runs(project.runs)),
+            *(run.manifest for run in all_runs(project.runs)),
             *cards(project.potentials),
         ]
     ]

@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 from hpctrain.data.structures.rows import Progress
 from hpctrain.errors import HpctrainError
+from hpctrain.files import read_json, sha256_of
 from hpctrain.potentials import archive
 from hpctrain.potentials.export_again import SIDES, export_again
 from hpctrain.project import Project
-from hpctrain.runs import run as ledger
+from hpctrain.runs.run import Run
 
 State = Literal["ok", "changed", "gone", "not checked"]
 
@@ -56,7 +57,7 @@ def verify(
     ] or archive.names(folder)
     audits = []
     for name in wanted:
-        card = ledger.read_json(folder / f"{name}.json")
+        card = read_json(folder / f"{name}.json")
         if card is None and name not in archive.names(folder):
             archive.card(folder, name)  # says that there is none, and which there are
         audits.append(Audit(name, [*_look(project, name, card, progress)]))
@@ -72,7 +73,7 @@ def _look(
         yield Finding(path.name, "gone" if gone else "changed",
                       "there is no card of these files" if gone else "no JSON object")  # fmt: skip
         return
-    run = ledger.Run(project.runs / str(card["run"]["run_id"]))
+    run = Run(project.runs / str(card["run"]["run_id"]))
     collected = [e for e in run.events() if e.get("event") == "collected" and e.get("name") == name]
     known = collected[-1].get("card_sha256") if collected else None
     yield _file(path, known, "the run's folder, which tells its sum, is gone"
@@ -88,7 +89,7 @@ def _file(path: Path, known: str | None, unknown: str = "") -> Finding:
     """A file of the archive: there, read-only, and with the sum that is known of it."""
     if not path.is_file():
         return Finding(path.name, "gone", f"{path} is not there")
-    if known is not None and ledger.sha256(path) != known:
+    if known is not None and sha256_of(path) != known:
         return Finding(path.name, "changed", f"not what was archived (sha256 {known[:12]}…)")
     if path.stat().st_mode & 0o222:
         return Finding(path.name, "changed", f"it can be written to; protect it: chmod a-w {path}")
@@ -104,7 +105,7 @@ def _of_run(folder: Path, side: str, card: dict[str, Any]) -> Finding:
         return Finding(f"{side}.extxyz of the run", "not checked", f"{folder} is gone")
     if not path.is_file():
         return Finding(f"{side}.extxyz of the run", "gone", f"{path} is not there")
-    if ledger.sha256(path) != card["dataset"][side]["sha256"]:
+    if sha256_of(path) != card["dataset"][side]["sha256"]:
         return Finding(f"{side}.extxyz of the run", "changed", f"{path} is not what was exported")
     return Finding(f"{side}.extxyz of the run", "ok")
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from hpctrain import __version__
 from hpctrain.engines.pacemaker.usage import usage
-from hpctrain.runs import run as ledger
+from hpctrain.files import read_json
 from hpctrain.runs.history import History
+from hpctrain.runs.run import Run
 from hpctrain.runs.state.curves import Curves
 
 # The files of a potential, by suffix; the .asi where there is one.
@@ -16,7 +17,7 @@ SUFFIXES = ("yace", "yaml", "asi")
 
 
 def make_card(
-    run: ledger.Run,
+    run: Run,
     history: History,
     result: Mapping[str, Any],
     name: str,
@@ -27,7 +28,7 @@ def make_card(
     manifest = run.manifest
     potential = result["potential"]
     files = result["files"]
-    environment = ledger.read_json(run.attempt(result["attempt"]) / "environment.json") or {}
+    environment = read_json(run.attempt(result["attempt"]) / "environment.json") or {}
     return {
         "schema": "hpctrain.potential/1",
         "name": name,
@@ -52,7 +53,7 @@ def make_card(
         },
         "best": result.get("best"),
         "stopped": result.get("stopped"),
-        "dataset": {**manifest["dataset"], "rows": ledger.read_json(run.folder / "rows.json")},
+        "dataset": {**manifest["dataset"], "rows": read_json(run.folder / "rows.json")},
         "settings": manifest["settings"],
         "evaluator": manifest["evaluator"],
         "input": manifest["input"],
@@ -74,15 +75,15 @@ def make_card(
     }
 
 
-def _parents(run: ledger.Run) -> list[dict[str, Any]]:
+def _parents(run: Run) -> list[dict[str, Any]]:
     """The potentials that the training went on from, and how much of the basis was theirs."""
     found = run.manifest.get("parents", [])
-    counts = [ledger.read_json(run.attempt(n) / "start.json") for n in run.attempts()]
+    counts = [read_json(run.attempt(n) / "start.json") for n in run.attempts()]
     told: dict[str, Any] = next((count for count in reversed(counts) if count), {})
     return [{**parent, **told} for parent in found]
 
 
-def _job_ids(run: ledger.Run, history: History) -> list[str]:
+def _job_ids(run: Run, history: History) -> list[str]:
     """Every job that trained, in order; a requeued job counts once."""
     claims = {number: (run.claim(number) or {}).get("job_id") for number in run.attempts()}
     told = [claims[number] or history.job_ids.get(number) for number in sorted(claims)]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hpctrain.errors import HpctrainError
+from hpctrain.files import as_json, read_json, sha256_of
 from hpctrain.potentials import archive
 from hpctrain.potentials.card import SUFFIXES, make_card
 from hpctrain.potentials.verification import FILE as VERIFICATION
@@ -16,10 +17,10 @@ from hpctrain.potentials.verification import failing, is_whole, summary
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run as run_program
 from hpctrain.project import Project
-from hpctrain.runs import run as ledger
 from hpctrain.runs.actions.status import RunStatus, status
 from hpctrain.runs.history import fold
 from hpctrain.runs.lock import locked
+from hpctrain.runs.run import Run
 from hpctrain.runs.state.attempts import current
 from hpctrain.runs.state.curves import Curves, curves
 
@@ -154,9 +155,9 @@ def _archive(
             _pictures(project.potentials / "report" / name, so_far)
             with tempfile.TemporaryDirectory() as temporary:
                 written = Path(temporary) / "card.json"
-                written.write_text(ledger.as_json(card), encoding="utf-8")
+                written.write_text(as_json(card), encoding="utf-8")
                 archive.put(written, project.potentials / f"{name}.json")
-                card_sha256 = ledger.sha256(written)
+                card_sha256 = sha256_of(written)
             break
         except FileExistsError:
             # Another run took the name in the meantime.
@@ -178,7 +179,7 @@ def _evidence(folder: Path, result: Mapping[str, Any]) -> dict[str, Path]:
             continue  # switched off, or it could not be made: the potential is whole without it
         if not path.is_file():
             raise _NoEvidence(f"{path} is gone")
-        if ledger.sha256(path) != told.get("sha256"):
+        if sha256_of(path) != told.get("sha256"):
             raise _NoEvidence(f"{path} is not the file that the job made and loaded")
         found[suffix] = path
     if not (result.get("potential") or {}).get("yace"):
@@ -188,7 +189,7 @@ def _evidence(folder: Path, result: Mapping[str, Any]) -> dict[str, Path]:
 
 def _verification(folder: Path) -> dict[str, Any] | None:
     """What the job's last step found; None where it was not made, or did not come to anything."""
-    content = ledger.read_json(folder / VERIFICATION)
+    content = read_json(folder / VERIFICATION)
     return content if is_whole(content) else None
 
 
@@ -199,7 +200,7 @@ def _why_not(result: Mapping[str, Any]) -> str:
     return told.get("problem") or f"{VERIFICATION} of its job is gone, or damaged"
 
 
-def _refusal(run: ledger.Run, verification: Mapping[str, Any]) -> str:
+def _refusal(run: Run, verification: Mapping[str, Any]) -> str:
     return (
         f"its verification failed: {'; '.join(failing(verification))}. To archive it all the "
         f"same: hpctrain collect {run.run_id} --accept --why '…'"
@@ -241,9 +242,9 @@ def _report(
             f"the potential is archived; try: hpctrain report {card['name']}")  # fmt: skip
 
 
-def _archived(project: Project, run: ledger.Run, name: str, *, new: bool) -> Collected:
+def _archived(project: Project, run: Run, name: str, *, new: bool) -> Collected:
     card_path = project.potentials / f"{name}.json"
-    card = ledger.read_json(card_path)
+    card = read_json(card_path)
     if card is None:
         raise HpctrainError(
             f"{run.run_id} was archived as {name}, but {card_path} is gone or damaged",

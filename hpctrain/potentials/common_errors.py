@@ -17,12 +17,11 @@ from typing import Any
 
 from hpctrain.data.sides import MARK
 from hpctrain.errors import HpctrainError
-from hpctrain.files import resource
+from hpctrain.files import resource, sha256_of
 from hpctrain.potentials.export_again import export_again
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run
 from hpctrain.project import Project
-from hpctrain.runs import run as ledger
 
 # One core of a login node: about a minute for structures of a hundred atoms.
 MOST = 500
@@ -111,7 +110,7 @@ def _test_file(project: Project, card: Mapping[str, Any], folder: Path) -> Path:
 
     kept = project.runs / str(card["run"]["run_id"]) / "test.extxyz"
     known = card["dataset"]["test"]["sha256"]
-    if kept.is_file() and ledger.sha256(kept) == known:
+    if kept.is_file() and sha256_of(kept) == known:
         return kept
     again = export_again(
         project.potentials / f"{card['name']}.json", project.config().data, project.folder, folder

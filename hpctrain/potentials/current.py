@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from hpctrain.errors import HpctrainError
+from hpctrain.files import as_json, now, read_json, sha256_of, write_atomically
 from hpctrain.potentials import archive
 from hpctrain.project import Project
-from hpctrain.runs import run
 from hpctrain.runs.lock import locked
 
 SUFFIXES = ("yace", "yaml", "asi")
@@ -34,7 +34,7 @@ class Pointer:
 def look(project: Project) -> Pointer:
     """Where the pointer is; HpctrainError if its file is damaged."""
     name = archive.current(project.potentials)
-    content = run.read_json(project.potentials / archive.POINTER) or {}
+    content = read_json(project.potentials / archive.POINTER) or {}
     links = [_link(project, suffix) for suffix in SUFFIXES]
     there = [link for link in links if name and _leads_to(link) == f"{name}{link.suffix}"]
     return Pointer(name, list(content.get("history", [])), there)
@@ -51,19 +51,17 @@ def move(project: Project, name: str, *, say: Callable[[str], None] = lambda _: 
         wanted = str(card["name"])
         file = folder / card["files"]["yace"]["path"]
         known = card["files"]["yace"]["sha256"]
-        if not file.is_file() or run.sha256(file) != known:
+        if not file.is_file() or sha256_of(file) != known:
             raise HpctrainError(
                 f"{file} is not there as it was archived; the pointer was not moved",
                 f"look with: hpctrain potentials verify {wanted}",
             )
-        before = run.read_json(folder / archive.POINTER) or {}
+        before = read_json(folder / archive.POINTER) or {}
         history = list(before.get("history", []))
         if before.get("name") != wanted:
-            history.append(
-                {"time": run.now(), "by": _who(), "from": before.get("name"), "to": wanted}
-            )
+            history.append({"time": now(), "by": _who(), "from": before.get("name"), "to": wanted})
             content = {"schema": "hpctrain.current/1", "name": wanted, "history": history}
-            run.write_atomically(folder / archive.POINTER, run.as_json(content))
+            write_atomically(folder / archive.POINTER, as_json(content))
         # Also where it was there already: a move that was killed may have left old links.
         for suffix in SUFFIXES:
             _relink(_link(project, suffix), wanted if suffix in card["files"] else None, say)

@@ -10,7 +10,7 @@ from hpctrain.data.sides import Told
 from hpctrain.data.structures.rows import Progress
 from hpctrain.data.structures.sources import shown
 from hpctrain.errors import HpctrainError
-from hpctrain.runs import run
+from hpctrain.files import read_json
 
 if TYPE_CHECKING:
     from hpctrain.settings import DataConfig
@@ -27,7 +27,7 @@ def export_again(
     a source whose password the card does not tell. HpctrainError names the rows that have changed,
     or are gone.
     """
-    content = run.read_json(card)
+    content = read_json(card)
     try:
         assert content is not None
         known, settings = content["dataset"], dict(content["settings"]["data"])

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from hpctrain.engines.pacemaker.parent import obstacles, parents_energies, without_ladder
 from hpctrain.errors import HpctrainError
+from hpctrain.files import sha256_of
 from hpctrain.potentials import archive
-from hpctrain.runs import run
 
 if TYPE_CHECKING:
     from hpctrain.data.export import Dataset
@@ -97,7 +97,7 @@ def find(folder: Path, name: str) -> Parent:
             f"{file} is gone, and training goes on from that file",
             f"look with: hpctrain potentials verify {card['name']}",
         )
-    if run.sha256(file) != card["files"]["yaml"]["sha256"]:
+    if sha256_of(file) != card["files"]["yaml"]["sha256"]:
         raise HpctrainError(
             f"{file} is not what was archived",
             f"look with: hpctrain potentials verify {card['name']}",

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpctrain.errors import HpctrainError
+from hpctrain.files import write_atomically
 from hpctrain.pages.page import page
 from hpctrain.pages.subject import Subject, archived, of_run
 from hpctrain.potentials.archive import cards
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run as run_program
 from hpctrain.project import Project
-from hpctrain.runs import run as ledger
 from hpctrain.runs.actions.status import status
+from hpctrain.runs.run import all_runs
 from hpctrain.yamlfile import nearest
 
 
@@ -53,7 +54,7 @@ def write(
             f"name a file elsewhere, as in --output {subject.name}.html",
         )
     try:
-        ledger.write_atomically(path, page(subject))
+        write_atomically(path, page(subject))
     except FileNotFoundError:
         raise HpctrainError(
             f"{path} cannot be written: there is no folder {path.parent}", f"mkdir -p {path.parent}"
@@ -72,7 +73,7 @@ def _subject(
     potentials = {card["name"]: card for card in cards(project.potentials)}
     if name in potentials:
         return "potential", archived(potentials[name], project.potentials)
-    ids = [run.run_id for run in ledger.runs(project.runs)]
+    ids = [run.run_id for run in all_runs(project.runs)]
     if not any(run_id.startswith(name) for run_id in ids):
         raise HpctrainError(
             f"no run and no potential is called '{name}'{nearest(name, [*potentials, *ids])}",

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from hpctrain.errors import HpctrainError
-from hpctrain.files import resource
+from hpctrain.files import read_json, resource, sha256_of
 from hpctrain.potentials.export_again import export_again
 from hpctrain.potentials.verification import FILE, is_whole
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run as run_program
 from hpctrain.project import Project
-from hpctrain.runs import run as ledger
 from hpctrain.sites import load
 from hpctrain.yamlfile import nearest
 
@@ -53,8 +52,8 @@ def verify(
     written again from their source.
     """
     yace = _find(project, what)
-    sha256 = ledger.sha256(yace)
-    card = ledger.read_json(yace.with_suffix(".json")) or {}
+    sha256 = sha256_of(yace)
+    card = read_json(yace.with_suffix(".json")) or {}
     if card and sha256 != card["files"]["yace"]["sha256"]:
         raise HpctrainError(
             f"{yace} is not the file that {yace.stem}.json tells of",
@@ -101,7 +100,7 @@ def _run(
     """What the checks found, and a word on how they ended if it was not by themselves."""
     script = resource("job") / "verify.py"
     reply = program([python, str(script), json.dumps(request)], cwd=str(folder))
-    content = ledger.read_json(folder / FILE)
+    content = read_json(folder / FILE)
     if content is None or not is_whole(content):
         said = (reply.problem or reply.err.strip() or reply.out.strip()).splitlines()
         raise HpctrainError(
@@ -159,7 +158,7 @@ def _of_card(
 
 
 def _is(path: Path, sha256: str) -> bool:
-    return path.is_file() and ledger.sha256(path) == sha256
+    return path.is_file() and sha256_of(path) == sha256
 
 
 def _python(project: Project | None) -> str:

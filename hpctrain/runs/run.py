@@ -2,78 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from hpctrain.errors import HpctrainError
+from hpctrain.files import encodable, now, read_json
 
 MANIFEST = "run.json"
 EVENTS = "events.jsonl"
-
-
-def now() -> str:
-    """The time as it is written everywhere: ISO 8601, UTC, milliseconds."""
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-
-
-def iso(seconds: float) -> str:
-    """A time in seconds since the epoch, written as all the others."""
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
-
-
-def seconds(time: str | None) -> float:
-    """A written time in seconds since the epoch; 0 if it is none."""
-    try:
-        return datetime.fromisoformat(time).timestamp() if time else 0.0
-    except ValueError:
-        return 0.0
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file by rename: a reader sees all of it, or the one before."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def as_json(content: object) -> str:
-    return _encodable(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)) + "\n"
-
-
-def _encodable(text: str) -> str:
-    """JSON that any file can hold: half a surrogate pair, from a path not in UTF-8, as \\udcXX."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def sha256(path: Path) -> str:
-    """The sum of a file, read in pieces, in hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while part := file.read(2**20):
-            digest.update(part)
-    return digest.hexdigest()
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON object that somebody writes by rename; None if it is not there, or not whole."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
 
 
 @dataclass(frozen=True)
@@ -123,7 +64,7 @@ class Run:
     def record(self, event: str, **facts: object) -> None:
         """Append an event; when this returns, it is on the disk."""
         content = {"time": now(), "event": event, **facts}
-        line = _encodable(json.dumps(content, ensure_ascii=False)) + "\n"
+        line = encodable(json.dumps(content, ensure_ascii=False)) + "\n"
         descriptor = os.open(
             self.folder / EVENTS, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644
         )
@@ -162,7 +103,7 @@ class Run:
         return read_json(self.attempt(number) / "result.json")
 
 
-def runs(folder: Path) -> Iterator[Run]:
+def all_runs(folder: Path) -> Iterator[Run]:
     """Every run, the oldest first."""
     if not folder.is_dir():
         return
@@ -171,9 +112,9 @@ def runs(folder: Path) -> Iterator[Run]:
             yield Run(entry)
 
 
-def find(folder: Path, names: tuple[str, ...]) -> list[Run]:
+def find_runs(folder: Path, names: tuple[str, ...]) -> list[Run]:
     """The runs with these ids, or unique beginnings of ids; all runs if none is named."""
-    every = list(runs(folder))
+    every = list(all_runs(folder))
     if not names:
         return every
     found: list[Run] = []

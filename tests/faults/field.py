@@ -21,8 +21,8 @@ from faults.worlds import World
 from waiting import wait_for
 
 from hpctrain.init import init
-from hpctrain.runs import run as ledger
 from hpctrain.runs.history import fold
+from hpctrain.runs.run import Run, all_runs
 
 Case = TypeVar("Case")
 Result = TypeVar("Result")
@@ -282,8 +282,8 @@ def copy_of(project: Path, target: Path, number: int) -> Path:
     return target
 
 
-def runs(project: Path) -> list[ledger.Run]:
-    return list(ledger.runs(project / "runs"))
+def runs(project: Path) -> list[Run]:
+    return list(all_runs(project / "runs"))
 
 
 def trainings(project: Path) -> list[str]:

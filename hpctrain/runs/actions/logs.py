@@ -8,15 +8,15 @@ from pathlib import Path
 
 from hpctrain.errors import HpctrainError
 from hpctrain.project import Project
-from hpctrain.runs import run as ledger
 from hpctrain.runs.history import fold
+from hpctrain.runs.run import find_runs
 
 POLL_S = 0.5
 
 
 def log_files(project: Project, name: str) -> list[Path]:
     """Every log of a run that is there, the most telling first."""
-    run = ledger.find(project.runs, (name,))[0]
+    run = find_runs(project.runs, (name,))[0]
     found = [
         run.attempt(number) / file
         for number in reversed(run.attempts())

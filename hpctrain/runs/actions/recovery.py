@@ -14,12 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
+from hpctrain.files import timestamp
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse
 from hpctrain.project import Project
-from hpctrain.runs import run as ledger
 from hpctrain.runs.history import History, fold
 from hpctrain.runs.lock import Locked, locked
+from hpctrain.runs.run import Run, all_runs
 from hpctrain.runs.state.kept_answers import forget, look
 from hpctrain.runs.submission import SCRIPT, adopt, send, token
 from hpctrain.schedulers import scheduler_of
@@ -40,11 +41,11 @@ def recover(project: Project, program: RunProgram, say: Say = lambda _: None) ->
     What cannot be decided now (another command is at work, the scheduler does not answer) is left
     as it is, for the next command, and said.
     """
-    if not any(fold(run.events()).unfinished for run in ledger.runs(project.runs)):
+    if not any(fold(run.events()).unfinished for run in all_runs(project.runs)):
         return
     try:
         with locked(project.runs, "finishing a submission", wait_s=0.0, say=say):
-            for run in ledger.runs(project.runs):
+            for run in all_runs(project.runs):
                 try:
                     _finish(project, run, program, say)
                 except HpctrainError as error:
@@ -53,7 +54,7 @@ def recover(project: Project, program: RunProgram, say: Say = lambda _: None) ->
         return
 
 
-def _finish(project: Project, run: ledger.Run, program: RunProgram, say: Say) -> None:
+def _finish(project: Project, run: Run, program: RunProgram, say: Say) -> None:
     """Adopt the job of an unfinished submission, or submit it; the lock is held."""
     history = fold(run.events())
     if not history.unfinished:
@@ -80,7 +81,7 @@ def _finish(project: Project, run: ledger.Run, program: RunProgram, say: Say) ->
         say(f"{run.run_id}: finished an interrupted submission: job {found}")
 
 
-def _before(run: ledger.Run, attempt: int, history: History) -> str | None:
+def _before(run: Run, attempt: int, history: History) -> str | None:
     """In a chain, the job that an attempt must wait for: it may be training still."""
     chained = run.manifest["site"]["profile"].get("continuation") == "chain"
     return history.job_ids.get(attempt - 1) if chained else None
@@ -88,7 +89,7 @@ def _before(run: ledger.Run, attempt: int, history: History) -> str | None:
 
 def _look(
     project: Project,
-    run: ledger.Run,
+    run: Run,
     attempt: int,
     history: History,
     scheduler: Scheduler,
@@ -97,7 +98,7 @@ def _look(
     """The job of this attempt, or None if it is certain that there is none."""
     if history.submitting is None:
         return None  # the intent was never written: nothing was asked of the scheduler
-    host, begun = history.submitting_host, ledger.seconds(history.since)
+    host, begun = history.submitting_host, timestamp(history.since)
     if host != os.uname().nodename and 0 <= time.time() - begun < ELSEWHERE_S:
         raise SiteUnreachable(f"{host} may still be submitting it; look again in a few minutes")
     end = time.monotonic() + ORPHAN_S

@@ -7,12 +7,13 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from hpctrain.files import now, timestamp
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run as run_program
 from hpctrain.project import Project
-from hpctrain.runs import run as ledger
 from hpctrain.runs.actions.recovery import recover
 from hpctrain.runs.history import History, fold
+from hpctrain.runs.run import Run, find_runs
 from hpctrain.runs.state.ask import Answer, Case, ask
 from hpctrain.runs.state.attempts import Current, current
 from hpctrain.runs.state.latest import Following
@@ -55,7 +56,7 @@ def status(
     What an interrupted command has left half done is finished first; ``say`` is told.
     """
     recover(project, program, say)
-    found = [_Found.of(run) for run in ledger.find(project.runs, names)]
+    found = [_Found.of(run) for run in find_runs(project.runs, names)]
     to_ask: dict[tuple[str, str], list[_Found]] = defaultdict(list)
     for one in found:
         if one.verdict is None or one.may_go_on:
@@ -71,21 +72,21 @@ def status(
     following = Following(project.cache)
     runs = [one.described(following, clock()) for one in found]
     following.save(project.runs)
-    return Report(ledger.now(), asked, runs)
+    return Report(now(), asked, runs)
 
 
 @dataclass
 class _Found:
     """A run, and what was found out about it so far."""
 
-    run: ledger.Run
+    run: Run
     history: History
     current: Current
     verdict: Verdict | None
     witness: Witness = field(default_factory=Witness)
 
     @classmethod
-    def of(cls, run: ledger.Run) -> _Found:
+    def of(cls, run: Run) -> _Found:
         history = fold(run.events())
         now = current(run, history)
         return cls(run, history, now, settled_without_asking(history, now.job_id, now.result))
@@ -97,7 +98,7 @@ class _Found:
         return ended and bool(self.current.later)
 
     def cases(self) -> list[Case]:
-        submitted = ledger.seconds(self.history.first_submitted)
+        submitted = timestamp(self.history.first_submitted)
         cases = [self._case(self.current.attempt, self.current.job_id, submitted)]
         if self.verdict is not None:
             cases = []  # its own end is known; what is asked about is what comes
@@ -135,7 +136,7 @@ class _Found:
     def _signs(self, here: Current, now: float) -> Signs:
         folder = self.run.attempt(here.attempt)
         announced = age(self.run.attempt(here.attempt - 1) / "result.json", now)
-        told = now - ledger.seconds(self.history.since)
+        told = now - timestamp(self.history.since)
         return Signs(
             heartbeat=age(folder / "heartbeat.json", now),
             claimed=age(folder / "claim.json", now),

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hpctrain.files import iso
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse
-from hpctrain.runs import run
 from hpctrain.runs.state.kept_answers import Look, fresh_for, look
 from hpctrain.runs.state.verdict import Witness
 from hpctrain.runs.submission import belongs, carries, token
@@ -46,7 +46,7 @@ class Answer:
         view = _of(case, self.queue)
         if self.queue.error is not None:
             failing = self.queue.failing_since
-            since = None if failing is None else run.iso(failing)
+            since = None if failing is None else iso(failing)
             return Witness(silence=self.queue.error, silent_since=since, before=view)
         if view is not None or self.accounting is None:
             return Witness(view)
@@ -57,7 +57,7 @@ class Answer:
         return Witness(
             no_accounting=self.accounting.error,
             none_kept=self.accounting.never,
-            silent_since=None if failing is None else run.iso(failing),
+            silent_since=None if failing is None else iso(failing),
             # The queue is right: the job has left it, and the accounting lags behind.
             lagging=None if view is None or self.accounting.error else view.raw,
         )

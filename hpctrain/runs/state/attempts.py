@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hpctrain.files import read_json
 from hpctrain.runs.history import History
-from hpctrain.runs.run import Run, read_json
+from hpctrain.runs.run import Run
 
 
 @dataclass(frozen=True)

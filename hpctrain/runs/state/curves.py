@@ -9,7 +9,8 @@ from pathlib import Path
 from hpctrain.engines.base import TrainingMetrics
 from hpctrain.engines.pacemaker.log import LogReader
 from hpctrain.engines.pacemaker.tables import TableReader, on_train_epochs
-from hpctrain.runs.run import Run, read_json
+from hpctrain.files import read_json
+from hpctrain.runs.run import Run
 
 
 @dataclass(frozen=True)

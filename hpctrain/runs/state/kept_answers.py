@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hpctrain.errors import SiteUnreachable
-from hpctrain.runs import run
+from hpctrain.files import as_json, read_json, write_atomically
 from hpctrain.schedulers.base import JobView, NotKept
 
 FRESH_S = {"local": 0.5, "practice-slurm": 0.5, "practice-pbs": 0.5}
@@ -103,11 +103,11 @@ def forget(folder: Path) -> None:
 def _keep(path: Path, answer: Look) -> None:
     with contextlib.suppress(OSError):  # a cache is a kindness, not a need
         path.parent.mkdir(parents=True, exist_ok=True)
-        run.write_atomically(path, run.as_json(asdict(answer)))
+        write_atomically(path, as_json(asdict(answer)))
 
 
 def _read(path: Path) -> Look:
-    kept: dict[str, Any] | None = run.read_json(path)
+    kept: dict[str, Any] | None = read_json(path)
     if kept is None:
         return Look()
     try:

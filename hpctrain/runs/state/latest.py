@@ -18,7 +18,8 @@ from typing import Any
 from hpctrain.engines.base import TrainingMetrics
 from hpctrain.engines.pacemaker.log import LogReader
 from hpctrain.engines.pacemaker.tables import TableReader
-from hpctrain.runs.run import Run, read_json, write_atomically
+from hpctrain.files import read_json, write_atomically
+from hpctrain.runs.run import Run
 
 VERSION = 1  # of what is kept; what another one kept is not read
 CHUNK = 1 << 20

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from hpctrain.engines.base import TrainingMetrics
-from hpctrain.runs import run as ledger
+from hpctrain.files import iso, read_json
 from hpctrain.runs.history import History
+from hpctrain.runs.run import Run
 from hpctrain.runs.state.attempts import Current
 from hpctrain.runs.state.curves import finite
 from hpctrain.runs.state.latest import Latest
@@ -45,11 +46,11 @@ class RunStatus:
     warnings: list[str] = field(default_factory=list)
     phase: str | None = None
     before: str | None = None
-    run: ledger.Run | None = None
+    run: Run | None = None
 
 
 def describe(
-    run: ledger.Run,
+    run: Run,
     history: History,
     current: Current,
     found: Verdict,
@@ -61,7 +62,7 @@ def describe(
     folder = run.attempt(current.attempt)
     potential = (current.result or {}).get("potential") or {}
     alive = found.state in ("running", "unknown")
-    heartbeat = (ledger.read_json(folder / "heartbeat.json") if alive else None) or {}
+    heartbeat = (read_json(folder / "heartbeat.json") if alive else None) or {}
     phase = heartbeat.get("phase") if found.state == "running" else None
     max_iter = int(run.manifest["settings"]["training"]["max_iter"])
     eta = None
@@ -104,7 +105,7 @@ def age(path: Path, now: float) -> float | None:
 
 
 def _warnings(
-    run: ledger.Run,
+    run: Run,
     attempt: int,
     phase: str | None,
     eta: float | None,
@@ -131,7 +132,7 @@ def _warnings(
         )
     if eta is None or view is None or view.walltime_s is None or view.elapsed_s is None:
         return found
-    settings = ledger.read_json(run.folder / "job" / "settings.json") or {}
+    settings = read_json(run.folder / "job" / "settings.json") or {}
     margin = float(settings.get("margin_s") or 0.0)
     more = math.ceil((eta - (view.walltime_s - view.elapsed_s - margin))
                      / max(1.0, view.walltime_s - margin))  # fmt: skip
@@ -150,7 +151,7 @@ def _warnings(
 
 
 def _since(
-    run: ledger.Run,
+    run: Run,
     history: History,
     current: Current,
     found: Verdict,
@@ -158,13 +159,13 @@ def _since(
 ) -> str | None:
     """When the state began, where it was told; else the last event of the run."""
     if current.result is not None and found.state != "collected" and current.result.get("ended"):
-        return ledger.iso(float(current.result["ended"]))
+        return iso(float(current.result["ended"]))
     if found.state == "running":
         claim = run.claim(current.attempt)
         if claim is not None and claim.get("time"):
-            return ledger.iso(float(claim["time"]))
+            return iso(float(claim["time"]))
     if found.state == "unknown" and heartbeat.get("time"):
-        return ledger.iso(float(heartbeat["time"]))
+        return iso(float(heartbeat["time"]))
     return history.since
 
 
