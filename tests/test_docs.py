@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import click
 import pytest
+from paths import DOCS
 
 from hpctrain.cli.main import cli
-
-DOCS = Path(__file__).parent.parent / "docs"
 
 
 def commands(group: click.Group, words: tuple[str, ...] = ()) -> dict[str, click.Command]:

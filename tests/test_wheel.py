@@ -12,10 +12,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from paths import CHECKOUT
 
 import hpctrain
 
-CHECKOUT = Path(__file__).resolve().parents[1]
 SHIPPED = [
     *CHECKOUT.glob("templates/**/*.j2"), *CHECKOUT.glob("site_profiles/*.yaml"),
     *CHECKOUT.glob("hpctrain/**/*.py"), CHECKOUT / "hpctrain" / "py.typed",

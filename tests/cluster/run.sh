@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # run.sh PYTHON [pytest arguments…]: the tests, with a throw-away Slurm beside them where one can
-# be had. Where not, tests/slurm_fixture.py skips what needs it and says why (fails it, with CI set).
+# be had. Where not, tests/support/slurm_fixture.py skips what needs it and says why (fails it, with CI set).
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 [ $# -ge 1 ] || { echo "usage: run.sh PYTHON [pytest arguments...]" >&2; exit 2; }

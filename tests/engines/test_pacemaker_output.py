@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 
 import pytest
+from paths import RECORDED
 
 from hpctrain.engines.base import TrainingMetrics
 from hpctrain.engines.pacemaker.log import LogPart, LogReader, explain_ending
 from hpctrain.engines.pacemaker.tables import TableReader, diverged, on_train_epochs
 
-RECORDED = Path(__file__).parents[1] / "recorded" / "pacemaker"
+OF_PACEMAKER = RECORDED / "pacemaker"
 # How many points the tables have (train, test), and the status the fit ended with.
 RUNS: dict[str, tuple[int, int, int]] = {
     "simple": (21, 0, 1),
@@ -29,7 +29,7 @@ RUNS: dict[str, tuple[int, int, int]] = {
 
 
 def text(run: str, name: str) -> str:
-    return (RECORDED / run / name).read_text()
+    return (OF_PACEMAKER / run / name).read_text()
 
 
 def table(run: str, name: str = "metrics.txt") -> TableReader:

@@ -31,12 +31,13 @@ from faults.field import (
     trainings,
 )
 from faults.worlds import PbsWorld, SlurmWorld, World
+from paths import TESTS
 from slurm_fixture import Slurm
 from waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
-SCRIPT = Path(__file__).parents[1] / "cluster" / "slurm.sh"
+SCRIPT = TESTS / "cluster" / "slurm.sh"
 
 
 @dataclass(frozen=True)

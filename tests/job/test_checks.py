@@ -19,6 +19,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
+from paths import RECORDED
 
 import hpctrain
 from hpctrain.data.export import export
@@ -42,7 +43,7 @@ from verify_same import evaluators_agree, reproduces_test_rmse
 from verify_subject import Clock, Potential, Subject
 from verify_volume import energy_volume, equation_of_state
 
-HERE = Path(__file__).parents[1] / "recorded" / "pacemaker" / "verification"
+HERE = RECORDED / "pacemaker" / "verification"
 AL = {"Al": -0.2993798271732341}
 LONG = 600.0
 

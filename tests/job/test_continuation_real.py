@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paths import CHECKOUT
 
 from hpctrain.job.plan import changed, newest_checkpoint, plan_continuation, prepare, read_state
 
 pytestmark = [pytest.mark.slow, pytest.mark.real_pacemaker, pytest.mark.usefixtures("pacemaker")]
 
-ROOT = Path(__file__).parents[2]
 # tensorpot: bit for bit in all runs seen. pyace: its gradients are numerical, and the potential it
 # hands out is that of the last evaluation, one coefficient moved by 1.5e-8; 1.2e-8 was seen.
 SEAM = {"tensorpot": 1e-9, "pyace": 1e-6}
@@ -46,7 +46,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import pandas as pd
 
     folder = tmp_path_factory.mktemp("data")
-    with ase.db.connect(str(ROOT / "hpctrain/demo/al_pbe.db")) as database:
+    with ase.db.connect(str(CHECKOUT / "hpctrain/demo/al_pbe.db")) as database:
         rows = list(database.select("status=completed"))
     for name, part in (("pyace", rows[3::60]), ("tensorpot", rows[1::5])):
         table = pd.DataFrame(
@@ -114,7 +114,7 @@ class Training:
         self.attempts.append(attempt)
         # YAML 1.2, which the trainer reads, takes JSON.
         (attempt / "input.yaml").write_text(json.dumps(source))
-        more = {"PYTHONPATH": f"{ROOT / 'hpctrain/job'}{os.pathsep}{self.folder}",
+        more = {"PYTHONPATH": f"{CHECKOUT / 'hpctrain/job'}{os.pathsep}{self.folder}",
                 "STOP_AT": str(stop), "KILL_AT": str(kill), "HPCTRAIN_PATIENCE": str(self.patience),
                 "HPCTRAIN_CHECKPOINT_S": "0", "OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1",
                 "TF_NUM_INTEROP_THREADS": "1"}  # fmt: skip
@@ -287,7 +287,7 @@ def test_a_memory_that_does_not_fit_is_left_alone(
     import numpy as np
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(ROOT / "hpctrain/job"))
+    monkeypatch.syspath_prepend(str(CHECKOUT / "hpctrain/job"))
     import bfgs_memory
 
     path = tmp_path / "hess_inv.npy"
@@ -315,7 +315,7 @@ def test_the_memory_taken_on_the_way_is_that_of_the_end(
     from scipy.optimize import minimize, rosen, rosen_der
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(ROOT / "hpctrain/job"))
+    monkeypatch.syspath_prepend(str(CHECKOUT / "hpctrain/job"))
     import bfgs_memory
 
     taken: list[Any] = []

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
+from paths import RECORDED
 
 from hpctrain.engines.pacemaker.tables import TableReader, on_train_epochs
 from hpctrain.job.early_stopping import Look, better, end_of, in_words, over_fitting
 
-RECORDED = Path(__file__).parents[1] / "recorded" / "pacemaker"
+OF_PACEMAKER = RECORDED / "pacemaker"
 
 
 def curve(*losses: tuple[float, float], step: int = 10) -> list[Look]:
@@ -58,7 +58,7 @@ def recorded(name: str) -> list[Look]:
     tables = []
     for file in ("metrics.txt", "test_metrics.txt"):
         reader = TableReader()
-        reader.feed((RECORDED / name / file).read_text())
+        reader.feed((OF_PACEMAKER / name / file).read_text())
         tables.append(reader.points)
     train = {point.epoch: point.loss for point in tables[0]}
     return [

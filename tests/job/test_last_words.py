@@ -6,11 +6,12 @@ import ast
 from pathlib import Path
 
 import pytest
+from paths import RECORDED
 
 from hpctrain.job import last_words as module
 from hpctrain.job.last_words import last_words
 
-RECORDED = Path(__file__).parents[1] / "recorded" / "pacemaker"
+OF_PACEMAKER = RECORDED / "pacemaker"
 CRASHES = {
     "no_backend": ("`backend:`", "AttributeError: 'Namespace' object has no attribute"),
     "extxyz_filename": ("does not read extxyz", "_pickle.UnpicklingError: could not find MARK"),
@@ -24,7 +25,7 @@ CRASHES = {
 
 
 def crash(name: str) -> str:
-    return (RECORDED / f"crash_{name}" / "out.txt").read_text()
+    return (OF_PACEMAKER / f"crash_{name}" / "out.txt").read_text()
 
 
 @pytest.mark.parametrize("name", CRASHES)
@@ -45,7 +46,7 @@ def test_a_tail_without_the_word_traceback_is_enough(name: str) -> None:
 
 
 def test_every_crash_recorded_is_tried() -> None:
-    assert {f"crash_{name}" for name in CRASHES} == {p.name for p in RECORDED.glob("crash_*")}
+    assert {f"crash_{name}" for name in CRASHES} == {p.name for p in OF_PACEMAKER.glob("crash_*")}
 
 
 @pytest.mark.parametrize("printed", ["b'Al'", "'Al'", "np.bytes_(b'Al')", "np.str_('Al')"])

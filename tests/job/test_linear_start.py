@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paths import CHECKOUT
 
 from hpctrain.engines.pacemaker.faults import SHAPE
-
-ROOT = Path(__file__).parents[2]
 
 
 def trained(folder: Path, **potential: Any) -> tuple[dict[str, Any], list[float]]:
@@ -21,7 +20,7 @@ def trained(folder: Path, **potential: Any) -> tuple[dict[str, Any], list[float]
     import ase.db
     import pandas as pd
 
-    with ase.db.connect(str(ROOT / "hpctrain/demo/al_pbe.db")) as database:
+    with ase.db.connect(str(CHECKOUT / "hpctrain/demo/al_pbe.db")) as database:
         rows = list(database.select("status=completed,config_type=rattle_fcc4"))[:6]
     structures = [row.toatoms() for row in rows]
     for atoms in structures:
@@ -47,7 +46,7 @@ def trained(folder: Path, **potential: Any) -> tuple[dict[str, Any], list[float]
         "backend": {"evaluator": "pyace", "display_step": 1},
     }  # fmt: skip
     (folder / "input.yaml").write_text(json.dumps(given))
-    more = {"PYTHONPATH": str(ROOT / "hpctrain/job"), "HPCTRAIN_START": "linear",
+    more = {"PYTHONPATH": str(CHECKOUT / "hpctrain/job"), "HPCTRAIN_START": "linear",
             "OMP_NUM_THREADS": "1"}  # fmt: skip
     program = str(Path(sys.executable).parent / "pacemaker")
     subprocess.run([program, "input.yaml", "--no-predict"], cwd=folder, check=True,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paths import RECORDED
 
 from hpctrain.errors import SiteUnreachable
 from hpctrain.launch.site_draft import draft
@@ -20,8 +21,6 @@ from hpctrain.schedulers.slurm import cluster as slurm_cluster
 from hpctrain.schedulers.slurm.scheduler import SlurmScheduler
 from hpctrain.sites.profile import SiteProfile
 from hpctrain.yamlfile import read_mapping, validated
-
-RECORDED = Path(__file__).parents[1] / "recorded"
 
 
 def recorded(kind: str, name: str) -> Reply:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from paths import RECORDED
 
 from hpctrain.errors import SiteUnreachable
 from hpctrain.process import Reply, converse
@@ -28,7 +29,7 @@ from hpctrain.schedulers.pbs.scheduler import MOST_IDS, PbsScheduler, short_name
 from hpctrain.sites.load import load
 from hpctrain.sites.profile import SiteProfile
 
-RECORDED = Path(__file__).parents[1] / "recorded" / "pbs"
+OF_PBS = RECORDED / "pbs"
 PBS: Scheduler = PbsScheduler()
 RUN = "20261124-033000-ab12"
 JOB = job_request("al-ace", RUN, 1, "job-%j.out")
@@ -46,7 +47,7 @@ def reply(
 
 def recorded(name: str) -> Reply:
     def text(suffix: str) -> str:
-        path = RECORDED / f"{name}.{suffix}"
+        path = OF_PBS / f"{name}.{suffix}"
         return path.read_bytes().decode("utf-8", "replace") if path.exists() else ""
 
     return Reply((text("cmd").split()[0],), int(text("rc")), text("out"), text("err"))
@@ -164,14 +165,14 @@ def test_refused(name: str, words: str) -> None:
 
 
 def test_every_recorded_submission_was_read() -> None:
-    names = {path.stem for path in RECORDED.glob("qsub_*.rc") if path.stem != "qsub_as_root"}
+    names = {path.stem for path in OF_PBS.glob("qsub_*.rc") if path.stem != "qsub_as_root"}
     codes = {name: recorded(name).code for name in names}
     assert len([name for name in names if codes[name] == 0]) == 8
     assert len(names) == 20
 
 
 def test_root_may_not_submit() -> None:
-    said = (RECORDED / "qsub_as_root.err").read_text()
+    said = (OF_PBS / "qsub_as_root.err").read_text()
     outcome = PBS.read_submit(reply("qsub", "", 175, said))
     assert outcome == Refused(
         "qsub: Bad UID for job execution (PBS takes no jobs of this user, and of root never)"
@@ -310,7 +311,7 @@ def test_no_answer_is_not_an_empty_queue(name: str) -> None:
 
 
 def whole(name: str) -> str:
-    return (RECORDED / f"{name}.out").read_bytes().decode("utf-8", "replace")
+    return (OF_PBS / f"{name}.out").read_bytes().decode("utf-8", "replace")
 
 
 @pytest.mark.parametrize(

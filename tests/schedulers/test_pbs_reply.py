@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
+from paths import RECORDED
 
 from hpctrain.schedulers.pbs.reply import Job, from_json, from_text
 from hpctrain.schedulers.pbs.states import seen
 
-RECORDED = Path(__file__).parents[1] / "recorded" / "pbs"
+OF_PBS = RECORDED / "pbs"
 TOKEN = "20261124-033000-ab12.01"
 LAYOUTS = ("2306", "master")
 
 
 def out(name: str) -> str:
-    return (RECORDED / f"{name}.out").read_bytes().decode("utf-8", "replace")
+    return (OF_PBS / f"{name}.out").read_bytes().decode("utf-8", "replace")
 
 
 def jobs_of(name: str) -> dict[str, Job]:
@@ -60,7 +60,7 @@ def test_odd_variables(kind: str, job_id: str, variables: str, layout: str) -> N
 
 
 def test_every_odd_recording_was_read() -> None:
-    assert len(list(RECORDED.glob("weird_*.out"))) == 24
+    assert len(list(OF_PBS.glob("weird_*.out"))) == 24
 
 
 def test_that_one_of_them_is_no_json() -> None:

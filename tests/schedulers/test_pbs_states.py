@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from paths import RECORDED
 
 from hpctrain.schedulers.base import JobState
 from hpctrain.schedulers.pbs.reply import Job, from_json
 from hpctrain.schedulers.pbs.states import LETTERS, STATES, seconds, seen
 
-RECORDED = Path(__file__).parents[1] / "recorded" / "pbs"
+OF_PBS = RECORDED / "pbs"
 
 # File, job, state, PBS's own words, a part of the reason (empty: none at all), exit code.
 ROWS: list[tuple[str, str, JobState, str, str, int | None]] = [
@@ -81,7 +80,7 @@ ELSEWHERE = ("weird_", "all_x", "many", "down_", "live_")
 
 
 def jobs_of(name: str) -> dict[str, Job]:
-    text = (RECORDED / f"{name}.out").read_bytes().decode("utf-8", "replace")
+    text = (OF_PBS / f"{name}.out").read_bytes().decode("utf-8", "replace")
     return {job.job_id: job for job in from_json(text)[0]}
 
 
@@ -97,7 +96,7 @@ def test_every_recorded_job(row: tuple[str, str, JobState, str, str, int | None]
 def test_no_recorded_job_is_missing() -> None:
     recorded = {
         (path.stem, job_id)
-        for path in RECORDED.glob("*.out")
+        for path in OF_PBS.glob("*.out")
         if not path.stem.startswith(ELSEWHERE) and path.read_bytes().lstrip().startswith(b"{")
         for job_id in jobs_of(path.stem)
     }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
+from paths import RECORDED
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
 from hpctrain.process import Reply
@@ -23,7 +23,7 @@ from hpctrain.schedulers.base import (
 from hpctrain.schedulers.slurm.scheduler import SlurmScheduler
 from hpctrain.sites.profile import SiteProfile
 
-RECORDED = Path(__file__).parents[1] / "recorded" / "slurm"
+OF_SLURM = RECORDED / "slurm"
 SLURM: Scheduler = SlurmScheduler()
 JOB = JobRequest("al-ace-t1", "hpctrain:t1", "")
 
@@ -38,7 +38,7 @@ def reply(out: str = "", code: int | None = 0, err: str = "", problem: str | Non
 
 def recorded(name: str) -> Reply:
     def text(suffix: str) -> str:
-        path = RECORDED / f"{name}.{suffix}"
+        path = OF_SLURM / f"{name}.{suffix}"
         return path.read_bytes().decode() if path.exists() else ""
 
     return Reply((name,), int(text("rc")), text("out"), text("err"))
@@ -192,7 +192,7 @@ def test_no_id_is_taken_from_a_warning() -> None:
 TAKEN = {"account", "qos", "gres0", "time-long", "nodes"}
 REFUSED = sorted(
     path.stem
-    for path in [*RECORDED.glob("refuse-*.rc"), *RECORDED.glob("strict-*.rc")]
+    for path in [*OF_SLURM.glob("refuse-*.rc"), *OF_SLURM.glob("strict-*.rc")]
     if path.stem.removeprefix("refuse-") not in TAKEN
 )
 

@@ -25,6 +25,7 @@ from made_runs import (
     queue_row,
     submitted,
 )
+from paths import DOCS
 
 from hpctrain.cli.terminal.tables import status_table
 from hpctrain.files import iso
@@ -32,7 +33,7 @@ from hpctrain.project import Project
 from hpctrain.runs.actions.status import RunStatus, status
 from hpctrain.runs.lock import locked
 
-DOCS = Path(__file__).parent.parent / "docs" / "states.md"
+PAGE = DOCS / "states.md"
 SECOND = f"{RUN_ID}.02"
 TABLE = (
     "ladder_step cycle_step iter_num loss e_loss_contrib f_loss_contrib reg_loss rmse_epa "
@@ -487,7 +488,7 @@ def documented() -> dict[str, str]:
     """The rows of docs/states.md and the cell with their state."""
     found: dict[str, str] = {}
     column = 0
-    for line in DOCS.read_text(encoding="utf-8").splitlines():
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if cells[0] == "Row":
             column = cells.index("State")
@@ -545,7 +546,7 @@ def test_pbs_words() -> None:
     """Every letter and substate of PBS that hpctrain knows, with its state, and no other."""
     from hpctrain.schedulers.pbs.states import EXITS, STATES
 
-    section = DOCS.read_text().partition("## PBS's words")[2]
+    section = PAGE.read_text().partition("## PBS's words")[2]
     told: dict[tuple[str, str], str | None] = {}
     for words, state in re.findall(
         r"^\| ((?:`\w/\d+`[ •]*)+) \| ([^|]+?) \|", section, re.MULTILINE

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
-from ase.calculators.emt import EMT
 from ase.neighborlist import primitive_neighbor_list
+from made_structures import copper, labelled, lonely
+from paths import DOCS
 
 from hpctrain.cli.terminal.findings import findings, summary
 from hpctrain.data.check.elements import RADII
@@ -30,40 +31,6 @@ from hpctrain.files import resource
 from hpctrain.init import DEMO_DATABASE
 
 CUTOFF = 6.0
-DOCS = Path(__file__).parent.parent / "docs"
-
-
-def labelled(atoms: Atoms, row: int, **changes: Any) -> Structure:
-    """With EMT's labels, which are a real potential's."""
-    atoms = atoms.copy()
-    atoms.calc = EMT()
-    values: dict[str, Any] = {
-        "row_id": str(row), "source": "x.db", "numbers": atoms.numbers.astype(np.int64),
-        "positions": atoms.positions.copy(), "cell": atoms.cell.array.copy(),
-        "pbc": tuple(map(bool, atoms.pbc)), "energy": float(atoms.get_potential_energy()),
-        "forces": atoms.get_forces(), "stress": None, "config_type": "md", "generation": 0,
-        "keys": {},
-    }  # fmt: skip
-    return Structure(**{**values, **changes})
-
-
-def copper(count: int = 60, size: int = 2, start: int = 1, scatter: float = 0.08,
-           seed: int = 0) -> list[Structure]:  # fmt: skip
-    """Rattled fcc copper; 4 or 32 atoms."""
-    draw = np.random.default_rng(seed)
-    found = []
-    for n in range(count):
-        atoms = bulk("Cu", cubic=True).repeat(size)
-        atoms.positions += draw.normal(0, scatter, atoms.positions.shape)
-        found.append(labelled(atoms, start + n))
-    return found
-
-
-def lonely(symbol: str = "Cu", energy: float = 3.5, row: int = 900) -> Structure:
-    """EMT's zero is the solid, and the free atom is above it."""
-    atoms = Atoms(symbol, cell=[20, 20, 20], pbc=True)
-    forces = np.zeros((1, 3))
-    return labelled(atoms, row, energy=energy, forces=forces, config_type="isolated_atom")
 
 
 def looked(structures: Iterable[Structure], *, mixed_pbc: bool = True, **options: Any) -> Report:

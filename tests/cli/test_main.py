@@ -56,7 +56,7 @@ def test_a_bug(inside: Project, monkeypatch: pytest.MonkeyPatch,
     def broken(*_: object) -> None:
         raise ZeroDivisionError("something impossible")
 
-    monkeypatch.setattr("hpctrain.runs.run.find_runs", broken)
+    monkeypatch.setattr("hpctrain.runs.actions.status.find_runs", broken)
     assert main(["status"]) == 3
     said = capsys.readouterr().err
     assert "ZeroDivisionError: something impossible" in said
@@ -70,7 +70,7 @@ def test_interrupted(inside: Project, monkeypatch: pytest.MonkeyPatch,
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hpctrain.runs.run.find_runs", stopped)
+    monkeypatch.setattr("hpctrain.runs.actions.status.find_runs", stopped)
     assert main(["status"]) == 130
     assert "interrupted" in capsys.readouterr().err
 

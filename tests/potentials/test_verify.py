@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from standin import RECORDED, StandIn
+from paths import RECORDED
+from standin import StandIn
 from waiting import wait_for
 
 from hpctrain.cli.main import main
@@ -23,7 +24,7 @@ from hpctrain.process import Reply
 from hpctrain.project import Project
 from hpctrain.runs.actions.status import status
 
-POTENTIALS = RECORDED / "verification"
+POTENTIALS = RECORDED / "pacemaker" / "verification"
 
 
 def check(name: str, verdict: str, value: float | None = 1.5) -> dict[str, Any]:

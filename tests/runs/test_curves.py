@@ -8,11 +8,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from paths import RECORDED
 
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.curves import Curves, curves, finite, read_attempt
 
-RECORDED = Path(__file__).parent / "recorded" / "pacemaker"
+OF_PACEMAKER = RECORDED / "pacemaker"
 TABLES = ("metrics.txt", "test_metrics.txt")
 ALL = ("log.txt", *TABLES)
 
@@ -31,7 +32,7 @@ def run_of(folder: Path, *attempts: tuple[str, tuple[str, ...]]) -> Run:
         attempt = folder / "attempts" / f"{number:02d}"
         attempt.mkdir(parents=True)
         for name in names:
-            shutil.copyfile(RECORDED / recorded / name, attempt / name)
+            shutil.copyfile(OF_PACEMAKER / recorded / name, attempt / name)
     return Run(folder)
 
 
@@ -51,7 +52,7 @@ def test_tables(tmp_path: Path) -> None:
     rows = [
         dict(zip(lines[0].split(), lines[-1].split(), strict=True))
         for name in TABLES
-        if (lines := (RECORDED / "early_stop_test" / name).read_text().splitlines())
+        if (lines := (OF_PACEMAKER / "early_stop_test" / name).read_text().splitlines())
     ]
     for curve, row in zip((found.train, found.test), rows, strict=True):
         assert curve[-1].rmse_energy == pytest.approx(1000 * float(row["rmse_epa"]))
@@ -136,7 +137,7 @@ def test_an_attempt_that_wrote_nothing_makes_no_seam(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cut", [0, 1, 200, 450, 900])
 def test_a_table_being_written(tmp_path: Path, cut: int) -> None:
     """Of a row that is not whole, nothing is told."""
-    text = (RECORDED / "simple" / "metrics.txt").read_text()
+    text = (OF_PACEMAKER / "simple" / "metrics.txt").read_text()
     (tmp_path / "metrics.txt").write_text(text[:cut])
     train, test = read_attempt(tmp_path)
     assert test == []

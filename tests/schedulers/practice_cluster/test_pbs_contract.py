@@ -20,6 +20,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from paths import RECORDED
 
 from hpctrain.identity import identity
 from hpctrain.schedulers.local_queue import queue, state
@@ -29,7 +30,7 @@ from hpctrain.schedulers.practice_cluster.pbs import text as pbs_text
 
 pytestmark = pytest.mark.slow
 
-RECORDED = Path(__file__).parents[1] / "recorded" / "pbs"
+OF_PBS = RECORDED / "pbs"
 NOT_IMITATED = {
     **dict.fromkeys(
         ("array_qstat_finished_json", "array_qstat_one_sub", "array_qstat_quotednumber",
@@ -80,12 +81,12 @@ WEIRD = {
 def names() -> list[str]:
     """All but those that begin with ``live_``: they are of another server, and of scripts that are
     not kept, recorded for what reads them."""
-    found = sorted(path.stem for path in RECORDED.glob("*.cmd"))
+    found = sorted(path.stem for path in OF_PBS.glob("*.cmd"))
     return [name for name in found if not name.startswith("live_")]
 
 
 def recorded(name: str, ending: str) -> str:
-    path = RECORDED / f"{name}.{ending}"
+    path = OF_PBS / f"{name}.{ending}"
     text = path.read_bytes().decode("latin-1") if path.exists() else ""
     return text.replace("pbsnode", "practice").replace("localhost:", "practice:")
 
@@ -451,7 +452,7 @@ def test_every_recording_is_looked_at_or_said_not_to_be() -> None:
     known = {*json_recordings(), *NOT_IMITATED, "qstat_plain", "qstat_wide", "qstat_x_plain"}
     for name in others():
         assert name in known or any(name.startswith(key) for key in BEFORE), name
-    unknown = {n for n in NOT_IMITATED if not (RECORDED / f"{n}.cmd").exists()}
+    unknown = {n for n in NOT_IMITATED if not (OF_PBS / f"{n}.cmd").exists()}
     assert unknown == set()
 
 

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from paths import RECORDED
 
 import hpctrain.runs.state.latest as module
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.curves import curves
 from hpctrain.runs.state.latest import Following, Latest
 
-RECORDED = Path(__file__).parent / "recorded" / "pacemaker"
+OF_PACEMAKER = RECORDED / "pacemaker"
 NAMES = ("log.txt", "metrics.txt", "test_metrics.txt")
 TRAININGS = ["simple", "ladder", "fit_cycles", "early_stop_train", "lbfgs", "pyace_with_test"]
 NOW = 1_800_000_000.0
@@ -60,8 +61,8 @@ def fed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 def copy(run: Run, training: str, attempt: int = 1, names: tuple[str, ...] = NAMES) -> None:
     run.attempt(attempt).mkdir(exist_ok=True)
     for name in names:
-        if (RECORDED / training / name).exists():
-            shutil.copyfile(RECORDED / training / name, run.attempt(attempt) / name)
+        if (OF_PACEMAKER / training / name).exists():
+            shutil.copyfile(OF_PACEMAKER / training / name, run.attempt(attempt) / name)
 
 
 def check(latest: Latest, run: Run) -> None:
@@ -98,7 +99,7 @@ def test_growing_byte_by_byte(
     parts = 23
     for part in range(1, parts + 1):
         for name in NAMES:
-            source = RECORDED / training / name
+            source = OF_PACEMAKER / training / name
             if source.exists():
                 content = source.read_bytes()
                 with (run.attempt(1) / name).open("ab") as file:
@@ -111,7 +112,7 @@ def test_growing_byte_by_byte(
 
 @pytest.mark.parametrize("training", TRAININGS)
 def test_the_pace_is_that_of_the_whole_log(run: Run, look: Looking, training: str) -> None:
-    log = RECORDED / training / "log.txt"
+    log = OF_PACEMAKER / training / "log.txt"
     copy(run, training)
     whole = look().pace
     shutil.rmtree(run.folder.parent / ".cache")
@@ -131,7 +132,7 @@ def test_the_pace_is_that_of_the_whole_log(run: Run, look: Looking, training: st
 def test_reading_on_costs_what_was_appended(run: Run, look: Looking, fed: list[int]) -> None:
     copy(run, "simple")
     look()
-    assert sum(fed) == sum((RECORDED / "simple" / name).stat().st_size for name in NAMES)
+    assert sum(fed) == sum((OF_PACEMAKER / "simple" / name).stat().st_size for name in NAMES)
     fed.clear()
     look()
     assert fed == []

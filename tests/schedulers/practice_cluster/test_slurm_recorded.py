@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from paths import RECORDED
 from practice_slurm import Cluster
 from slurm_fixture import Slurm
 from waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
-RECORDED = Path(__file__).parents[1] / "recorded" / "slurm"
-NAMES = sorted(path.stem for path in RECORDED.glob("*.cmd"))
+OF_SLURM = RECORDED / "slurm"
+NAMES = sorted(path.stem for path in OF_SLURM.glob("*.cmd"))
 # Recordings that are not imitated, and why.
 NOT_IMITATED = {
     **{
@@ -62,15 +63,15 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 
 def words_of(name: str) -> list[str]:
-    text = (RECORDED / f"{name}.cmd").read_text().replace("$'", "'").replace("\\037", SEPARATOR)
+    text = (OF_SLURM / f"{name}.cmd").read_text().replace("$'", "'").replace("\\037", SEPARATOR)
     return shlex.split(text)
 
 
 def recorded(name: str) -> tuple[int, str, str]:
-    err = RECORDED / f"{name}.err"
+    err = OF_SLURM / f"{name}.err"
     return (
-        int((RECORDED / f"{name}.rc").read_text()),
-        (RECORDED / f"{name}.out").read_text(),
+        int((OF_SLURM / f"{name}.rc").read_text()),
+        (OF_SLURM / f"{name}.out").read_text(),
         err.read_text() if err.exists() else "",
     )
 
@@ -222,7 +223,7 @@ def test_a_job_is_told_what_a_job_was_told(
     cluster.until(number, "COMPLETED")
     entries = (cluster.cwd / "env").read_text().split("\0")
     told = dict(entry.split("=", 1) for entry in entries if entry)
-    theirs = (RECORDED / "practice-environment.out").read_text()
+    theirs = (OF_SLURM / "practice-environment.out").read_text()
     wanted = dict(re.findall(r"^(SLURM\w+)=(.*)$", theirs, re.MULTILINE))
     assert told["CALLER"] == "'s own"
     assert "HPCTRAIN_LOCAL_JOB_ID" not in told

@@ -28,7 +28,7 @@ def keys(content: object) -> set[str]:
 
 @pytest.mark.parametrize("name", shipped.CLUSTERS)
 def test_the_scripts_are_the_golden_ones(name: str) -> None:
-    """After a change that is meant: python tests/shipped.py, and read what git diff shows."""
+    """After a change that is meant: python tests/support/shipped.py, then read the git diff."""
     assert shipped.golden(name) == (shipped.GOLDEN / f"{name}.sh").read_text(encoding="utf-8")
 
 

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from paths import RECORDED
 
 import hpctrain
 from hpctrain.schedulers.local_queue import state
 
 pytestmark = pytest.mark.slow
 
-RECORDED = Path(__file__).parents[1] / "recorded" / "pbs"
+OF_PBS = RECORDED / "pbs"
 LIMIT_S = 30.0
 T = TypeVar("T")
 
@@ -125,7 +126,7 @@ def test_a_life_goes_through_the_recorded_states(cluster: Cluster) -> None:
         return bool(now[0] == "F")
 
     until(look, "the end")
-    lines = (RECORDED / "state_transitions.out").read_text().splitlines()
+    lines = (OF_PBS / "state_transitions.out").read_text().splitlines()
     wanted = [tuple(line.split()[1:]) for line in lines]
     # The first look may come after the start, and E/51 may be short; the order is the recorded.
     mine = [(a, str(b), str(c)) for a, b, c in seen]
@@ -156,7 +157,7 @@ def test_a_walltime_ends_it(cluster: Cluster) -> None:
     shown = cluster.ends(job)
     assert (shown["Exit_status"], shown["substate"]) == (-29, 93)
     assert shown["comment"].endswith("exceeded resource walltime")
-    recorded = (RECORDED / "wall.o22").read_text().splitlines()[0]
+    recorded = (OF_PBS / "wall.o22").read_text().splitlines()[0]
     seen = (cluster.work / "wall.o1").read_text().splitlines()[0]
     assert re.sub(r"\d+", "N", seen) == re.sub(r"\d+", "N", recorded)
     assert seen == "=>> PBS: job killed: walltime 2 exceeded limit 1"
@@ -295,7 +296,7 @@ def test_a_clean_environment(cluster: Cluster) -> None:
     assert head.startswith(f"pwd={os.environ['HOME']}\n0077\n")
     seen = dict(line.split("=", 1) for line in head.splitlines()[2:])
     assert "DIRTY" not in seen
-    recorded = (RECORDED / "envjob.o51").read_text().partition("--nodefile")[0]
+    recorded = (OF_PBS / "envjob.o51").read_text().partition("--nodefile")[0]
     wanted = dict(line.split("=", 1) for line in recorded.splitlines()[1:])
     # MANPATH comes from a login shell; the interactive ones only a newer qsub sends.
     missing = {name for name in wanted if name not in seen and "INTERACTIVE" not in name}

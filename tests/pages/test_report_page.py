@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from browser_fixture import Browser
+from html_tags import VILE, Tags
 from report_example import read, subject
-from test_preflight_page import VILE, Tags
 
 from hpctrain.pages.page import page
 from hpctrain.pages.parts import number

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from made_runs import RUN_ID, FakeSlurm, event, leave, make_project, make_run, submitted
-from report_example import NAME, RECORDED, archive, subject
-from test_progress import RECORDED as TRAININGS
+from paths import RECORDED
+from report_example import NAME, OF_REPORT, archive, subject
 
 from hpctrain.cli.main import main
 from hpctrain.errors import HpctrainError
@@ -32,7 +32,7 @@ def run(tmp_path: Path) -> Run:
     """A run that waits in a queue."""
     project = make_project(tmp_path)
     made = make_run(project)
-    card = json.loads((RECORDED / "card.json").read_text())
+    card = json.loads((OF_REPORT / "card.json").read_text())
     manifest = {
         **made.manifest, "created": iso(NOW), "evaluator": "tensorpot", "versions": {},
         "input": card["input"], "dataset": {**card["dataset"], "rows": None},
@@ -124,7 +124,7 @@ def test_a_run_that_trains_in_its_second_attempt(run: Run, tmp_path: Path) -> No
     for attempt, recorded in ((1, "killed"), (2, "restart")):
         leave(run, attempt, "claim.json", NOW, {"job_id": str(6 + attempt), "time": NOW})
         for name in ("metrics.txt", "test_metrics.txt"):
-            leave(run, attempt, name, NOW, (TRAININGS / recorded / name).read_text())
+            leave(run, attempt, name, NOW, (RECORDED / "pacemaker" / recorded / name).read_text())
     leave(run, 1, "result.json", NOW, {"state": "timeout", "continues": {"job_id": "8"}})
     leave(run, 2, "resume/state.json", NOW, {"total": 61})
     leave(run, 2, "heartbeat.json", NOW, {"time": NOW, "phase": "train"})

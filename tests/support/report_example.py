@@ -7,22 +7,24 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from paths import RECORDED
+
 from hpctrain.pages.learning_curve import curves_of_csv
 from hpctrain.pages.subject import Subject, of_potential
 from hpctrain.project import Project
 
-RECORDED = Path(__file__).parent / "recorded" / "report"
+OF_REPORT = RECORDED / "report"
 NAME = "potential_gen_01"
 
 
 def read(name: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((RECORDED / name).read_text(encoding="utf-8"))
+    content: dict[str, Any] = json.loads((OF_REPORT / name).read_text(encoding="utf-8"))
     return content
 
 
 def subject(**verification: Any) -> Subject:
     """The potential; of the verification, these keys are replaced."""
-    curves = curves_of_csv((RECORDED / "learning_curve.csv").read_text())
+    curves = curves_of_csv((OF_REPORT / "learning_curve.csv").read_text())
     return of_potential(read("card.json"), curves, {**read("verification.json"), **verification})
 
 
@@ -31,7 +33,7 @@ def archive(folder: Path) -> Project:
     project = Project(folder / "hpctrain.yaml")
     report = project.potentials / "report" / NAME
     report.mkdir(parents=True)
-    shutil.copyfile(RECORDED / "card.json", project.potentials / f"{NAME}.json")
+    shutil.copyfile(OF_REPORT / "card.json", project.potentials / f"{NAME}.json")
     for name in ("learning_curve.csv", "verification.json"):
-        shutil.copyfile(RECORDED / name, report / name)
+        shutil.copyfile(OF_REPORT / name, report / name)
     return project

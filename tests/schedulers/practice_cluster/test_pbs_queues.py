@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paths import RECORDED
 
-RECORDED = Path(__file__).parents[1] / "recorded" / "pbs"
+OF_PBS = RECORDED / "pbs"
 
 
 def practice(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -19,13 +20,13 @@ def practice(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def recorded(name: str) -> Any:
-    return json.loads((RECORDED / f"{name}.out").read_text().replace("pbsnode", "practice"))
+    return json.loads((OF_PBS / f"{name}.out").read_text().replace("pbsnode", "practice"))
 
 
 @pytest.mark.parametrize(("name", "key"), [("qstat_Q_json", "Queue"), ("pbsnodes_json", "nodes")])
 def test_as_recorded(name: str, key: str, tmp_path: Path) -> None:
     """All but what jobs that were there then had, and the memory, which is not imitated."""
-    words = (RECORDED / f"{name}.cmd").read_text().split()
+    words = (OF_PBS / f"{name}.cmd").read_text().split()
     reply = practice(tmp_path, *words)
     assert (reply.returncode, reply.stderr) == (0, "")
     answer, theirs = json.loads(reply.stdout), recorded(name)
@@ -45,7 +46,7 @@ def test_as_recorded(name: str, key: str, tmp_path: Path) -> None:
 def test_as_recorded_when_the_server_is_down(tmp_path: Path) -> None:
     (tmp_path / "down").touch()
     reply = practice(tmp_path, "pbsnodes", "-a", "-F", "json")
-    said = (RECORDED / "down_pbsnodes.err").read_text().replace("pbsnode,", "practice,")
+    said = (OF_PBS / "down_pbsnodes.err").read_text().replace("pbsnode,", "practice,")
     assert (reply.returncode, reply.stdout, reply.stderr) == (1, "", said)
     assert practice(tmp_path, "qstat", "-Q", "-f", "-F", "json").returncode == 255
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from made_runs import FakeSlurm, leave, make_project, make_run, queue_row, submitted
-from report_example import RECORDED
+from paths import RECORDED
+from report_example import OF_REPORT
 from rich.console import Console
-from test_progress import RECORDED as TRAININGS
 
 from hpctrain.cli.terminal.curve import LARGEST, SMALLEST, lines
 from hpctrain.cli.terminal.live import _Curves, _picture
@@ -19,7 +19,7 @@ from hpctrain.pages.learning_curve import curves_of_csv
 from hpctrain.runs.actions.status import status
 from hpctrain.runs.state.curves import Curves
 
-CURVES = curves_of_csv((RECORDED / "learning_curve.csv").read_text())
+CURVES = curves_of_csv((OF_REPORT / "learning_curve.csv").read_text())
 NOW = 1_795_435_200.0
 
 
@@ -87,7 +87,13 @@ def test_runs_that_train_are_drawn_as_far_as_there_is_room(tmp_path: Path) -> No
         assert isinstance(rows, list)
         rows.append(queue_row(str(n), "RUNNING", mark=f"{run_id}.01"))
         if n < 3:  # the last one is still converting its data
-            leave(run, 1, "metrics.txt", NOW, (TRAININGS / "killed" / "metrics.txt").read_text())
+            leave(
+                run,
+                1,
+                "metrics.txt",
+                NOW,
+                (RECORDED / "pacemaker" / "killed" / "metrics.txt").read_text(),
+            )
             leave(run, 1, "claim.json", NOW, {"job_id": str(n), "time": NOW})
         phase = "train" if n < 3 else "convert"
         leave(run, 1, "heartbeat.json", NOW, {"time": NOW, "phase": phase})

@@ -5,37 +5,17 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
 from browser_fixture import Browser
-from test_preflight import copper, lonely
+from html_tags import VILE, Tags
+from made_structures import copper, lonely
 
 from hpctrain.cli.main import main
 from hpctrain.data.check.report import report
 from hpctrain.data.check.scan import Preflight
 from hpctrain.pages.check import page
 from hpctrain.project import Project
-
-VILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>\n\u202e"
-
-
-class Tags(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-        self.attributes: set[str] = set()
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes |= {name for name, _ in attrs}
-        if tag not in ("meta", "path", "wbr", "br"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in ("path",):
-            assert self.open.pop() == tag
 
 
 def written(kinds: int = 12) -> str:

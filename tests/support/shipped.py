@@ -1,6 +1,6 @@
 """What the shipped profiles make of a job, target by target.
 
-``python tests/shipped.py`` writes the golden scripts and the table in docs/clusters.md anew.
+``python tests/support/shipped.py`` writes the golden scripts and the table in docs/clusters.md.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from paths import DOCS, TESTS
 
 from hpctrain import __version__
 from hpctrain.fields import walltime_seconds
@@ -23,10 +25,9 @@ from hpctrain.sites.misfits import longest, misfits
 from hpctrain.sites.profile import SiteProfile
 from hpctrain.yamlfile import read_mapping, validated
 
-HERE = Path(__file__).parent
-GOLDEN = HERE / "golden" / "sites"
-TABLE = HERE.parent / "docs" / "clusters.md"
-CLOSED = HERE / "profiles"  # clusters whose centre has closed them
+GOLDEN = TESTS / "golden" / "sites"
+TABLE = DOCS / "clusters.md"
+CLOSED = TESTS / "profiles"  # clusters whose centre has closed them
 GENERIC = ("local", "slurm", "pbs", "mycluster", "practice-slurm", "practice-pbs", "alliance")
 NAMES = sorted({path.stem for path in resource("site_profiles").glob("*.yaml")} - set(GENERIC))
 CLUSTERS = [*NAMES, *sorted(path.stem for path in CLOSED.glob("*.yaml"))]
@@ -137,7 +138,7 @@ def rows() -> str:
     return "\n".join(lines) + "\n"
 
 
-BEGIN, END = "<!-- table: python tests/shipped.py -->\n", "<!-- end of the table -->"
+BEGIN, END = "<!-- table: python tests/support/shipped.py -->\n", "<!-- end of the table -->"
 
 
 def page(text: str) -> str:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paths import RECORDED
 
 HERE = Path(__file__).parent
-RECORDED = HERE / "recorded" / "pacemaker"
+OF_PACEMAKER = RECORDED / "pacemaker"
 # pace_yaml2yace: the .yace of the stand-in is its .yaml. With STANDIN=hang-finish it hangs.
 YAML2YACE = """
 import os, shutil, sys, time
@@ -59,7 +60,8 @@ class StandIn:
     ) -> dict[str, Any]:
         """What to give to ``submit`` as changes."""
         environment = {
-            "STANDIN": behaviour, "STANDIN_RECORDED": str(RECORDED), **site.pop("environment", {}),
+            "STANDIN": behaviour, "STANDIN_RECORDED": str(OF_PACEMAKER),
+            **site.pop("environment", {}),
         }  # fmt: skip
         return {
             **SMALL,
