@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from standin import RECORDED, StandIn
+from standin import OF_PACEMAKER, StandIn
 from waiting import wait_for
 
 from hpctrain.launch.prepare import prepare
@@ -259,7 +259,7 @@ class Driver:
 
     def start(self, attempt: int, behaviour: str, **variables: str) -> subprocess.Popen[str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "PBS"))}
-        more = {"STANDIN": behaviour, "STANDIN_RECORDED": str(RECORDED), **variables}
+        more = {"STANDIN": behaviour, "STANDIN_RECORDED": str(OF_PACEMAKER), **variables}
         child = subprocess.Popen(
             [str(self._python), "job/train.py", str(attempt)], cwd=self.folder,
             env={**kept, **more}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
