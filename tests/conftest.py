@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     slurm = sum("real_slurm" in report.keywords for report in passed)
     pbs = sum("real_pbs" in report.keywords for report in passed)
     practice = sum("practice" in report.nodeid or "[pbs" in report.nodeid for report in passed)
-    no_slurm = slurm_fixture.missing(os.environ.get("HPCTRAIN_TEST_SLURM"))
+    no_slurm = slurm_fixture.missing()
     no_pbs = pbs_fixture.no_real_pbs()
     terminalreporter.section("schedulers exercised")
     for name, tests, why in (

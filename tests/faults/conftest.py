@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,6 @@ import pytest
 from faults.field import HERE, PBS, SLURM, Commands, Field, Tally
 from faults.worlds import PbsWorld, SlurmWorld, World
 from slurm_fixture import Slurm
-
-ROWS = pytest.StashKey[list["Row"]]()
 
 
 @dataclass(frozen=True)
@@ -29,14 +28,24 @@ class Row:
     twice: int
     outcome: str
 
+    @property
+    def order(self) -> tuple[str, str, str]:
+        return self.fault, self.world, self.step
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "fault(name): the fault that the test injects")
-    config.stash[ROWS] = []
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    rows = config.stash[ROWS]
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the matrix, and how many runs were lost or submitted twice."""
+    ended = [
+        report
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, [])
+    ]
+    told = {value for report in ended for name, value in report.user_properties if name == "fault"}
+    rows = sorted((Row(*json.loads(value)) for value in told), key=lambda row: row.order)
     if not rows:
         return
     write = terminalreporter.write_line
@@ -108,7 +117,8 @@ def field(
         lost, twice = (len(tally.lost), len(tally.twice)) if tally else (0, 0)
         number = tally.cases if tally else cases
         row = Row(world.name, marker.args[0], step, number, lost, twice, outcome)
-        request.config.stash[ROWS].append(row)
+        # A property travels with the report, whichever process ran the test.
+        request.node.user_properties.append(("fault", json.dumps(astuple(row))))
         if tally:
             tally.check()
 

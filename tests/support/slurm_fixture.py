@@ -1,16 +1,19 @@
-"""The throw-away Slurm that ``tests/cluster/run.sh`` started, for tests marked real_slurm."""
+"""Throw-away Slurm clusters for tests marked real_slurm: one for each process that runs tests."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from paths import TESTS
 
+SCRIPT = TESTS / "cluster" / "slurm.sh"
+# Where run.sh lets clusters be made; it stops what is left there.
+CLUSTERS = "HPCTRAIN_TEST_CLUSTERS"
 NOT_STARTED = "`make test` starts one (as root on Debian or Ubuntu)"
 
 
@@ -22,41 +25,36 @@ class Slurm:
     environment: dict[str, str]
 
 
-def missing(directory: str | None) -> str | None:
-    """Why there is no cluster, or None if it answers."""
-    if not directory:
+def missing() -> str | None:
+    """Say why there can be no cluster, or None if there can."""
+    if not os.environ.get(CLUSTERS):
         return os.environ.get("HPCTRAIN_TEST_SLURM_REASON") or NOT_STARTED
-    configuration = Path(directory) / "slurm.conf"
-    if not configuration.is_file():
-        return f"{configuration} does not exist"
-    if shutil.which("sinfo") is None:
-        return "sinfo is not on this machine"
-    environment = {**os.environ, "SLURM_CONF": str(configuration)}
-    try:
-        reply = subprocess.run(
-            ["sinfo", "--noheader"], env=environment, capture_output=True, text=True, timeout=30
-        )
-    except subprocess.TimeoutExpired:
-        return "sinfo did not answer in 30 s"
-    return None if reply.returncode == 0 else reply.stderr.strip()
+    return None
 
 
 def version() -> str:
+    """Return what the installed Slurm calls itself."""
     return subprocess.run(["sinfo", "--version"], capture_output=True, text=True).stdout.strip()
 
 
 @pytest.fixture(scope="session")
 def slurm() -> Iterator[Slurm]:
-    """The cluster, with this process's environment pointing at it until the session ends."""
-    directory = os.environ.get("HPCTRAIN_TEST_SLURM")
-    reason = missing(directory)
-    if reason is not None or directory is None:
+    """Start a cluster, and let this process's environment point at it until the session ends."""
+    reason = missing()
+    if reason is not None:
         message = f"no throw-away Slurm: {reason}"
         if os.environ.get("CI"):
             pytest.fail(message, pytrace=False)
         pytest.skip(message)
-    environment = {"SLURM_CONF": str(Path(directory) / "slurm.conf")}
+    directory = Path(os.environ[CLUSTERS]) / os.environ.get("PYTEST_XDIST_WORKER", "main")
+    started = subprocess.run(
+        ["bash", str(SCRIPT), "start", str(directory)], capture_output=True, text=True, timeout=300
+    )
+    if started.returncode != 0:
+        pytest.fail(f"the throw-away Slurm did not start:\n{started.stderr}", pytrace=False)
+    environment = {"SLURM_CONF": str(directory / "slurm.conf")}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
-        yield Slurm(Path(directory), environment)
+        yield Slurm(directory, environment)
+    subprocess.run(["bash", str(SCRIPT), "stop", str(directory)], check=True, timeout=120)
