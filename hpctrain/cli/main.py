@@ -14,10 +14,14 @@ import click
 from hpctrain import __version__
 from hpctrain.cli import collect, data, report, runs, sites, verify
 from hpctrain.cli import potentials as archive
+from hpctrain.cli.options import Group
 from hpctrain.errors import HpctrainError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="hpctrain")
 def cli() -> None:
     """Train machine-learning interatomic potentials on HPC clusters.

@@ -17,6 +17,17 @@ if TYPE_CHECKING:
 REFRESH_S, WIDTH = 0.1, 24
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+
+class Group(click.Group):
+    """A group of commands that prints its help, plainly, when none of them is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take no words at all for --help; click of itself would call them a wrong usage."""
+        if not args and not ctx.resilient_parsing:
+            args = ["--help"]
+        return super().parse_args(ctx, args)
+
+
 project_option = click.option(
     "--project",
     "project_file",

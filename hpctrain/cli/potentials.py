@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from hpctrain.cli.options import RowCounter, common, print_json, talk
+from hpctrain.cli.options import Group, RowCounter, common, print_json, talk
 
 
-@click.group("potentials")
+@click.group("potentials", cls=Group)
 def potentials_group() -> None:
     """Look at archived potentials, check and compare them, and choose the current one."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpctrain.cli.options import common, print_json, project_if_any, talk
+from hpctrain.cli.options import Group, common, print_json, project_if_any, talk
 
 if TYPE_CHECKING:
     from hpctrain.project import Project
@@ -23,7 +23,7 @@ def _queue(project: Project | None) -> Path:
     return project.queue if project else Path("runs/.queue").absolute()
 
 
-@click.group("sites")
+@click.group("sites", cls=Group)
 def sites_group() -> None:
     """Site profiles: one YAML file per cluster.
 

@@ -35,6 +35,28 @@ def test_no_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert "hpctrain init" in said.err
 
 
+@pytest.mark.parametrize("words", [[], ["sites"], ["potentials"]])
+def test_a_group_alone_prints_its_help(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 0
+    alone = capsys.readouterr()
+    assert main([*words, "--help"]) == 0
+    assert alone.out == capsys.readouterr().out
+    assert alone.out.startswith(f"Usage: {' '.join(['hpctrain', *words])} [OPTIONS] COMMAND")
+    assert alone.err == ""
+
+
+@pytest.mark.parametrize("words", [[], ["sites"], ["potentials"]])
+def test_a_group_with_json_prints_one_object(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--json"]) == 2
+    content = json.loads(capsys.readouterr().out)
+    assert content["schema"] == "hpctrain.error/1"
+    assert content["hint"] == f"see: {' '.join(['hpctrain', *words])} --help"
+
+
 def test_wrong_usage(inside: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["submt"]) == 2
     assert "submit" in capsys.readouterr().err
