@@ -8,7 +8,7 @@ import click
 import pytest
 from paths import DOCS
 
-from hpctrain.cli.main import cli
+from hpctrain.cli.main import cli, main
 
 
 def commands(group: click.Group, words: tuple[str, ...] = ()) -> dict[str, click.Command]:
@@ -64,3 +64,30 @@ def test_every_key_of_a_site_profile_is_documented() -> None:
     keys = {key for record in (SiteProfile, Target, *facts) for key in record.model_fields}
     said = set(re.findall(r"[a-z_]+", text))
     assert keys - said == set()
+
+
+def groups(group: click.Group, words: tuple[str, ...] = ()) -> dict[str, click.Group]:
+    """Find every group of commands, by the words that lead to it."""
+    found = {" ".join(words): group}
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            found |= groups(command, (*words, name))
+    return found
+
+
+@pytest.mark.parametrize("name", groups(cli))
+def test_the_list_of_commands_fits_a_terminal(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At 80 columns each summary stands whole in its line."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([*name.split(), "--help"]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    listed = [line.split(maxsplit=1) for line in text.partition("\nCommands:\n")[2].splitlines()]
+    summaries = {
+        command: str(help_of.help).splitlines()[0]
+        for command, help_of in groups(cli)[name].commands.items()
+    }
+    assert dict(listed) == summaries
+    assert not [line for line in summaries.values() if "..." in line or "…" in line]

@@ -23,10 +23,18 @@ if TYPE_CHECKING:
 def collect_command(
     runs: tuple[str, ...], accept: bool, why: str | None, project_file: str | None, as_json: bool
 ) -> None:
-    """Archive finished potentials in potentials/, versioned, with a card and a learning curve.
+    """Archive the potentials of finished runs.
 
-    Only what has ended well, loads, and has not failed a check is archived; nothing there is ever
-    overwritten, and collecting twice archives once. All finished runs, if none is named.
+    Each potential goes into potentials/ under a new version number, with a card and a learning
+    curve. Nothing in the archive is ever overwritten. A run that was collected before is not
+    collected again. Without RUN, all finished runs are collected.
+
+    A potential that failed a check is not archived, unless you accept it.
+
+    \b
+    Examples:
+      hpctrain collect
+      hpctrain collect 20261123-1838 --accept --why "bcc is unstable in DFT too"
     """
     from hpctrain.errors import UsageError
 

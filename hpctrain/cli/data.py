@@ -32,10 +32,15 @@ if TYPE_CHECKING:
 @click.option("--demo", is_flag=True, help="Add a small labelled database (aluminium, PBE).")
 @common
 def init_command(folder: Path, demo: bool, project_file: str | None, as_json: bool) -> None:
-    """Make a project: a commented hpctrain.yaml in DIR (by default, here).
+    """Create a project with a commented hpctrain.yaml.
 
-    Nothing that is there already is overwritten. With --demo the project is complete and can be
-    trained at once: hpctrain submit --site local.
+    The files go into DIR, by default the current folder. Existing files are not overwritten. With
+    --demo the project is complete and can be trained at once.
+
+    \b
+    Examples:
+      hpctrain init al-ace
+      hpctrain init demo --demo
     """
     del project_file  # there is none yet
     from hpctrain.init import init
@@ -75,11 +80,18 @@ def export_command(
     project_file: str | None,
     as_json: bool,
 ) -> None:
-    """Write the split data, train.extxyz and test.extxyz, into DIR, and nothing else.
+    """Write the split data to DIR: train.extxyz and test.extxyz.
 
-    Each structure carries energy, forces, stress where there is one, config_type, generation and
-    its database id. With --from-card the files are those that a potential was trained and tested
-    on, byte for byte, or the rows that have changed since are named.
+    Each structure has its energy and forces, its stress if there is one, its config_type, its
+    generation and its database id.
+
+    With --from-card, the files are the ones that a potential was trained and tested on, byte for
+    byte. If rows have changed since then, they are listed and nothing is written.
+
+    \b
+    Examples:
+      hpctrain export data --set data.seed=1
+      hpctrain export again --from-card potentials/potential_gen_01.json
     """
     from hpctrain.data.duplicates.search import in_words
     from hpctrain.data.export import export
@@ -136,10 +148,18 @@ def check_command(
     project_file: str | None,
     as_json: bool,
 ) -> None:
-    """Try everything that submit does before submitting: data, settings, site. Submits nothing.
+    """Check data, settings and site without submitting anything.
 
-    The data are also looked over for what trains badly: see docs/preflight.md. Ends with exit code
-    1 if something has to be mended.
+    This does everything that submit does before it submits. It also looks for problems in the data
+    that would spoil a training: wrong units, outliers, atoms that are too close, and more. To
+    accept a finding, list its name in data.silence in hpctrain.yaml.
+
+    Exit code 1 if there is something to fix.
+
+    \b
+    Examples:
+      hpctrain check --site mycluster
+      hpctrain check --html report.html
     """
     from hpctrain.data.check.report import report
     from hpctrain.data.check.scan import Preflight

@@ -27,13 +27,14 @@ def cli() -> None:
     """Train machine-learning interatomic potentials on HPC clusters.
 
     \b
-    hpctrain init                     a commented hpctrain.yaml to fill in
-    hpctrain submit --site mycluster  check, export the data, submit a training
-    hpctrain status                   how far it is
+    hpctrain init                     create hpctrain.yaml, for you to fill in
+    hpctrain check --site mycluster   check the data, the settings and the site
+    hpctrain submit --site mycluster  submit a training
+    hpctrain status                   show the state and progress of all runs
     hpctrain collect                  archive the finished potential
 
-    Exit codes: 0 done, 1 something to mend, 2 wrong usage, 3 a bug, 4 the scheduler could not be
-    reached, 130 interrupted.
+    Exit codes: 0 success, 1 a problem that you can fix, 2 wrong usage, 3 a bug in hpctrain, 4 the
+    scheduler did not answer, 130 interrupted.
     """
 
 

@@ -11,15 +11,16 @@ from hpctrain.cli.options import Group, RowCounter, common, print_json, talk
 
 @click.group("potentials", cls=Group)
 def potentials_group() -> None:
-    """Look at archived potentials, check and compare them, and choose the current one."""
+    """List, check and compare archived potentials."""
 
 
 @potentials_group.command("list")
 @common
 def list_command(project_file: str | None, as_json: bool) -> None:
-    """List the archived potentials: errors, verdict of the verification, date, size.
+    """List the archived potentials.
 
-    The current one is marked with a star.
+    The table shows errors, the verdict of the checks, date, size and run. A star marks the current
+    potential.
     """
     from hpctrain.cli.terminal.cards import listed, short
     from hpctrain.potentials.archive import cards, current
@@ -40,9 +41,10 @@ def list_command(project_file: str | None, as_json: bool) -> None:
 @click.argument("name")
 @common
 def show_command(name: str, project_file: str | None, as_json: bool) -> None:
-    """Print what a potential is, how good, and how to use it: the lines for ASE and LAMMPS.
+    """Show one potential: its errors, its checks, how to use it.
 
-    NAME may be current. With --json, the whole card.
+    This includes the lines to use it from ASE and LAMMPS. NAME may be 'current'. With --json, the
+    whole card is printed.
     """
     from hpctrain.cli.terminal.cards import page
     from hpctrain.potentials import archive
@@ -61,10 +63,13 @@ def show_command(name: str, project_file: str | None, as_json: bool) -> None:
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @common
 def verify_command(names: tuple[str, ...], project_file: str | None, as_json: bool) -> None:
-    """Check that potentials are what was archived: all of them, if none is named.
+    """Check that archived files and their data are unchanged.
 
-    Files and their sums, write protection, the data that the run keeps, and whether the rows of the
-    source still give the fingerprint. Changes nothing; exit code 1 if something is wrong.
+    For each potential this compares its files with the recorded checksums, and checks their write
+    protection, the exported data of the run, and the rows of the data source. Nothing is changed.
+    Without NAME, all potentials are checked.
+
+    Exit code 1 if something has changed or is gone.
     """
     from hpctrain.cli.terminal.cards import audited
     from hpctrain.potentials.audit import verify
@@ -91,10 +96,11 @@ def verify_command(names: tuple[str, ...], project_file: str | None, as_json: bo
 @click.argument("second", metavar="B")
 @common
 def diff_command(first: str, second: str, project_file: str | None, as_json: bool) -> None:
-    """Compare two potentials: settings, data, versions, and errors on the same structures.
+    """Compare two potentials.
 
-    The errors of both are computed on structures that neither was trained on, if the trainer is on
-    this machine.
+    This lists the differences in settings, data, versions and errors. If the trainer is installed
+    on this machine, the errors of both are also computed on the same structures, which neither was
+    trained on.
     """
     from hpctrain.cli.terminal.cards import compared
     from hpctrain.potentials.compare import diff
@@ -111,10 +117,11 @@ def diff_command(first: str, second: str, project_file: str | None, as_json: boo
 @click.argument("name", required=False, metavar="[NAME]")
 @common
 def current_command(name: str | None, project_file: str | None, as_json: bool) -> None:
-    """Show which potential is the current one, or make NAME the current one.
+    """Show the current potential, or choose another one.
 
-    Nothing else moves it. It can be moved forward and back; every move is kept, with who and when.
-    Programs find it as potentials/current.yace.
+    With NAME, that potential becomes the current one. No other command changes it. You can move
+    forward and back, and each move is recorded with its time and user. Programs find the current
+    potential as potentials/current.yace.
     """
     from hpctrain.cli.terminal.cards import pointed
     from hpctrain.potentials.current import look, move

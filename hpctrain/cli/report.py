@@ -19,11 +19,17 @@ from hpctrain.cli.options import common, print_json, talk
 )
 @common
 def report_command(name: str, output: Path | None, project_file: str | None, as_json: bool) -> None:
-    """Write one HTML page about a run, in any state, or a potential.
+    """Write one HTML page about a run or a potential.
 
-    Learning curve, checks, predicted against labelled energies and forces, settings, data and
-    provenance; the page needs nothing else, no network and no script. RUN is a run id or any
-    unique beginning of one.
+    The page shows the learning curve, the checks, predicted against labelled energies and forces,
+    settings, data and provenance. It is a single file and needs no network.
+
+    RUN is a run id, or a beginning of one that no other run shares. The run may be in any state.
+
+    \b
+    Examples:
+      hpctrain report potential_gen_01
+      hpctrain report 20261123-1838 --output now.html
     """
     from hpctrain.potentials.report import write
     from hpctrain.project import find_project

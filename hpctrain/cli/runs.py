@@ -45,10 +45,19 @@ def submit_command(
     project_file: str | None,
     as_json: bool,
 ) -> None:
-    """Check, export the data, write a run folder and submit the training.
+    """Check and export the data, then submit a training.
 
-    Everything about a run lies in runs/RUN. Nothing is submitted if anything is wrong. With
-    --dry-run the job script goes to stdout, exactly as it would be submitted, and nothing is kept.
+    Everything that belongs to the run is in the folder runs/RUN. If anything is wrong, nothing is
+    submitted.
+
+    With --dry-run, the job script is printed exactly as it would be submitted, and nothing is kept.
+
+    \b
+    Examples:
+      hpctrain submit --site mycluster --walltime 06:00:00
+      hpctrain submit --gpus 1 --set training.max_iter=500
+      hpctrain submit --from current
+      hpctrain submit --site slurm --dry-run
     """
     from hpctrain.cli.data import describe
     from hpctrain.launch import submit as use_case
@@ -114,10 +123,18 @@ def submit_command(
 def status_command(
     runs: tuple[str, ...], watch: bool, project_file: str | None, as_json: bool
 ) -> None:
-    """Show every run, or those named: state, progress, errors, time left.
+    """Show the state, progress and errors of runs.
 
-    The state comes from the queue and from what the job itself has written; what cannot be known
-    is called unknown. RUN is a run id or any unique beginning of one.
+    RUN is a run id, or a beginning of one that no other run shares. Without RUN, all runs are
+    shown.
+
+    The state comes from the scheduler and from the files that the job has written. If it cannot be
+    determined, it is 'unknown'.
+
+    \b
+    Examples:
+      hpctrain status
+      hpctrain status 20261123-1838 --watch
     """
     from hpctrain.project import find_project
     from hpctrain.runs.actions.status import status
@@ -165,9 +182,14 @@ def _run_json(run: RunStatus) -> dict[str, Any]:
 @click.option("--follow", "following", is_flag=True, help="Go on until the run has ended.")
 @common
 def logs_command(run: str, following: bool, project_file: str | None, as_json: bool) -> None:
-    """Print the trainer's log of a run's latest attempt.
+    """Print the trainer's log of a run.
 
-    With --json, the paths of all logs of the run.
+    The log is the one of the run's latest attempt. With --json, the paths of all logs of the run
+    are printed instead.
+
+    \b
+    Example:
+      hpctrain logs 20261123-1838 --follow
     """
     from hpctrain.project import find_project
     from hpctrain.runs.actions.logs import log_files, tail
@@ -192,7 +214,11 @@ def logs_command(run: str, following: bool, project_file: str | None, as_json: b
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @common
 def cancel_command(runs: tuple[str, ...], project_file: str | None, as_json: bool) -> None:
-    """End the jobs of these runs. Safe to repeat; a run without a job is left as it is."""
+    """Cancel the jobs of runs.
+
+    What was trained so far is kept: 'hpctrain resume' continues from there. A run without a job is
+    left as it is, so the command can be repeated safely.
+    """
     from hpctrain.project import find_project
     from hpctrain.runs.actions.cancel import cancel, told
 
@@ -208,11 +234,13 @@ def cancel_command(runs: tuple[str, ...], project_file: str | None, as_json: boo
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @common
 def resume_command(runs: tuple[str, ...], project_file: str | None, as_json: bool) -> None:
-    """Submit the next attempt of runs that ended before their training was complete.
+    """Continue runs that ended before their training was complete.
 
-    After a walltime, a cancel, a failure or a lost node, the training goes on from its last
-    checkpoint, with the iterations already done counted. Safe to repeat: a run that is complete or
-    still has a job is left as it is.
+    This submits the next attempt after a walltime, a cancel, a failure or a lost node. The
+    training continues from its last checkpoint and counts the iterations done before.
+
+    A run that is complete or still has a job is left as it is, so the command can be repeated
+    safely.
     """
     from hpctrain.project import find_project
     from hpctrain.runs.actions.resume import resume, told

@@ -25,19 +25,20 @@ def _queue(project: Project | None) -> Path:
 
 @click.group("sites", cls=Group)
 def sites_group() -> None:
-    """Site profiles: one YAML file per cluster.
+    """Show, create and test site profiles, one file per cluster.
 
-    They are found in the project's site_profiles/, then in ~/.config/hpctrain/site_profiles, then
-    among those that ship with hpctrain.
+    A profile is a YAML file. Profiles are searched in the project's site_profiles/, then in
+    ~/.config/hpctrain/site_profiles, then among those that come with hpctrain.
     """
 
 
 @sites_group.command("list")
 @common
 def list_command(project_file: str | None, as_json: bool) -> None:
-    """List the sites that can be named with --site, and what is known of how far they work.
+    """List the sites that can be named with --site.
 
-    An asterisk marks the one this machine belongs to. PROOF is the last `hpctrain sites test`.
+    An asterisk marks the site that this machine belongs to. FACTS says how reliable a profile is
+    and when it was checked. PROOF is the result of the last 'hpctrain sites test'.
     """
     import os
     import platform
@@ -87,7 +88,10 @@ def _list_row(row: dict[str, Any]) -> list[str]:
 @click.option("--target", metavar="NAME", help="As a job of this target would have it.")
 @common
 def show_command(name: str, target: str | None, project_file: str | None, as_json: bool) -> None:
-    """Print a site's profile, put together from the files it extends."""
+    """Print a site's profile.
+
+    If the profile extends other files, they are merged and listed first.
+    """
     import yaml
 
     from hpctrain.errors import HpctrainError
@@ -131,9 +135,10 @@ def schema_command(project_file: str | None, as_json: bool) -> None:
 def init_command(
     name: str, scheduler: str | None, here: bool, project_file: str | None, as_json: bool
 ) -> None:
-    """Write a commented profile NAME.yaml from what the cluster says of itself.
+    """Write a first profile from what the cluster reports.
 
-    It goes to ~/.config/hpctrain/site_profiles. Nothing is overwritten.
+    The file is NAME.yaml in ~/.config/hpctrain/site_profiles. It has comments and is meant to be
+    edited. An existing file is not overwritten. Run this on a login node of the cluster.
     """
     from hpctrain.errors import UsageError
     from hpctrain.launch.site_check import init
@@ -164,10 +169,10 @@ def check_command(
     project_file: str | None,
     as_json: bool,
 ) -> None:
-    """Hold a profile against the live cluster: names, limits, options. Submits nothing.
+    """Compare a profile with the live cluster.
 
-    On Slurm each target's script is judged by `sbatch --test-only` too. Ends with exit code 1 if
-    something is wrong.
+    This compares names, limits and options. On Slurm, 'sbatch --test-only' also checks the script
+    of each target. Nothing is submitted. Exit code 1 if something is wrong.
     """
     from hpctrain.cli.options import changes_from
     from hpctrain.launch.site_check import check
@@ -208,9 +213,14 @@ def test_command(
     project_file: str | None,
     as_json: bool,
 ) -> None:
-    """Submit a job of a minute that proves the site: modules, trainer, GPUs, scratch, threads.
+    """Submit a one-minute test job to a site.
 
-    What it finds is kept in runs/.proofs, and `hpctrain sites list` shows it, with its date.
+    The job checks that the modules load, that the trainer starts, and which GPUs, cores and scratch
+    folder it gets. The result is kept in runs/.proofs and shown by 'hpctrain sites list'.
+
+    \b
+    Example:
+      hpctrain sites test mycluster --gpus 1 --wait
     """
     from hpctrain.cli.options import changes_from
     from hpctrain.launch.site_test import prove, wait

@@ -36,10 +36,15 @@ WIDTH = 76
 def verify_command(
     potential: str, data: Path | None, minutes: float, project_file: str | None, as_json: bool
 ) -> None:
-    """Look at a potential again: errors, forces, dimers, crystals, dynamics.
+    """Check a potential: errors, forces, crystals and dynamics.
 
-    The checks are those of a job's last step. They run on this machine, in the environment of the
-    trainer. Exit code 1 if one of them fails.
+    The checks are the same as in the last step of a training job. They run on this machine, in the
+    trainer's environment. Exit code 1 if a check fails.
+
+    \b
+    Examples:
+      hpctrain verify potential_gen_01
+      hpctrain verify other.yace --data labelled.extxyz --minutes 10
     """
     from hpctrain.potentials.verify import verify
 
