@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpctrain.errors import UsageError
@@ -16,12 +16,19 @@ _TEXT = frozenset(
 )  # fmt: skip
 
 
-def parse_changes(assignments: Sequence[str]) -> dict[str, Any]:
-    """``["training.cutoff=4.5"]`` as ``{"training": {"cutoff": 4.5}}``; values are YAML."""
+def parse_changes(
+    assignments: Sequence[str], shorthands: Mapping[str, object] | None = None
+) -> dict[str, Any]:
+    """Nest ``["training.cutoff=4.5"]`` as ``{"training": {"cutoff": 4.5}}``; values are YAML.
+
+    ``shorthands`` are values by dotted key, from options of their own; None is "not given", and
+    they win. Raises UsageError for what is no assignment.
+    """
     import yaml
 
+    short = [f"{key}={value}" for key, value in (shorthands or {}).items() if value is not None]
     changes: dict[str, Any] = {}
-    for assignment in assignments:
+    for assignment in (*assignments, *short):
         key, equals, written = assignment.partition("=")
         path = key.strip().split(".")
         if not equals or len(path) < 2 or path[0] not in SECTIONS or not all(path):

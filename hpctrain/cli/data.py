@@ -1,35 +1,27 @@
-"""init, check, export."""
+"""The commands init and export."""
 
 from __future__ import annotations
 
-import os
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from hpctrain.cli.changes import parse_changes
 from hpctrain.cli.options import (
-    RowCounter,
-    agree_to_the_cost,
-    changes_from,
     common,
     dedupe_option,
     print_json,
-    settings_options,
+    set_option,
+    skip_bad_option,
     talk,
 )
-from hpctrain.errors import HpctrainError
-
-if TYPE_CHECKING:
-    from hpctrain.data.check.report import Report
-    from hpctrain.data.check.scan import Preflight
-    from hpctrain.launch.prepare import Prepared
+from hpctrain.cli.terminal.row_counter import RowCounter
 
 
 @click.command("init")
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
-@click.option("--demo", is_flag=True, help="Add a small labelled database (aluminium, PBE).")
+@click.option("--demo", is_flag=True, help="Add a small labelled database: aluminium, PBE.")
 @common
 def init_command(folder: Path, demo: bool, project_file: str | None, as_json: bool) -> None:
     """Create a project with a commented hpctrain.yaml.
@@ -59,16 +51,15 @@ def init_command(folder: Path, demo: bool, project_file: str | None, as_json: bo
 
 @click.command("export")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--skip-bad", is_flag=True, help="Leave out rows that cannot be used.")
+@skip_bad_option
 @click.option(
     "--from-card",
     "card",
     metavar="CARD",
     type=click.Path(path_type=Path),
-    help="A potential's card (its .json): write again what it was trained on.",
+    help="Write the data of an archived potential again. CARD is its .json file.",
 )
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
-              help="Change one setting, for example data.seed=1.")  # fmt: skip
+@set_option("data.seed=1")
 @dedupe_option
 @common
 def export_command(
@@ -98,7 +89,7 @@ def export_command(
     from hpctrain.project import find_project
 
     project = find_project(project_file)
-    config = project.config(changes_from(assignments, None, dedupe=dedupe))
+    config = project.config(parse_changes(assignments, {"data.dedupe": dedupe}))
     with RowCounter("reading") as counter:
         if card is not None:
             from hpctrain.potentials.export_again import export_again
@@ -126,175 +117,6 @@ def export_command(
     for note in in_words(dataset.leakage):
         talk(f"note: {note}")
     print(f"fingerprint {dataset.fingerprint}")
-
-
-@click.command("check")
-@settings_options
-@click.option("--html", "html_file", metavar="FILE", type=click.Path(path_type=Path),
-              help="Also write the report, with histograms, as one HTML page.")  # fmt: skip
-@common
-def check_command(
-    site: str | None,
-    target: str | None,
-    assignments: tuple[str, ...],
-    walltime: str | None,
-    gpus: int | None,
-    memory: str | None,
-    generation: int | None,
-    start_from: str | None,
-    skip_bad: bool,
-    dedupe: str | None,
-    html_file: Path | None,
-    project_file: str | None,
-    as_json: bool,
-) -> None:
-    """Check data, settings and site without submitting anything.
-
-    This does everything that submit does before it submits. It also looks for problems in the data
-    that would spoil a training: wrong units, outliers, atoms that are too close, and more. To
-    accept a finding, list its name in data.silence in hpctrain.yaml.
-
-    Exit code 1 if there is something to fix.
-
-    \b
-    Examples:
-      hpctrain check --site mycluster
-      hpctrain check --html report.html
-    """
-    from hpctrain.data.check.report import report
-    from hpctrain.data.check.scan import Preflight
-    from hpctrain.launch.submit import dry_run
-    from hpctrain.project import find_project
-
-    project = find_project(project_file)
-    changes = changes_from(
-        assignments, walltime, target=target, gpus=gpus, memory=memory, dedupe=dedupe
-    )
-    config = project.config({key: value for key, value in changes.items() if key != "site"})
-    preflight = Preflight(
-        config.training.cutoff, generations=config.data.generations, up_to=generation
-    )
-    prepared, trouble = None, None
-    with RowCounter("reading") as counter:
-        try:
-            _, _, prepared = dry_run(
-                project,
-                site,
-                changes=changes,
-                generation=generation,
-                start_from=start_from,
-                skip_bad=skip_bad,
-                agree=partial(agree_to_the_cost, sure=True),
-                progress=counter,
-                watch=preflight.see,
-                look_for="near",
-            )
-        except HpctrainError as error:
-            # What the rows told before is told first; without rows there is only the error.
-            if not preflight.rows:
-                raise
-            trouble = error
-    found = report(
-        preflight,
-        silence=config.data.silence,
-        references=config.training.reference_energies,
-        skip_bad=skip_bad,
-        leakage=prepared.manifest["dataset"]["leakage"] if prepared else None,
-    )
-    found.data["training"] = _cost(prepared, found.data) if prepared else None
-    if html_file is not None:
-        _write_page(html_file, found, preflight, config.project)
-    if as_json:
-        print_json("check", _check_facts(prepared, found, trouble))
-    else:
-        _print_check(prepared, found)
-    if html_file is not None:
-        talk(f"wrote {html_file}")
-    if trouble is not None and not as_json:
-        raise trouble
-    if trouble is not None:
-        talk(f"hpctrain: {trouble.message}")  # stdout has its one object already
-        raise SystemExit(trouble.exit_code)
-    if found.stops:
-        raise SystemExit(1)
-
-
-def _print_check(prepared: Prepared | None, found: Report) -> None:
-    from hpctrain.cli.terminal.findings import findings, summary
-
-    if prepared is not None:
-        print(describe(prepared.manifest))
-        print()
-    print(summary(found.data))
-    print()
-    print(findings(found))
-    if prepared is None:
-        return
-    for note in prepared.notes:
-        talk(f"note: {note}")
-    if found.stops:
-        print("next: mend what stops, or accept it by name in hpctrain.yaml: data.silence")
-    else:
-        print(f"next: hpctrain submit --site {prepared.site.name}")
-
-
-def _check_facts(
-    prepared: Prepared | None, found: Report, trouble: HpctrainError | None
-) -> dict[str, Any]:
-    manifest = prepared.manifest if prepared else {}
-    return {
-        "ok": trouble is None and not found.stops,
-        "error": trouble and {"error": trouble.message, "hint": trouble.hint},
-        "site": prepared.site.name if prepared else None,
-        "dataset": manifest.get("dataset"),
-        "evaluator": manifest.get("evaluator"),
-        "reference_energies": manifest.get("reference_energies"),
-        "generation": manifest.get("generation"),
-        "notes": prepared.notes if prepared else [],
-        "findings": [finding.facts() for finding in found.findings],
-        "data": found.data,
-    }
-
-
-def _cost(prepared: Prepared, data: dict[str, Any]) -> dict[str, Any] | None:
-    """What the training will take on the site; None where nothing was measured: on a GPU."""
-    from hpctrain.engines.pacemaker.cost import Task, estimate
-
-    profile, manifest = prepared.site.profile, prepared.manifest
-    if profile.gpus or data["neighbours_per_atom"] is None:
-        return None
-    training, train = manifest["settings"]["training"], manifest["dataset"]["train"]
-    cores = profile.cores
-    if cores is None:
-        cores = (os.cpu_count() or 1) if profile.scheduler == "local" else 1
-    return estimate(
-        Task(
-            structures=train["structures"],
-            atoms=train["atoms"],
-            neighbours=data["neighbours_per_atom"],
-            elements=len(manifest["dataset"]["elements"]),
-            functions=training["b_basis_size"],
-            batch_size=training["batch_size"],
-            iterations=training["max_iter"],
-            evaluator=manifest["evaluator"],
-            optimizer=training["optimizer"],
-            cores=cores,
-        )
-    )
-
-
-def _write_page(file: Path, found: Report, preflight: Preflight, project: str) -> None:
-    from datetime import datetime
-
-    from hpctrain import __version__
-    from hpctrain.pages.check import page
-
-    told = f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}, hpctrain {__version__} check"
-    text = page(found, preflight, f"The data of {project}", told)
-    try:
-        file.write_text(text, encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise HpctrainError(f"{file} cannot be written: {error.strerror}") from error
 
 
 def describe(manifest: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ import traceback
 import click
 
 from hpctrain import __version__
-from hpctrain.cli import collect, data, report, runs, sites, verify
+from hpctrain.cli import check, collect, data, report, runs, sites, verify
 from hpctrain.cli import potentials as archive
 from hpctrain.cli.options import Group
 from hpctrain.errors import HpctrainError
@@ -39,7 +39,7 @@ def cli() -> None:
 
 
 for command in (
-    data.init_command, data.check_command, data.export_command,
+    data.init_command, check.check_command, data.export_command,
     runs.submit_command, runs.status_command, runs.logs_command, runs.cancel_command,
     runs.resume_command,
     collect.collect_command, archive.potentials_group, verify.verify_command,

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from hpctrain.cli.changes import parse_changes
 
 if TYPE_CHECKING:
     from hpctrain.launch.plan import Plan
     from hpctrain.project import Project
 
-REFRESH_S, WIDTH = 0.1, 24
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -44,37 +46,100 @@ def common(command: Command) -> Command:
     return project_option(json_option(command))
 
 
+skip_bad_option = click.option(
+    "--skip-bad", is_flag=True, help="Leave out unusable rows instead of stopping."
+)
 dedupe_option = click.option(
     "--dedupe",
     type=click.Choice(["identical", "same", "near"]),
-    help="Of structures that are alike to this degree use only the first; "
-    "like --set data.dedupe=….",
+    help="Use only the first of several structures that are alike to this degree. Same as "
+    "--set data.dedupe=DEGREE.",
 )
 
 
-def settings_options(command: Command) -> Command:
-    """What decides how a run is prepared."""
-    for option in (
-        dedupe_option,
-        click.option("--skip-bad", is_flag=True,
-                     help="Leave out rows that cannot be used, instead of stopping."),
-        click.option("--from", "start_from", metavar="POTENTIAL",
-                     help="Go on from an archived potential: its name, or current."),
-        click.option("--generation", type=click.IntRange(min=0), metavar="N",
-                     help="Train on the rows of generations up to N; name the potential after N."),
-        click.option("--memory", metavar="M", help="For example 16G, like --set site.memory=M."),
-        click.option("--gpus", type=click.IntRange(min=0), metavar="N",
-                     help="GPUs, like --set site.gpus=N; the trainer uses one at most."),
-        click.option("--walltime", metavar="T", help="[D-]HH:MM:SS, like --set site.walltime=T."),
-        click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
-                     help="Change one setting for this run, for example training.max_iter=500, "
-                          "data.seed=1 or site.partition=gpu. May be repeated."),
-        click.option("--target", metavar="NAME",
-                     help="Target of the site; chosen from what is asked for if not given."),
-        click.option("--site", metavar="S", help="Site profile; see: hpctrain sites list."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+def set_option(example: str) -> Callable[[Command], Command]:
+    """Make the option --set, with an example of what can be changed."""
+    return click.option(
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help=f"Change one setting, for example {example}. Can be given several times.",
+    )
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """What is to be trained and where: the options that submit and check share."""
+
+    site: str | None
+    target: str | None
+    assignments: tuple[str, ...]
+    walltime: str | None
+    gpus: int | None
+    memory: str | None
+    generation: int | None
+    start_from: str | None
+    skip_bad: bool
+    dedupe: str | None
+
+    def changes(self) -> dict[str, Any]:
+        """Return --set and its shorthands, nested like hpctrain.yaml."""
+        return parse_changes(
+            self.assignments,
+            {
+                "site.walltime": self.walltime,
+                "site.target": self.target,
+                "site.gpus": self.gpus,
+                "site.memory": self.memory,
+                "data.dedupe": self.dedupe,
+            },
+        )
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what ``submit`` and ``dry_run`` take besides the project and the site."""
+        return {
+            "changes": self.changes(),
+            "generation": self.generation,
+            "start_from": self.start_from,
+            "skip_bad": self.skip_bad,
+        }
+
+
+_TRAINING_OPTIONS = (
+    click.option("--site", metavar="S",
+                 help="Site to train on; 'hpctrain sites list' shows them. Default: the one in "
+                      "hpctrain.yaml, else the one this machine belongs to."),
+    click.option("--target", metavar="NAME",
+                 help="Target of the site, such as a partition. Default: the first that fits."),
+    set_option("training.max_iter=500 or site.partition=gpu"),
+    click.option("--walltime", metavar="T",
+                 help="Time limit of the job, [D-]HH:MM:SS. Same as --set site.walltime=T."),
+    click.option("--gpus", type=click.IntRange(min=0), metavar="N",
+                 help="Number of GPUs; the trainer uses at most one. Same as --set site.gpus=N."),
+    click.option("--memory", metavar="M",
+                 help="Memory with its unit, such as 16G. Same as --set site.memory=M."),
+    click.option("--generation", type=click.IntRange(min=0), metavar="N",
+                 help="Train on the rows up to generation N, and number the potential N."),
+    click.option("--from", "start_from", metavar="POTENTIAL",
+                 help="Start from an archived potential: its name, or 'current'."),
+    skip_bad_option,
+    dedupe_option,
+)  # fmt: skip
+
+
+def training_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a training, in one argument ``options``."""
+    names = [field.name for field in fields(TrainingOptions)]
+
+    @wraps(command)
+    def with_record(**given: Any) -> None:
+        record = TrainingOptions(**{name: given.pop(name) for name in names})
+        command(options=record, **given)
+
+    for option in reversed(_TRAINING_OPTIONS):
+        with_record = option(with_record)
+    return with_record
 
 
 def project_if_any(project_file: str | None) -> Project | None:
@@ -103,24 +168,6 @@ def talk(text: str = "") -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def changes_from(
-    assignments: tuple[str, ...],
-    walltime: str | None,
-    *,
-    target: str | None = None,
-    gpus: int | None = None,
-    memory: str | None = None,
-    dedupe: str | None = None,
-) -> dict[str, Any]:
-    """``--set`` and its shorthands together."""
-    from hpctrain.cli.changes import parse_changes
-
-    short = {"site.walltime": walltime, "site.target": target, "site.gpus": gpus,
-             "site.memory": memory, "data.dedupe": dedupe}  # fmt: skip
-    extra = [f"{key}={value}" for key, value in short.items() if value is not None]
-    return parse_changes([*assignments, *extra])
-
-
 def agree_to_the_cost(planned: Plan, *, sure: bool) -> None:
     """Say what it costs; ask where that is much. A script cannot be asked, and must say --yes."""
     from hpctrain.errors import HpctrainError
@@ -137,31 +184,3 @@ def agree_to_the_cost(planned: Plan, *, sure: bool) -> None:
         )
     if not click.confirm("submit it?", err=True):
         raise HpctrainError("not submitted", "nothing was written")
-
-
-class RowCounter:
-    """A line that tells on a terminal how far the reading is, and nothing in a pipe."""
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-        self._shown = sys.stderr.isatty()
-        self._began = self._last = time.monotonic()
-
-    def __call__(self, rows: int, total: int | None) -> None:
-        now = time.monotonic()
-        if not self._shown or now - self._last < REFRESH_S:
-            return
-        self._last = now
-        rate = rows / (now - self._began)
-        told = f"{rows:,} rows, {rate:,.0f}/s"
-        if total:
-            done = WIDTH * rows // total
-            told = f"{'█' * done}{'░' * (WIDTH - done)} {rows:,} of {total:,} rows, {rate:,.0f}/s"
-        print(f"\r\033[K{self._what} {told}", end="", file=sys.stderr, flush=True)
-
-    def __enter__(self) -> RowCounter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._shown:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from hpctrain.cli.options import Group, RowCounter, common, print_json, talk
+from hpctrain.cli.options import Group, common, print_json, talk
+from hpctrain.cli.terminal.row_counter import RowCounter
 
 
 @click.group("potentials", cls=Group)

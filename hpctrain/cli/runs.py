@@ -9,36 +9,28 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpctrain.cli.options import (
-    RowCounter,
+    TrainingOptions,
     agree_to_the_cost,
-    changes_from,
     common,
     print_json,
-    settings_options,
     talk,
+    training_options,
 )
+from hpctrain.cli.terminal.row_counter import RowCounter
 
 if TYPE_CHECKING:
+    from hpctrain.project import Project
     from hpctrain.runs.actions.status import Report, RunStatus
 
 
 @click.command("submit")
-@settings_options
-@click.option("--dry-run", is_flag=True, help="Print what would be submitted; submit nothing.")
-@click.option("--wait", is_flag=True, help="Follow the run until it ends.")
-@click.option("--yes", is_flag=True, help="Submit without a question, whatever it costs.")
+@training_options
+@click.option("--dry-run", is_flag=True, help="Print the job script; keep and submit nothing.")
+@click.option("--wait", is_flag=True, help="Show the progress of the run until it ends.")
+@click.option("--yes", is_flag=True, help="Submit without asking, whatever it costs.")
 @common
 def submit_command(
-    site: str | None,
-    target: str | None,
-    assignments: tuple[str, ...],
-    walltime: str | None,
-    gpus: int | None,
-    memory: str | None,
-    generation: int | None,
-    start_from: str | None,
-    skip_bad: bool,
-    dedupe: str | None,
+    options: TrainingOptions,
     dry_run: bool,
     wait: bool,
     yes: bool,
@@ -60,49 +52,28 @@ def submit_command(
       hpctrain submit --site slurm --dry-run
     """
     from hpctrain.cli.data import describe
-    from hpctrain.launch import submit as use_case
+    from hpctrain.launch.submit import submit
     from hpctrain.project import find_project
 
     project = find_project(project_file)
-    changes = changes_from(
-        assignments, walltime, target=target, gpus=gpus, memory=memory, dedupe=dedupe
-    )
-    with RowCounter("reading") as counter:
-        options: dict[str, Any] = {
-            "changes": changes,
-            "generation": generation,
-            "start_from": start_from,
-            "skip_bad": skip_bad,
-            "progress": counter,
-            "agree": partial(agree_to_the_cost, sure=yes or dry_run),
-        }
-        if dry_run:
-            files, argv, prepared = use_case.dry_run(project, site, **options)
-        else:
-            done = use_case.submit(project, site, **options, say=talk)
     if dry_run:
-        if as_json:
-            print_json("submit", {"run_dir": None, "files": files, "argv": argv})
-            return
-        for note in prepared.notes:
-            talk(f"note: {note}")
-        talk(describe(prepared.manifest))
-        for note in prepared.notes:
-            talk(f"note: {note}")
-        talk(f"would be submitted with: {' '.join(argv)}\n")
-        print(files["job.sh"], end="")
+        _dry_run(project, options, as_json)
         return
+    with RowCounter("reading") as counter:
+        done = submit(
+            project,
+            options.site,
+            **options.arguments(),
+            progress=counter,
+            agree=partial(agree_to_the_cost, sure=yes),
+            say=talk,
+        )
     for note in done.notes:
         talk(f"note: {note}")
-    state = "queued"
     if not as_json:
         print(describe(done.manifest))
         print(f"run         {done.run_id}: job {done.job_id} on {done.site}")
-    if wait:
-        report = _follow(project, (done.run_id,))
-        state = report.runs[0].state
-    elif not as_json:
-        print("next: hpctrain status --watch")
+    state = _follow(project, (done.run_id,)).runs[0].state if wait else "queued"
     if as_json:
         run = {
             "run_id": done.run_id,
@@ -112,8 +83,33 @@ def submit_command(
             "state": state,
         }
         print_json("submit", {"runs": [run]})
+    elif not wait:
+        print("next: hpctrain status --watch")
     if wait and state != "completed":
         raise SystemExit(1)
+
+
+def _dry_run(project: Project, options: TrainingOptions, as_json: bool) -> None:
+    """Print the job script to stdout, and all that is said about it to stderr."""
+    from hpctrain.cli.data import describe
+    from hpctrain.launch.submit import dry_run
+
+    with RowCounter("reading") as counter:
+        files, argv, prepared = dry_run(
+            project,
+            options.site,
+            **options.arguments(),
+            progress=counter,
+            agree=partial(agree_to_the_cost, sure=True),
+        )
+    if as_json:
+        print_json("submit", {"run_dir": None, "files": files, "argv": argv})
+        return
+    talk(describe(prepared.manifest))
+    for note in prepared.notes:
+        talk(f"note: {note}")
+    talk(f"would be submitted with: {' '.join(argv)}\n")
+    print(files["job.sh"], end="")
 
 
 @click.command("status")
@@ -156,7 +152,7 @@ def status_command(
         raise SystemExit(4)
 
 
-def _follow(project: Any, runs: tuple[str, ...]) -> Report:
+def _follow(project: Project, runs: tuple[str, ...]) -> Report:
     from hpctrain.cli.terminal.live import follow
     from hpctrain.runs.actions.status import status
 

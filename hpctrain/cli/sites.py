@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpctrain.cli.options import Group, common, print_json, project_if_any, talk
+from hpctrain.cli.changes import parse_changes
+from hpctrain.cli.options import Group, common, print_json, project_if_any, set_option, talk
 
 if TYPE_CHECKING:
     from hpctrain.project import Project
@@ -159,8 +160,7 @@ def init_command(
 @sites_group.command("check")
 @click.argument("name")
 @click.option("--target", metavar="NAME", help="This target alone.")
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
-              help="Change a key of the profile, for example site.account=materials.")  # fmt: skip
+@set_option("site.account=materials")
 @common
 def check_command(
     name: str,
@@ -174,12 +174,11 @@ def check_command(
     This compares names, limits and options. On Slurm, 'sbatch --test-only' also checks the script
     of each target. Nothing is submitted. Exit code 1 if something is wrong.
     """
-    from hpctrain.cli.options import changes_from
     from hpctrain.launch.site_check import check
     from hpctrain.sites.load import load
 
     project = project_if_any(project_file)
-    changes = changes_from(assignments, None).get("site")
+    changes = parse_changes(assignments).get("site")
     site = load(name, project.folder if project else None, changes)
     templates = project.folder / "templates" if project else None
     checked = check(site, _queue(project), templates, target=target)
@@ -200,8 +199,7 @@ def check_command(
 @click.argument("name", required=False)
 @click.option("--target", metavar="NAME", help="Target of the site.")
 @click.option("--gpus", type=click.IntRange(min=0), metavar="N", help="GPUs to ask for.")
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
-              help="Change a setting, for example site.account=materials.")  # fmt: skip
+@set_option("site.account=materials")
 @click.option("--wait", "waiting", is_flag=True, help="Wait for what the job finds.")
 @common
 def test_command(
@@ -222,12 +220,12 @@ def test_command(
     Example:
       hpctrain sites test mycluster --gpus 1 --wait
     """
-    from hpctrain.cli.options import changes_from
     from hpctrain.launch.site_test import prove, wait
     from hpctrain.project import find_project
 
     project = find_project(project_file)
-    proof = prove(project, name, changes=changes_from(assignments, None, target=target, gpus=gpus))
+    changes = parse_changes(assignments, {"site.target": target, "site.gpus": gpus})
+    proof = prove(project, name, changes=changes)
     talk(f"proof job {proof.job_id} on {proof.site}: {proof.folder}")
     if waiting:
         proof = wait(project, proof)
