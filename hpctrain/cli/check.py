@@ -11,10 +11,10 @@ import click
 
 from hpctrain.cli.options import (
     TrainingOptions,
-    agree_to_the_cost,
+    agree_to_cost,
     common,
     print_json,
-    talk,
+    print_message,
     training_options,
 )
 from hpctrain.cli.terminal.row_counter import RowCounter
@@ -65,7 +65,7 @@ def check_command(
                 project,
                 options.site,
                 **options.arguments(),
-                agree=partial(agree_to_the_cost, sure=True),
+                agree=partial(agree_to_cost, sure=True),
                 progress=counter,
                 watch=preflight.see,
                 look_for="near",
@@ -90,22 +90,22 @@ def check_command(
     else:
         _print_check(prepared, found)
     if html_file is not None:
-        talk(f"wrote {html_file}")
+        print_message(f"wrote {html_file}")
     if trouble is not None and not as_json:
         raise trouble
     if trouble is not None:
-        talk(f"hpctrain: {trouble.message}")  # stdout has its one object already
+        print_message(f"hpctrain: {trouble.message}")  # stdout has its one object already
         raise SystemExit(trouble.exit_code)
     if found.stops:
         raise SystemExit(1)
 
 
 def _print_check(prepared: Prepared | None, found: Report) -> None:
-    from hpctrain.cli.data import describe
     from hpctrain.cli.terminal.findings import findings, summary
+    from hpctrain.cli.terminal.tables import manifest
 
     if prepared is not None:
-        print(describe(prepared.manifest))
+        print(manifest(prepared.manifest))
         print()
     print(summary(found.data))
     print()
@@ -113,7 +113,7 @@ def _print_check(prepared: Prepared | None, found: Report) -> None:
     if prepared is None:
         return
     for note in prepared.notes:
-        talk(f"note: {note}")
+        print_message(f"note: {note}")
     if found.stops:
         print("next: mend what stops, or accept it by name in hpctrain.yaml: data.silence")
     else:

@@ -1,24 +1,24 @@
-"""collect."""
+"""The command collect."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpctrain.cli.options import common, print_json, talk
-from hpctrain.cli.verify import verdicts
+from hpctrain.cli.options import common, print_json, print_message
+from hpctrain.errors import UsageError
 
 if TYPE_CHECKING:
-    from hpctrain.potentials.collect import Collected
+    from collections.abc import Sequence
+
+    from hpctrain.potentials.collect import Collected, NotReady
 
 
 @click.command("collect")
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
-@click.option(
-    "--accept", is_flag=True, help="Archive the named runs even if their verification failed."
-)
-@click.option("--why", metavar="WORDS", help="Why they are accepted; the card keeps it.")
+@click.option("--accept", is_flag=True, help="Archive the named runs even if a check failed.")
+@click.option("--why", metavar="WORDS", help="Reason for --accept. It is stored in the card.")
 @common
 def collect_command(
     runs: tuple[str, ...], accept: bool, why: str | None, project_file: str | None, as_json: bool
@@ -36,82 +36,56 @@ def collect_command(
       hpctrain collect
       hpctrain collect 20261123-1838 --accept --why "bcc is unstable in DFT too"
     """
-    from hpctrain.errors import UsageError
-
-    if accept and not runs:
-        raise UsageError("--accept needs the runs that it is meant for", "name them: see status")
-    if why is not None and not accept:
-        raise UsageError("--why is the reason for --accept", "say both")
+    from hpctrain.cli.terminal.cards import collected_potential
     from hpctrain.potentials.collect import collect
     from hpctrain.project import find_project
-    from hpctrain.schedulers.base import ENDED
 
+    if accept and not runs:
+        raise UsageError("--accept needs the names of runs", "to list them: hpctrain status")
+    if why is not None and not accept:
+        raise UsageError("--why needs --accept", "--why is the reason why a run is accepted")
     accepted = (why or "") if accept else None
-    done = collect(find_project(project_file), runs, accept=accepted, say=talk)
-    shown = [one for one in done.potentials if one.new or runs]
+    done = collect(find_project(project_file), runs, accept=accepted, say=print_message)
+    # Without RUN, only what is new is shown.
+    potentials = [one for one in done.potentials if one.new or runs]
     if as_json:
-        print_json(
-            "collect",
-            {
-                "potentials": [
-                    {
-                        "name": one.name,
-                        "path": str(one.path),
-                        "sha256": one.sha256,
-                        "card": str(one.card_path),
-                        "run_id": one.run_id,
-                        "verification": (one.card.get("verification") or {}).get("verdict"),
-                    }
-                    for one in shown
-                ],
-                "not_ready": [vars(one) for one in done.not_ready],
-            },
-        )
+        not_ready = [vars(one) for one in done.not_ready]
+        print_json("collect", {"potentials": [_facts(one) for one in potentials],
+                               "not_ready": not_ready})  # fmt: skip
     else:
-        for one in shown:
-            _print(one)
-        if not shown and not done.not_ready:
+        for one in potentials:
+            print(collected_potential(one))
+        if not potentials and not done.not_ready:
             print("nothing to collect; see: hpctrain status")
-    ended = 0
-    for waiting in done.not_ready:
-        if waiting.state in ENDED and waiting.state != "completed" and not runs:
-            ended += 1
-        else:
-            why = f": {waiting.reason}" if waiting.reason != waiting.state else ""
-            talk(f"{waiting.run_id} is not ready: {waiting.state}{why}")
-    if ended:
-        talk(f"{ended} other run{'s' * (ended > 1)} ended without a potential: hpctrain status")
+    _print_not_ready(done.not_ready, named=bool(runs))
     if runs and done.not_ready:
         raise SystemExit(1)
 
 
-def _print(one: Collected) -> None:
-    from hpctrain.cli.terminal.tables import metrics_rows, table
-    from hpctrain.engines.pacemaker.usage import usage
+def _facts(one: Collected) -> dict[str, Any]:
+    """Return a potential as --json prints it."""
+    return {
+        "name": one.name,
+        "path": str(one.path),
+        "sha256": one.sha256,
+        "card": str(one.card_path),
+        "run_id": one.run_id,
+        "verification": (one.card.get("verification") or {}).get("verdict"),
+    }
 
-    metrics = {name: one.card["metrics"][name] for name in ("train", "test")}
-    print(table(("", "RMSE energy (meV/atom)", "RMSE force (eV/Å)"), metrics_rows(metrics)))
-    print()
-    checked = one.card.get("verification")
-    if checked:
-        print(verdicts(checked))
-        if checked["accepted"]:
-            print(f"accepted all the same: {checked['accepted']['why'] or 'no reason was given'}")
-    else:
-        why = one.card.get("not_verified", "archived before there were checks")
-        print(f"not verified: {why}; to do it now: hpctrain verify {one.name}")
-    print()
-    print(f"potential       {one.path}" + ("" if one.new else "  (archived before)"))
-    print(f"card            {one.card_path}")
-    report = one.path.parent / "report" / one.name
-    print(f"learning curve  {report / 'learning_curve.png'}")
-    if (report / "report.html").is_file():
-        print(f"report          {report / 'report.html'}")
-    active_set = one.card.get("active_set") or {}
-    if active_set.get("why"):
-        print(f"no active set   {active_set['why']}")
-    print("\nUse it from ASE, in the trainer's environment, and from LAMMPS with ML-PACE:")
-    found = usage(str(one.path.with_suffix("")), one.card["elements"], "asi" in one.card["files"])
-    for line in (*found["ase"], *found["lammps"]):
-        print(f"  {line}")
-    print(f"all of it: hpctrain potentials show {one.name}")
+
+def _print_not_ready(not_ready: Sequence[NotReady], *, named: bool) -> None:
+    """Print why runs give no potential; those that failed are only counted, unless named."""
+    from hpctrain.schedulers.base import ENDED
+
+    failed = 0
+    for run in not_ready:
+        if run.state in ENDED and run.state != "completed" and not named:
+            failed += 1
+            continue
+        why = f": {run.reason}" if run.reason != run.state else ""
+        print_message(f"{run.run_id} is not ready: {run.state}{why}")
+    if failed:
+        print_message(
+            f"{failed} other run{'s' * (failed > 1)} ended without a potential: hpctrain status"
+        )

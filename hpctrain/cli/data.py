@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -12,9 +11,9 @@ from hpctrain.cli.options import (
     common,
     dedupe_option,
     print_json,
+    print_message,
     set_option,
     skip_bad_option,
-    talk,
 )
 from hpctrain.cli.terminal.row_counter import RowCounter
 
@@ -84,6 +83,7 @@ def export_command(
       hpctrain export data --set data.seed=1
       hpctrain export again --from-card potentials/potential_gen_01.json
     """
+    from hpctrain.cli.terminal.tables import export_summary
     from hpctrain.data.duplicates.search import in_words
     from hpctrain.data.export import export
     from hpctrain.project import find_project
@@ -110,40 +110,6 @@ def export_command(
     if as_json:
         print_json("export", facts)
         return
-    for side in ("train", "test"):
-        part = facts[side]
-        print(f"{part['path']}: {part['structures']} structures, {part['atoms']} atoms")
-    _print_skipped(facts)
+    print(export_summary(facts))
     for note in in_words(dataset.leakage):
-        talk(f"note: {note}")
-    print(f"fingerprint {dataset.fingerprint}")
-
-
-def describe(manifest: dict[str, Any]) -> str:
-    """Data and settings of a run in a few lines."""
-    data, training = manifest["dataset"], manifest["settings"]["training"]
-    kinds = ", ".join(f"{name} {count}" for name, count in sorted(data["config_types"].items()))
-    generations = ", ".join(f"{g}: {count}" for g, count in sorted(data["generations"].items()))
-    energies = manifest["reference_energies"]
-    if isinstance(energies, dict):
-        energies = ", ".join(f"{element} {value:.4f} eV" for element, value in energies.items())
-    lines = [
-        f"data        train {data['train']['structures']} structures "
-        f"({data['train']['atoms']} atoms), test {data['test']['structures']} "
-        f"({data['test']['atoms']} atoms)",
-        f"elements    {', '.join(data['elements'])}; free atoms: {energies}",
-        f"kinds       {kinds}",
-        f"generations {generations}",
-        f"training    {training['engine']} ({manifest['evaluator']}), cutoff "
-        f"{training['cutoff']:g} Å, {training['b_basis_size']} functions per element, "
-        f"κ = {manifest['input']['fit']['loss']['kappa']}, {training['max_iter']} iterations",
-        f"site        {manifest['site']['name']} ({manifest['site']['profile']['scheduler']})",
-    ]
-    lines += [f"goes on     from {parent['name']}" for parent in manifest.get("parents", [])]
-    lines += [f"left out    {one['count']} rows: {one['reason']}" for one in data["skipped"]]
-    return "\n".join(lines)
-
-
-def _print_skipped(facts: dict[str, Any]) -> None:
-    for one in facts["skipped"]:
-        print(f"left out {one['count']}: {one['reason']} (row {', '.join(one['ids'])})")
+        print_message(f"note: {note}")

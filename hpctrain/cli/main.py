@@ -12,7 +12,7 @@ import traceback
 import click
 
 from hpctrain import __version__
-from hpctrain.cli import check, collect, data, report, runs, sites, verify
+from hpctrain.cli import check, clusters, collect, data, report, runs, sites, submit, verify
 from hpctrain.cli import potentials as archive
 from hpctrain.cli.options import Group
 from hpctrain.errors import HpctrainError
@@ -40,13 +40,15 @@ def cli() -> None:
 
 for command in (
     data.init_command, check.check_command, data.export_command,
-    runs.submit_command, runs.status_command, runs.logs_command, runs.cancel_command,
+    submit.submit_command, runs.status_command, runs.logs_command, runs.cancel_command,
     runs.resume_command,
     collect.collect_command, archive.potentials_group, verify.verify_command,
     report.report_command,
     sites.sites_group,
 ):  # fmt: skip
     cli.add_command(command)
+for command in (clusters.init_command, clusters.check_command, clusters.test_command):
+    sites.sites_group.add_command(command)
 
 
 def main(arguments: list[str] | None = None) -> int:

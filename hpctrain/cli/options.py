@@ -163,18 +163,18 @@ def print_json(command: str, content: dict[str, Any]) -> None:
     print(text)
 
 
-def talk(text: str = "") -> None:
+def print_message(text: str = "") -> None:
     """For people: never mixed into what scripts read."""
     print(text, file=sys.stderr, flush=True)
 
 
-def agree_to_the_cost(planned: Plan, *, sure: bool) -> None:
+def agree_to_cost(planned: Plan, *, sure: bool) -> None:
     """Say what it costs; ask where that is much. A script cannot be asked, and must say --yes."""
     from hpctrain.errors import HpctrainError
 
     if planned.cost is None:
         return
-    talk(f"cost: {planned.cost.words()}")
+    print_message(f"cost: {planned.cost.words()}")
     if sure or not planned.dear:
         return
     if not sys.stdin.isatty():

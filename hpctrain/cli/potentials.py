@@ -1,13 +1,16 @@
-"""potentials: list, show, verify, diff, current."""
+"""The commands potentials list, show, verify, diff and current."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpctrain.cli.options import Group, common, print_json, talk
+from hpctrain.cli.options import Group, common, print_json, print_message
 from hpctrain.cli.terminal.row_counter import RowCounter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @click.group("potentials", cls=Group)
@@ -23,19 +26,40 @@ def list_command(project_file: str | None, as_json: bool) -> None:
     The table shows errors, the verdict of the checks, date, size and run. A star marks the current
     potential.
     """
-    from hpctrain.cli.terminal.cards import listed, short
+    from hpctrain.cli.terminal.potentials import potentials_table
     from hpctrain.potentials.archive import cards, current
     from hpctrain.project import find_project
 
     folder = find_project(project_file).potentials
     now = current(folder)
-    found = [{**short(card), "current": card["name"] == now} for card in cards(folder)]
+    found = [{**_summary(card), "current": card["name"] == now} for card in cards(folder)]
     if as_json:
         print_json("potentials-list", {"potentials": found})
     elif not found:
         print("no potentials yet; next: hpctrain collect")
     else:
-        print(listed(found))
+        print(potentials_table(found))
+
+
+def _summary(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a line of the list, as --json prints it."""
+    from hpctrain.potentials.archive import number_of
+
+    numbers = number_of(card["name"])
+    return {
+        "name": card["name"],
+        "generation": card["generation"],
+        "revision": numbers[1] if numbers else None,
+        "sha256": card["files"]["yace"]["sha256"],
+        "bytes": card["files"]["yace"].get("bytes"),
+        "archived": card.get("archived"),
+        "train": card["metrics"]["train"],
+        "test": card["metrics"]["test"],
+        "verdict": (card.get("verification") or {}).get("verdict"),
+        "active_set": "asi" in card["files"],
+        "parents": [parent["name"] for parent in card.get("parents") or []],
+        "run_id": card["run"]["run_id"],
+    }
 
 
 @potentials_group.command("show")
@@ -47,7 +71,7 @@ def show_command(name: str, project_file: str | None, as_json: bool) -> None:
     This includes the lines to use it from ASE and LAMMPS. NAME may be 'current'. With --json, the
     whole card is printed.
     """
-    from hpctrain.cli.terminal.cards import page
+    from hpctrain.cli.terminal.cards import card_page
     from hpctrain.potentials import archive
     from hpctrain.project import find_project
 
@@ -57,7 +81,7 @@ def show_command(name: str, project_file: str | None, as_json: bool) -> None:
         print_json("potentials-show", {"card": card})
     else:
         now = archive.current(project.potentials) == card["name"]
-        print(page(card, project.potentials, is_current=now))
+        print(card_page(card, project.potentials, is_current=now))
 
 
 @potentials_group.command("verify")
@@ -72,7 +96,7 @@ def verify_command(names: tuple[str, ...], project_file: str | None, as_json: bo
 
     Exit code 1 if something has changed or is gone.
     """
-    from hpctrain.cli.terminal.cards import audited
+    from hpctrain.cli.terminal.potentials import audit_table
     from hpctrain.potentials.audit import verify
     from hpctrain.project import find_project
 
@@ -87,7 +111,7 @@ def verify_command(names: tuple[str, ...], project_file: str | None, as_json: bo
     elif not found:
         print("no potentials yet; next: hpctrain collect")
     else:
-        print("\n\n".join(audited(one) for one in found))
+        print("\n\n".join(audit_table(one) for one in found))
     if not all(one.ok for one in found):
         raise SystemExit(1)
 
@@ -103,7 +127,7 @@ def diff_command(first: str, second: str, project_file: str | None, as_json: boo
     on this machine, the errors of both are also computed on the same structures, which neither was
     trained on.
     """
-    from hpctrain.cli.terminal.cards import compared
+    from hpctrain.cli.terminal.comparison import comparison
     from hpctrain.potentials.compare import diff
     from hpctrain.project import find_project
 
@@ -111,7 +135,7 @@ def diff_command(first: str, second: str, project_file: str | None, as_json: boo
     if as_json:
         print_json("potentials-diff", found)
     else:
-        print(compared(found))
+        print(comparison(found))
 
 
 @potentials_group.command("current")
@@ -124,12 +148,12 @@ def current_command(name: str | None, project_file: str | None, as_json: bool) -
     forward and back, and each move is recorded with its time and user. Programs find the current
     potential as potentials/current.yace.
     """
-    from hpctrain.cli.terminal.cards import pointed
+    from hpctrain.cli.terminal.potentials import current_potential
     from hpctrain.potentials.current import look, move
     from hpctrain.project import find_project
 
     project = find_project(project_file)
-    found = move(project, name, say=talk) if name is not None else look(project)
+    found = move(project, name, say=print_message) if name is not None else look(project)
     if as_json:
         facts: dict[str, Any] = {
             "name": found.name,
@@ -138,4 +162,4 @@ def current_command(name: str | None, project_file: str | None, as_json: bool) -
         }
         print_json("potentials-current", facts)
     else:
-        print(pointed(found))
+        print(current_potential(found))

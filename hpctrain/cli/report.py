@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hpctrain.cli.options import common, print_json, talk
+from hpctrain.cli.options import common, print_json, print_message
 
 
 @click.command("report")
@@ -34,7 +34,7 @@ def report_command(name: str, output: Path | None, project_file: str | None, as_
     from hpctrain.potentials.report import write
     from hpctrain.project import find_project
 
-    done = write(find_project(project_file), name, output, say=talk)
+    done = write(find_project(project_file), name, output, say=print_message)
     if as_json:
         print_json("report", {**vars(done), "path": str(done.path)})
     else:

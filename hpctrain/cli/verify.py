@@ -1,19 +1,12 @@
-"""verify."""
+"""The command verify."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpctrain.cli.options import common, print_json, project_if_any, talk
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-
-WIDTH = 76
+from hpctrain.cli.options import common, print_json, print_message, project_if_any
 
 
 @click.command("verify")
@@ -46,11 +39,14 @@ def verify_command(
       hpctrain verify potential_gen_01
       hpctrain verify other.yace --data labelled.extxyz --minutes 10
     """
+    from hpctrain.cli.terminal.cards import verdict_table
     from hpctrain.potentials.verify import verify
 
-    done = verify(project_if_any(project_file), potential, data=data, minutes=minutes, say=talk)
+    done = verify(
+        project_if_any(project_file), potential, data=data, minutes=minutes, say=print_message
+    )
     for note in done.notes:
-        talk(note)
+        print_message(note)
     if as_json:
         print_json(
             "verify",
@@ -63,20 +59,6 @@ def verify_command(
             },
         )
     else:
-        print(verdicts(done.content))
+        print(verdict_table(done.content))
     if done.content["verdict"] == "fail":
         raise SystemExit(1)
-
-
-def verdicts(content: Mapping[str, Any]) -> str:
-    """The table of a verification, or of what a card keeps of it."""
-    import textwrap
-
-    from hpctrain.cli.terminal.tables import table
-    from hpctrain.potentials.verification import rows
-
-    lines = []
-    for verdict, title, number, seen in rows(content):
-        lines.append([verdict, number, title])
-        lines += [["", "", f"  {line}"] for line in textwrap.wrap(seen, WIDTH)]
-    return table(("VERDICT", "NUMBER", "CHECK"), lines) + f"\n\nverdict: {content['verdict']}"

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from hpctrain.cli.check import check_command
 from hpctrain.cli.main import main
 from hpctrain.cli.options import TrainingOptions, training_options
-from hpctrain.cli.runs import submit_command
+from hpctrain.cli.submit import submit_command
 from hpctrain.project import Project
 
 GIVEN = [

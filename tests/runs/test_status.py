@@ -15,7 +15,7 @@ from made_runs import DOWN, FakeSlurm, event, leave, make_project, make_run, que
 import hpctrain.cli.terminal.live as follow_module
 from hpctrain.cli.runs import _report_json
 from hpctrain.cli.terminal.live import follow
-from hpctrain.cli.terminal.tables import explained, status_table
+from hpctrain.cli.terminal.tables import explanation, status_table
 from hpctrain.files import iso
 from hpctrain.project import Project
 from hpctrain.runs.actions.status import Report, RunStatus, status
@@ -145,8 +145,8 @@ def test_a_query_fails(project: Project, run: Run, slurm: FakeSlurm) -> None:
     (found,) = report.runs
     assert (found.state, found.before, found.since) == ("unknown", "running", iso(NOW + 10))
     assert report.sites[0].error == "squeue: error: Unable to contact slurm controller"
-    assert explained(found).startswith("unknown since ")
-    assert "(squeue: error: Unable to contact slurm controller; last seen running)" in explained(
+    assert explanation(found).startswith("unknown since ")
+    assert "(squeue: error: Unable to contact slurm controller; last seen running)" in explanation(
         found
     )
     # What the files tell is told all the same.

@@ -1,88 +1,55 @@
-"""What the archive tells, as a person reads it. Cards in, text out."""
+"""A potential as text, from its card."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+import textwrap
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hpctrain.cli.terminal.tables import rmse, table
+from hpctrain.cli.terminal.tables import day, file_size, indented, table
 from hpctrain.engines.pacemaker.usage import total_energy, usage
-from hpctrain.potentials.archive import number_of
-from hpctrain.potentials.audit import Audit
-from hpctrain.potentials.current import Pointer
+from hpctrain.potentials.verification import rows as verification_rows
+from hpctrain.text import metrics_rows
 
-NOT_VERIFIED = "not verified"
-MOST_IDS = 10
+if TYPE_CHECKING:
+    from hpctrain.potentials.collect import Collected
 
-
-def short(card: Mapping[str, Any]) -> dict[str, Any]:
-    """A line of the list, as ``--json`` tells it."""
-    numbers = number_of(card["name"])
-    return {
-        "name": card["name"],
-        "generation": card["generation"],
-        "revision": numbers[1] if numbers else None,
-        "sha256": card["files"]["yace"]["sha256"],
-        "bytes": card["files"]["yace"].get("bytes"),
-        "archived": card.get("archived"),
-        "train": card["metrics"]["train"],
-        "test": card["metrics"]["test"],
-        "verdict": (card.get("verification") or {}).get("verdict"),
-        "active_set": "asi" in card["files"],
-        "parents": [parent["name"] for parent in card.get("parents") or []],
-        "run_id": card["run"]["run_id"],
-    }
+WIDTH = 76
 
 
-def listed(potentials: Sequence[Mapping[str, Any]]) -> str:
-    rows = [
-        ["*" if one["current"] else "", one["name"], str(one["generation"]),
-         str(one["revision"]), rmse(one["train"]), rmse(one["test"]),
-         one["verdict"] or NOT_VERIFIED, _day(one["archived"]), _size(one["bytes"]),
-         one["run_id"]]
-        for one in potentials
-    ]  # fmt: skip
-    header = ("", "NAME", "GEN", "REV", "TRAIN", "TEST", "VERDICT", "DATE", "SIZE", "RUN")
-    return (
-        f"{table(header, rows)}\n\nTRAIN and TEST: RMSE of energies (meV/atom) / forces (eV/Å)"
-        + ("\n* the current one" if any(one["current"] for one in potentials) else "")
-    )
-
-
-def page(card: Mapping[str, Any], folder: Path, *, is_current: bool) -> str:
-    """All that is needed to judge a potential and to use it."""
+def card_page(card: Mapping[str, Any], folder: Path, *, is_current: bool) -> str:
+    """Write all that is needed to judge a potential and to use it."""
     found = usage(str(folder / card["name"]), card["elements"], "asi" in card["files"])
     parts = [
         card["name"] + (" (the current one)" if is_current else ""),
         _what(card),
-        "Errors (RMSE)\n" + _indented(_errors(card)),
-        "Verification\n" + _indented(_verification(card)),
-        "Energies\n" + _indented(_energies(card, found)),
-        "ASE, in the trainer's environment\n" + _indented(found["ase"]),
+        "Errors (RMSE)\n" + indented(_errors(card)),
+        "Verification\n" + indented(_verification(card)),
+        "Energies\n" + indented(_energies(card, found)),
+        "ASE, in the trainer's environment\n" + indented(found["ase"]),
         f"LAMMPS with ML-PACE, atom types 1 … {len(card['elements'])} = "
-        f"{' '.join(card['elements'])}\n" + _indented(["units metal", *found["lammps"]]),
+        f"{' '.join(card['elements'])}\n" + indented(["units metal", *found["lammps"]]),
     ]
     if "ase_extrapolation" in found:
         parts.append(
             "The extrapolation grade γ (above 1: extrapolates), with the active set\n"
-            + _indented(found["ase_extrapolation"])
+            + indented(found["ase_extrapolation"])
             + "\n"
-            + _indented(found["lammps_extrapolation"])
+            + indented(found["lammps_extrapolation"])
         )
     else:
         why = (card.get("active_set") or {}).get("why") or "made by an older version"
         parts.append(f"No active set, and so no extrapolation grade: {why}")
-    parts.append("Please cite\n" + _indented(found["cite"]))
-    parts.append(f"all of the card: {folder / card['name']}.json")
+    parts.append("Please cite\n" + indented(found["cite"]))
+    parts.append(f"the whole card: {folder / card['name']}.json")
     return "\n\n".join(parts)
 
 
 def _what(card: Mapping[str, Any]) -> str:
     data, run = card["dataset"], card["run"]
     training = card["settings"]["training"]
-    files = ", ".join(f"{file['path']} ({_size(file.get('bytes'))})"
+    files = ", ".join(f"{file['path']} ({file_size(file.get('bytes'))})"
                       for file in card["files"].values())  # fmt: skip
     parents = ", ".join(
         parent["name"] + (
@@ -101,8 +68,8 @@ def _what(card: Mapping[str, Any]) -> str:
          f"{training['cutoff']:g} Å, {training['b_basis_size']} functions per element, "
          f"{card['metrics'].get('iterations', '?')} iterations"),
         ("stopped", str(card.get("stopped") or "")),
-        ("run", f"{run['run_id']} on {run['site']['name']}, ended {_day(run.get('ended'))}"),
-        ("archived", _day(card.get("archived"))),
+        ("run", f"{run['run_id']} on {run['site']['name']}, ended {day(run.get('ended'))}"),
+        ("archived", day(card.get("archived"))),
         ("files", files),
         ("sha256", f"{card['files']['yace']['sha256']} (.yace)"),
     ]  # fmt: skip
@@ -123,7 +90,7 @@ def _errors(card: Mapping[str, Any]) -> list[str]:
 def _verification(card: Mapping[str, Any]) -> list[str]:
     found = card.get("verification")
     if not found:
-        return [NOT_VERIFIED]
+        return ["not verified"]
     lines = [str(found["verdict"])]
     lines += [
         f"{check['verdict']:<8}{check['title']}" + (f": {check['seen']}" if check["seen"] else "")
@@ -142,92 +109,53 @@ def _energies(card: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def audited(audit: Audit) -> str:
-    rows = [["", finding.what, finding.state] for finding in audit.findings]
-    text = table(("", audit.name, "as archived" if audit.ok else "NOT AS ARCHIVED"), rows)
-    whys = [f"  {f.what}: {f.why}" for f in audit.findings if f.why]
-    return "\n".join([text, *whys])
+def verdict_table(verification: Mapping[str, Any]) -> str:
+    """Write the checks of a verification, or of what a card keeps of it, and the verdict."""
+    lines = []
+    for verdict, title, number, seen in verification_rows(verification):
+        lines.append([verdict, number, title])
+        lines += [["", "", f"  {line}"] for line in textwrap.wrap(seen, WIDTH)]
+    text = table(("VERDICT", "NUMBER", "CHECK"), lines)
+    return f"{text}\n\nverdict: {verification['verdict']}"
 
 
-def compared(found: Mapping[str, Any]) -> str:
-    """Two potentials side by side; what is the same is left out."""
-    a, b = found["names"]
-    parts = [f"A  {a}\nB  {b}"]
-    for title, key in (("Settings", "settings"), ("Trainer's input", "input"),
-                       ("Versions", "versions"), ("Reference energies (eV)", "reference_energies"),
-                       ):  # fmt: skip
-        rows = [["", name, _told(old), _told(new)] for name, (old, new) in found[key].items()]
-        text = table(("", title, "A", "B"), rows) if rows else f"{title}: the same"
-        parts.append(text)
-    parts.append(_data(found["data"]))
-    parts.append("Errors as in the cards, each on its own data\n" + "\n".join(
-        f"  {side:<6}A {rmse(found['errors'][side][0])}   B {rmse(found['errors'][side][1])}"
-        for side in ("train", "test")
-    ))  # fmt: skip
-    common = found["common"]
-    lines = [f"Errors on the same structures: {common['set'] or 'not known which'}"]
-    if common["errors"] is None:
-        lines.append(f"  not computed: {common['why']}")
-    else:
-        lines.append(f"        A {rmse(common['errors'][0])}   B {rmse(common['errors'][1])}")
-    parts.append("\n".join(lines))
-    return "\n\n".join(parts) + "\n\nRMSE of energies (meV/atom) / forces (eV/Å)"
-
-
-def _data(data: Mapping[str, Any]) -> str:
-    if data["same"]:
-        return "Data: the same structures, on the same sides"
-    counts = data["structures"]
-    lines = [
-        f"Data    train {counts['train'][0]} → {counts['train'][1]} structures, "
-        f"test {counts['test'][0]} → {counts['test'][1]}"
-    ]
-    if data["sources"][0] != data["sources"][1]:
-        lines.append(f"  source {data['sources'][0]} → {data['sources'][1]}: "
-                     "the same row ids may mean other structures")  # fmt: skip
-    for key, words in (("added", "added"), ("removed", "removed"), ("changed", "changed"),
-                       ("to_test", "from train to test"),
-                       ("to_train", "from test to train")):  # fmt: skip
-        ids = data[key]
-        if ids:
-            some = ", ".join(ids[:MOST_IDS]) + ", …" * (len(ids) > MOST_IDS)
-            lines.append(f"  {words}: {len(ids)} (row {some})")
-    return "\n".join(lines)
-
-
-def pointed(pointer: Pointer) -> str:
-    if pointer.name is None:
-        return "no potential is the current one; choose one: hpctrain potentials current NAME"
-    lines = [f"{pointer.name} is the current one"]
-    lines += [f"  {link}" for link in pointer.links]
-    lines += [
-        f"{_day(move['time'])}  {move['from'] or 'none'} → {move['to']}  ({move['by']})"
-        for move in pointer.history
-    ]
-    return "\n".join(lines)
-
-
-def _told(value: Any) -> str:
-    return "–" if value is None else str(value)
-
-
-def _indented(lines: Sequence[str]) -> str:
-    return "\n".join(f"  {line}" for line in lines)
-
-
-def _day(time: str | float | None) -> str:
-    """In the reader's own time zone; an ISO time, or seconds as the job notes them."""
-    if time is None:
-        return "-"
-    moment = (
-        datetime.fromtimestamp(time).astimezone()
-        if isinstance(time, (int, float))
-        else datetime.fromisoformat(time).astimezone()
+def collected_potential(one: Collected) -> str:
+    """Write the errors of a collected potential, its checks, its files and how to use it."""
+    card, stem = one.card, one.path.with_suffix("")
+    metrics = {name: card["metrics"][name] for name in ("train", "test")}
+    errors = table(("", "RMSE energy (meV/atom)", "RMSE force (eV/Å)"), metrics_rows(metrics))
+    words = usage(str(stem), card["elements"], "asi" in card["files"])
+    use = indented([*words["ase"], *words["lammps"]])
+    return "\n\n".join(
+        (
+            errors,
+            _verification_or_why_not(card),
+            "\n".join(_files(one)),
+            "Use it from ASE, in the trainer's environment, and from LAMMPS with ML-PACE:\n"
+            f"{use}\nfor all details: hpctrain potentials show {one.name}",
+        )
     )
-    return moment.strftime("%Y-%m-%d %H:%M")
 
 
-def _size(size: int | None) -> str:
-    if size is None:
-        return "-"
-    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"
+def _verification_or_why_not(card: Mapping[str, Any]) -> str:
+    verification = card.get("verification")
+    if not verification:
+        why = card.get("not_verified", "archived before there were checks")
+        return f"not verified: {why}; to do it now: hpctrain verify {card['name']}"
+    text, accepted = verdict_table(verification), verification["accepted"]
+    if accepted:
+        text += f"\naccepted all the same: {accepted['why'] or 'no reason was given'}"
+    return text
+
+
+def _files(one: Collected) -> list[str]:
+    report = one.path.parent / "report" / one.name
+    lines = [
+        f"potential       {one.path}" + ("" if one.new else "  (archived before)"),
+        f"card            {one.card_path}",
+        f"learning curve  {report / 'learning_curve.png'}",
+    ]
+    if (report / "report.html").is_file():
+        lines.append(f"report          {report / 'report.html'}")
+    why = (one.card.get("active_set") or {}).get("why")
+    return [*lines, f"no active set   {why}"] if why else lines

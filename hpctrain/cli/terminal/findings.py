@@ -5,11 +5,11 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from hpctrain.cli.terminal.tables import duration, table
+from hpctrain.cli.terminal.tables import table
 from hpctrain.data.check.findings import Finding
 from hpctrain.data.check.names import CHECKS
 from hpctrain.data.check.report import Report
-from hpctrain.text import printable as printable
+from hpctrain.text import duration, printable
 
 _IDS = 5
 

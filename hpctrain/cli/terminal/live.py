@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import IO, TYPE_CHECKING
 
 from hpctrain.cli.terminal.curve import SMALLEST, lines
-from hpctrain.cli.terminal.tables import STATUS_HEADER, duration, explained, rmse, status_row, table
+from hpctrain.cli.terminal.tables import STATUS_HEADER, explanation, status_row, table
 from hpctrain.runs.state.curves import Curves, curves
 from hpctrain.runs.state.verdict import SETTLED
+from hpctrain.text import duration, rmse
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -51,7 +52,7 @@ def _lines(look: Callable[[], Report], out: IO[str]) -> Report:
             if told.get(run.run_id) == news:
                 continue
             told[run.run_id] = news
-            state = explained(run) if run.state == "unknown" else run.state
+            state = explanation(run) if run.state == "unknown" else run.state
             words = [run.run_id, state]
             if run.iteration is not None:
                 words.append(f"iteration {run.iteration} of {run.max_iter}")

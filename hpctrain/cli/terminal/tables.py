@@ -1,21 +1,19 @@
-"""How things look on a terminal: tables, durations, numbers. Text in, text out."""
+"""Tables for a terminal, and runs, manifests and exports as text."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from hpctrain.text import duration as duration
-from hpctrain.text import metrics_rows as metrics_rows
-from hpctrain.text import rmse as rmse
+from hpctrain.text import duration, rmse
 
 if TYPE_CHECKING:
     from hpctrain.runs.actions.status import RunStatus
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as they need; the header is underlined by nothing but itself."""
+    """Align the cells of a header and of rows in columns, two spaces apart."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -25,12 +23,36 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def clock_time(time: str | None) -> str:
-    """An ISO time in the reader's own time zone; today without its date."""
+    """Write an ISO time in the reader's time zone, without the date if it is today."""
     if time is None:
         return "-"
     moment = datetime.fromisoformat(time).astimezone()
     today = moment.date() == datetime.now().astimezone().date()
     return moment.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M")
+
+
+def day(time: str | float | None) -> str:
+    """Write an ISO time, or seconds since 1970, as date and time in the reader's time zone."""
+    if time is None:
+        return "-"
+    moment = (
+        datetime.fromtimestamp(time).astimezone()
+        if isinstance(time, (int, float))
+        else datetime.fromisoformat(time).astimezone()
+    )
+    return moment.strftime("%Y-%m-%d %H:%M")
+
+
+def file_size(size: int | None) -> str:
+    """Write bytes as ``2.3 MB`` or ``45.6 kB``."""
+    if size is None:
+        return "-"
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"
+
+
+def indented(lines: Sequence[str]) -> str:
+    """Join lines, each two spaces further in."""
+    return "\n".join(f"  {line}" for line in lines)
 
 
 STATUS_HEADER = (
@@ -39,7 +61,7 @@ STATUS_HEADER = (
 
 
 def status_row(run: RunStatus) -> list[str]:
-    """One run as cells under STATUS_HEADER."""
+    """Return the cells of one run, in the order of STATUS_HEADER."""
     state = run.state
     if run.state == "running" and run.phase not in (None, "train"):
         state = f"running ({run.phase})"
@@ -59,24 +81,62 @@ def status_row(run: RunStatus) -> list[str]:
 
 
 def status_table(runs: Sequence[RunStatus]) -> str:
-    """All runs; reasons stand under the table, where there is room for them."""
+    """Write all runs as a table, with reasons and warnings below it."""
     text = table(STATUS_HEADER, [status_row(run) for run in runs])
     text += "\n\nTRAIN and TEST: RMSE of energies (meV/atom) / forces (eV/Å)"
     for run in runs:
-        words = explained(run)
+        words = explanation(run)
         if words:
             text += f"\n{run.run_id} {words}"
         text += "".join(f"\n{run.run_id} warning: {warning}" for warning in run.warnings)
     return text
 
 
-def explained(run: RunStatus) -> str:
-    """The state and why, where the state alone does not say it all: ``unknown since 12:03 (…)``."""
+def explanation(run: RunStatus) -> str:
+    """Write the state and its reason, as in ``unknown since 12:03 (…)``; empty if there is none."""
     if run.state == "collected":
         return f"collected: potentials/{run.reason}.yace"
     if run.state == "unknown":
-        return f"unknown since {clock_time(run.since)} ({run.reason or 'nobody says why'})"
+        return f"unknown since {clock_time(run.since)} ({run.reason or 'no reason known'})"
     words = f"{run.state}: {run.reason}" if run.reason not in ("", run.state) else ""
     if run.state == "timeout":
         words = f"{words or run.state}; to go on: hpctrain resume {run.run_id}"
     return words
+
+
+def manifest(content: dict[str, Any]) -> str:
+    """Write the data and settings of a run, from its manifest, in a few lines."""
+    data, training = content["dataset"], content["settings"]["training"]
+    kinds = ", ".join(f"{name} {count}" for name, count in sorted(data["config_types"].items()))
+    generations = ", ".join(f"{g}: {count}" for g, count in sorted(data["generations"].items()))
+    energies = content["reference_energies"]
+    if isinstance(energies, dict):
+        energies = ", ".join(f"{element} {value:.4f} eV" for element, value in energies.items())
+    lines = [
+        f"data        train {data['train']['structures']} structures "
+        f"({data['train']['atoms']} atoms), test {data['test']['structures']} "
+        f"({data['test']['atoms']} atoms)",
+        f"elements    {', '.join(data['elements'])}; free atoms: {energies}",
+        f"kinds       {kinds}",
+        f"generations {generations}",
+        f"training    {training['engine']} ({content['evaluator']}), cutoff "
+        f"{training['cutoff']:g} Å, {training['b_basis_size']} functions per element, "
+        f"κ = {content['input']['fit']['loss']['kappa']}, {training['max_iter']} iterations",
+        f"site        {content['site']['name']} ({content['site']['profile']['scheduler']})",
+    ]
+    lines += [f"goes on     from {parent['name']}" for parent in content.get("parents", [])]
+    lines += [f"left out    {one['count']} rows: {one['reason']}" for one in data["skipped"]]
+    return "\n".join(lines)
+
+
+def export_summary(facts: Mapping[str, Any]) -> str:
+    """Write what an export has written, what it left out, and its fingerprint."""
+    lines = [
+        f"{part['path']}: {part['structures']} structures, {part['atoms']} atoms"
+        for part in (facts["train"], facts["test"])
+    ]
+    lines += [
+        f"left out {one['count']}: {one['reason']} (row {', '.join(one['ids'])})"
+        for one in facts["skipped"]
+    ]
+    return "\n".join([*lines, f"fingerprint {facts['fingerprint']}"])

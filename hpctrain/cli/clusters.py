@@ -1,0 +1,132 @@
+"""The commands sites init, check and test: what the cluster itself says to a profile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hpctrain.cli.changes import parse_changes
+from hpctrain.cli.options import common, print_json, print_message, project_if_any, set_option
+
+if TYPE_CHECKING:
+    from hpctrain.project import Project
+
+
+def _queue(project: Project | None) -> Path:
+    """Return the folder of the local queue, which is also that of the practice clusters."""
+    return project.queue if project else Path("runs/.queue").absolute()
+
+
+@click.command("init")
+@click.argument("name")
+@click.option("--scheduler", metavar="S",
+              help="slurm, pbs or practice-pbs; found by its commands if not given.")  # fmt: skip
+@click.option("--here", is_flag=True, help="Into the project's site_profiles/, for its group.")
+@common
+def init_command(
+    name: str, scheduler: str | None, here: bool, project_file: str | None, as_json: bool
+) -> None:
+    """Write a first profile from what the cluster reports.
+
+    The file is NAME.yaml in ~/.config/hpctrain/site_profiles. It has comments and is meant to be
+    edited. An existing file is not overwritten. Run this on a login node of the cluster.
+    """
+    from hpctrain.errors import UsageError
+    from hpctrain.launch.site_check import init
+    from hpctrain.sites.load import FOLDER, users_folder
+
+    project = project_if_any(project_file)
+    if here and project is None:
+        raise UsageError("--here needs a project, and there is none here", "leave --here out")
+    folder = project.folder / FOLDER if here and project else users_folder()
+    path = init(name, folder, _queue(project), scheduler)
+    if as_json:
+        print_json("sites-init", {"file": str(path)})
+        return
+    print(f"wrote {path}")
+    print(f"next: read it over, then hpctrain sites check {name}")
+
+
+@click.command("check")
+@click.argument("name")
+@click.option("--target", metavar="NAME", help="This target alone.")
+@set_option("site.account=materials")
+@common
+def check_command(
+    name: str,
+    target: str | None,
+    assignments: tuple[str, ...],
+    project_file: str | None,
+    as_json: bool,
+) -> None:
+    """Compare a profile with the live cluster.
+
+    This compares names, limits and options. On Slurm, 'sbatch --test-only' also checks the script
+    of each target. Nothing is submitted. Exit code 1 if something is wrong.
+    """
+    from hpctrain.cli.terminal.sites import check_result
+    from hpctrain.launch.site_check import check
+    from hpctrain.sites.load import load
+
+    project = project_if_any(project_file)
+    changes = parse_changes(assignments).get("site")
+    site = load(name, project.folder if project else None, changes)
+    templates = project.folder / "templates" if project else None
+    checked = check(site, _queue(project), templates, target=target)
+    if as_json:
+        findings = [vars(finding) for finding in checked.findings]
+        print_json("sites-check", {"ok": checked.ok, "findings": findings,
+                                   "targets": checked.targets, "tried": checked.tried})  # fmt: skip
+    else:
+        print(check_result(checked))
+    if not checked.ok:
+        raise SystemExit(1)
+
+
+@click.command("test")
+@click.argument("name", required=False)
+@click.option("--target", metavar="NAME", help="Target of the site.")
+@click.option("--gpus", type=click.IntRange(min=0), metavar="N", help="GPUs to ask for.")
+@set_option("site.account=materials")
+@click.option("--wait", "waiting", is_flag=True, help="Wait for what the job finds.")
+@common
+def test_command(
+    name: str | None,
+    target: str | None,
+    gpus: int | None,
+    assignments: tuple[str, ...],
+    waiting: bool,
+    project_file: str | None,
+    as_json: bool,
+) -> None:
+    """Submit a one-minute test job to a site.
+
+    The job checks that the modules load, that the trainer starts, and which GPUs, cores and scratch
+    folder it gets. The result is kept in runs/.proofs and shown by 'hpctrain sites list'.
+
+    \b
+    Example:
+      hpctrain sites test mycluster --gpus 1 --wait
+    """
+    from hpctrain.cli.terminal.sites import test_result
+    from hpctrain.launch.site_test import prove, wait
+    from hpctrain.project import find_project
+
+    project = find_project(project_file)
+    changes = parse_changes(assignments, {"site.target": target, "site.gpus": gpus})
+    proof = prove(project, name, changes=changes)
+    print_message(f"proof job {proof.job_id} on {proof.site}: {proof.folder}")
+    if waiting:
+        proof = wait(project, proof)
+    if as_json:
+        print_json("sites-test", {"site": proof.site, "target": proof.target,
+                                  "job_id": proof.job_id, "folder": str(proof.folder),
+                                  "verdict": proof.verdict, "found": proof.found})  # fmt: skip
+    else:
+        print(test_result(proof))
+        if not waiting:
+            print("next: hpctrain sites list")
+    if proof.verdict == "failed":
+        raise SystemExit(1)

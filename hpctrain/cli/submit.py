@@ -1,0 +1,119 @@
+"""The command submit."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from hpctrain.cli.options import (
+    TrainingOptions,
+    agree_to_cost,
+    common,
+    print_json,
+    print_message,
+    training_options,
+)
+from hpctrain.cli.terminal.row_counter import RowCounter
+
+if TYPE_CHECKING:
+    from hpctrain.project import Project
+
+
+@click.command("submit")
+@training_options
+@click.option("--dry-run", is_flag=True, help="Print the job script; keep and submit nothing.")
+@click.option("--wait", is_flag=True, help="Show the progress of the run until it ends.")
+@click.option("--yes", is_flag=True, help="Submit without asking, whatever it costs.")
+@common
+def submit_command(
+    options: TrainingOptions,
+    dry_run: bool,
+    wait: bool,
+    yes: bool,
+    project_file: str | None,
+    as_json: bool,
+) -> None:
+    """Check and export the data, then submit a training.
+
+    Everything that belongs to the run is in the folder runs/RUN. If anything is wrong, nothing is
+    submitted.
+
+    With --dry-run, the job script is printed exactly as it would be submitted, and nothing is kept.
+
+    \b
+    Examples:
+      hpctrain submit --site mycluster --walltime 06:00:00
+      hpctrain submit --gpus 1 --set training.max_iter=500
+      hpctrain submit --from current
+      hpctrain submit --site slurm --dry-run
+    """
+    from hpctrain.cli.terminal.tables import manifest
+    from hpctrain.launch.submit import submit
+    from hpctrain.project import find_project
+
+    project = find_project(project_file)
+    if dry_run:
+        _dry_run(project, options, as_json)
+        return
+    with RowCounter("reading") as counter:
+        done = submit(
+            project,
+            options.site,
+            **options.arguments(),
+            progress=counter,
+            agree=partial(agree_to_cost, sure=yes),
+            say=print_message,
+        )
+    for note in done.notes:
+        print_message(f"note: {note}")
+    if not as_json:
+        print(manifest(done.manifest))
+        print(f"run         {done.run_id}: job {done.job_id} on {done.site}")
+    state = _follow(project, done.run_id) if wait else "queued"
+    if as_json:
+        run = {
+            "run_id": done.run_id,
+            "run_dir": str(done.run_dir),
+            "site": done.site,
+            "job_id": done.job_id,
+            "state": state,
+        }
+        print_json("submit", {"runs": [run]})
+    elif not wait:
+        print("next: hpctrain status --watch")
+    if wait and state != "completed":
+        raise SystemExit(1)
+
+
+def _follow(project: Project, run_id: str) -> str:
+    """Show a run until it has ended, and return its last state."""
+    from hpctrain.cli.terminal.live import follow
+    from hpctrain.runs.actions.status import status
+
+    return follow(partial(status, project, (run_id,), say=print_message), sys.stderr).runs[0].state
+
+
+def _dry_run(project: Project, options: TrainingOptions, as_json: bool) -> None:
+    """Print the job script to stdout, and all that is said about it to stderr."""
+    from hpctrain.cli.terminal.tables import manifest
+    from hpctrain.launch.submit import dry_run
+
+    with RowCounter("reading") as counter:
+        files, argv, prepared = dry_run(
+            project,
+            options.site,
+            **options.arguments(),
+            progress=counter,
+            agree=partial(agree_to_cost, sure=True),
+        )
+    if as_json:
+        print_json("submit", {"run_dir": None, "files": files, "argv": argv})
+        return
+    print_message(manifest(prepared.manifest))
+    for note in prepared.notes:
+        print_message(f"note: {note}")
+    print_message(f"would be submitted with: {' '.join(argv)}\n")
+    print(files["job.sh"], end="")
