@@ -1,10 +1,10 @@
-"""What can go wrong, and the exit code each kind ends with."""
+"""The errors that a user can fix, and the exit code of each kind."""
 
 from __future__ import annotations
 
 
 class HpctrainError(Exception):
-    """Something the user can mend: one sentence, and the next thing to try.
+    """An error that the user can fix: a message of one sentence, and a hint what to try next.
 
     Anything that is not an HpctrainError is a bug and ends with exit code 3.
     """
@@ -18,12 +18,12 @@ class HpctrainError(Exception):
 
 
 class UsageError(HpctrainError):
-    """The command line contradicts itself."""
+    """An error in how the command line was used."""
 
     exit_code = 2
 
 
 class SiteUnreachable(HpctrainError):
-    """The scheduler or the site did not answer; nothing is known to have changed."""
+    """An error after which nothing is known to have changed: scheduler or site did not answer."""
 
     exit_code = 4

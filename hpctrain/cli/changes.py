@@ -1,4 +1,4 @@
-"""``--set KEY=VALUE``: dotted keys of hpctrain.yaml, and of the site profile under ``site.``."""
+"""The option --set KEY=VALUE: dotted keys of hpctrain.yaml, and of a site profile as site.KEY."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def parse_changes(
         path = key.strip().split(".")
         if not equals or len(path) < 2 or path[0] not in SECTIONS or not all(path):
             raise UsageError(
-                f"--set {assignment}: write SECTION.KEY=VALUE, with a section of: "
+                f"--set {assignment}: write SECTION.KEY=VALUE; the sections are "
                 + ", ".join(SECTIONS),
-                "for example --set training.max_iter=500 or --set site.partition=gpu",
+                "for example: --set training.max_iter=500 or --set site.partition=gpu",
             )
         try:
             value = yaml.safe_load(written)
         except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that cannot be
-            raise UsageError(f"--set {assignment}: the value is not YAML") from error
+            raise UsageError(f"--set {assignment}: the value is not valid YAML") from error
         text = key.strip() in _TEXT or (path[:2] == ["site", "environment"] and path[2:])
         if text and not isinstance(value, str):
             value = written
@@ -48,6 +48,8 @@ def parse_changes(
         for part in path[:-1]:
             below = below.setdefault(part, {})
             if not isinstance(below, dict):
-                raise UsageError(f"--set {assignment}: {part} was set to a value before")
+                raise UsageError(
+                    f"--set {assignment}: {part} was set to a value before, and can have no keys"
+                )
         below[path[-1]] = value
     return changes

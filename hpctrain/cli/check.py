@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hpctrain.data.check.report import Report
     from hpctrain.data.check.scan import Preflight
     from hpctrain.launch.prepare import Prepared
+    from hpctrain.project import Project
 
 
 @click.command("check")
@@ -49,16 +50,49 @@ def check_command(
     """
     from hpctrain.data.check.report import report
     from hpctrain.data.check.scan import Preflight
-    from hpctrain.launch.submit import dry_run
     from hpctrain.project import find_project
 
     project = find_project(project_file)
-    changes = options.changes()
-    config = project.config({key: value for key, value in changes.items() if key != "site"})
+    changes = {key: value for key, value in options.changes().items() if key != "site"}
+    config = project.config(changes)
     preflight = Preflight(
         config.training.cutoff, generations=config.data.generations, up_to=options.generation
     )
-    prepared, trouble = None, None
+    prepared, trouble = _prepare(project, options, preflight)
+    found = report(
+        preflight,
+        silence=config.data.silence,
+        references=config.training.reference_energies,
+        skip_bad=options.skip_bad,
+        leakage=prepared.manifest["dataset"]["leakage"] if prepared else None,
+    )
+    found.data["training"] = _cost(prepared, found.data) if prepared else None
+    if html_file is not None:
+        _write_page(html_file, found, preflight, config.project)
+    if as_json:
+        print_json("check", _facts(prepared, found, trouble))
+    else:
+        _print_check(prepared, found)
+    if html_file is not None:
+        print_message(f"wrote {html_file}")
+    if trouble is not None:
+        if not as_json:
+            raise trouble
+        print_message(f"hpctrain: {trouble.message}")  # stdout has its one object already
+        raise SystemExit(trouble.exit_code)
+    if found.stops:
+        raise SystemExit(1)
+
+
+def _prepare(
+    project: Project, options: TrainingOptions, preflight: Preflight
+) -> tuple[Prepared | None, HpctrainError | None]:
+    """Prepare what submit would submit, and show each row to ``preflight``.
+
+    Return it, or what stands in its way; HpctrainError if not even the rows could be read.
+    """
+    from hpctrain.launch.submit import dry_run
+
     with RowCounter("reading") as counter:
         try:
             _, _, prepared = dry_run(
@@ -71,33 +105,11 @@ def check_command(
                 look_for="near",
             )
         except HpctrainError as error:
-            # What the rows told before is told first; without rows there is only the error.
+            # What was found in the rows is printed first; without rows there is only the error.
             if not preflight.rows:
                 raise
-            trouble = error
-    found = report(
-        preflight,
-        silence=config.data.silence,
-        references=config.training.reference_energies,
-        skip_bad=options.skip_bad,
-        leakage=prepared.manifest["dataset"]["leakage"] if prepared else None,
-    )
-    found.data["training"] = _cost(prepared, found.data) if prepared else None
-    if html_file is not None:
-        _write_page(html_file, found, preflight, config.project)
-    if as_json:
-        print_json("check", _check_facts(prepared, found, trouble))
-    else:
-        _print_check(prepared, found)
-    if html_file is not None:
-        print_message(f"wrote {html_file}")
-    if trouble is not None and not as_json:
-        raise trouble
-    if trouble is not None:
-        print_message(f"hpctrain: {trouble.message}")  # stdout has its one object already
-        raise SystemExit(trouble.exit_code)
-    if found.stops:
-        raise SystemExit(1)
+            return None, error
+    return prepared, None
 
 
 def _print_check(prepared: Prepared | None, found: Report) -> None:
@@ -115,14 +127,15 @@ def _print_check(prepared: Prepared | None, found: Report) -> None:
     for note in prepared.notes:
         print_message(f"note: {note}")
     if found.stops:
-        print("next: mend what stops, or accept it by name in hpctrain.yaml: data.silence")
+        print("next: fix each finding marked 'stop', or accept it: list its name in data.silence")
     else:
         print(f"next: hpctrain submit --site {prepared.site.name}")
 
 
-def _check_facts(
+def _facts(
     prepared: Prepared | None, found: Report, trouble: HpctrainError | None
 ) -> dict[str, Any]:
+    """Return what was found, as --json prints it."""
     manifest = prepared.manifest if prepared else {}
     return {
         "ok": trouble is None and not found.stops,
@@ -139,7 +152,7 @@ def _check_facts(
 
 
 def _cost(prepared: Prepared, data: dict[str, Any]) -> dict[str, Any] | None:
-    """What the training will take on the site; None where nothing was measured: on a GPU."""
+    """Estimate what the training takes on the site; None on GPUs, where nothing was measured."""
     from hpctrain.engines.pacemaker.cost import Task, estimate
 
     profile, manifest = prepared.site.profile, prepared.manifest
@@ -171,8 +184,8 @@ def _write_page(file: Path, found: Report, preflight: Preflight, project: str) -
     from hpctrain import __version__
     from hpctrain.pages.check import page
 
-    told = f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}, hpctrain {__version__} check"
-    text = page(found, preflight, f"The data of {project}", told)
+    made = f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}, hpctrain {__version__} check"
+    text = page(found, preflight, f"The data of {project}", made)
     try:
         file.write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:

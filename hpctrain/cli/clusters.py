@@ -1,4 +1,4 @@
-"""The commands sites init, check and test: what the cluster itself says to a profile."""
+"""The commands sites init, check and test, which ask the cluster itself."""
 
 from __future__ import annotations
 
@@ -21,9 +21,16 @@ def _queue(project: Project | None) -> Path:
 
 @click.command("init")
 @click.argument("name")
-@click.option("--scheduler", metavar="S",
-              help="slurm, pbs or practice-pbs; found by its commands if not given.")  # fmt: skip
-@click.option("--here", is_flag=True, help="Into the project's site_profiles/, for its group.")
+@click.option(
+    "--scheduler",
+    metavar="S",
+    help="slurm, pbs or practice-pbs. Default: the one whose commands are installed here.",
+)
+@click.option(
+    "--here",
+    is_flag=True,
+    help="Write into the project's site_profiles/, for all who work on the project.",
+)
 @common
 def init_command(
     name: str, scheduler: str | None, here: bool, project_file: str | None, as_json: bool
@@ -39,19 +46,21 @@ def init_command(
 
     project = project_if_any(project_file)
     if here and project is None:
-        raise UsageError("--here needs a project, and there is none here", "leave --here out")
+        raise UsageError(
+            "--here needs a project, and there is none in this folder", "leave out --here"
+        )
     folder = project.folder / FOLDER if here and project else users_folder()
     path = init(name, folder, _queue(project), scheduler)
     if as_json:
         print_json("sites-init", {"file": str(path)})
         return
     print(f"wrote {path}")
-    print(f"next: read it over, then hpctrain sites check {name}")
+    print(f"next: read and edit it, then: hpctrain sites check {name}")
 
 
 @click.command("check")
 @click.argument("name")
-@click.option("--target", metavar="NAME", help="This target alone.")
+@click.option("--target", metavar="NAME", help="Check this target only.")
 @set_option("site.account=materials")
 @common
 def check_command(
@@ -87,10 +96,10 @@ def check_command(
 
 @click.command("test")
 @click.argument("name", required=False)
-@click.option("--target", metavar="NAME", help="Target of the site.")
-@click.option("--gpus", type=click.IntRange(min=0), metavar="N", help="GPUs to ask for.")
+@click.option("--target", metavar="NAME", help="Target of the site. Default: the first that fits.")
+@click.option("--gpus", type=click.IntRange(min=0), metavar="N", help="Number of GPUs.")
 @set_option("site.account=materials")
-@click.option("--wait", "waiting", is_flag=True, help="Wait for what the job finds.")
+@click.option("--wait", "waiting", is_flag=True, help="Wait for the job and print its result.")
 @common
 def test_command(
     name: str | None,

@@ -1,4 +1,4 @@
-"""The one place where errors become words and exit codes."""
+"""The program hpctrain: all commands together; errors become messages and exit codes."""
 
 from __future__ import annotations
 
@@ -57,53 +57,56 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         cli.main(args=arguments, prog_name="hpctrain", standalone_mode=False)
     except HpctrainError as error:
-        return _failed(error.exit_code, error.message, error.hint, wants_json)
+        return _print_error(error.exit_code, error.message, error.hint, wants_json)
     except (click.Abort, KeyboardInterrupt):
-        return _failed(130, "interrupted", None, wants_json)
+        return _print_error(130, "interrupted", None, wants_json)
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "hpctrain"
-        return _failed(2, error.format_message(), f"see: {where} --help", wants_json)
+        return _print_error(2, error.format_message(), f"see: {where} --help", wants_json)
     except BrokenPipeError:
-        # The reader (head, less) has seen enough; nothing more can be printed.
+        # The reader (head, less) has closed the pipe; nothing more can be printed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except SystemExit as stop:
         return int(stop.code or 0)
     except OSError as error:
-        if error.errno not in _NOT_OURS:
-            return _bug(error, wants_json)
+        if error.errno not in _DISK_PROBLEMS:
+            return _report_bug(error, wants_json)
         where = error.filename or "a file"
         why = f"{where}: {error.strerror}"
-        return _failed(1, why, f"{_NOT_OURS[error.errno]}, then run the command again", wants_json)
+        return _print_error(
+            1, why, f"{_DISK_PROBLEMS[error.errno]}, then run the command again", wants_json
+        )
     except Exception as error:  # noqa: BLE001  the boundary: everything else is a bug
-        return _bug(error, wants_json)
+        return _report_bug(error, wants_json)
     return 0
 
 
-# What the file system may say that no program can mend; what was done before is on record.
-_NOT_OURS = {
+# Errors of the file system that only the user can fix; what was done before them is on record.
+_DISK_PROBLEMS = {
     errno.ENOSPC: "make room on the disk",
     errno.EDQUOT: "make room in your quota",
-    errno.EROFS: "move the project to a disk that can be written to",
-    errno.EACCES: "get the right to read and write there",
-    errno.EPERM: "get the right to read and write there",
+    errno.EROFS: "move the project to a disk that is writable",
+    errno.EACCES: "get permission to read and write there",
+    errno.EPERM: "get permission to read and write there",
 }
 
 
-def _bug(error: Exception, wants_json: bool) -> int:
+def _report_bug(error: Exception, wants_json: bool) -> int:
+    """Write the traceback to a file, and say where it is."""
     words = f"a bug in hpctrain: {type(error).__name__}: {error}"
     try:
         with tempfile.NamedTemporaryFile(
             "w", prefix="hpctrain-bug-", suffix=".txt", delete=False, encoding="utf-8"
         ) as file:
             traceback.print_exception(error, file=file)
-        where = f"please report it with {file.name}"
+        where = f"please report it, with the file {file.name}"
     except OSError:
         where = "".join(traceback.format_exception(error))
-    return _failed(3, words, where, wants_json)
+    return _print_error(3, words, where, wants_json)
 
 
-def _failed(code: int, message: str, hint: str | None, wants_json: bool) -> int:
-    """Say what went wrong; with --json, stdout is an object all the same."""
+def _print_error(code: int, message: str, hint: str | None, wants_json: bool) -> int:
+    """Print what went wrong to stderr, and with --json as an object to stdout too."""
     print(f"hpctrain: {message}", file=sys.stderr)
     if hint:
         print(f"  → {hint}", file=sys.stderr)

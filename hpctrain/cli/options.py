@@ -1,4 +1,4 @@
-"""Options that several commands share, and the way their results are printed."""
+"""Options that several commands share, and how commands print."""
 
 from __future__ import annotations
 
@@ -34,15 +34,18 @@ project_option = click.option(
     "--project",
     "project_file",
     metavar="FILE",
-    help="Project file; by default hpctrain.yaml here or in a folder above.",
+    help="Project file or its folder. Default: hpctrain.yaml here or in a folder above.",
 )
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object; talk goes to stderr."
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print one JSON object to stdout. Messages go to stderr.",
 )
 
 
 def common(command: Command) -> Command:
-    """The two options every command has."""
+    """Give a command the two options that every command has."""
     return project_option(json_option(command))
 
 
@@ -118,9 +121,9 @@ _TRAINING_OPTIONS = (
     click.option("--gpus", type=click.IntRange(min=0), metavar="N",
                  help="Number of GPUs; the trainer uses at most one. Same as --set site.gpus=N."),
     click.option("--memory", metavar="M",
-                 help="Memory with its unit, such as 16G. Same as --set site.memory=M."),
+                 help="Memory of the job with its unit, such as 16G. Same as --set site.memory=M."),
     click.option("--generation", type=click.IntRange(min=0), metavar="N",
-                 help="Train on the rows up to generation N, and number the potential N."),
+                 help="Train on the rows of generations up to N. The potential gets the number N."),
     click.option("--from", "start_from", metavar="POTENTIAL",
                  help="Start from an archived potential: its name, or 'current'."),
     skip_bad_option,
@@ -143,7 +146,7 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def project_if_any(project_file: str | None) -> Project | None:
-    """What can be looked at outside any project; one that is named must be there."""
+    """Find the project, None outside any; HpctrainError if the one that is named is not there."""
     from hpctrain.errors import HpctrainError
     from hpctrain.project import find_project
 
@@ -156,7 +159,7 @@ def project_if_any(project_file: str | None) -> Project | None:
 
 
 def print_json(command: str, content: dict[str, Any]) -> None:
-    """The one object that --json promises."""
+    """Print the one object that --json promises, with its schema."""
     text = json.dumps(
         {"schema": f"hpctrain.{command}/1", **content}, ensure_ascii=False, allow_nan=False
     )
@@ -164,12 +167,15 @@ def print_json(command: str, content: dict[str, Any]) -> None:
 
 
 def print_message(text: str = "") -> None:
-    """For people: never mixed into what scripts read."""
+    """Print a message for people to stderr: stdout is for what scripts read."""
     print(text, file=sys.stderr, flush=True)
 
 
 def agree_to_cost(planned: Plan, *, sure: bool) -> None:
-    """Say what it costs; ask where that is much. A script cannot be asked, and must say --yes."""
+    """Print what a training costs, and ask if that is much; HpctrainError if it is not wanted.
+
+    ``sure`` asks nothing. Without a terminal nobody can be asked, and --yes is needed.
+    """
     from hpctrain.errors import HpctrainError
 
     if planned.cost is None:
@@ -179,8 +185,8 @@ def agree_to_cost(planned: Plan, *, sure: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise HpctrainError(
-            f"it costs {planned.cost.words()}, and nobody can be asked here",
-            "say --yes, ask for less, or set ask_above in the site's profile",
+            f"this costs {planned.cost.words()}, and there is no terminal to ask you on",
+            "add --yes, request less, or raise ask_above in the site's profile",
         )
     if not click.confirm("submit it?", err=True):
         raise HpctrainError("not submitted", "nothing was written")

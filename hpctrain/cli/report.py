@@ -1,4 +1,4 @@
-"""report."""
+"""The command report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hpctrain.cli.options import common, print_json, print_message
     "--output",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Where to write the page; by default NAME.html in the current folder.",
+    help="File to write. Default: NAME.html in the current folder.",
 )
 @common
 def report_command(name: str, output: Path | None, project_file: str | None, as_json: bool) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("status")
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
-@click.option("--watch", is_flag=True, help="Follow the runs until they have ended.")
+@click.option("--watch", is_flag=True, help="Keep showing the runs until all have ended.")
 @common
 def status_command(
     runs: tuple[str, ...], watch: bool, project_file: str | None, as_json: bool
@@ -54,12 +54,13 @@ def status_command(
         print(status_table(report.runs))
     for site in report.sites:
         if site.error is not None:
-            print_message(f"{site.site} could not be asked: {site.error}")
+            print_message(f"the site {site.site} did not answer: {site.error}")
     if report.sites and not any(site.reachable for site in report.sites):
         raise SystemExit(4)
 
 
 def _report_json(report: Report) -> dict[str, Any]:
+    """Return the status of runs as --json prints it."""
     return {
         "queried_at": report.queried_at,
         "sites": [vars(site) for site in report.sites],
@@ -75,7 +76,9 @@ def _run_json(run: RunStatus) -> dict[str, Any]:
 
 @click.command("logs")
 @click.argument("run", metavar="RUN")
-@click.option("--follow", "following", is_flag=True, help="Go on until the run has ended.")
+@click.option(
+    "--follow", "following", is_flag=True, help="Keep printing new lines until the run has ended."
+)
 @common
 def logs_command(run: str, following: bool, project_file: str | None, as_json: bool) -> None:
     """Print the trainer's log of a run.

@@ -28,8 +28,8 @@ def _folder(project_file: str | None) -> Path | None:
 def sites_group() -> None:
     """Show, create and test site profiles, one file per cluster.
 
-    A profile is a YAML file. Profiles are searched in the project's site_profiles/, then in
-    ~/.config/hpctrain/site_profiles, then among those that come with hpctrain.
+    A profile is a YAML file. hpctrain looks for it in the project's site_profiles/, then in
+    ~/.config/hpctrain/site_profiles, then among the profiles that come with hpctrain.
     """
 
 
@@ -94,7 +94,7 @@ def _profile_facts(name: str, folder: Path | None) -> dict[str, Any]:
 
 @sites_group.command("show")
 @click.argument("name")
-@click.option("--target", metavar="NAME", help="As a job of this target would have it.")
+@click.option("--target", metavar="NAME", help="Print the profile as a job of this target uses it.")
 @common
 def show_command(name: str, target: str | None, project_file: str | None, as_json: bool) -> None:
     """Print a site's profile.

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 @click.command("submit")
 @training_options
 @click.option("--dry-run", is_flag=True, help="Print the job script; keep and submit nothing.")
-@click.option("--wait", is_flag=True, help="Show the progress of the run until it ends.")
+@click.option(
+    "--wait",
+    is_flag=True,
+    help="Show the progress until the run ends. Exit code 1 if it did not complete.",
+)
 @click.option("--yes", is_flag=True, help="Submit without asking, whatever it costs.")
 @common
 def submit_command(

@@ -15,7 +15,7 @@ from hpctrain.cli.options import common, print_json, print_message, project_if_a
     "--data",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Structures to look at, as extxyz; by default those that the card tells of.",
+    help="Structures with energies and forces, as extxyz. Default: those named in the card.",
 )
 @click.option(
     "--minutes",
@@ -23,7 +23,7 @@ from hpctrain.cli.options import common, print_json, print_message, project_if_a
     default=5.0,
     show_default=True,
     metavar="M",
-    help="How long the checks may take.",
+    help="Time limit for all checks, in minutes.",
 )
 @common
 def verify_command(

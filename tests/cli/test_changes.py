@@ -60,7 +60,7 @@ def test_what_is_no_assignment(assignment: str) -> None:
 
 @pytest.mark.parametrize("value", ["[1, 2", "{a: ", "a: b: c", "2024-13-45", "*x", "\x07"])
 def test_what_is_no_yaml(value: str) -> None:
-    with pytest.raises(UsageError, match="the value is not YAML"):
+    with pytest.raises(UsageError, match="the value is not valid YAML"):
         parse_changes([f"training.cutoff={value}"])
 
 

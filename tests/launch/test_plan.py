@@ -103,7 +103,7 @@ def test_a_script_has_to_say_yes(
     assert main(argv(project)) == 1
     said = capsys.readouterr().err
     assert "cost: at most 6,400 core-hours\n" in said
-    assert "it costs at most 6,400 core-hours, and nobody can be asked here" in said
+    assert "this costs at most 6,400 core-hours, and there is no terminal to ask you on" in said
     assert "--yes" in said
     assert list(project.runs.glob("2*")) == []
     assert main(argv(project, "--dry-run")) == 0

@@ -1,4 +1,4 @@
-"""The report for people, on a terminal: a table of findings, and the data in a few lines."""
+"""What check found in the data, as text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _IDS = 5
 
 
 def findings(report: Report, width: int = 100) -> str:
-    """Severity, name, count and ids; what was seen and what to do stand below each."""
+    """Write severity, name, count and ids of each finding, what was seen, and what to do."""
     shown = [one for one in report.findings if not one.silenced]
     silent = [one.name for one in report.findings if one.silenced]
     lines = []

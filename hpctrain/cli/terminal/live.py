@@ -1,4 +1,4 @@
-"""Following runs until they end: bars and curves on a terminal, a line per change elsewhere."""
+"""A view of runs that is renewed until they have ended: status --watch."""
 
 from __future__ import annotations
 
@@ -18,16 +18,14 @@ if TYPE_CHECKING:
 
     from hpctrain.runs.actions.status import Report, RunStatus
 
-# One look at a scheduler every so often: more would be a burden to a cluster.
+# Seconds between two questions to a scheduler: more would be a burden to a cluster.
 INTERVAL_S = {"local": 1.0}  # by scheduler
 INTERVAL_ELSEWHERE_S = 15.0
 
 
-def follow(look: Callable[[], Report], out: IO[str]) -> Report:
-    """Show the runs until none will change by itself any more, and return the last look."""
-    if out.isatty():
-        return _live(look, out)
-    return _lines(look, out)
+def follow(read_status: Callable[[], Report], out: IO[str]) -> Report:
+    """Show the runs until none will change by itself any more, and return their last status."""
+    return (_redraw if out.isatty() else _print_changes)(read_status, out)
 
 
 def _interval(report: Report) -> float:
@@ -41,56 +39,60 @@ def _active(report: Report) -> list[RunStatus]:
     return [run for run in report.runs if run.state not in SETTLED]
 
 
-def _lines(look: Callable[[], Report], out: IO[str]) -> Report:
-    """For pipes and logs: a line when a state changes, and about every tenth of a training."""
-    told: dict[str, tuple[str, int, int]] = {}
+def _print_changes(read_status: Callable[[], Report], out: IO[str]) -> Report:
+    """Print a line when a state changes, and for each tenth of a training: for pipes and logs."""
+    printed: dict[str, tuple[str, int, int]] = {}
     while True:
-        report = look()
+        report = read_status()
         for run in report.runs:
             tenth = (run.iteration or 0) * 10 // run.max_iter
             news = (run.state, tenth, len(run.warnings))
-            if told.get(run.run_id) == news:
-                continue
-            told[run.run_id] = news
-            state = explanation(run) if run.state == "unknown" else run.state
-            words = [run.run_id, state]
-            if run.iteration is not None:
-                words.append(f"iteration {run.iteration} of {run.max_iter}")
-                words.append(f"train {rmse(run.train)}  test {rmse(run.test)}")
-            if run.eta_s is not None:
-                words.append(f"{duration(run.eta_s)} left")
-            words += [run.reason] if run.reason and run.state != "unknown" else []
-            words += [f"warning: {warning}" for warning in run.warnings]
-            print("  ".join(words), file=out, flush=True)
+            if printed.get(run.run_id) != news:
+                printed[run.run_id] = news
+                print(_line(run), file=out, flush=True)
         if not _active(report):
             return report
         time.sleep(_interval(report))
 
 
-def _live(look: Callable[[], Report], out: IO[str]) -> Report:
+def _line(run: RunStatus) -> str:
+    words = [run.run_id, explanation(run) if run.state == "unknown" else run.state]
+    if run.iteration is not None:
+        words.append(f"iteration {run.iteration} of {run.max_iter}")
+        words.append(f"train {rmse(run.train)}  test {rmse(run.test)}")
+    if run.eta_s is not None:
+        words.append(f"{duration(run.eta_s)} left")
+    if run.reason and run.state != "unknown":
+        words.append(run.reason)
+    words += [f"warning: {warning}" for warning in run.warnings]
+    return "  ".join(words)
+
+
+def _redraw(read_status: Callable[[], Report], out: IO[str]) -> Report:
+    """Draw the table, bars and curves anew after each question: for terminals."""
     from rich.console import Console
     from rich.live import Live
 
-    report, console, drawn = look(), Console(file=out), _Curves()
-    with Live(_picture(report, console, drawn), console=console, refresh_per_second=8) as live:
+    report, console, trained = read_status(), Console(file=out), _Curves()
+    with Live(_picture(report, console, trained), console=console, refresh_per_second=8) as live:
         while _active(report):
             # Short naps, so that Ctrl-C is answered at once.
             wake = time.monotonic() + _interval(report)
             while time.monotonic() < wake:
                 time.sleep(0.1)
-            report = look()
-            live.update(_picture(report, console, drawn))
+            report = read_status()
+            live.update(_picture(report, console, trained))
     return report
 
 
 class _Curves:
-    """The curves of the runs that have trained while they were followed."""
+    """The curves of the runs that have trained while they were watched."""
 
     def __init__(self) -> None:
         self._read: dict[str, tuple[tuple[int, int | None], Curves]] = {}
 
     def of(self, report: Report) -> list[tuple[RunStatus, Curves]]:
-        """Read again only where the training has got further."""
+        """Return the runs that have trained, with curves read again where there are new points."""
         for run in report.runs:
             if run.run_id not in self._read and run.phase != "train":
                 continue
@@ -104,22 +106,23 @@ class _Curves:
 def _learning(
     trained: list[tuple[RunStatus, Curves]], console: Console, room: int
 ) -> Iterator[Text]:
-    """Of as many runs as there are lines for."""
+    """Draw the curves of as many runs as there are lines for."""
     from rich.text import Text
 
     styles = {"train": "cyan", "test": "magenta", "": ""}
     for number, (run, so_far) in enumerate(trained):
         height = max(SMALLEST, room // (len(trained) - number) - 1)
-        found = lines(so_far, console.width, min(height, room - 1),
+        drawn = lines(so_far, console.width, min(height, room - 1),
                       ascii_only=console.options.ascii_only)  # fmt: skip
-        if found and len(trained) > 1:
+        if drawn and len(trained) > 1:
             yield Text(run.run_id)
-        for line in found:
+        for line in drawn:
             yield Text.assemble(*((text, styles[kind]) for text, kind in line), no_wrap=True)
-        room -= len(found) + (len(trained) > 1)
+        room -= len(drawn) + (len(trained) > 1)
 
 
-def _picture(report: Report, console: Console, drawn: _Curves) -> Group:
+def _picture(report: Report, console: Console, trained: _Curves) -> Group:
+    """Put together the table, a bar for each active run, and curves in the room that is left."""
     from rich.console import Group
     from rich.progress import BarColumn, Progress, TextColumn
     from rich.text import Text
@@ -141,4 +144,4 @@ def _picture(report: Report, console: Console, drawn: _Curves) -> Group:
         Text(f"{site.site}: {site.error}", style="yellow") for site in report.sites if site.error
     ]
     room = console.height - len(console.render_lines(Group(*parts), pad=False)) - 1
-    return Group(*parts, *_learning(drawn.of(report), console, room))
+    return Group(*parts, *_learning(trained.of(report), console, room))
