@@ -1,4 +1,4 @@
-"""docs/commands.md tells every command and option, and every command explains itself."""
+"""docs/commands.md names every command and option, and every command explains itself."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hpctrain.cli.main import cli, main
 
 
 def commands(group: click.Group, words: tuple[str, ...] = ()) -> dict[str, click.Command]:
+    """Find every command that is no group, by the words that lead to it."""
     found: dict[str, click.Command] = {}
     for name, command in group.commands.items():
         path = (*words, name)
@@ -27,7 +28,7 @@ COMMANDS = commands(cli)
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_is_documented(name: str) -> None:
-    """Its own section, with every one of its options."""
+    """Hold docs/commands.md to have a section for it, with every one of its options."""
     text = (DOCS / "commands.md").read_text()
     _, heading, rest = text.partition(f"\n## {name}\n")
     assert heading, f"docs/commands.md has no section '{name}'"
@@ -79,7 +80,7 @@ def groups(group: click.Group, words: tuple[str, ...] = ()) -> dict[str, click.G
 def test_the_list_of_commands_fits_a_terminal(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """At 80 columns each summary stands whole in its line."""
+    """Hold every summary to fit its line of 80 columns whole."""
     monkeypatch.setenv("COLUMNS", "80")
     assert main([*name.split(), "--help"]) == 0
     text = capsys.readouterr().out

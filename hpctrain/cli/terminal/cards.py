@@ -20,28 +20,28 @@ WIDTH = 76
 
 def card_page(card: Mapping[str, Any], folder: Path, *, is_current: bool) -> str:
     """Write all that is needed to judge a potential and to use it."""
-    found = usage(str(folder / card["name"]), card["elements"], "asi" in card["files"])
+    use = usage(str(folder / card["name"]), card["elements"], "asi" in card["files"])
     parts = [
         card["name"] + (" (the current one)" if is_current else ""),
         _what(card),
         "Errors (RMSE)\n" + indented(_errors(card)),
         "Verification\n" + indented(_verification(card)),
-        "Energies\n" + indented(_energies(card, found)),
-        "ASE, in the trainer's environment\n" + indented(found["ase"]),
+        "Energies\n" + indented(_energies(card, use)),
+        "ASE, in the trainer's environment\n" + indented(use["ase"]),
         f"LAMMPS with ML-PACE, atom types 1 … {len(card['elements'])} = "
-        f"{' '.join(card['elements'])}\n" + indented(["units metal", *found["lammps"]]),
+        f"{' '.join(card['elements'])}\n" + indented(["units metal", *use["lammps"]]),
     ]
-    if "ase_extrapolation" in found:
+    if "ase_extrapolation" in use:
         parts.append(
             "The extrapolation grade γ (above 1: extrapolates), with the active set\n"
-            + indented(found["ase_extrapolation"])
+            + indented(use["ase_extrapolation"])
             + "\n"
-            + indented(found["lammps_extrapolation"])
+            + indented(use["lammps_extrapolation"])
         )
     else:
         why = (card.get("active_set") or {}).get("why") or "made by an older version"
         parts.append(f"No active set, and so no extrapolation grade: {why}")
-    parts.append("Please cite\n" + indented(found["cite"]))
+    parts.append("Please cite\n" + indented(use["cite"]))
     parts.append(f"the whole card: {folder / card['name']}.json")
     return "\n\n".join(parts)
 
@@ -88,24 +88,24 @@ def _errors(card: Mapping[str, Any]) -> list[str]:
 
 
 def _verification(card: Mapping[str, Any]) -> list[str]:
-    found = card.get("verification")
-    if not found:
+    verification = card.get("verification")
+    if not verification:
         return ["not verified"]
-    lines = [str(found["verdict"])]
+    lines = [str(verification["verdict"])]
     lines += [
         f"{check['verdict']:<8}{check['title']}" + (f": {check['seen']}" if check["seen"] else "")
-        for check in found.get("checks", [])
+        for check in verification.get("checks", [])
     ]
-    accepted = found.get("accepted")
+    accepted = verification.get("accepted")
     return lines + ([f"accepted all the same: {accepted['why']}"] if accepted else [])
 
 
-def _energies(card: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+def _energies(card: Mapping[str, Any], use: Mapping[str, Any]) -> list[str]:
     return [
         total_energy(card["reference_energies"], card["shift"]),
-        found["energy"]["formula"],
-        found["energy"]["where"],
-        found["units"],
+        use["energy"]["formula"],
+        use["energy"]["where"],
+        use["units"],
     ]
 
 
@@ -124,8 +124,8 @@ def collected_potential(one: Collected) -> str:
     card, stem = one.card, one.path.with_suffix("")
     metrics = {name: card["metrics"][name] for name in ("train", "test")}
     errors = table(("", "RMSE energy (meV/atom)", "RMSE force (eV/Å)"), metrics_rows(metrics))
-    words = usage(str(stem), card["elements"], "asi" in card["files"])
-    use = indented([*words["ase"], *words["lammps"]])
+    lines = usage(str(stem), card["elements"], "asi" in card["files"])
+    use = indented([*lines["ase"], *lines["lammps"]])
     return "\n\n".join(
         (
             errors,

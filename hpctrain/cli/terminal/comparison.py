@@ -11,22 +11,22 @@ from hpctrain.text import rmse
 MOST_IDS = 10
 
 
-def comparison(found: Mapping[str, Any]) -> str:
+def comparison(diff: Mapping[str, Any]) -> str:
     """Write where two potentials differ, and the errors of both."""
-    a, b = found["names"]
+    a, b = diff["names"]
     parts = [f"A  {a}\nB  {b}"]
     for title, key in (("Settings", "settings"), ("Trainer's input", "input"),
                        ("Versions", "versions"), ("Reference energies (eV)", "reference_energies"),
                        ):  # fmt: skip
-        rows = [["", name, _value(old), _value(new)] for name, (old, new) in found[key].items()]
+        rows = [["", name, _value(old), _value(new)] for name, (old, new) in diff[key].items()]
         text = table(("", title, "A", "B"), rows) if rows else f"{title}: the same"
         parts.append(text)
-    parts.append(_data(found["data"]))
+    parts.append(_data(diff["data"]))
     parts.append("Errors as in the cards, each on its own data\n" + "\n".join(
-        f"  {side:<6}A {rmse(found['errors'][side][0])}   B {rmse(found['errors'][side][1])}"
+        f"  {side:<6}A {rmse(diff['errors'][side][0])}   B {rmse(diff['errors'][side][1])}"
         for side in ("train", "test")
     ))  # fmt: skip
-    common = found["common"]
+    common = diff["common"]
     lines = [f"Errors on the same structures: {common['set'] or 'not known'}"]
     if common["errors"] is None:
         lines.append(f"  not computed: {common['why']}")

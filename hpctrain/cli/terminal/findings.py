@@ -26,7 +26,7 @@ def findings(report: Report, width: int = 100) -> str:
         for one, line in zip(shown, body, strict=True):
             check = CHECKS[one.name]
             said = f"{check.title}: {one.seen}" if one.seen else check.title
-            lines += [line, *_indented(said, width), *_indented(f"→ {check.todo}", width)]
+            lines += [line, *_wrap(said, width), *_wrap(f"→ {check.todo}", width)]
     else:
         lines.append("nothing found that is wrong with the data")
     if silent:
@@ -39,7 +39,7 @@ def _ids(finding: Finding) -> str:
     return ", ".join(printable(one) for one in finding.ids[:_IDS]) + more or "-"
 
 
-def _indented(text: str, width: int) -> list[str]:
+def _wrap(text: str, width: int) -> list[str]:
     return textwrap.wrap(printable(text), width, initial_indent="    ", subsequent_indent="    ")
 
 
