@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := .demo
 PYTEST_ARGS ?=
 
-.PHONY: demo test lint bench bench-training clean
+.PHONY: demo test tests fast lint bench bench-training clean
 
 # hpctrain with the real trainer. tensorpotential is installed without its requirements: they
 # would bring TensorFlow with every CUDA wheel; what it needs on a CPU is in the extra.
@@ -34,9 +34,17 @@ lint: $(VENV)/tools
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Everything, on the real trainer, and on a real Slurm where one can be installed.
-test: lint
+# Everything, on the real trainer, and on a real Slurm where one can be installed; lint beside it.
+test: $(VENV)/tools
+	@$(MAKE) --no-print-directory --jobs 2 lint tests
+
+tests: $(VENV)/tools
 	bash tests/cluster/run.sh $(BIN)/python $(PYTEST_ARGS)
+
+# What needs neither the trainer nor a service.
+fast: $(VENV)/tools
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup -m "not (slow or real_pacemaker \
+	  or real_slurm or real_postgres or real_browser)" $(PYTEST_ARGS)
 
 # What looking costs, and the export against ASE, as ratios; see the files. The second writes
 # docs/benchmarks.md. About 2 GB of disk for a moment; with STRUCTURES=1000000, 15 GB.
