@@ -16,6 +16,11 @@ pytest_plugins = [
 ]  # fmt: skip
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that no process is left with it at the end."""
+    items.sort(key=lambda item: "slow" not in item.keywords)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Which schedulers these tests have exercised: a green run without Slurm proves less."""
     import pbs_fixture

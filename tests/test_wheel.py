@@ -22,7 +22,7 @@ SHIPPED = [
     CHECKOUT / "hpctrain" / "demo" / "al_pbe.db", CHECKOUT / "site_profiles" / "site.schema.json",
 ]  # fmt: skip
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,9 @@ from hpctrain.data.export import Dataset, export
 from hpctrain.errors import HpctrainError
 from hpctrain.settings import DataConfig
 
-pytestmark = [pytest.mark.slow, pytest.mark.real_postgres]
+pytestmark = [
+    pytest.mark.slow, pytest.mark.real_postgres, pytest.mark.xdist_group("postgres"),
+]  # fmt: skip
 COUNT = 30
 
 

@@ -35,7 +35,7 @@ from paths import TESTS
 from slurm_fixture import Slurm
 from waiting import wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("second_slurm")]
 
 SCRIPT = TESTS / "cluster" / "slurm.sh"
 

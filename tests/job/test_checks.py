@@ -47,7 +47,7 @@ HERE = RECORDED / "pacemaker" / "verification"
 AL = {"Al": -0.2993798271732341}
 LONG = 600.0
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("checks")]
 real = [pytest.mark.real_pacemaker, pytest.mark.usefixtures("pacemaker")]
 
 

@@ -21,7 +21,10 @@ from hpctrain.project import Project, find_project
 from hpctrain.runs.actions.status import status
 from hpctrain.runs.state.verdict import SETTLED
 
-pytestmark = [pytest.mark.slow, pytest.mark.real_pacemaker, pytest.mark.usefixtures("pacemaker")]
+pytestmark = [
+    pytest.mark.slow, pytest.mark.real_pacemaker, pytest.mark.usefixtures("pacemaker"),
+    pytest.mark.xdist_group("from_potential"),
+]  # fmt: skip
 
 FEW: dict[str, Any] = {
     "data": {"select": "id>60,id<69", "test_fraction": 0.2},

@@ -13,7 +13,7 @@ from waiting import wait_for
 from hpctrain.cli.main import main
 from hpctrain.project import Project
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("same_everywhere")]
 
 SITES = ("local", "practice-slurm", "practice-pbs")
 

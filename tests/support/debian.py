@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -19,6 +20,14 @@ def install(package: str, there: Callable[[], object]) -> str | None:
         return f"no {package} here, and no apt-get (Debian, Ubuntu)"
     if os.getuid() != 0:
         return f"no {package} here, and not root: apt-get install {package}"
+    with Path("/tmp/hpctrain-apt.lock").open("w") as lock:
+        # Several processes run tests, and apt-get takes one at a time.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _apt_get(package, there)
+    return None if there() else f"apt-get did not bring {package}"
+
+
+def _apt_get(package: str, there: Callable[[], object]) -> None:
     added = not POLICY.exists()
     if added:
         POLICY.write_text("#!/bin/sh\nexit 101\n")
@@ -38,4 +47,3 @@ def install(package: str, there: Callable[[], object]) -> str | None:
     finally:
         if added:
             POLICY.unlink()
-    return None if there() else f"apt-get did not bring {package}"
