@@ -225,23 +225,23 @@ def page(rows: list[tuple[str, ...]], arguments: list[str]) -> str:
     ]
     return f"""# Benchmarks
 
-Written by `make bench`. Ratios, since machines differ; the figures beside them are those of one
-machine: {os.cpu_count()} cores ({platform.machine()}), {versions}.
+Speed and memory of hpctrain's export compared with ASE. `make bench` writes this page. The ratios matter,
+because machines differ; the other numbers are for one machine: {os.cpu_count()} cores ({platform.machine()}), {versions}.
 
 The command: `{" ".join(["python benchmarks/bench_export.py", *arguments])}`
 
 {chr(10).join("| " + " | ".join(row) + " |" for row in table)}
 
-- Structures have {ATOMS} atoms, energy, forces and stress, in an SQLite database of ASE's that has
+- The structures have {ATOMS} atoms, energy, forces and stress. They are in an ASE SQLite database that has
   just been written.
-- **export**: `hpctrain export`, which also checks, hashes and splits, against
-  `[row.toatoms() for row in db.select("status=completed")]` and `ase.io.write`, which keeps eight
-  decimals of positions and forces. hpctrain keeps every digit.
-- **convert**: the job's step from `train.extxyz` to `train.pckl.gzip`, against `ase.io.iread` and
+- **export**: `hpctrain export`, which also checks, hashes and splits, compared with
+  `[row.toatoms() for row in db.select("status=completed")]` and `ase.io.write`, which writes eight
+  decimals of positions and forces. hpctrain writes all digits.
+- **convert**: the job's step from `train.extxyz` to `train.pckl.gzip`, compared with `ase.io.iread` and
   `DataFrame.to_pickle` with the same compression.
-- Each figure is from a process of its own. Its time is without Python's start and imports; its peak
-  is the most that it ever had resident, imports included.
-- Above {MOST_FOR_ASE:,} structures ASE is left out: it holds them all.
+- Each number comes from a separate process. Times are without Python's start and imports; the peak is
+  the largest resident memory of the process, imports included.
+- Above {MOST_FOR_ASE:,} structures ASE is not measured, because it keeps all of them in memory.
 """
 
 
