@@ -225,22 +225,23 @@ def page(rows: list[tuple[str, ...]], arguments: list[str]) -> str:
     ]
     return f"""# Benchmarks
 
-Speed and memory of hpctrain's export compared with ASE. `make bench` writes this page. The ratios matter,
-because machines differ; the other numbers are for one machine: {os.cpu_count()} cores ({platform.machine()}), {versions}.
+Speed and memory of hpctrain's export compared with ASE. `make bench` writes this page. Machines
+differ, so the ratios matter. The other numbers are for one machine:
+{os.cpu_count()} cores ({platform.machine()}), {versions}.
 
 The command: `{" ".join(["python benchmarks/bench_export.py", *arguments])}`
 
 {chr(10).join("| " + " | ".join(row) + " |" for row in table)}
 
-- The structures have {ATOMS} atoms, energy, forces and stress. They are in an ASE SQLite database that has
-  just been written.
+- The structures have {ATOMS} atoms, energy, forces and stress. They are in an ASE SQLite database
+  that has just been written.
 - **export**: `hpctrain export`, which also checks, hashes and splits, compared with
   `[row.toatoms() for row in db.select("status=completed")]` and `ase.io.write`, which writes eight
   decimals of positions and forces. hpctrain writes all digits.
-- **convert**: the job's step from `train.extxyz` to `train.pckl.gzip`, compared with `ase.io.iread` and
-  `DataFrame.to_pickle` with the same compression.
-- Each number comes from a separate process. Times are without Python's start and imports; the peak is
-  the largest resident memory of the process, imports included.
+- **convert**: the job's step from `train.extxyz` to `train.pckl.gzip`, compared with
+  `ase.io.iread` and `DataFrame.to_pickle` with the same compression.
+- Each number comes from a separate process. Times are without Python's start and imports; the
+  peak is the largest resident memory of the process, imports included.
 - Above {MOST_FOR_ASE:,} structures ASE is not measured, because it keeps all of them in memory.
 """
 
