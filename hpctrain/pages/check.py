@@ -1,26 +1,38 @@
-"""The report as one HTML page that needs nothing else: no script, no file beside it."""
+"""The page of ``check --html``: what was found, and histograms by kind."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from hpctrain.cli.terminal.findings import summary
 from hpctrain.data.check.names import CHECKS
-from hpctrain.pages import charts
-from hpctrain.pages.html import definitions, document, escape, figure, legend
+from hpctrain.pages.axes import Axis
+from hpctrain.pages.figure import Figure
+from hpctrain.pages.html import COLOURS, definitions, document, escape, figure, legend
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from hpctrain.data.check.columns import Histogram
     from hpctrain.data.check.findings import Finding
     from hpctrain.data.check.report import Report
     from hpctrain.data.check.scan import Preflight
+
+    Counts = NDArray[np.int64]
+    Array = NDArray[np.float64]
+
+_BARS = 48
 
 
 def page(report: Report, preflight: Preflight, title: str, told: str) -> str:
     """The whole page. Everything that comes from the data is escaped. ``told`` stands below the
     title: when, and by what."""
     found = "".join(map(_finding, report.findings)) or "<p>Nothing found that is wrong.</p>"
-    kinds = legend((name, str(rows)) for name, rows, _ in charts.kinds_by_colour(preflight))
+    kinds = legend((name, str(rows)) for name, rows, _ in kinds_by_colour(preflight))
     facts = [*_lines(summary(report.data).splitlines()), *_tables(report.data)]
     return document(
         title,
@@ -28,7 +40,7 @@ def page(report: Report, preflight: Preflight, title: str, told: str) -> str:
 <h2>Findings</h2>{found}
 <h2>The data</h2>{definitions(facts)}
 <h2>Distributions, by kind</h2>{kinds}
-<div class="charts">{"".join(map(_figure, charts.charts(preflight)))}</div>""",
+<div class="charts">{"".join(map(_figure, charts(preflight)))}</div>""",
     )
 
 
@@ -69,6 +81,100 @@ def _tables(data: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _figure(chart: charts.Chart) -> str:
+def _figure(chart: Chart) -> str:
     beyond = f" ({chart.beyond})" if chart.beyond else ""
-    return figure(chart.title, f"{chart.what}{beyond}", charts.svg(chart))
+    return figure(chart.title, f"{chart.what}{beyond}", svg(chart))
+
+
+@dataclass(frozen=True)
+class Chart:
+    """``counts`` [kinds, bins], those with a colour first, the rest together last; ``edges``
+    [bins + 1]."""
+
+    title: str
+    axis: str
+    what: str
+    edges: Array
+    counts: Counts
+    log: bool
+    beyond: str = ""
+
+
+def kinds_by_colour(preflight: Preflight) -> list[tuple[str, int, list[int]]]:
+    """Name, rows and numbers of the kinds: the commonest, then the rest in one."""
+    rows = np.bincount(preflight.columns.kind_of, minlength=len(preflight.columns.kinds.names))
+    order = np.argsort(-rows, kind="stable").tolist()
+    most = order if len(order) <= COLOURS + 1 else order[:COLOURS]
+    found = [(str(preflight.columns.kinds.names[k]), int(rows[k]), [k]) for k in most]
+    rest = order[len(most) :]
+    if rest:
+        found.append((f"{len(rest)} other kinds", int(rows[rest].sum()), rest))
+    return found
+
+
+def charts(preflight: Preflight) -> list[Chart]:
+    """Energy per atom, force norm, shortest distance, volume per atom; those with any data."""
+    groups = [numbers for _, _, numbers in kinds_by_colour(preflight)]
+    found = [_energies(preflight, groups)] if len(preflight.columns) else []
+    for title, axis, what, histogram in (
+        ("Force norm", "eV/Å", "atoms", preflight.forces),
+        ("Shortest distance", "Å", "structures", preflight.distances),
+        ("Volume per atom", "Å³", "structures", preflight.volumes),
+    ):
+        if histogram.total.any():
+            found.append(_binned(title, axis, what, histogram, groups))
+    return found
+
+
+def _energies(preflight: Preflight, groups: Sequence[list[int]]) -> Chart:
+    values, kinds = preflight.columns.energies, preflight.columns.kind_of
+    low, high = np.quantile(values, [0.05, 0.95])
+    # A few rows far away must not press all others into one bar.
+    low, high = low - 2 * (high - low), high + 2 * (high - low)
+    low, high = max(low, values.min()), min(high, values.max())
+    if high - low < 1e-9:
+        low, high = low - 0.5, high + 0.5
+    edges = np.linspace(low, high, _BARS + 1)
+    counts = np.array([
+        np.histogram(np.clip(values[np.isin(kinds, group)], low, high), edges)[0]
+        for group in groups
+    ])  # fmt: skip
+    parts = [
+        f"{number} {words}" for number, words in (
+            (int((values < low).sum()), "below"), (int((values > high).sum()), "above"),
+        ) if number
+    ]  # fmt: skip
+    beyond = f"{' and '.join(parts)}, in the outermost bars" if parts else ""
+    return Chart("Energy per atom", "eV", "structures", edges, counts, False, beyond)
+
+
+def _binned(
+    title: str, axis: str, what: str, histogram: Histogram, groups: Sequence[list[int]]
+) -> Chart:
+    full = np.flatnonzero(histogram.total)
+    first, last = int(full[0]), int(full[-1]) + 1
+    width = -(-(last - first) // _BARS)
+    last = min(len(histogram.total), first + width * -(-(last - first) // width))
+    starts = np.arange(first, last, width)
+    summed = [sum(histogram.counts(kind) for kind in group) for group in groups]
+    # The last piece of reduceat goes on to the end, where nothing is counted.
+    counts = np.array([np.add.reduceat(one, starts) for one in summed])
+    edges = histogram.edges[[*starts.tolist(), last]]
+    lowest = int(histogram.total[0])
+    beyond = f"{lowest} at or below {histogram.edges[1]:.2g}" if lowest else ""
+    return Chart(title, axis, what, edges, counts, histogram.log, beyond)
+
+
+def svg(chart: Chart) -> str:
+    """The chart; bars of the kinds stand on each other."""
+    edges = chart.edges.tolist()
+    most = max(int(chart.counts.sum(axis=0).max()), 1)
+    y = Axis(chart.what, 0.0, most)
+    whole = tuple((value, text) for value, text in y.ticks(4) if value == int(value))
+    x = Axis(chart.axis, edges[0], edges[-1], "log" if chart.log else "linear")
+    drawn = Figure(chart.title, x, replace(y, named=whole))
+    base = np.zeros(chart.counts.shape[1])
+    for kind, counts in enumerate(chart.counts):
+        drawn.bars(edges, counts.tolist(), f"k{min(kind, COLOURS)}", base.tolist())
+        base += counts
+    return drawn.svg()

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from hpctrain.pages.axes import axis
 from hpctrain.pages.figure import Figure
-from hpctrain.pages.html import figure
-from hpctrain.pages.parts import missing
+from hpctrain.pages.html import figure, missing
 from hpctrain.text import rmse
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape as escaped
 
 from hpctrain.text import printable
@@ -12,6 +12,7 @@ _LIGHT = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#7a
           "#8a8a8a")  # fmt: skip
 _DARK = ("#4aa3dc", "#f0b73d", "#35c79b", "#e39cc6", "#8ccdf2", "#f0824a", "#a592ec", "#cfc04a",
          "#9a9a9a")  # fmt: skip
+VERDICTS = ("pass", "warn", "fail", "skipped")
 COLOURS = len(_LIGHT) - 1  # series with a colour of their own; all others share the last
 _STYLE = (
     """
@@ -102,3 +103,42 @@ def definitions(pairs: Iterable[tuple[str, str]]) -> str:
 def _breakable(name: str) -> str:
     """A long name is parted behind a dot or an underscore first."""
     return escape(name).replace(".", ".<wbr>").replace("_", "_<wbr>")
+
+
+def missing(title: str, why: str) -> str:
+    """What stands where a figure would: why it is not there."""
+    return (
+        f'<figure class="missing"><figcaption>{escape(title)}</figcaption>'
+        f'<p class="soft">{escape(why)}</p></figure>'
+    )
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Text in the first column, numbers in the others."""
+    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
+    body = "".join(
+        f'<tr><th scope="row">{escape(row[0])}</th>'
+        + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
+        + "</tr>"
+        for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def verdict(word: str) -> str:
+    """A verdict with its colour; one that is not known has none."""
+    css = word if word in VERDICTS else "skipped"
+    return f'<b class="verdict {css}">{escape(word)}</b>'
+
+
+def number(value: object, form: str = ".4g") -> str:
+    """A number, or a dash where there is none."""
+    if not isinstance(value, (int, float)):
+        return "–"
+    text = format(value, form)
+    return (text.lstrip("-") if float(text.replace(",", "")) == 0 else text).replace("-", "−")
+
+
+def together(*words: str) -> str:
+    """Words that a line's end must not part, as a number and its unit."""
+    return "\u00a0".join(words)

@@ -7,10 +7,9 @@ from typing import Any
 
 from hpctrain.pages import facts, parity
 from hpctrain.pages.curve import NO_TEST, learning_curves, story
-from hpctrain.pages.html import definitions, document, escape
-from hpctrain.pages.parts import Checks, number, table, verdict
+from hpctrain.pages.html import definitions, document, escape, number, table, verdict
 from hpctrain.pages.physics import physics
-from hpctrain.pages.subject import Subject
+from hpctrain.pages.subject import Checks, Subject
 from hpctrain.text import metrics_rows
 
 _STYLE = """

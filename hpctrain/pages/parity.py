@@ -7,8 +7,8 @@ from typing import Any
 
 from hpctrain.pages.axes import Axis, axis
 from hpctrain.pages.figure import Figure
-from hpctrain.pages.html import COLOURS, figure, legend
-from hpctrain.pages.parts import Checks, missing, number, table
+from hpctrain.pages.html import COLOURS, figure, legend, missing, number, table
+from hpctrain.pages.subject import Checks
 
 SIDES = ("train", "test")
 _QUANTITIES = (

@@ -7,8 +7,8 @@ from typing import Any
 
 from hpctrain.pages.axes import Axis, axis
 from hpctrain.pages.figure import Figure
-from hpctrain.pages.html import figure
-from hpctrain.pages.parts import Checks, missing, number, table, together
+from hpctrain.pages.html import figure, missing, number, table, together
+from hpctrain.pages.subject import Checks
 
 # A dimer's wall is higher than anything else in the figure: it is cut off at so many eV, or at so
 # many times the well's depth.

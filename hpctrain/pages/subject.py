@@ -46,6 +46,36 @@ class Subject:
     use: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Checks:
+    """The checks of a verification by name; ``unverified`` says why there are none."""
+
+    content: Mapping[str, Any] | None
+    unverified: str
+
+    @property
+    def all(self) -> list[Mapping[str, Any]]:
+        return list((self.content or {}).get("checks") or [])
+
+    def data(self, name: str, key: str) -> Any:
+        """What a check has to draw; None if it has nothing."""
+        return ((self._named(name) or {}).get("data") or {}).get(key) or None
+
+    def why(self, name: str) -> str:
+        """Why there is nothing to draw."""
+        if self.content is None:
+            return self.unverified
+        check = self._named(name)
+        if check is None:
+            return "not among the checks of this verification"
+        if check.get("verdict") == "skipped":
+            return f"skipped: {check.get('seen') or 'no reason told'}"
+        return f"the check left nothing to draw: {check.get('seen') or check.get('verdict')}"
+
+    def _named(self, name: str) -> Mapping[str, Any] | None:
+        return next((check for check in self.all if check.get("name") == name), None)
+
+
 def of_potential(card: Json, so_far: Curves, verification: Json | None) -> Subject:
     """A potential, by its card and what was archived beside it; nothing else is read."""
     run, metrics = card["run"], card["metrics"]

@@ -11,8 +11,8 @@ from browser_fixture import Browser
 from html_tags import VILE, Tags
 from report_example import read, subject
 
+from hpctrain.pages.html import number
 from hpctrain.pages.page import page
-from hpctrain.pages.parts import number
 from hpctrain.pages.subject import Subject
 from hpctrain.runs.state.curves import Curves
 from hpctrain.text import metrics_rows, printable
