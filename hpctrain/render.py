@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+from markupsafe import Markup as Markup
 
 from hpctrain.errors import HpctrainError
 from hpctrain.files import resource
+from hpctrain.text import printable
 
 
-def render(template: str, values: dict[str, Any], folders: Sequence[Path] = ()) -> str:
-    """One template as text.
+def render(template: str, values: Mapping[str, Any], folders: Sequence[Path] = ()) -> str:
+    """Render a template of a script, of YAML or of another plain text.
 
     ``folders`` are searched before the shipped templates, which a template of the user's can
     extend by name (``{% extends "slurm.sh.j2" %}``).
     """
-    environment = _environment(tuple(map(str, folders)))
+    return _render(_environment(tuple(map(str, folders))), template, values)
+
+
+def render_page(template: str, values: Mapping[str, Any]) -> Markup:
+    """Render a shipped template of HTML or SVG, and return it as markup.
+
+    Every value is escaped, and what a terminal or browser would act on is replaced, unless it is
+    markup that this function has returned.
+    """
+    return Markup(_render(_page_environment(), template, values))  # noqa: S704  by our templates
+
+
+def _render(environment: Environment, template: str, values: Mapping[str, Any]) -> str:
     try:
         return environment.get_template(template).render(values)
     except TemplateError as error:
@@ -45,13 +60,36 @@ def _environment(folders: tuple[str, ...]) -> Environment:
     return environment
 
 
+@cache
+def _page_environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(str(resource("templates"))),
+        undefined=StrictUndefined,
+        autoescape=True,
+        finalize=_printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["breakable"] = breakable
+    return environment
+
+
+def _printable(value: object) -> object:
+    return value if isinstance(value, Markup) else printable(str(value))
+
+
+def breakable(name: str) -> list[str]:
+    """Split a long name behind its dots and underscores, where a line may end."""
+    return re.split(r"(?<=[._])", name)
+
+
 def quoted(value: object) -> str:
-    """One word of a shell command."""
+    """Quote a value as one word of a shell command."""
     return shlex.quote(str(value))
 
 
 def as_yaml(value: object, indent: int = 0) -> str:
-    """A value as YAML: on one line, or, with ``indent``, as a block that far to the right."""
+    """Write a value as YAML: on one line, or, with ``indent``, as a block that far to the right."""
     if not indent:
         text = yaml.safe_dump(value, default_flow_style=True, width=10**6, sort_keys=False)
         return text.removesuffix("...\n").rstrip("\n")

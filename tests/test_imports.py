@@ -47,6 +47,7 @@ ROOMS: dict[str, str] = {
 OWNERS = {
     "ase": "data/structures/sources",
     "jinja2": "render",
+    "markupsafe": "render",  # what is markup was rendered there
     "matplotlib": "pages/learning_curve",
     "click": "cli",
     "subprocess": "process",

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from hpctrain.errors import HpctrainError
 from hpctrain.files import resource
-from hpctrain.render import as_yaml, quoted, render
+from hpctrain.render import Markup, as_yaml, quoted, render, render_page
 
 JOB_TEMPLATES = sorted(path.name for path in resource("templates").glob("*.sh.j2"))
 ODD = [
@@ -190,6 +190,30 @@ def test_templates_that_cannot_be_rendered(tmp_path: Path, text: str, words: str
     with pytest.raises(HpctrainError) as caught:
         render("x.j2", values(), folders=[tmp_path])
     assert words in caught.value.message
+
+
+FIGURE = {"title": "t", "width": 1, "height": 1, "shapes": []}
+
+
+def test_every_value_of_a_page_is_escaped_once() -> None:
+    vile = "<b a='1'>&\n\u202e\""
+    picture = render_page("pages/figure.html.j2", {**FIGURE, "title": vile})
+    escaped = "&lt;b a=&#39;1&#39;&gt;&amp;??&#34;"
+    assert f'aria-label="{escaped}"><title>{escaped}</title>' in picture
+    assert isinstance(picture, Markup)
+    # What such a template has returned is not escaped again.
+    assert f"{picture:s}" in render_page("pages/check.html.j2", {
+        "title": "t", "subtitle": "s", "light": [], "dark": [], "colours": 0, "findings": [],
+        "data": [], "kinds": [],
+        "histograms": [{"title": "h", "more": "", "missing": "", "table": None, "svg": picture}],
+    })  # fmt: skip
+
+
+def test_a_page_needs_every_value() -> None:
+    for name in FIGURE:
+        without = {key: value for key, value in FIGURE.items() if key != name}
+        with pytest.raises(HpctrainError, match=f"'{name}' is undefined"):
+            render_page("pages/figure.html.j2", without)
 
 
 def test_a_template_that_is_not_there() -> None:

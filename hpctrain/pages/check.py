@@ -12,7 +12,7 @@ from hpctrain.cli.terminal.findings import summary
 from hpctrain.data.check.names import CHECKS
 from hpctrain.pages.axes import Axis
 from hpctrain.pages.figure import Figure
-from hpctrain.pages.html import COLOURS, definitions, document, escape, figure, legend
+from hpctrain.pages.html import COLOURS, Panel, document
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hpctrain.data.check.findings import Finding
     from hpctrain.data.check.report import Report
     from hpctrain.data.check.scan import Preflight
+    from hpctrain.render import Markup
 
     Counts = NDArray[np.int64]
     Array = NDArray[np.float64]
@@ -28,34 +29,33 @@ if TYPE_CHECKING:
 _BARS = 48
 
 
-def page(report: Report, preflight: Preflight, title: str, told: str) -> str:
-    """The whole page. Everything that comes from the data is escaped. ``told`` stands below the
-    title: when, and by what."""
-    found = "".join(map(_finding, report.findings)) or "<p>Nothing found that is wrong.</p>"
-    kinds = legend((name, str(rows)) for name, rows, _ in kinds_by_colour(preflight))
-    facts = [*_lines(summary(report.data).splitlines()), *_tables(report.data)]
+def page(report: Report, preflight: Preflight, title: str, subtitle: str) -> str:
+    """Return the whole page; ``subtitle`` says when it was written, and by what."""
+    kinds = [(name, str(rows)) for name, rows, _ in kinds_by_colour(preflight)]
     return document(
+        "check",
         title,
-        f"""<h1>{escape(title)}</h1><p class="soft">{escape(told)}</p>
-<h2>Findings</h2>{found}
-<h2>The data</h2>{definitions(facts)}
-<h2>Distributions, by kind</h2>{kinds}
-<div class="charts">{"".join(map(_figure, charts(preflight)))}</div>""",
+        subtitle,
+        {
+            "findings": list(map(_finding, report.findings)),
+            "data": [*_lines(summary(report.data).splitlines()), *_tables(report.data)],
+            "kinds": kinds,
+            "histograms": list(map(_panel, histograms(preflight))),
+        },
     )
 
 
-def _finding(finding: Finding) -> str:
+def _finding(finding: Finding) -> dict[str, str]:
     check = CHECKS[finding.name]
-    how = "silenced" if finding.silenced else finding.severity
-    rows = f", {finding.count} rows" if finding.count else ""
-    ids = ", ".join(map(escape, finding.ids)) + (", …" if finding.count > len(finding.ids) else "")
-    return (
-        f'<div class="finding {how}"><p><b>{how}</b> <code>{finding.name}</code>{rows}</p>'
-        f"<p>{escape(check.title)}{': ' + escape(finding.seen) if finding.seen else ''}</p>"
-        f'<p class="soft">→ {escape(check.todo)}</p>'
-        + (f'<p class="ids">rows {ids}</p>' if finding.ids else "")
-        + "</div>"
-    )
+    more = ", …" if finding.count > len(finding.ids) else ""
+    return {
+        "severity": "silenced" if finding.silenced else finding.severity,
+        "name": finding.name,
+        "rows": f", {finding.count} rows" if finding.count else "",
+        "title": f"{check.title}: {finding.seen}" if finding.seen else check.title,
+        "todo": check.todo,
+        "ids": f"{', '.join(finding.ids)}{more}" if finding.ids else "",
+    }
 
 
 def _lines(lines: Sequence[str]) -> list[tuple[str, str]]:
@@ -81,9 +81,9 @@ def _tables(data: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _figure(chart: Chart) -> str:
+def _panel(chart: Chart) -> Panel:
     beyond = f" ({chart.beyond})" if chart.beyond else ""
-    return figure(chart.title, f"{chart.what}{beyond}", svg(chart))
+    return Panel(chart.title, f"{chart.what}{beyond}", draw(chart))
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def kinds_by_colour(preflight: Preflight) -> list[tuple[str, int, list[int]]]:
     return found
 
 
-def charts(preflight: Preflight) -> list[Chart]:
+def histograms(preflight: Preflight) -> list[Chart]:
     """Energy per atom, force norm, shortest distance, volume per atom; those with any data."""
     groups = [numbers for _, _, numbers in kinds_by_colour(preflight)]
     found = [_energies(preflight, groups)] if len(preflight.columns) else []
@@ -165,7 +165,7 @@ def _binned(
     return Chart(title, axis, what, edges, counts, histogram.log, beyond)
 
 
-def svg(chart: Chart) -> str:
+def draw(chart: Chart) -> Markup:
     """The chart; bars of the kinds stand on each other."""
     edges = chart.edges.tolist()
     most = max(int(chart.counts.sum(axis=0).max()), 1)

@@ -6,24 +6,25 @@ from typing import TYPE_CHECKING
 
 from hpctrain.pages.axes import axis
 from hpctrain.pages.figure import Figure
-from hpctrain.pages.html import figure, missing
+from hpctrain.pages.html import Panel
 from hpctrain.text import rmse
 
 if TYPE_CHECKING:
     from hpctrain.engines.base import TrainingMetrics
     from hpctrain.pages.figure import Point
     from hpctrain.pages.subject import Subject
+    from hpctrain.render import Markup
 
 NO_TEST = "the trainer wrote no test errors"
 
 
-def learning_curves(subject: Subject) -> list[str]:
+def learning_curves(subject: Subject) -> list[Panel]:
     """A figure for energies and one for forces."""
     if not subject.curves.train:
-        return [missing("Learning curve", subject.no_curves)]
+        return [Panel("Learning curve", missing=subject.no_curves)]
     test = "" if subject.curves.test else NO_TEST
     return [
-        figure(f"RMSE of {what}", test, _drawn(subject, what, field, unit))
+        Panel(f"RMSE of {what}", test, _drawn(subject, what, field, unit))
         for what, field, unit in (
             ("energies", "rmse_energy", "meV/atom"),
             ("forces", "rmse_force", "eV/Å"),
@@ -53,7 +54,7 @@ def story(subject: Subject) -> list[str]:
     return found
 
 
-def _drawn(subject: Subject, what: str, field: str, unit: str) -> str:
+def _drawn(subject: Subject, what: str, field: str, unit: str) -> Markup:
     curves = subject.curves
     every = [*curves.train, *curves.test]
     x = axis("iteration", (point.epoch for point in every), "log1p")

@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hpctrain.pages.axes import Axis
-from hpctrain.pages.html import escape
+from hpctrain.render import render_page
+
+if TYPE_CHECKING:
+    from hpctrain.render import Markup
 
 WIDTH, HEIGHT = 360, 230
 _TOP, _BOTTOM, _SIDE = 22, 38, 10
 _LETTER = 6.4  # about the width of one, at the style sheet's 11 px
 Point = tuple[float | None, float | None]
+
+
+@dataclass(frozen=True)
+class _Path:
+    css: str
+    d: str
+    width: str = ""
+
+
+@dataclass(frozen=True)
+class _Text:
+    x: str
+    y: str
+    words: str
+    css: str = ""
 
 
 class Figure:
@@ -26,8 +46,8 @@ class Figure:
         self._left = 10 + _LETTER * max((len(text) for _, text in self._ticks), default=1)
         self._right = WIDTH - _SIDE - right
         self._floor, self._height = height - _BOTTOM, height
-        self._parts: list[str] = []
-        self._words: list[str] = []  # above all that is drawn
+        self._paths: list[_Path] = []
+        self._texts: list[_Text] = []  # above all that is drawn
         self._labels: list[tuple[float, str, str]] = []
         self._keys = 0
         self._names: list[tuple[float, float, int]] = []  # from, to, row
@@ -61,8 +81,7 @@ class Figure:
             path.append(_move("L" if pen == start else "M", start) if pen != start else "")
             path.append(_move("L", end))
             pen = end
-        if path:
-            self._parts.append(f'<path class="curve {css}" d="{"".join(path)}"/>')
+        self._path(f"curve {css}", path)
 
     def dots(self, points: Iterable[Point], css: str, size: float = 3.0) -> int:
         """Points as one path, those that fall together as one; returns how many lie outside."""
@@ -72,10 +91,7 @@ class Figure:
                 outside += 1
             else:
                 seen[_move("M", place)] = True
-        if seen:
-            self._parts.append(
-                f'<path class="dots {css}" stroke-width="{size:g}" d="{"h0".join(seen)}h0"/>'
-            )
+        self._path(f"dots {css}", [f"{place}h0" for place in seen], f"{size:g}")
         return outside
 
     def bars(self, edges: Sequence[float], heights: Sequence[float], css: str,
@@ -88,8 +104,7 @@ class Figure:
                 low, high = self._at_y(foot), self._at_y(foot + height)
                 gap = 0.4 if x[n + 1] - x[n] > 2 else 0.0
                 path.append(f"M{x[n]:.1f} {low:.2f}V{high:.2f}H{x[n + 1] - gap:.1f}V{low:.2f}z")
-        if path:
-            self._parts.append(f'<path class="{css}" d="{"".join(path)}"/>')
+        self._path(css, path)
 
     def steps(self, edges: Sequence[float], heights: Sequence[float], css: str) -> None:
         """The outline of a histogram."""
@@ -103,7 +118,7 @@ class Figure:
         if not self._x.low <= x <= self._x.high:
             return
         at, wide = self._at_x(x), _LETTER * len(words)
-        self._parts.append(f'<path class="{css}" d="M{at:.1f} {_TOP}V{self._floor:.1f}"/>')
+        self._path(css, [f"M{at:.1f} {_TOP}V{self._floor:.1f}"])
         if words:
             fits = at + 3 + wide <= self._right
             start = at + 3 if fits else at - 3 - wide
@@ -118,9 +133,7 @@ class Figure:
         """A mark at a height, over the whole width or between two x."""
         if self._y.low <= y <= self._y.high:
             left, right = map(self._at_x, span or (self._x.low, self._x.high))
-            self._parts.append(
-                f'<path class="{css}" d="M{left:.1f} {self._at_y(y):.1f}H{right:.1f}"/>'
-            )
+            self._path(css, [f"M{left:.1f} {self._at_y(y):.1f}H{right:.1f}"])
 
     def diagonal(self) -> None:
         """Where both coordinates are the same."""
@@ -138,37 +151,41 @@ class Figure:
         self._text(self._right - 2, _TOP + 9 + 13 * self._keys, words, f"end {css}")
         self._keys += 1
 
-    def svg(self) -> str:
-        """The picture, with its axes below what was drawn into them."""
-        back = []
-        for value, text in self._ticks:
+    def svg(self) -> Markup:
+        """Return the picture, with its axes below what was drawn into them."""
+        self._spread_labels()
+        return render_page(
+            "pages/figure.html.j2",
+            {
+                "title": f"{self._title}: {self._y.label} against {self._x.label}",
+                "width": WIDTH,
+                "height": self._height,
+                "shapes": [*self._axes(), *self._paths, *self._texts],
+            },
+        )
+
+    def _axes(self) -> list[_Path | _Text]:
+        middle = (self._left + self._right) / 2
+        shapes: list[_Path | _Text] = [
+            _Text("2", "11", self._y.label),
+            _Text(f"{middle:.1f}", f"{self._height - 5}", self._x.label, "mid"),
+        ]
+        for value, words in self._ticks:
             y = self._at_y(value)
-            back.append(f'<path class="grid" d="M{self._left:.1f} {y:.1f}H{self._right:.1f}"/>')
-            back.append(f'<text class="end" x="{self._left - 4:.1f}" y="{y + 4:.1f}">{text}</text>')
-        back.append(f'<path class="axis" d="M{self._left:.1f} {self._floor}H{self._right:.1f}"/>')
+            shapes.append(_Path("grid", f"M{self._left:.1f} {y:.1f}H{self._right:.1f}"))
+            shapes.append(_Text(f"{self._left - 4:.1f}", f"{y + 4:.1f}", words, "end"))
+        shapes.append(_Path("axis", f"M{self._left:.1f} {self._floor}H{self._right:.1f}"))
         last = -1e9
-        for value, text in self._x.ticks(6):
-            wide = _LETTER * len(text)
+        for value, words in self._x.ticks(6):
+            wide = _LETTER * len(words)
             at = min(self._at_x(value), WIDTH - wide / 2 - 1)
             if at - wide / 2 < last + 4:
                 continue
             last = at + wide / 2
-            tick = f'<path class="axis" d="M{self._at_x(value):.1f} {self._floor}v3"/>'
-            back.append("" if self._x.named else tick)
-            back.append(
-                f'<text class="mid" x="{at:.1f}" y="{self._floor + 17}">{escape(text)}</text>'
-            )
-        self._spread_labels()
-        middle = (self._left + self._right) / 2
-        words = f"{self._title}: {self._y.label} against {self._x.label}"
-        return (
-            f'<svg viewBox="0 0 {WIDTH} {self._height}" role="img" aria-label="{escape(words)}">'
-            f"<title>{escape(words)}</title>"
-            f'<text x="2" y="11">{escape(self._y.label)}</text>'
-            f'<text class="mid" x="{middle:.1f}" y="{self._height - 5}">'
-            f"{escape(self._x.label)}</text>"
-            f"{''.join(back)}{''.join(self._parts)}{''.join(self._words)}</svg>"
-        )
+            if not self._x.named:
+                shapes.append(_Path("axis", f"M{self._at_x(value):.1f} {self._floor}v3"))
+            shapes.append(_Text(f"{at:.1f}", f"{self._floor + 17}", words, "mid"))
+        return shapes
 
     def _spread_labels(self) -> None:
         below = -1e9
@@ -177,8 +194,13 @@ class Figure:
             self._text(self._right + 4, below + 4, words, css)
         self._labels = []
 
+    def _path(self, css: str, pieces: Sequence[str], width: str = "") -> None:
+        """Draw a series as one path; nothing where it has no piece."""
+        if pieces:
+            self._paths.append(_Path(css, "".join(pieces), width))
+
     def _text(self, x: float, y: float, words: str, css: str) -> None:
-        self._words.append(f'<text class="{css}" x="{x:.1f}" y="{y:.1f}">{escape(words)}</text>')
+        self._texts.append(_Text(f"{x:.1f}", f"{y:.1f}", words, css))
 
     def _inside(self, place: tuple[float, float]) -> bool:
         x, y = place

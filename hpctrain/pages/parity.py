@@ -7,7 +7,7 @@ from typing import Any
 
 from hpctrain.pages.axes import Axis, axis
 from hpctrain.pages.figure import Figure
-from hpctrain.pages.html import COLOURS, figure, legend, missing, number, table
+from hpctrain.pages.html import COLOURS, Panel, Table, number
 from hpctrain.pages.subject import Checks
 
 SIDES = ("train", "test")
@@ -19,25 +19,23 @@ _FEW = 300  # so few points are drawn larger
 Json = Mapping[str, Any]
 
 
-def parity(checks: Checks) -> str:
-    """The legend of the kinds, and a figure for each side and quantity."""
-    kinds = _kinds(checks)
-    drawn = [
-        _parity(checks, side, quantity, title, unit, kinds)
+def parity(checks: Checks) -> list[Panel]:
+    """Draw predicted against labelled values, for each side and quantity."""
+    by_colour = kinds(checks)
+    return [
+        _parity(checks, side, quantity, title, unit, by_colour)
         for quantity, title, unit, _, _ in _QUANTITIES
         for side in SIDES
     ]
-    named = legend((name, f"{count:,}") for name, count, _ in kinds) if kinds else ""
-    return f'{named}<div class="charts">{"".join(drawn)}</div>'
 
 
-def histograms(checks: Checks) -> str:
-    """How large the errors are, on both sides of the split."""
-    return "".join(_histogram(checks, title, key, unit) for _, title, _, key, unit in _QUANTITIES)
+def histograms(checks: Checks) -> list[Panel]:
+    """Draw how large the errors are, on both sides of the split."""
+    return [_histogram(checks, title, key, unit) for _, title, _, key, unit in _QUANTITIES]
 
 
-def by_kind(checks: Checks) -> str:
-    """Structures and RMSEs of each kind, training side / test side."""
+def by_kind(checks: Checks) -> Table | None:
+    """List structures and RMSEs of each kind, training side / test side."""
     sides = {side: _by_name(checks, side) for side in SIDES}
     rows = [
         [name, *(
@@ -45,18 +43,15 @@ def by_kind(checks: Checks) -> str:
             for key, form in (("structures", ","), ("rmse_energy_mev_per_atom", ".1f"),
                               ("rmse_force_ev_per_a", ".4f"))
         )]
-        for _, _, names in _kinds(checks) for name in names
+        for _, _, names in kinds(checks) for name in names
     ]  # fmt: skip
-    if not rows:
-        return missing("Errors by kind", checks.why("parity"))
-    return table(
-        ("kind (train / test)", "structures", "energy RMSE, meV/atom", "force RMSE, eV/Å"), rows
-    )
+    header = ("kind (train / test)", "structures", "energy RMSE, meV/atom", "force RMSE, eV/Å")
+    return Table(header, rows) if rows else None
 
 
-def largest(checks: Checks) -> str:
-    """The rows with the largest errors, by id."""
-    found = []
+def largest(checks: Checks) -> list[Table]:
+    """List the rows with the largest errors, by id."""
+    tables = []
     for title, key, field, form in (
         ("energy error, meV/atom", "largest_energy_errors", "error_mev_per_atom", ".1f"),
         ("force error, eV/Å", "largest_force_errors", "error_ev_per_a", ".3f"),
@@ -67,10 +62,8 @@ def largest(checks: Checks) -> str:
             for one in (_side(checks, side).get(key) or [])[:5]
         ]
         if rows:
-            found.append(f"<div>{table(('row (kind, side)', title), rows)}</div>")
-    if not found:
-        return missing("Largest errors", checks.why("parity"))
-    return f'<div class="charts">{"".join(found)}</div>'
+            tables.append(Table(("row (kind, side)", title), rows))
+    return tables
 
 
 def _side(checks: Checks, side: str) -> Json:
@@ -81,7 +74,7 @@ def _by_name(checks: Checks, side: str) -> dict[str, Json]:
     return dict(_side(checks, side).get("kinds") or {})
 
 
-def _kinds(checks: Checks) -> list[tuple[str, int, list[str]]]:
+def kinds(checks: Checks) -> list[tuple[str, int, list[str]]]:
     """Name, structures and kinds of each colour: the commonest, then the rest in one."""
     structures: dict[str, int] = {}
     for side in SIDES:
@@ -98,17 +91,17 @@ def _kinds(checks: Checks) -> list[tuple[str, int, list[str]]]:
 
 def _parity(
     checks: Checks, side: str, quantity: str, title: str, unit: str,
-    kinds: Sequence[tuple[str, int, list[str]]],
-) -> str:  # fmt: skip
+    by_colour: Sequence[tuple[str, int, list[str]]],
+) -> Panel:  # fmt: skip
     named = _by_name(checks, side)
     series = [
         [point for name in names for point in named.get(name, {}).get(quantity) or []]
-        for _, _, names in kinds
+        for _, _, names in by_colour
     ]
     points = [point for one in series for point in one]
     title = f"{title}, {side}"
     if not points:
-        return missing(title, checks.why("parity"))
+        return Panel(title, missing=checks.why("parity"))
     both = axis("", (value for point in points for value in point))
     x = Axis(f"labelled, {unit}", both.low, both.high)
     y = Axis(f"predicted, {unit}", both.low, both.high)
@@ -118,14 +111,14 @@ def _parity(
     order = [*range(COLOURS, len(series)), *range(min(COLOURS, len(series)))]
     for colour in order:
         drawn.dots(series[colour], f"s{colour}", 4.0 if len(points) < _FEW else 3.0)
-    told = f"{len(points):,} points"
+    more = f"{len(points):,} points"
     if quantity == "energies":
         every = sum(int(kind.get("structures") or 0) for kind in named.values())
-        told += f" of {every:,} structures" if every != len(points) else ""
-    return figure(title, told, drawn.svg())
+        more += f" of {every:,} structures" if every != len(points) else ""
+    return Panel(title, more, drawn.svg())
 
 
-def _histogram(checks: Checks, title: str, key: str, unit: str) -> str:
+def _histogram(checks: Checks, title: str, key: str, unit: str) -> Panel:
     title = f"Errors of {title.lower()}"
     shares = {}
     for side in SIDES:
@@ -134,7 +127,7 @@ def _histogram(checks: Checks, title: str, key: str, unit: str) -> str:
         if sum(counts):
             shares[side] = (edges, [100.0 * count / sum(counts) for count in counts])
     if not shares:
-        return missing(title, checks.why("parity"))
+        return Panel(title, missing=checks.why("parity"))
     ends = [end for edges, _ in shares.values() for end in (edges[0], edges[-1])]
     x = Axis(f"predicted − labelled, {unit}" if min(ends) < 0 else f"error, {unit}",
              min(ends), max(ends))  # fmt: skip
@@ -144,5 +137,5 @@ def _histogram(checks: Checks, title: str, key: str, unit: str) -> str:
         drawn.steps(edges, heights, side)
         drawn.key(side, side)
     absent = [side for side in SIDES if side not in shares]
-    told = f"no errors of the {absent[0]} side" if absent else ""
-    return figure(title, told, drawn.svg())
+    more = f"no errors of the {absent[0]} side" if absent else ""
+    return Panel(title, more, drawn.svg())

@@ -7,7 +7,7 @@ from typing import Any
 
 from hpctrain.pages.axes import Axis, axis
 from hpctrain.pages.figure import Figure
-from hpctrain.pages.html import figure, missing, number, table, together
+from hpctrain.pages.html import Panel, Table, number, together
 from hpctrain.pages.subject import Checks
 
 # A dimer's wall is higher than anything else in the figure: it is cut off at so many eV, or at so
@@ -18,11 +18,11 @@ _ZERO_THZ = 0.05
 Json = Mapping[str, Any]
 
 
-def physics(checks: Checks) -> str:
+def physics(checks: Checks) -> list[list[Panel]]:
     """A figure for each pair and phase, or a word on why there is none; a grid a check."""
     pairs = checks.data("dimers", "pairs") or {}
     grids = [[_dimer(pair, one) for pair, one in pairs.items()]]
-    absent = [] if pairs else [missing("Dimers", checks.why("dimers"))]
+    absent = [] if pairs else [Panel("Dimers", missing=checks.why("dimers"))]
     for name, title, drawn in (
         ("energy_volume", "Energy against volume", _energy_volume),
         ("elastic", "Elastic constants", _elastic),
@@ -30,20 +30,20 @@ def physics(checks: Checks) -> str:
     ):
         phases = checks.data(name, "phases") or []
         grids.append([drawn(phase) for phase in phases])
-        absent += [] if phases else [missing(title, checks.why(name))]
+        absent += [] if phases else [Panel(title, missing=checks.why(name))]
     motion = _nve(checks)
     grids.append(motion)
-    absent += [] if motion else [missing("NVE run", checks.why("nve"))]
+    absent += [] if motion else [Panel("NVE run", missing=checks.why("nve"))]
     grids.append(absent)
-    return "".join(f'<div class="charts">{"".join(grid)}</div>' for grid in grids if grid)
+    return [grid for grid in grids if grid]
 
 
-def _dimer(pair: str, one: Json) -> str:
+def _dimer(pair: str, one: Json) -> Panel:
     distances, energies = one["distances"], one["energies"]
     known = [energy for energy in energies if energy is not None]
     title = f"Dimer {pair}"
     if not known:
-        return missing(title, "no energy of it is a number")
+        return Panel(title, missing="no energy of it is a number")
     wall = max(_WALL_EV, _WALL_DEPTHS * -min(known))
     x = axis("distance, Å", distances)
     y = axis("energy, eV", [min(energy, wall) for energy in known])
@@ -55,11 +55,11 @@ def _dimer(pair: str, one: Json) -> str:
         drawn.upright(shortest, f"shortest in data {shortest:.2f}")
     # The wall goes on above the figure.
     drawn.line(zip(distances, energies, strict=True), "s0")
-    told = f"up to {wall:.3g} eV" if max(known) > wall else ""
-    return figure(title, told, drawn.svg())
+    more = f"up to {wall:.3g} eV" if max(known) > wall else ""
+    return Panel(title, more, drawn.svg())
 
 
-def _energy_volume(phase: Json) -> str:
+def _energy_volume(phase: Json) -> Panel:
     labels = phase.get("labels") or []
     volumes, energies = phase["volumes"], phase["energies"]
     x = axis("volume, Å³/atom", [*volumes, *(volume for volume, _ in labels)])
@@ -70,23 +70,23 @@ def _energy_volume(phase: Json) -> str:
         drawn.upright(phase["v0"], "V₀")
     drawn.line(zip(volumes, energies, strict=True), "s0")
     drawn.dots([(volume, energy) for volume, energy in labels], "s5", 4.5)
-    told = [
+    notes = [
         together(name, number(phase[key]), unit)
         + (f" ({number(phase[f'label_{key}'])})" if phase.get(f"label_{key}") is not None else "")
         for name, key, unit in (("a₀", "a0", "Å"), ("B", "bulk_modulus_gpa", "GPa"))
         if phase.get(key) is not None
     ]
-    told.append("dots and brackets: labels" if labels else "no labels in the data")
-    return figure(title, ", ".join(told), drawn.svg())
+    notes.append("dots and brackets: labels" if labels else "no labels in the data")
+    return Panel(title, ", ".join(notes), drawn.svg())
 
 
-def _elastic(phase: Json) -> str:
+def _elastic(phase: Json) -> Panel:
     rows: Sequence[Sequence[float | None]] = phase["c_gpa"]
     cells = [[f"{n}", *(number(value, ".0f") for value in row)] for n, row in enumerate(rows, 1)]
     smallest = together("eigenvalue", number(phase.get("smallest_eigenvalue_gpa")), "GPa")
     title = f"Elastic constants, {phase['name']}"
     header = ("GPa", *(str(n) for n in range(1, len(rows) + 1)))
-    return figure(title, f"smallest {smallest}{_other(phase)}", table(header, cells))
+    return Panel(title, f"smallest {smallest}{_other(phase)}", table=Table(header, cells))
 
 
 def _other(phase: Json) -> str:
@@ -94,12 +94,12 @@ def _other(phase: Json) -> str:
     return ", not the lowest phase" if phase.get("ground_state") is False else ""
 
 
-def _phonons(phase: Json) -> str:
+def _phonons(phase: Json) -> Panel:
     points = phase["points"]
     values = [value for levels in points.values() for value in levels if value is not None]
     title = f"Phonons, {phase['name']}"
     if not values:
-        return missing(title, "no frequency of it is a number")
+        return Panel(title, missing="no frequency of it is a number")
     names = tuple((float(n), name) for n, name in enumerate(points))
     x = Axis("wave vector", -0.5, len(points) - 0.5, named=names)
     y = axis("frequency, THz (imaginary as negative)", [*values, 0.0])
@@ -111,10 +111,10 @@ def _phonons(phase: Json) -> str:
                 css = "curve bad" if value < -_ZERO_THZ else "curve s0"
                 drawn.level(value, css, (n - 0.3, n + 0.3))
     lowest = together("lowest", number(phase.get("lowest_thz")), "THz")
-    return figure(title, lowest + _other(phase), drawn.svg())
+    return Panel(title, lowest + _other(phase), drawn.svg())
 
 
-def _nve(checks: Checks) -> list[str]:
+def _nve(checks: Checks) -> list[Panel]:
     times = checks.data("nve", "time_fs")
     energies = checks.data("nve", "energy_ev_per_atom")
     if not times or not energies:
@@ -129,9 +129,9 @@ def _nve(checks: Checks) -> list[str]:
         ("NVE run, temperature", "temperature, K", checks.data("nve", "temperature_k")),
     ):
         if not values:
-            found.append(missing(title, "the check did not keep it"))
+            found.append(Panel(title, missing="the check did not keep it"))
             continue
         drawn = Figure(title, x, axis(label, values))
         drawn.line(zip(ps, values, strict=True), "s0")
-        found.append(figure(title, "", drawn.svg()))
+        found.append(Panel(title, svg=drawn.svg()))
     return found

@@ -26,7 +26,7 @@ class Subject:
     """
 
     name: str
-    told: str
+    subtitle: str
     metrics: Mapping[str, Metrics | None]
     curves: Curves
     no_curves: str
@@ -92,7 +92,7 @@ def of_potential(card: Json, so_far: Curves, verification: Json | None) -> Subje
     ]
     return Subject(
         name=card["name"],
-        told=f"Generation {card['generation']}, archived {moment(card['archived'])}, "
+        subtitle=f"Generation {card['generation']}, archived {moment(card['archived'])}, "
         f"from run {run['run_id']} on {run['site']['name']}",
         metrics={name: metrics.get(name) for name in ("train", "test", "archived_file_on_test")},
         curves=so_far,
@@ -141,7 +141,7 @@ def of_run(found: RunStatus) -> Subject:
     facts = {**result, "run_id": run.run_id, "created": manifest["created"]}
     return Subject(
         name=run.run_id,
-        told=f"Run of {manifest['project']} on {found.site}, {state}; "
+        subtitle=f"Run of {manifest['project']} on {found.site}, {state}; "
         f"{done} of {found.max_iter}",
         metrics={"train": found.train, "test": found.test,
                  "archived_file_on_test": evaluation.get("yace")},

@@ -70,10 +70,15 @@ def test_names_beside_curves_and_marks_stand_apart() -> None:
 
 
 def test_everything_is_escaped() -> None:
-    figure = Figure("<t>", Axis("<x>", 0, 1, named=((0.5, "<Γ>"),)), Axis("<y>", 0, 1), right=50)
+    figure = Figure(
+        "<t>",
+        Axis("<x>", 0, 1, named=((0.5, "<Γ>"),)),
+        Axis("<y>", 0, 1, named=((0.5, "<½>"),)),
+        right=50,
+    )
     figure.upright(0.5, "<mark>")
     figure.label([(1, 1)], "<label>", "a")
     figure.key("<key>", "a")
     text = figure.svg()
-    assert not re.search("<(t|x|y|Γ|mark|label|key)>", text)
-    assert text.count("&lt;") >= 7
+    assert not re.search("<(t|x|y|Γ|½|mark|label|key)>", text)
+    assert text.count("&lt;") >= 8

@@ -138,7 +138,7 @@ def test_everything_from_the_data_is_escaped() -> None:
     dataset |= {"elements": [VILE], "config_types": {VILE: 1}, "generations": {VILE: 1}}
     dataset["skipped"] = [{"reason": VILE, "count": 2, "ids": [VILE]}]
     text = page(replace(
-        plain, name=VILE, told=VILE, verification={"verdict": VILE, "checks": checks},
+        plain, name=VILE, subtitle=VILE, verification={"verdict": VILE, "checks": checks},
         settings={VILE: {VILE: VILE}, "data": {VILE: [VILE]}}, evaluator=VILE,
         input={VILE: [VILE, {VILE: VILE}]}, dataset=dataset, rows={"train": [VILE], "test": []},
         provenance=[(VILE, VILE)], stopped=VILE, reference_energies={VILE: 1.0}, use=(VILE, VILE),
@@ -276,7 +276,7 @@ def test_vile_names_do_not_overflow(browser: Browser) -> None:
             for row in parity["data"][side][errors]:
                 row["id"] = long
     text = page(replace(
-        plain, name=long, told=long, verification={"verdict": "pass", "checks": [parity]},
+        plain, name=long, subtitle=long, verification={"verdict": "pass", "checks": [parity]},
         settings={long: {long: long}}, rows={"train": [long] * 50, "test": [long]},
         provenance=[(long, long)], use=(long,), stopped=long,
     ))  # fmt: skip
