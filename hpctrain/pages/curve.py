@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hpctrain.pages.axes import axis
+from hpctrain.pages.curve_plot import Plot, plots
 from hpctrain.pages.figure import Figure
 from hpctrain.pages.html import Panel
 from hpctrain.text import rmse
 
 if TYPE_CHECKING:
-    from hpctrain.engines.base import TrainingMetrics
-    from hpctrain.pages.figure import Point
     from hpctrain.pages.subject import Subject
     from hpctrain.render import Markup
 
@@ -19,16 +17,14 @@ NO_TEST = "the trainer wrote no test errors"
 
 
 def learning_curves(subject: Subject) -> list[Panel]:
-    """A figure for energies and one for forces."""
+    """Draw the errors of energies and of forces."""
     if not subject.curves.train:
         return [Panel("Learning curve", missing=subject.no_curves)]
     test = "" if subject.curves.test else NO_TEST
+    best = subject.best["iteration"] if subject.best else None
     return [
-        Panel(f"RMSE of {what}", test, _drawn(subject, what, field, unit))
-        for what, field, unit in (
-            ("energies", "rmse_energy", "meV/atom"),
-            ("forces", "rmse_force", "eV/Å"),
-        )
+        Panel(f"RMSE of {plot.plural}", test, _draw(plot))
+        for plot in plots(subject.curves, best, bool(subject.stopped))
     ]
 
 
@@ -54,32 +50,14 @@ def story(subject: Subject) -> list[str]:
     return found
 
 
-def _drawn(subject: Subject, what: str, field: str, unit: str) -> Markup:
-    curves = subject.curves
-    every = [*curves.train, *curves.test]
-    x = axis("iteration", (point.epoch for point in every), "log1p")
-    y = axis(f"RMSE, {unit}", (getattr(point, field) for point in every), "log")
-    ends = {
-        name: f"{name} {getattr(points[-1], field):.3g}"
-        for name, points in (("train", curves.train), ("test", curves.test))
-        if points
-    }
-    drawn = Figure(f"RMSE of {what}", x, y, right=7.0 * max(map(len, ends.values())))
-    for number, seam in enumerate(curves.seams, start=2):
-        drawn.upright(seam, f"attempt {number}")
-    if subject.best:
-        drawn.upright(subject.best["iteration"], "best", "mark best")
-    if subject.stopped and curves.iteration is not None:
-        drawn.upright(curves.iteration, "stopped")
-    for name, points in (("train", curves.train), ("test", curves.test)):
-        if points:
-            along = _points(points, field)
-            drawn.line(along, name)
-            if len(points) < 60:
-                drawn.dots(along, name, 3.5)
-            drawn.label(along, ends[name], name)
-    return drawn.svg()
-
-
-def _points(points: list[TrainingMetrics], field: str) -> list[Point]:
-    return [(float(point.epoch), getattr(point, field)) for point in points]
+def _draw(plot: Plot) -> Markup:
+    room = 7.0 * max(len(series.label) for series in plot.series)
+    figure = Figure(f"RMSE of {plot.plural}", plot.log_iterations, plot.y, right=room)
+    for mark in plot.marks:
+        figure.upright(mark.iteration, mark.words, "mark best" if mark.kind == "best" else "mark")
+    for series in plot.series:
+        figure.line(series.points, series.name)
+        if len(series.points) < 60:
+            figure.dots(series.points, series.name, 3.5)
+        figure.label(series.points, series.label, series.name)
+    return figure.svg()

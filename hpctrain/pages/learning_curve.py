@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hpctrain.engines.base import TrainingMetrics
+from hpctrain.pages.curve_plot import plots
 from hpctrain.runs.state.curves import Curves
 
 _COLUMNS = (
     "set", "iteration", "ladder_step", "fit_cycle", "iteration_in_step", "loss",
     "rmse_energy_mev_per_atom", "rmse_force_ev_per_a",
 )  # fmt: skip
-_TRAIN, _TEST = "#1f5fa8", "#d1495b"
+_COLOURS = {"train": "#1f5fa8", "test": "#d1495b"}
 
 
 def learning_curve_csv(curves: Curves) -> str:
@@ -41,38 +42,29 @@ def curves_of_csv(text: str, seams: Iterable[int] = ()) -> Curves:
 
 
 def learning_curve(curves: Curves, path: Path) -> None:
-    """RMSE of energies and forces against the iteration, both axes of errors logarithmic."""
+    """Draw RMSE of energies and forces against the iteration, the errors on logarithmic axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.0, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(1, 2)
-    for axis, field, unit in (
-        (axes[0], "rmse_energy", "energy RMSE (meV/atom)"),
-        (axes[1], "rmse_force", "force RMSE (eV/Å)"),
-    ):
-        for points, label, colour in (
-            (curves.train, "train", _TRAIN),
-            (curves.test, "test", _TEST),
-        ):
-            if points:
-                axis.plot(
-                    [p.epoch for p in points],
-                    [getattr(p, field) for p in points],
-                    label=f"{label} {getattr(points[-1], field):.3g}",
-                    color=colour,
-                    linewidth=1.6,
-                    marker="o" if len(points) < 40 else None,
-                    markersize=3,
-                )
-        for seam in curves.seams:
-            axis.axvline(seam, color="0.6", linewidth=0.8, linestyle=":")
-        axis.set_yscale("log")
-        axis.set_xlabel("iteration")
-        axis.set_ylabel(unit)
-        axis.grid(True, which="both", color="0.92", linewidth=0.6)
-        axis.set_axisbelow(True)
-        if curves.train or curves.test:
-            axis.legend(frameon=False)
+    for axes, plot in zip(figure.subplots(1, 2), plots(curves), strict=True):
+        for series in plot.series:
+            axes.plot(
+                *zip(*series.points, strict=True),
+                label=series.label,
+                color=_COLOURS[series.name],
+                linewidth=1.6,
+                marker="o" if len(series.points) < 40 else None,
+                markersize=3,
+            )
+        for mark in plot.marks:
+            axes.axvline(mark.iteration, color="0.6", linewidth=0.8, linestyle=":")
+        axes.set_yscale("log")
+        axes.set_xlabel("iteration")
+        axes.set_ylabel(f"{plot.quantity} RMSE ({plot.unit})")
+        axes.grid(True, which="both", color="0.92", linewidth=0.6)
+        axes.set_axisbelow(True)
+        if plot.series:
+            axes.legend(frameon=False)
     figure.savefig(path, dpi=150, metadata={"Software": None})

@@ -76,6 +76,13 @@ def test_what_has_no_logarithm_is_left_out() -> None:
     assert "no number" in shown[0]
 
 
+def test_a_test_error_after_the_last_training_error_that_is_a_number() -> None:
+    train = [*CURVES.train[:-1], replace(CURVES.train[-1], rmse_energy=math.nan)]
+    shown = text(replace(CURVES, train=train), 60, 14)
+    assert "train nan" in shown[0]
+    assert any(line.endswith("o") for line in shown[1:6])
+
+
 def test_runs_that_train_are_drawn_as_far_as_there_is_room(tmp_path: Path) -> None:
     project = make_project(tmp_path)
     slurm = FakeSlurm()

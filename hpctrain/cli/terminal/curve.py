@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from hpctrain.pages.axes import Axis, axis
+from hpctrain.pages.curve_plot import plots
 
 if TYPE_CHECKING:
-    from hpctrain.engines.base import TrainingMetrics
+    from hpctrain.pages.axes import Axis
+    from hpctrain.pages.curve_plot import Plot, Series
     from hpctrain.runs.state.curves import Curves
 
 SMALLEST = 6  # lines of a panel, with its title and its iterations
@@ -22,7 +23,6 @@ _BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a dot, by
 # Text and what it is of: "train", "test" or "" for neither.
 Piece = tuple[str, str]
 Line = list[Piece]
-_PANELS = (("rmse_energy", "energy, meV/atom"), ("rmse_force", "force, eV/Å"))
 
 
 def lines(curves: Curves, width: int, height: int, *, ascii_only: bool) -> list[Line]:
@@ -38,50 +38,43 @@ def lines(curves: Curves, width: int, height: int, *, ascii_only: bool) -> list[
     tall = min(LARGEST, height if beside else height // 2)
     if tall < SMALLEST or each < 3 * _MARGIN:
         return []
-    energy, force = (_panel(curves, *one, each, tall, ascii_only) for one in _PANELS)
+    energy, force = (_panel(plot, each, tall, ascii_only) for plot in plots(curves))
     if not beside:
         return energy + force
     return [[*left, ("  ", ""), *right] for left, right in zip(energy, force, strict=True)]
 
 
-def _panel(
-    curves: Curves, field: str, title: str, width: int, height: int, ascii_only: bool
-) -> list[Line]:
+def _panel(plot: Plot, width: int, height: int, ascii_only: bool) -> list[Line]:
+    title = f"{plot.quantity}, {plot.unit}"
     title = title.replace("Å", "A") if ascii_only else title
-    train, test = _points(curves.train, field), _points(curves.test, field)
-    if not train:
+    x, y = plot.iterations, plot.y
+    shown = {
+        series.name: [point for point in series.points if y.shows(point[1])]
+        for series in plot.series
+    }
+    if not shown["train"]:
         blank = [f"{title}: no number yet", *[""] * (height - 1)]
         return [[(f"{line[:width]:<{width}}", "")] for line in blank]
-    x = Axis("", train[0][0], max(train[-1][0], train[0][0] + 1))
-    y = axis("", (value for _, value in [*train, *test]), "log")
     columns, rows = width - _MARGIN - 1, height - 2
-    cells = _drawn(_Grid(x, y, columns, rows), train, test, ascii_only)
+    cells = _draw(_Grid(x, y, columns, rows), shown["train"], shown.get("test", []), ascii_only)
     bar = "|" if ascii_only else "│"
-    found = [_head(title, train, test, width)]
+    panel = [_head(title, plot.series, width)]
     for row in range(rows):
         value = {0: y.high, rows - 1: y.low}.get(row)
         named = "" if value is None else f"{value:.3g}" if value < 1000 else f"{value:.0f}"
-        found.append([(f"{named:>{_MARGIN}}{bar}", ""), *_pieces(cells[row])])
-    last = f"{x.high:.0f}"
-    words = f"{x.low:.0f}{'iterations':^{columns - len(last) - len(f'{x.low:.0f}')}}{last}"
-    found.append([(" " * (_MARGIN + 1) + words, "")])
-    return found
+        panel.append([(f"{named:>{_MARGIN}}{bar}", ""), *_pieces(cells[row])])
+    first, last = f"{x.low:.0f}", f"{x.high:.0f}"
+    words = f"{first}{'iterations':^{columns - len(last) - len(first)}}{last}"
+    panel.append([(" " * (_MARGIN + 1) + words, "")])
+    return panel
 
 
-def _head(
-    title: str, train: Sequence[tuple[int, float]], test: Sequence[tuple[int, float]], width: int
-) -> Line:
-    told: Line = [(f"train {train[-1][1]:.3g}", "train")]
-    if test:
-        told += [("  ", ""), (f"test {test[-1][1]:.3g}", "test")]
-    left = width - sum(len(text) for text, _ in told)
-    return [(f"{title[: left - 1]:<{left}}", ""), *told]
-
-
-def _points(points: Sequence[TrainingMetrics], field: str) -> list[tuple[int, float]]:
-    """Those that a logarithm can be taken of."""
-    whole = Axis("", 1.0, 2.0, "log")
-    return [(point.epoch, value) for point in points if whole.shows(value := getattr(point, field))]
+def _head(title: str, series: Sequence[Series], width: int) -> Line:
+    labels: Line = []
+    for one in series:
+        labels += [("  ", "")] * bool(labels) + [(one.label, one.name)]
+    left = width - sum(len(text) for text, _ in labels)
+    return [(f"{title[: left - 1]:<{left}}", ""), *labels]
 
 
 class _Grid:
@@ -97,7 +90,7 @@ class _Grid:
         return column, row
 
 
-def _drawn(
+def _draw(
     grid: _Grid, train: Sequence[tuple[int, float]], test: Sequence[tuple[int, float]],
     ascii_only: bool,
 ) -> list[list[Piece]]:  # fmt: skip
