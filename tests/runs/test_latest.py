@@ -216,7 +216,7 @@ def test_a_run_that_has_ended_is_not_looked_at_any_more(
     assert fed == []
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 0, "runs": {"r1": 3}}', "\0"])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 1, "runs": {"r1": 3}}', "\0"])
 def test_a_torn_cache_costs_time_only(run: Run, look: Looking, text: str) -> None:
     copy(run, "simple")
     (run.folder.parent / ".cache").mkdir()

@@ -1,13 +1,13 @@
-"""pacemaker's metrics.txt and test_metrics.txt, as they grow, to records.
+"""pacemaker's metrics.txt and test_metrics.txt, as they grow, to learning curves.
 
-What a look costs is what was appended since the last: `feed` takes text in chunks of any size.
-Energies become meV/atom, forces eV/Å per component. A NaN or an infinity is kept in the curve as
-what the trainer said: `diverged` finds it, and whoever writes JSON has to turn it into null.
+Reading on costs what was appended since: `feed` takes text in pieces of any size. Energies become
+meV/atom, forces eV/Å per component. A NaN or an infinity stays in the curve, as the trainer said:
+whoever writes JSON has to turn it into null.
 """
 
 from __future__ import annotations
 
-import math
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -15,15 +15,6 @@ from typing import Any
 from hpctrain.engines.base import TrainingMetrics
 
 _COLUMNS = ("ladder_step", "cycle_step", "iter_num", "loss", "rmse_epa", "rmse_f_comp")
-
-
-def diverged(points: Iterable[TrainingMetrics]) -> TrainingMetrics | None:
-    """Find the first point whose loss or error is NaN or infinite."""
-    for point in points:
-        numbers = (point.rmse_energy, point.rmse_force, point.loss or 0.0)
-        if not all(map(math.isfinite, numbers)):
-            return point
-    return None
 
 
 def on_train_epochs(
@@ -67,11 +58,12 @@ def add_point(
 
 
 def read_points(state: list[dict[str, Any]]) -> list[TrainingMetrics]:
+    """Read points back from JSON."""
     return [TrainingMetrics(**{**point, "key": tuple(point["key"])}) for point in state]
 
 
 class Lines:
-    """Cuts a growing text into lines; the unfinished one waits for its rest."""
+    """Lines of a growing text; the unfinished one waits for its rest."""
 
     _rest = ""
 
@@ -86,48 +78,35 @@ class Lines:
 
 
 class TableReader(Lines):
-    """metrics.txt or test_metrics.txt: `points` since the last header, and rows `skipped`.
+    """metrics.txt or test_metrics.txt, as `points`; rows that are torn are left out.
 
-    A second header is a restart into the same file: the points before it go to `earlier`.
+    A second header is a restart into the same file: the points before it are forgotten.
     """
 
     def __init__(self) -> None:
         self.points: list[TrainingMetrics] = []
-        self.earlier: list[list[TrainingMetrics]] = []
-        self.skipped = 0
         self._columns: list[str] = []
 
     def _line(self, line: str) -> None:
-        torn, header, rest = line.partition(_COLUMNS[0])
+        _, header, rest = line.partition(_COLUMNS[0])
         if header:
-            self.skipped += bool(torn.strip())
-            if self._columns:
-                self.earlier.append(self.points)
             self.points, self._columns = [], [header, *rest.split()]
         elif line.strip():
-            try:
+            with contextlib.suppress(ValueError, KeyError):  # a row that a kill has torn
                 row = dict(zip(self._columns, line.split(), strict=True))
                 ladder, cycle, iteration = (int(row[name]) for name in _COLUMNS[:3])
                 loss, energy, force = (float(row[name]) for name in _COLUMNS[3:])
-            except (ValueError, KeyError):
-                self.skipped += 1
-            else:
                 add_point(self.points, (ladder, cycle, iteration), (loss, energy * 1e3, force))
 
     def state(self) -> dict[str, Any]:
-        """All that is needed to read on, small and fit for JSON: of the points, the last."""
+        """Return all that is needed to read on, as JSON: of the points, the last."""
         points = [asdict(point) for point in self.points[-1:]]
-        return {
-            "rest": self._rest,
-            "columns": self._columns,
-            "skipped": self.skipped,
-            "points": points,
-        }
+        return {"rest": self._rest, "columns": self._columns, "points": points}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> TableReader:
-        """Go on where `state` was taken; `points` begins with the last one then."""
+        """Return a reader that goes on where `state` was taken; its curve begins there."""
         reader = cls()
         reader._rest, reader._columns = state["rest"], list(state["columns"])
-        reader.skipped, reader.points = state["skipped"], read_points(state["points"])
+        reader.points = read_points(state["points"])
         return reader

@@ -21,7 +21,7 @@ from hpctrain.engines.pacemaker.tables import TableReader
 from hpctrain.files import read_json, write_atomically
 from hpctrain.runs.run import Run
 
-VERSION = 1  # of what is kept; what another one kept is not read
+VERSION = 2  # of what is kept; what another one kept is not read
 CHUNK = 1 << 20
 # The end of what was read is compared before reading on: a file may have been begun again.
 KNOWN_BYTES = 64
