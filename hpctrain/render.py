@@ -1,4 +1,4 @@
-"""Templates and values in, text out. Nothing undefined is rendered without a word."""
+"""Templates: values in, text or markup out. A value that is missing is an error."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _environment(folders: tuple[str, ...]) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["sh"] = quoted
+    environment.filters["sh"] = shell_word
     environment.filters["yaml"] = as_yaml
     return environment
 
@@ -83,7 +83,7 @@ def breakable(name: str) -> list[str]:
     return re.split(r"(?<=[._])", name)
 
 
-def quoted(value: object) -> str:
+def shell_word(value: object) -> str:
     """Quote a value as one word of a shell command."""
     return shlex.quote(str(value))
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from hpctrain.errors import HpctrainError
 from hpctrain.files import resource
-from hpctrain.render import Markup, as_yaml, quoted, render, render_page
+from hpctrain.render import Markup, as_yaml, render, render_page, shell_word
 
 JOB_TEMPLATES = sorted(path.name for path in resource("templates").glob("*.sh.j2"))
 ODD = [
@@ -226,7 +226,7 @@ def test_a_template_that_is_not_there() -> None:
     st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), max_size=5)
 )
 def test_quoted_words_arrive_in_bash(words: list[str]) -> None:
-    line = " ".join(["printf '%s\\0'", "x", *map(quoted, words)])
+    line = " ".join(["printf '%s\\0'", "x", *map(shell_word, words)])
     reply = subprocess.run(["bash", "-c", line], capture_output=True, timeout=30)
     assert reply.stdout.decode().split("\0")[1:-1] == words
 

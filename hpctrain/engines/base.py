@@ -1,4 +1,4 @@
-"""What every trainer can say: settings to its input, its output to numbers."""
+"""What the output of every trainer becomes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ class TrainingMetrics:
 
     ``epoch`` counts the iterations done so far, over all ladder steps and fit cycles;
     ``key`` is where the trainer itself stood: (ladder step, fit cycle, iteration).
-    ``rmse_energy`` is in meV/atom, ``rmse_force`` in eV/Å per force component; None is "not told".
+    ``rmse_energy`` is in meV/atom, ``rmse_force`` in eV/Å per force component;
+    ``loss`` is None where it is not known.
     """
 
     epoch: int

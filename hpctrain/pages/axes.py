@@ -1,4 +1,4 @@
-"""One axis of a figure: where a value stands on it, and which values are named. Pure."""
+"""The axes of a figure: where a value stands, and which values are named. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 @dataclass(frozen=True)
 class Axis:
-    """``label`` with its unit; ``named`` are the places of words on it, instead of numbers."""
+    """An axis from ``low`` to ``high``; ``label`` has the unit.
+
+    ``named`` are values with a word each, which then stand there instead of numbers.
+    """
 
     label: str
     low: float
@@ -22,18 +25,18 @@ class Axis:
     named: tuple[tuple[float, str], ...] = ()
 
     def shows(self, value: float | None) -> bool:
-        """Can the value be drawn at all? It may still lie beyond the ends."""
+        """Say whether the value can be drawn at all; it may still lie beyond the ends."""
         if value is None or not math.isfinite(value):
             return False
         return value > {"linear": -math.inf, "log": 0.0, "log1p": -1.0}[self.scale]
 
     def place(self, value: float) -> float:
-        """0 at the low end, 1 at the high one."""
-        low, here, high = (_onto(self.scale, one) for one in (self.low, value, self.high))
+        """Return where a value stands: 0 at the low end, 1 at the high one."""
+        low, here, high = (_scale(self.scale, one) for one in (self.low, value, self.high))
         return (here - low) / (high - low)
 
     def ticks(self, most: int = 6) -> list[tuple[float, str]]:
-        """Values to be named and their names, at most so many."""
+        """Return the values to name and their names, about ``most`` of them."""
         if self.named:
             return list(self.named)
         if self.scale == "linear":
@@ -46,9 +49,9 @@ class Axis:
 
 
 def axis(label: str, values: Iterable[float | None], scale: Scale = "linear") -> Axis:
-    """An axis on which all these values have room; those that cannot be drawn do not count."""
+    """Return an axis with room for all these values; those that cannot be drawn do not count."""
     values, whole = list(values), Axis(label, 0.0, 1.0, scale)
-    shown = [_onto(scale, value) for value in values if value is not None and whole.shows(value)]
+    shown = [_scale(scale, value) for value in values if value is not None and whole.shows(value)]
     low, high = (min(shown), max(shown)) if shown else (0.0, 1.0)
     room = 0.05 * (high - low) or (0.1 if scale != "linear" else 0.5 * abs(high) or 0.5)
     if scale == "log1p":
@@ -56,11 +59,11 @@ def axis(label: str, values: Iterable[float | None], scale: Scale = "linear") ->
         return Axis(
             label, 0.0, max([1.0, *(value for value in values if value is not None)]), scale
         )
-    return Axis(label, _back(scale, low - room), _back(scale, high + room), scale)
+    return Axis(label, _unscale(scale, low - room), _unscale(scale, high + room), scale)
 
 
 def number(value: float) -> str:
-    """A number beside an axis: 20,000; −0.5; 10⁻⁵."""
+    """Format a number beside an axis: 20,000; −0.5; 10⁻⁵."""
     size = abs(value)
     if size >= 1e6 or 0 < size < 1e-3:
         digits, _, power = f"{value:.3g}".partition("e")
@@ -73,13 +76,13 @@ def number(value: float) -> str:
     return text.replace("-", "−")
 
 
-def _onto(scale: Scale, value: float) -> float:
+def _scale(scale: Scale, value: float) -> float:
     if scale == "linear":
         return value
     return math.log10(value if scale == "log" else 1.0 + value)
 
 
-def _back(scale: Scale, place: float) -> float:
+def _unscale(scale: Scale, place: float) -> float:
     if scale == "linear":
         return place
     return float(10.0**place) - (scale == "log1p")
@@ -94,7 +97,7 @@ def _linear(low: float, high: float, most: int) -> list[float]:
 
 
 def _logarithmic(low: float, high: float, most: int) -> list[float]:
-    """1, 2, 5, 10, …, or fewer of them; over less than a factor of two, as on a linear axis."""
+    """Return 1, 2, 5, 10, …, or fewer of them; as on a linear axis if that leaves only one."""
     floor = max(low, 1.0) if low <= 0 else low
     powers = range(math.floor(math.log10(floor)), math.ceil(math.log10(high)) + 1)
     for within, every in (((1, 2, 5), 1), ((1, 3), 1), ((1,), 1), ((1,), 2), ((1,), 3)):

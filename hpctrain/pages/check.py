@@ -88,8 +88,11 @@ def _panel(chart: Chart) -> Panel:
 
 @dataclass(frozen=True)
 class Chart:
-    """``counts`` [kinds, bins], those with a colour first, the rest together last; ``edges``
-    [bins + 1]."""
+    """A histogram by kind, of ``what``: structures or atoms.
+
+    ``counts`` [kinds, bins] in the order of the colours, ``edges`` [bins + 1]; ``beyond`` tells
+    what lies outside.
+    """
 
     title: str
     axis: str
@@ -101,32 +104,32 @@ class Chart:
 
 
 def kinds_by_colour(preflight: Preflight) -> list[tuple[str, int, list[int]]]:
-    """Name, rows and numbers of the kinds: the commonest, then the rest in one."""
+    """List the kinds as (name, rows, their numbers): the commonest, then the rest in one."""
     rows = np.bincount(preflight.columns.kind_of, minlength=len(preflight.columns.kinds.names))
     order = np.argsort(-rows, kind="stable").tolist()
     most = order if len(order) <= COLOURS + 1 else order[:COLOURS]
-    found = [(str(preflight.columns.kinds.names[k]), int(rows[k]), [k]) for k in most]
+    colours = [(str(preflight.columns.kinds.names[k]), int(rows[k]), [k]) for k in most]
     rest = order[len(most) :]
     if rest:
-        found.append((f"{len(rest)} other kinds", int(rows[rest].sum()), rest))
-    return found
+        colours.append((f"{len(rest)} other kinds", int(rows[rest].sum()), rest))
+    return colours
 
 
 def histograms(preflight: Preflight) -> list[Chart]:
-    """Energy per atom, force norm, shortest distance, volume per atom; those with any data."""
+    """Return the histograms: energy and volume per atom, force norm, shortest distance."""
     groups = [numbers for _, _, numbers in kinds_by_colour(preflight)]
-    found = [_energies(preflight, groups)] if len(preflight.columns) else []
+    charts = [_energy_chart(preflight, groups)] if len(preflight.columns) else []
     for title, axis, what, histogram in (
         ("Force norm", "eV/Å", "atoms", preflight.forces),
         ("Shortest distance", "Å", "structures", preflight.distances),
         ("Volume per atom", "Å³", "structures", preflight.volumes),
     ):
         if histogram.total.any():
-            found.append(_binned(title, axis, what, histogram, groups))
-    return found
+            charts.append(_chart(title, axis, what, histogram, groups))
+    return charts
 
 
-def _energies(preflight: Preflight, groups: Sequence[list[int]]) -> Chart:
+def _energy_chart(preflight: Preflight, groups: Sequence[list[int]]) -> Chart:
     values, kinds = preflight.columns.energies, preflight.columns.kind_of
     low, high = np.quantile(values, [0.05, 0.95])
     # A few rows far away must not press all others into one bar.
@@ -148,7 +151,7 @@ def _energies(preflight: Preflight, groups: Sequence[list[int]]) -> Chart:
     return Chart("Energy per atom", "eV", "structures", edges, counts, False, beyond)
 
 
-def _binned(
+def _chart(
     title: str, axis: str, what: str, histogram: Histogram, groups: Sequence[list[int]]
 ) -> Chart:
     full = np.flatnonzero(histogram.total)
@@ -156,9 +159,9 @@ def _binned(
     width = -(-(last - first) // _BARS)
     last = min(len(histogram.total), first + width * -(-(last - first) // width))
     starts = np.arange(first, last, width)
-    summed = [sum(histogram.counts(kind) for kind in group) for group in groups]
+    sums = [sum(histogram.counts(kind) for kind in group) for group in groups]
     # The last piece of reduceat goes on to the end, where nothing is counted.
-    counts = np.array([np.add.reduceat(one, starts) for one in summed])
+    counts = np.array([np.add.reduceat(one, starts) for one in sums])
     edges = histogram.edges[[*starts.tolist(), last]]
     lowest = int(histogram.total[0])
     beyond = f"{lowest} at or below {histogram.edges[1]:.2g}" if lowest else ""
@@ -166,15 +169,15 @@ def _binned(
 
 
 def draw(chart: Chart) -> Markup:
-    """The chart; bars of the kinds stand on each other."""
+    """Draw a histogram; the bars of the kinds stand on each other."""
     edges = chart.edges.tolist()
     most = max(int(chart.counts.sum(axis=0).max()), 1)
     y = Axis(chart.what, 0.0, most)
     whole = tuple((value, text) for value, text in y.ticks(4) if value == int(value))
     x = Axis(chart.axis, edges[0], edges[-1], "log" if chart.log else "linear")
-    drawn = Figure(chart.title, x, replace(y, named=whole))
+    figure = Figure(chart.title, x, replace(y, named=whole))
     base = np.zeros(chart.counts.shape[1])
     for kind, counts in enumerate(chart.counts):
-        drawn.bars(edges, counts.tolist(), f"k{min(kind, COLOURS)}", base.tolist())
+        figure.bars(edges, counts.tolist(), f"k{min(kind, COLOURS)}", base.tolist())
         base += counts
-    return drawn.svg()
+    return figure.svg()

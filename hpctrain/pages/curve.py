@@ -1,4 +1,4 @@
-"""The learning curves: errors against the iteration, with what happened on the way."""
+"""The learning curves of a page, and in words what happened on the way."""
 
 from __future__ import annotations
 
@@ -29,32 +29,36 @@ def learning_curves(subject: Subject) -> list[Panel]:
 
 
 def story(subject: Subject) -> list[str]:
-    """What the marks in the figures mean, in words."""
-    found = [
-        f"Attempt {number} went on after iteration {seam:,}."
+    """Explain the marks in the figures."""
+    sentences = [
+        f"Attempt {number} continued after iteration {seam:,}."
         for number, seam in enumerate(subject.curves.seams, start=2)
     ]
     if subject.best:
         best = subject.best
-        found.append(
+        sentences.append(
             f"Best by {best.get('by', 'unknown measure')}: iteration {best['iteration']:,} of "
-            f"{best['of']:,}; the potential is that one."
+            f"{best['of']:,}, which became the potential."
         )
         if best.get("best") and best.get("last"):
-            found.append(
+            sentences.append(
                 f"Its errors (meV/atom / eV/Å): {rmse(best['best'])}; those of the last "
                 f"iteration: {rmse(best['last'])}."
             )
     if subject.stopped:
-        found.append(f"Stopped after iteration {subject.curves.iteration:,}: {subject.stopped}.")
-    return found
+        sentences.append(
+            f"Stopped after iteration {subject.curves.iteration:,}: {subject.stopped}."
+        )
+    return sentences
 
 
 def _draw(plot: Plot) -> Markup:
     room = 7.0 * max(len(series.label) for series in plot.series)
     figure = Figure(f"RMSE of {plot.plural}", plot.log_iterations, plot.y, right=room)
     for mark in plot.marks:
-        figure.upright(mark.iteration, mark.words, "mark best" if mark.kind == "best" else "mark")
+        figure.vertical_line(
+            mark.iteration, mark.words, "mark best" if mark.kind == "best" else "mark"
+        )
     for series in plot.series:
         figure.line(series.points, series.name)
         if len(series.points) < 60:

@@ -1,4 +1,4 @@
-"""Settings, data and rows of a subject, as lines of text."""
+"""Settings and data of a subject, as pairs of texts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _RANGES = 40
 
 
 def settings(subject: Subject) -> list[tuple[str, str]]:
-    """Every setting by its whole name, as --set would take it."""
-    found = list(_flat("", subject.settings))
-    return [*found, ("evaluator used", subject.evaluator)]
+    """List every setting by its whole name, as --set takes it."""
+    lines = list(_flat("", subject.settings))
+    return [*lines, ("evaluator used", subject.evaluator)]
 
 
 def data(subject: Subject) -> list[tuple[str, str]]:
-    """What it was trained and tested on."""
+    """List what it was trained and tested on."""
     dataset = subject.dataset
     lines = [
         (side, f"{dataset[side]['structures']:,} structures, {dataset[side]['atoms']:,} atoms")
@@ -39,9 +39,9 @@ def data(subject: Subject) -> list[tuple[str, str]]:
 
 
 def ranges(ids: Sequence[str]) -> str:
-    """``1–11, 13, 15–20``: ids that follow each other together; a long list ends with a count."""
+    """Shorten a list of ids: ``1–11, 13, 15–20``; a long one ends with a count."""
     pieces: list[list[str]] = []
-    told = 0
+    listed = 0
     for row in map(str, ids):
         last = pieces[-1][-1] if pieces else ""
         if row.isdecimal() and last.isdecimal() and int(row) == int(last) + 1:
@@ -50,9 +50,9 @@ def ranges(ids: Sequence[str]) -> str:
             break
         else:
             pieces.append([row])
-        told += 1
+        listed += 1
     text = ", ".join("–".join(piece) for piece in pieces)
-    return (text or "unknown") + (f", and {len(ids) - told:,} more" if told < len(ids) else "")
+    return (text or "unknown") + (f", and {len(ids) - listed:,} more" if listed < len(ids) else "")
 
 
 def _counts(table: Mapping[str, int]) -> str:

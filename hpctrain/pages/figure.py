@@ -1,4 +1,4 @@
-"""Figures as SVG: no script, colours by style sheet, one path a series. Pure."""
+"""Figures as SVG: no script, colours by style sheet, one path a series."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class Figure:
     def _at_y(self, value: float) -> float:
         return self._floor - self._y.place(value) * (self._floor - _TOP)
 
-    def _placed(self, points: Iterable[Point]) -> list[tuple[float, float] | None]:
-        """Where the points stand; None for one that cannot be drawn."""
+    def _positions(self, points: Iterable[Point]) -> list[tuple[float, float] | None]:
+        """Return where the points stand; None for one that cannot be drawn."""
         return [
             (self._at_x(x), self._at_y(y))
             if x is not None and y is not None and self._x.shows(x) and self._y.shows(y)
@@ -68,13 +68,13 @@ class Figure:
         ]
 
     def line(self, points: Iterable[Point], css: str) -> None:
-        """One curve; it is torn where a point is missing, and cut where it leaves the axes."""
+        """Draw a curve: with a gap where a point is missing, and only as far as the axes go."""
         path, pen = [], None
-        placed = self._placed(points)
-        for before, here in zip([None, *placed], placed, strict=False):
+        positions = self._positions(points)
+        for before, here in zip([None, *positions], positions, strict=False):
             if before is None or here is None:
                 continue
-            piece = _cut(before, here, _TOP, self._floor)
+            piece = _clip(before, here, _TOP, self._floor)
             if piece is None:
                 continue
             start, end = piece
@@ -84,19 +84,19 @@ class Figure:
         self._path(f"curve {css}", path)
 
     def dots(self, points: Iterable[Point], css: str, size: float = 3.0) -> int:
-        """Points as one path, those that fall together as one; returns how many lie outside."""
-        outside, seen = 0, {}
-        for place in self._placed(points):
+        """Draw points, those that fall together as one; return how many lie outside."""
+        outside, places = 0, {}
+        for place in self._positions(points):
             if place is None or not self._inside(place):
                 outside += 1
             else:
-                seen[_move("M", place)] = True
-        self._path(f"dots {css}", [f"{place}h0" for place in seen], f"{size:g}")
+                places[_move("M", place)] = True
+        self._path(f"dots {css}", [f"{place}h0" for place in places], f"{size:g}")
         return outside
 
     def bars(self, edges: Sequence[float], heights: Sequence[float], css: str,
              base: Sequence[float] | None = None) -> None:  # fmt: skip
-        """Bars between neighbouring edges, standing on ``base``."""
+        """Draw bars between neighbouring edges, standing on ``base``."""
         x, path = [self._at_x(edge) for edge in edges], []
         for n, height in enumerate(heights):
             if height:
@@ -107,14 +107,14 @@ class Figure:
         self._path(css, path)
 
     def steps(self, edges: Sequence[float], heights: Sequence[float], css: str) -> None:
-        """The outline of a histogram."""
+        """Draw the outline of a histogram."""
         corners: list[Point] = [(edges[0], self._y.low)]
         for n, height in enumerate(heights):
             corners += [(edges[n], height), (edges[n + 1], height)]
         self.line([*corners, (edges[-1], self._y.low)], css)
 
-    def upright(self, x: float, words: str, css: str = "mark") -> None:
-        """A mark at a place on the x axis, named at its top; names that would meet go lower."""
+    def vertical_line(self, x: float, words: str, css: str = "mark") -> None:
+        """Mark a value of x, with its name at the top; names that would meet go lower."""
         if not self._x.low <= x <= self._x.high:
             return
         at, wide = self._at_x(x), _LETTER * len(words)
@@ -129,20 +129,22 @@ class Figure:
             self._text(at + 3 if fits else at - 3, _TOP + 9 + 12 * row, words,
                        css if fits else f"{css} end")  # fmt: skip
 
-    def level(self, y: float, css: str = "mark", span: tuple[float, float] | None = None) -> None:
-        """A mark at a height, over the whole width or between two x."""
+    def horizontal_line(
+        self, y: float, css: str = "mark", span: tuple[float, float] | None = None
+    ) -> None:
+        """Mark a value of y, over the whole width or between two x."""
         if self._y.low <= y <= self._y.high:
             left, right = map(self._at_x, span or (self._x.low, self._x.high))
             self._path(css, [f"M{left:.1f} {self._at_y(y):.1f}H{right:.1f}"])
 
     def diagonal(self) -> None:
-        """Where both coordinates are the same."""
+        """Draw the line on which both coordinates are the same."""
         low, high = max(self._x.low, self._y.low), min(self._x.high, self._y.high)
         self.line([(low, low), (high, high)], "mark")
 
     def label(self, points: Sequence[Point], words: str, css: str) -> None:
         """Name a curve beside its end, in its colour; names that would meet stand apart."""
-        ends = [place for place in self._placed(points) if place is not None]
+        ends = [place for place in self._positions(points) if place is not None]
         if ends:
             self._labels.append((min(max(ends[-1][1], _TOP + 4), self._floor), words, css))
 
@@ -211,10 +213,10 @@ def _move(how: str, place: tuple[float, float]) -> str:
     return f"{how}{place[0]:.1f} {place[1]:.1f}"
 
 
-def _cut(
+def _clip(
     start: tuple[float, float], end: tuple[float, float], top: float, floor: float
 ) -> tuple[tuple[float, float], tuple[float, float]] | None:
-    """The part of a piece of a curve that lies between two heights."""
+    """Return the part of a piece of a curve that lies between two heights."""
     (x0, y0), (x1, y1) = start, end
     if max(y0, y1) < top or min(y0, y1) > floor:
         return None

@@ -1,4 +1,4 @@
-"""What pages are made of, as values: tables, panels, colours. The markup is in templates."""
+"""What pages are made of: tables, panels, colours. The markup is in ``templates/pages``."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Panel:
 
 
 def document(name: str, title: str, subtitle: str, values: Mapping[str, Any]) -> str:
-    """Return the whole page, by its template."""
+    """Render a whole page by the template of this name."""
     return render_page(
         f"pages/{name}.html.j2",
         {"title": title, "subtitle": subtitle, "light": _LIGHT, "dark": _DARK, "colours": COLOURS,

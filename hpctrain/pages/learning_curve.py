@@ -1,4 +1,4 @@
-"""Learning curves as pictures and tables. matplotlib is imported late."""
+"""Learning curves as a picture (PNG) and as a table (CSV). matplotlib is imported late."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COLOURS = {"train": "#1f5fa8", "test": "#d1495b"}
 
 
 def learning_curve_csv(curves: Curves) -> str:
-    """Both curves as one table, a row a point."""
+    """Write both curves as one table, a row a point."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
@@ -30,19 +30,19 @@ def learning_curve_csv(curves: Curves) -> str:
 
 
 def curves_of_csv(text: str, seams: Iterable[int] = ()) -> Curves:
-    """The curves of such a table; the seams are not in it."""
-    found = Curves(seams=list(seams))
+    """Read the curves of such a table; the seams are not in it."""
+    curves = Curves(seams=list(seams))
     for row in csv.DictReader(io.StringIO(text)):
-        curve = found.train if row["set"] == "train" else found.test
+        curve = curves.train if row["set"] == "train" else curves.test
         key = (int(row["ladder_step"]), int(row["fit_cycle"]), int(row["iteration_in_step"]))
         loss = float(row["loss"]) if row["loss"] else None
         energy, force = float(row[_COLUMNS[6]]), float(row[_COLUMNS[7]])
         curve.append(TrainingMetrics(int(row["iteration"]), energy, force, loss, key))
-    return found
+    return curves
 
 
-def learning_curve(curves: Curves, path: Path) -> None:
-    """Draw RMSE of energies and forces against the iteration, the errors on logarithmic axes."""
+def draw_learning_curve(curves: Curves, path: Path) -> None:
+    """Draw the errors against the iteration as a PNG file, on logarithmic axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

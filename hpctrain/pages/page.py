@@ -1,4 +1,4 @@
-"""The page about a run or a potential. The same subject gives the same page, byte for byte."""
+"""The page about a run or a potential; the same subject gives the same page, byte for byte."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def _verdict(subject: Subject) -> dict[str, str]:
     return {
         "word": str(subject.verification.get("verdict", "unknown")),
         "wrong": "; ".join(wrong),
-        "accepted": str(accepted.get("why") or "no reason told") if accepted else "",
+        "accepted": str(accepted.get("why") or "no reason given") if accepted else "",
     }
 
 
 def _metrics(subject: Subject) -> Table | None:
-    shown = {_SETS.get(name, name): value for name, value in subject.metrics.items() if value}
+    errors = {_SETS.get(name, name): value for name, value in subject.metrics.items() if value}
     header = ("RMSE", "energy, meV/atom", "force, eV/Å")
-    return Table(header, metrics_rows(shown)) if shown else None
+    return Table(header, metrics_rows(errors)) if errors else None
 
 
 def _check(check: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Predicted against labelled energies and forces, by kind; the errors' distributions."""
+"""Predicted against labelled energies and forces, by kind; how the errors are distributed."""
 
 from __future__ import annotations
 
@@ -75,18 +75,18 @@ def _by_name(checks: Checks, side: str) -> dict[str, Json]:
 
 
 def kinds(checks: Checks) -> list[tuple[str, int, list[str]]]:
-    """Name, structures and kinds of each colour: the commonest, then the rest in one."""
+    """List each colour as (name, structures, kinds): the commonest, then the rest in one."""
     structures: dict[str, int] = {}
     for side in SIDES:
         for name, kind in _by_name(checks, side).items():
             structures[name] = structures.get(name, 0) + int(kind.get("structures") or 0)
     order = sorted(structures, key=lambda name: (-structures[name], name))
     most = order if len(order) <= COLOURS + 1 else order[:COLOURS]
-    found = [(name, structures[name], [name]) for name in most]
+    colours = [(name, structures[name], [name]) for name in most]
     rest = order[len(most) :]
     if rest:
-        found.append((f"{len(rest)} other kinds", sum(structures[n] for n in rest), rest))
-    return found
+        colours.append((f"{len(rest)} other kinds", sum(structures[n] for n in rest), rest))
+    return colours
 
 
 def _parity(
@@ -105,17 +105,17 @@ def _parity(
     both = axis("", (value for point in points for value in point))
     x = Axis(f"labelled, {unit}", both.low, both.high)
     y = Axis(f"predicted, {unit}", both.low, both.high)
-    drawn = Figure(title, x, y, height=300)
-    drawn.diagonal()
+    figure = Figure(title, x, y, height=300)
+    figure.diagonal()
     # The rest at the bottom, then the commonest, so that they do not hide the rarer ones.
     order = [*range(COLOURS, len(series)), *range(min(COLOURS, len(series)))]
     for colour in order:
-        drawn.dots(series[colour], f"s{colour}", 4.0 if len(points) < _FEW else 3.0)
+        figure.dots(series[colour], f"s{colour}", 4.0 if len(points) < _FEW else 3.0)
     more = f"{len(points):,} points"
     if quantity == "energies":
         every = sum(int(kind.get("structures") or 0) for kind in named.values())
         more += f" of {every:,} structures" if every != len(points) else ""
-    return Panel(title, more, drawn.svg())
+    return Panel(title, more, figure.svg())
 
 
 def _histogram(checks: Checks, title: str, key: str, unit: str) -> Panel:
@@ -132,10 +132,10 @@ def _histogram(checks: Checks, title: str, key: str, unit: str) -> Panel:
     x = Axis(f"predicted − labelled, {unit}" if min(ends) < 0 else f"error, {unit}",
              min(ends), max(ends))  # fmt: skip
     highest = max(max(heights) for _, heights in shares.values())
-    drawn = Figure(title, x, Axis("share of each side, %", 0.0, 1.05 * highest))
+    figure = Figure(title, x, Axis("share of each side, %", 0.0, 1.05 * highest))
     for side, (edges, heights) in shares.items():
-        drawn.steps(edges, heights, side)
-        drawn.key(side, side)
+        figure.steps(edges, heights, side)
+        figure.key(side, side)
     absent = [side for side in SIDES if side not in shares]
     more = f"no errors of the {absent[0]} side" if absent else ""
-    return Panel(title, more, drawn.svg())
+    return Panel(title, more, figure.svg())

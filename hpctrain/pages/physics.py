@@ -1,4 +1,4 @@
-"""What a potential does beyond its data: the checks that can be drawn."""
+"""How a potential behaves beyond its data: the checks that can be figure."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ Json = Mapping[str, Any]
 
 
 def physics(checks: Checks) -> list[list[Panel]]:
-    """A figure for each pair and phase, or a word on why there is none; a grid a check."""
+    """Draw each pair and phase, a list for each check, or say why there is nothing to draw."""
     pairs = checks.data("dimers", "pairs") or {}
     grids = [[_dimer(pair, one) for pair, one in pairs.items()]]
     absent = [] if pairs else [Panel("Dimers", missing=checks.why("dimers"))]
-    for name, title, drawn in (
+    for name, title, draw in (
         ("energy_volume", "Energy against volume", _energy_volume),
         ("elastic", "Elastic constants", _elastic),
         ("phonons", "Phonons", _phonons),
     ):
         phases = checks.data(name, "phases") or []
-        grids.append([drawn(phase) for phase in phases])
+        grids.append([draw(phase) for phase in phases])
         absent += [] if phases else [Panel(title, missing=checks.why(name))]
     motion = _nve(checks)
     grids.append(motion)
@@ -43,20 +43,20 @@ def _dimer(pair: str, one: Json) -> Panel:
     known = [energy for energy in energies if energy is not None]
     title = f"Dimer {pair}"
     if not known:
-        return Panel(title, missing="no energy of it is a number")
+        return Panel(title, missing="none of its energies is a number")
     wall = max(_WALL_EV, _WALL_DEPTHS * -min(known))
     x = axis("distance, Å", distances)
     y = axis("energy, eV", [min(energy, wall) for energy in known])
-    drawn = Figure(title, x, y)
+    figure = Figure(title, x, y)
     if y.low < 0 < y.high:
-        drawn.level(0.0)
+        figure.horizontal_line(0.0)
     shortest = one.get("shortest_in_data")
     if shortest is not None:
-        drawn.upright(shortest, f"shortest in data {shortest:.2f}")
+        figure.vertical_line(shortest, f"shortest in data {shortest:.2f}")
     # The wall goes on above the figure.
-    drawn.line(zip(distances, energies, strict=True), "s0")
+    figure.line(zip(distances, energies, strict=True), "s0")
     more = f"up to {wall:.3g} eV" if max(known) > wall else ""
-    return Panel(title, more, drawn.svg())
+    return Panel(title, more, figure.svg())
 
 
 def _energy_volume(phase: Json) -> Panel:
@@ -65,11 +65,11 @@ def _energy_volume(phase: Json) -> Panel:
     x = axis("volume, Å³/atom", [*volumes, *(volume for volume, _ in labels)])
     y = axis("energy, eV/atom", [*energies, *(energy for _, energy in labels)])
     title = f"Energy against volume, {phase['name']}"
-    drawn = Figure(title, x, y)
+    figure = Figure(title, x, y)
     if phase.get("v0") is not None:
-        drawn.upright(phase["v0"], "V₀")
-    drawn.line(zip(volumes, energies, strict=True), "s0")
-    drawn.dots([(volume, energy) for volume, energy in labels], "s5", 4.5)
+        figure.vertical_line(phase["v0"], "V₀")
+    figure.line(zip(volumes, energies, strict=True), "s0")
+    figure.dots([(volume, energy) for volume, energy in labels], "s5", 4.5)
     notes = [
         together(name, number(phase[key]), unit)
         + (f" ({number(phase[f'label_{key}'])})" if phase.get(f"label_{key}") is not None else "")
@@ -77,7 +77,7 @@ def _energy_volume(phase: Json) -> Panel:
         if phase.get(key) is not None
     ]
     notes.append("dots and brackets: labels" if labels else "no labels in the data")
-    return Panel(title, ", ".join(notes), drawn.svg())
+    return Panel(title, ", ".join(notes), figure.svg())
 
 
 def _elastic(phase: Json) -> Panel:
@@ -86,11 +86,11 @@ def _elastic(phase: Json) -> Panel:
     smallest = together("eigenvalue", number(phase.get("smallest_eigenvalue_gpa")), "GPa")
     title = f"Elastic constants, {phase['name']}"
     header = ("GPa", *(str(n) for n in range(1, len(rows) + 1)))
-    return Panel(title, f"smallest {smallest}{_other(phase)}", table=Table(header, cells))
+    return Panel(title, f"smallest {smallest}{_not_lowest(phase)}", table=Table(header, cells))
 
 
-def _other(phase: Json) -> str:
-    """A phase above another one may be unstable: nothing is wrong with the potential then."""
+def _not_lowest(phase: Json) -> str:
+    # A phase above another one may be unstable: nothing is wrong with the potential then.
     return ", not the lowest phase" if phase.get("ground_state") is False else ""
 
 
@@ -99,19 +99,19 @@ def _phonons(phase: Json) -> Panel:
     values = [value for levels in points.values() for value in levels if value is not None]
     title = f"Phonons, {phase['name']}"
     if not values:
-        return Panel(title, missing="no frequency of it is a number")
+        return Panel(title, missing="none of its frequencies is a number")
     names = tuple((float(n), name) for n, name in enumerate(points))
     x = Axis("wave vector", -0.5, len(points) - 0.5, named=names)
     y = axis("frequency, THz (imaginary as negative)", [*values, 0.0])
-    drawn = Figure(title, x, y)
-    drawn.level(0.0)
+    figure = Figure(title, x, y)
+    figure.horizontal_line(0.0)
     for n, levels in enumerate(points.values()):
         for value in levels:
             if value is not None:
                 css = "curve bad" if value < -_ZERO_THZ else "curve s0"
-                drawn.level(value, css, (n - 0.3, n + 0.3))
+                figure.horizontal_line(value, css, (n - 0.3, n + 0.3))
     lowest = together("lowest", number(phase.get("lowest_thz")), "THz")
-    return Panel(title, lowest + _other(phase), drawn.svg())
+    return Panel(title, lowest + _not_lowest(phase), figure.svg())
 
 
 def _nve(checks: Checks) -> list[Panel]:
@@ -123,15 +123,15 @@ def _nve(checks: Checks) -> list[Panel]:
     x = axis("time, ps", ps)
     began = next((energy for energy in energies if energy is not None), 0.0)
     change = [None if one is None else 1000.0 * (one - began) for one in energies]
-    found = []
+    panels = []
     for title, label, values in (
         ("NVE run, total energy", "change of energy, meV/atom", change),
         ("NVE run, temperature", "temperature, K", checks.data("nve", "temperature_k")),
     ):
         if not values:
-            found.append(Panel(title, missing="the check did not keep it"))
+            panels.append(Panel(title, missing="the check did not record it"))
             continue
-        drawn = Figure(title, x, axis(label, values))
-        drawn.line(zip(ps, values, strict=True), "s0")
-        found.append(Panel(title, svg=drawn.svg()))
-    return found
+        figure = Figure(title, x, axis(label, values))
+        figure.line(zip(ps, values, strict=True), "s0")
+        panels.append(Panel(title, svg=figure.svg()))
+    return panels

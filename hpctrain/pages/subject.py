@@ -1,4 +1,4 @@
-"""What a page is about: a potential, from its card, or a run, from its folder. No markup."""
+"""What a page is about, as a record: a potential, by its card, or a run, by its folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Subject:
-    """All that a page tells. ``metrics`` by set, None where it was not measured.
+    """What a page says. ``metrics`` by set, None where it was not measured.
 
     ``no_curves`` and ``unverified`` say why there is no learning curve or no verification, if
     there is none. ``rows`` are the ids on both sides of the split.
@@ -48,28 +48,29 @@ class Subject:
 
 @dataclass(frozen=True)
 class Checks:
-    """The checks of a verification by name; ``unverified`` says why there are none."""
+    """The checks of a verification; ``unverified`` says why there are none."""
 
     content: Mapping[str, Any] | None
     unverified: str
 
     @property
     def all(self) -> list[Mapping[str, Any]]:
+        """Return every check, in its order."""
         return list((self.content or {}).get("checks") or [])
 
     def data(self, name: str, key: str) -> Any:
-        """What a check has to draw; None if it has nothing."""
+        """Return what a check has to draw; None if it has nothing."""
         return ((self._named(name) or {}).get("data") or {}).get(key) or None
 
     def why(self, name: str) -> str:
-        """Why there is nothing to draw."""
+        """Say why there is nothing to draw."""
         if self.content is None:
             return self.unverified
         check = self._named(name)
         if check is None:
             return "not among the checks of this verification"
         if check.get("verdict") == "skipped":
-            return f"skipped: {check.get('seen') or 'no reason told'}"
+            return f"skipped: {check.get('seen') or 'no reason given'}"
         return f"the check left nothing to draw: {check.get('seen') or check.get('verdict')}"
 
     def _named(self, name: str) -> Mapping[str, Any] | None:
@@ -77,17 +78,17 @@ class Checks:
 
 
 def of_potential(card: Json, so_far: Curves, verification: Json | None) -> Subject:
-    """A potential, by its card and what was archived beside it; nothing else is read."""
+    """Return what a page says of a potential: its card, and what was archived beside it."""
     run, metrics = card["run"], card["metrics"]
     dataset = {name: value for name, value in card["dataset"].items() if name != "rows"}
     provenance = [
         ("archived", moment(card["archived"])),
         *((f"{kind}, sha256", str(file["sha256"])) for kind, file in card["files"].items()),
         *((f"parent {one['name']}", str(one["sha256"])) for one in card.get("parents") or []),
-        *_asked(run, card["dataset"], run["site"]["name"]),
+        *_request_facts(run, card["dataset"], run["site"]["name"]),
         ("jobs", ", ".join(run["job_ids"]) or "unknown"),
         ("attempts", str(run["attempts"])),
-        *_trained(run, card["versions"], run.get("environment") or {}),
+        *_training_facts(run, card["versions"], run.get("environment") or {}),
         ("archived by", _versions(card["collected_by"])),
     ]
     return Subject(
@@ -111,7 +112,7 @@ def of_potential(card: Json, so_far: Curves, verification: Json | None) -> Subje
         accepted=(card.get("verification") or {}).get("accepted"),
         reference_energies=card["reference_energies"],
         shift=card["shift"],
-        use=_lines(card.get("use")),
+        use=_usage_lines(card.get("use")),
     )
 
 
@@ -124,26 +125,28 @@ def archived(card: Json, potentials: Path) -> Subject:
     return of_potential(card, so_far, read_json(folder / "verification.json"))
 
 
-def of_run(found: RunStatus) -> Subject:
-    """A run in any state, as far as it is."""
-    run = found.run
+def of_run(status: RunStatus) -> Subject:
+    """Return what a page says of a run in any state; its folder is read."""
+    run = status.run
     assert run is not None
-    manifest, folder = run.manifest, run.attempt(max(1, found.attempt))
+    manifest, folder = run.manifest, run.attempt(max(1, status.attempt))
     result = read_json(folder / "result.json") or {}
     evaluation = result.get("potential") or read_json(folder / "evaluation.json") or {}
     environment = read_json(folder / "environment.json") or {}
-    state = f"{found.state} since {moment(found.since)}" if found.since else found.state
-    if found.state == "collected":
-        state = f"archived as {found.reason}"
-    elif found.reason not in ("", found.state):
-        state += f": {found.reason}"
-    done = "no iteration yet" if found.iteration is None else f"iteration {found.iteration}"
+    state = f"{status.state} since {moment(status.since)}" if status.since else status.state
+    if status.state == "collected":
+        state = f"archived as {status.reason}"
+    elif status.reason not in ("", status.state):
+        state += f": {status.reason}"
+    if status.iteration is None:
+        done = f"no iteration of {status.max_iter} yet"
+    else:
+        done = f"iteration {status.iteration} of {status.max_iter}"
     facts = {**result, "run_id": run.run_id, "created": manifest["created"]}
     return Subject(
         name=run.run_id,
-        subtitle=f"Run of {manifest['project']} on {found.site}, {state}; "
-        f"{done} of {found.max_iter}",
-        metrics={"train": found.train, "test": found.test,
+        subtitle=f"Run of {manifest['project']} on {status.site}, {state}; {done}",
+        metrics={"train": status.train, "test": status.test,
                  "archived_file_on_test": evaluation.get("yace")},
         curves=curves(run),
         no_curves="the trainer has written no errors yet",
@@ -158,10 +161,10 @@ def of_run(found: RunStatus) -> Subject:
         provenance=[
             *((f"{name}, sha256", str(value["sha256"])) for name, value in
               (result.get("files") or {}).items() if value.get("sha256")),
-            *_asked(facts, manifest["dataset"], found.site),
-            ("job", found.job_id or "none yet"),
+            *_request_facts(facts, manifest["dataset"], status.site),
+            ("job", status.job_id or "none yet"),
             ("attempts", str(len(run.attempts()))),
-            *_trained(facts, {**manifest["versions"], **environment.get("packages", {})},
+            *_training_facts(facts, {**manifest["versions"], **environment.get("packages", {})},
                       environment),
         ],
         best=result.get("best"),
@@ -172,12 +175,12 @@ def of_run(found: RunStatus) -> Subject:
 
 
 def moment(time: str | None) -> str:
-    """A written time for people: ``2026-11-26 11:03 UTC``, wherever the page is read."""
+    """Format a time for people: ``2026-11-26 11:03 UTC``, wherever the page is read."""
     seconds = timestamp(time)
     return iso(seconds)[:16].replace("T", " ") + " UTC" if seconds else "unknown"
 
 
-def _asked(run: Json, dataset: Json, site: str) -> list[tuple[str, str]]:
+def _request_facts(run: Json, dataset: Json, site: str) -> list[tuple[str, str]]:
     return [
         ("run", str(run["run_id"])),
         ("created", moment(run.get("created"))),
@@ -188,7 +191,7 @@ def _asked(run: Json, dataset: Json, site: str) -> list[tuple[str, str]]:
     ]
 
 
-def _trained(run: Json, versions: Json, environment: Json) -> list[tuple[str, str]]:
+def _training_facts(run: Json, versions: Json, environment: Json) -> list[tuple[str, str]]:
     ended, seconds = run.get("ended"), run.get("seconds") or {}
     took = f"{duration(seconds.get('total'))}, training {duration(seconds.get('train'))}"
     return [
@@ -203,10 +206,12 @@ def _versions(packages: Json) -> str:
     return ", ".join(f"{name} {version}" for name, version in packages.items() if version)
 
 
-def _lines(use: object) -> tuple[str, ...]:
-    """The lines with which a potential is used, however a card holds them."""
+def _usage_lines(use: object) -> tuple[str, ...]:
+    """Return the lines with which a potential is used, however a card holds them."""
     if isinstance(use, str):
         return tuple(use.splitlines())
     if isinstance(use, Mapping):
-        return tuple(line for part in use.values() for line in _lines(part))
-    return tuple(line for part in use for line in _lines(part)) if isinstance(use, list) else ()
+        return tuple(line for part in use.values() for line in _usage_lines(part))
+    return (
+        tuple(line for part in use for line in _usage_lines(part)) if isinstance(use, list) else ()
+    )

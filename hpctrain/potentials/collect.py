@@ -208,12 +208,12 @@ def _refusal(run: Run, verification: Mapping[str, Any]) -> str:
 
 
 def _pictures(folder: Path, so_far: Curves) -> None:
-    from hpctrain.pages.learning_curve import learning_curve, learning_curve_csv
+    from hpctrain.pages.learning_curve import draw_learning_curve, learning_curve_csv
 
     with tempfile.TemporaryDirectory() as temporary:
         table, picture = Path(temporary) / "curve.csv", Path(temporary) / "curve.png"
         table.write_text(learning_curve_csv(so_far), encoding="utf-8")
-        learning_curve(so_far, picture)
+        draw_learning_curve(so_far, picture)
         archive.put(table, folder / "learning_curve.csv")
         archive.put(picture, folder / "learning_curve.png")
 

@@ -51,10 +51,10 @@ def test_names_beside_curves_and_marks_stand_apart() -> None:
     figure = Figure("t", X, Y, right=60)
     for name in ("one", "two", "three"):
         figure.label([(10, 0.5)], name, name)
-    figure.upright(5, "a long name")
-    figure.upright(5.1, "another name")
-    figure.upright(10, "the end")
-    figure.upright(11, "beyond")
+    figure.vertical_line(5, "a long name")
+    figure.vertical_line(5.1, "another name")
+    figure.vertical_line(10, "the end")
+    figure.vertical_line(11, "beyond")
     text = figure.svg()
     placed = {
         words: (float(x), float(y), css)
@@ -76,7 +76,7 @@ def test_everything_is_escaped() -> None:
         Axis("<y>", 0, 1, named=((0.5, "<½>"),)),
         right=50,
     )
-    figure.upright(0.5, "<mark>")
+    figure.vertical_line(0.5, "<mark>")
     figure.label([(1, 1)], "<label>", "a")
     figure.key("<key>", "a")
     text = figure.svg()

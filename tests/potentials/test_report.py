@@ -114,7 +114,7 @@ def test_places_that_are_none(inside: Project, tmp_path: Path) -> None:
 
 def test_a_run_that_waits(run: Run, tmp_path: Path) -> None:
     text = drawn(run, tmp_path)
-    assert "no iteration yet of 100" in text
+    assert "no iteration of 100 yet" in text
     assert "the trainer has written no errors yet" in text
     assert "not verified: the job verifies a potential at its end" in text
     assert "161 structures" in text
@@ -130,7 +130,7 @@ def test_a_run_that_trains_in_its_second_attempt(run: Run, tmp_path: Path) -> No
     leave(run, 2, "heartbeat.json", NOW, {"time": NOW, "phase": "train"})
     text = drawn(run, tmp_path)
     assert "iteration 71 of 100" in text
-    assert "Attempt 2 went on after iteration 61." in text
+    assert "Attempt 2 continued after iteration 61." in text
     assert text.count(">attempt 2</text>") == 2
 
 

@@ -1,4 +1,4 @@
-"""Learning curves in a terminal's characters: log RMSE against the iteration. Pure."""
+"""Learning curves in the characters of a terminal: log RMSE against the iteration. Pure."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ Line = list[Piece]
 
 
 def lines(curves: Curves, width: int, height: int, *, ascii_only: bool) -> list[Line]:
-    """Energies and forces, side by side where the width allows it, in at most so many lines.
+    """Draw energies and forces in ``height`` lines at most, side by side where there is room.
 
-    The training errors are a line, those on test structures are marks. Nothing if there is no
-    room, or no two points yet.
+    The training errors are a line, those on test structures are marks. Nothing is drawn where
+    there is no room, or where there are no two points yet.
     """
     if len({point.epoch for point in curves.train}) < 2:
         return []
@@ -56,7 +56,7 @@ def _panel(plot: Plot, width: int, height: int, ascii_only: bool) -> list[Line]:
         blank = [f"{title}: no number yet", *[""] * (height - 1)]
         return [[(f"{line[:width]:<{width}}", "")] for line in blank]
     columns, rows = width - _MARGIN - 1, height - 2
-    cells = _draw(_Grid(x, y, columns, rows), shown["train"], shown.get("test", []), ascii_only)
+    cells = _cells(_Grid(x, y, columns, rows), shown["train"], shown.get("test", []), ascii_only)
     bar = "|" if ascii_only else "│"
     panel = [_head(title, plot.series, width)]
     for row in range(rows):
@@ -78,28 +78,28 @@ def _head(title: str, series: Sequence[Series], width: int) -> Line:
 
 
 class _Grid:
-    """Where points stand among the dots of so many cells."""
+    """The dots of a panel: columns and rows of cells, and the axes along them."""
 
     def __init__(self, x: Axis, y: Axis, columns: int, rows: int) -> None:
         self.x, self.y, self.columns, self.rows = x, y, columns, rows
 
     def dot(self, point: tuple[float, float], wide: int, tall: int) -> tuple[int, int]:
-        """A point's column, and its row from the top, with ``wide`` × ``tall`` dots a cell."""
+        """Return a point's column and its row from the top, of ``wide`` × ``tall`` dots a cell."""
         column = round(self.x.place(point[0]) * (wide * self.columns - 1))
         row = round((1.0 - self.y.place(point[1])) * (tall * self.rows - 1))
         return column, row
 
 
-def _draw(
+def _cells(
     grid: _Grid, train: Sequence[tuple[int, float]], test: Sequence[tuple[int, float]],
     ascii_only: bool,
 ) -> list[list[Piece]]:  # fmt: skip
-    """A character and what it is of, for each cell."""
+    """Return a character and what it is of, for each cell."""
     cells: list[list[Piece]] = [[(" ", "")] * grid.columns for _ in range(grid.rows)]
     wide, tall = (1, 1) if ascii_only else (2, 4)
     dots = [grid.dot(point, wide, tall) for point in train]
     bits: dict[tuple[int, int], int] = {}
-    for column, row in _line(dots):
+    for column, row in _dots_between(dots):
         place = (row // tall, column // wide)
         bits[place] = bits.get(place, 0) | _BITS[row % tall][column % wide]
     for (row, column), bit in bits.items():
@@ -110,20 +110,20 @@ def _draw(
     return cells
 
 
-def _line(dots: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Every dot on the way from each to the next."""
-    found = list(dots[:1])
+def _dots_between(dots: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return every dot on the way from each to the next."""
+    path = list(dots[:1])
     for (x0, y0), (x1, y1) in pairwise(dots):
         steps = max(abs(x1 - x0), abs(y1 - y0))
-        found += [
+        path += [
             (x0 + round((x1 - x0) * n / steps), y0 + round((y1 - y0) * n / steps))
             for n in range(1, steps + 1)
         ]
-    return found
+    return path
 
 
 def _pieces(cells: Sequence[Piece]) -> Line:
-    """Neighbours of the same kind together."""
+    """Join neighbours of the same kind."""
     return [
         ("".join(text for text, _ in group), kind)
         for kind, group in groupby(cells, key=lambda cell: cell[1])

@@ -1,4 +1,7 @@
-"""What a training will take: rough, from a few trainings that were measured (docs/preflight.md)."""
+"""The time and memory of a training: a rough estimate, from a few that were measured.
+
+See docs/preflight.md.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ RANGE = 3.0  # the truth is within a factor of three for what was measured
 
 @dataclass(frozen=True)
 class Task:
-    """What is trained on, and with what. ``neighbours`` per atom, within the cutoff."""
+    """A training to estimate; ``neighbours`` are per atom, within the cutoff."""
 
     structures: int
     atoms: int
@@ -35,7 +38,7 @@ class Task:
 
 
 def estimate(task: Task) -> dict[str, Any]:
-    """Seconds per iteration, hours in all, and bytes at most, with the range of each."""
+    """Estimate seconds per iteration and in all, and bytes at most, with the range of each."""
     pairs = task.atoms * task.neighbours
     parameters = task.elements * (2.5 * task.functions + 150)
     if task.evaluator == "pyace":
@@ -61,12 +64,12 @@ def estimate(task: Task) -> dict[str, Any]:
         "parameters": round(parameters),
         "evaluator": task.evaluator,
         "cores": task.cores,
-        "seconds_per_iteration": _between(seconds),
-        "seconds": _between(seconds * task.iterations),
+        "seconds_per_iteration": _range(seconds),
+        "seconds": _range(seconds * task.iterations),
         "memory_bytes": {"likely": memory, "from": memory / 1.5, "to": memory * 1.5},
         "rough": True,
     }
 
 
-def _between(value: float) -> dict[str, float]:
+def _range(value: float) -> dict[str, float]:
     return {"likely": value, "from": value / RANGE, "to": value * RANGE}

@@ -1,4 +1,4 @@
-"""What Pacemaker would accept and then train wrongly on, or find out too late. Pure.
+"""Faults of an input that Pacemaker would train wrongly on, or find too late. Pure.
 
 Seen with 0.4.0rc1; see docs/pacemaker.md.
 """
@@ -33,7 +33,7 @@ _BLOCK_OFFERS = {1: 945, 2: 1281, 3: 1191, 4: 250}
 
 
 def faults(mapping: Mapping[str, Any], elements: Sequence[str], evaluator: str) -> list[str]:
-    """Every fault of an input, one a line; ``elements`` are those of the data."""
+    """List every fault of an input, one a line; ``elements`` are those of the data."""
     unknown = [key for key in mapping if key not in _KEYS]
     if unknown:
         return [f"  {key}: there is no such section{nearest(str(key), _KEYS)}" for key in unknown]
@@ -44,16 +44,16 @@ def faults(mapping: Mapping[str, Any], elements: Sequence[str], evaluator: str) 
     return [
         f"  {fault}"
         for fault in (
-            *_of_potential(mapping["potential"], mapping.get("cutoff"), elements),
-            *_of_basis(mapping["potential"].get("functions"), len(elements)),
-            *_of_data(mapping["data"]),
-            *_of_fit(mapping["fit"]),
-            *_of_backend(mapping["backend"], evaluator),
+            *_faults_of_potential(mapping["potential"], mapping.get("cutoff"), elements),
+            *_faults_of_basis(mapping["potential"].get("functions"), len(elements)),
+            *_faults_of_data(mapping["data"]),
+            *_faults_of_fit(mapping["fit"]),
+            *_faults_of_backend(mapping["backend"], evaluator),
         )
     ]
 
 
-def _of_potential(
+def _faults_of_potential(
     potential: Mapping[str, Any], cutoff: object, elements: Sequence[str]
 ) -> Iterator[str]:
     named = potential.get("elements")
@@ -78,8 +78,8 @@ def _of_potential(
         )
 
 
-def _of_basis(functions: object, n_elements: int) -> Iterator[str]:
-    """Pacemaker gives every block floor(cap * elements / blocks) functions, or what it has."""
+def _faults_of_basis(functions: object, n_elements: int) -> Iterator[str]:
+    # Pacemaker gives every block floor(cap * elements / blocks) functions, or what it has.
     if functions is None or n_elements not in _BLOCK_OFFERS or not isinstance(functions, dict):
         return
     cap = functions.get(_CAP)
@@ -98,7 +98,7 @@ def _of_basis(functions: object, n_elements: int) -> Iterator[str]:
         )
 
 
-def _of_data(data: Mapping[str, Any]) -> Iterator[str]:
+def _faults_of_data(data: Mapping[str, Any]) -> Iterator[str]:
     for key, file in (("filename", TRAIN_FILE), ("test_filename", TEST_FILE)):
         if data.get(key) != file:
             yield f"data.{key} must stay {file}: the job makes that file"
@@ -115,7 +115,7 @@ def _of_data(data: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _of_fit(fit: Mapping[str, Any]) -> Iterator[str]:
+def _faults_of_fit(fit: Mapping[str, Any]) -> Iterator[str]:
     loss = fit.get("loss")
     if not isinstance(loss, dict):
         yield "fit.loss: must be there, and hold keys and values"
@@ -133,7 +133,7 @@ def _of_fit(fit: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _of_backend(backend: Mapping[str, Any], evaluator: str) -> Iterator[str]:
+def _faults_of_backend(backend: Mapping[str, Any], evaluator: str) -> Iterator[str]:
     found = backend.get("evaluator")
     if found != evaluator:
         yield (

@@ -1,4 +1,4 @@
-"""Pacemaker (Atomic Cluster Expansion): settings and facts of the data to its input."""
+"""Pacemaker's input, from the settings and the facts of the data. Pure."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ MAX_PARAMETERS_OF_BFGS = 10_000
 
 @dataclass(frozen=True)
 class DataFacts:
-    """What the input needs to know of the data; ``reference_energies`` in eV, or ``auto``."""
+    """The facts of the data that an input needs; ``reference_energies`` in eV, or ``auto``."""
 
     elements: tuple[str, ...]
     reference_energies: dict[str, float] | str
 
 
 def relative_force_weight(kappa: float, kappa_f: float | None) -> float:
-    """Pacemaker's kappa, in [0, 1], from the weights of energies and forces.
+    """Return Pacemaker's kappa, in [0, 1], from the weights of energies and forces.
 
     Its loss is (1 - κ) · energies + κ · forces, so κ = w_F / (w_E + w_F); 1 : 100 is 100/101.
     """
@@ -45,7 +45,7 @@ def relative_force_weight(kappa: float, kappa_f: float | None) -> float:
 
 
 def parameters(functions_per_element: int, elements: int) -> int:
-    """At most how many parameters a basis of the usual shape has.
+    """Return at most how many parameters a basis of the usual shape has.
 
     Each function has a coefficient per density; each pair of elements has its radial functions,
     of which Pacemaker keeps those that a function uses.
@@ -58,7 +58,7 @@ def parameters(functions_per_element: int, elements: int) -> int:
 
 
 def optimizer(training: TrainingConfig, elements: int) -> str:
-    """The one asked for; else BFGS as long as its matrix (8 n² bytes) is no burden."""
+    """Return the optimizer of the settings; else BFGS while its matrix (8 n² bytes) is small."""
     if training.optimizer is not None:
         return training.optimizer
     n = parameters(training.b_basis_size, elements)
@@ -70,11 +70,16 @@ def reference_energies(
     elements: Sequence[str],
     isolated_atoms: Mapping[str, Sequence[float]],
 ) -> dict[str, float] | str:
-    """The energy of each free atom (eV), as the settings want it found."""
+    """Return the energy of each free atom (eV), or ``auto``, as the settings ask.
+
+    HpctrainError where one is missing, or none of the data's.
+    """
     wanted = training.reference_energies
     if wanted == "auto":
         return "auto"
-    given = dict(wanted) if isinstance(wanted, dict) else _of_isolated_atoms(isolated_atoms)
+    given = (
+        dict(wanted) if isinstance(wanted, dict) else _energies_of_isolated_atoms(isolated_atoms)
+    )
     missing = [element for element in elements if element not in given]
     if missing and isinstance(wanted, dict):
         raise HpctrainError(
@@ -97,7 +102,7 @@ def reference_energies(
     return {element: given[element] for element in elements}
 
 
-def _of_isolated_atoms(isolated_atoms: Mapping[str, Sequence[float]]) -> dict[str, float]:
+def _energies_of_isolated_atoms(isolated_atoms: Mapping[str, Sequence[float]]) -> dict[str, float]:
     for element, energies in isolated_atoms.items():
         if max(energies) - min(energies) > 1e-3:
             raise HpctrainError(
@@ -111,7 +116,10 @@ def _of_isolated_atoms(isolated_atoms: Mapping[str, Sequence[float]]) -> dict[st
 def input_mapping(
     training: TrainingConfig, evaluator: Evaluator, facts: DataFacts
 ) -> dict[str, Any]:
-    """What ``input.yaml`` has to say. HpctrainError where Pacemaker would train wrongly on it."""
+    """Return what ``input.yaml`` has to say.
+
+    HpctrainError where Pacemaker would train wrongly on it.
+    """
     backend: dict[str, Any] = {"evaluator": evaluator, "display_step": training.display_step}
     if evaluator == "tensorpot":
         backend["batch_size"] = training.batch_size
@@ -182,7 +190,7 @@ def input_mapping(
 def template_values(
     mapping: dict[str, Any], training: TrainingConfig, parent: str | None = None
 ) -> dict[str, Any]:
-    """What the template of ``input.yaml`` needs beside the mapping: the words of its comments.
+    """Return the values of the template of ``input.yaml``: the mapping, and words for comments.
 
     ``parent`` is the name of the potential that the training goes on from.
     """

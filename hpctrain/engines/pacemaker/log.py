@@ -26,14 +26,14 @@ _BLOCK_HEAD = re.compile(rf"Iteration:\s*#(\d+)\s*Loss:\s*Total:\s*{_NUMBER} ")
 # Each number is followed by the same for the structures of low energy.
 _BLOCK_RMSE = re.compile(rf"\s*RMSE:\s+{_NUMBER}\s+\S+\s+{_NUMBER}\s+\S+$")
 _ATTEMPT = re.compile(r"Number of fit attempts: (\d+)/")
-# "Cycle last iteration:" and "LADDER STEP" repeat what was told, numbered one higher; of the test
-# set, the closing evaluation is told nowhere else.
-_TOLD = ("FIT STATS", "TEST STATS", "TEST Cycle last iteration:")
+# "Cycle last iteration:" and "LADDER STEP" repeat what was said, numbered one higher; of the test
+# set, the closing evaluation stands nowhere else.
+_BLOCKS = ("FIT STATS", "TEST STATS", "TEST Cycle last iteration:")
 
 
 @dataclass(slots=True)
 class LogPart:
-    """What one start of the trainer has logged so far."""
+    """The log of one start of the trainer, so far."""
 
     points: list[TrainingMetrics] = field(default_factory=list)
     test_points: list[TrainingMetrics] = field(default_factory=list)
@@ -59,7 +59,7 @@ class LogReader(Lines):
         self._head: tuple[int, float] | None = None  # its iteration and loss
         self._time = ""  # of the entry being read
 
-    def _line(self, line: str) -> None:
+    def _read_line(self, line: str) -> None:
         entry = _ENTRY.match(line)
         if _START.search(line):
             if self._started:
@@ -69,16 +69,16 @@ class LogReader(Lines):
         elif entry:
             self._title, self._head = "", None
             self._time, message = entry.groups()
-            self._entry(message)
+            self._read_entry(message)
         elif title := _TITLE.match(line):
             self._title, self._head = title[1], None
             self._ladder += self._title == "LADDER STEP"
         elif head := _BLOCK_HEAD.match(line):
             self._head = int(head[1]), float(head[2])
-        elif self._head and self._title in _TOLD and (rmse := _BLOCK_RMSE.match(line)):
-            self._point(self._head[0], "TEST" in self._title, self._head[1], *rmse.groups())
+        elif self._head and self._title in _BLOCKS and (rmse := _BLOCK_RMSE.match(line)):
+            self._add(self._head[0], "TEST" in self._title, self._head[1], *rmse.groups())
 
-    def _point(self, iteration: int, test: bool, loss: float, energy: str, force: str) -> None:
+    def _add(self, iteration: int, test: bool, loss: float, energy: str, force: str) -> None:
         part, key = self.last, (self._ladder, self._cycle, iteration)
         numbers = loss, float(energy), float(force) * 1e-3
         if not test:
@@ -89,10 +89,10 @@ class LogReader(Lines):
                 part.test_points, key, numbers, part.points[-1].epoch if part.points else None
             )
 
-    def _entry(self, message: str) -> None:
+    def _read_entry(self, message: str) -> None:
         if found := _LINE.match(message):
             title, iteration, loss, energy, force = found.groups()
-            self._point(int(iteration), "TEST" in title, float(loss), energy, force)
+            self._add(int(iteration), "TEST" in title, float(loss), energy, force)
         elif found := _ATTEMPT.match(message):
             self._cycle = int(found[1])
 

@@ -1,4 +1,4 @@
-"""Going on from an earlier Pacemaker potential: what may differ from its input, and what not. Pure.
+"""Training on from an earlier potential: what may differ from its input. Pure.
 
 Pacemaker adds functions to the basis of a potential that it is given, and keeps everything else of
 its blocks (cutoff, radial functions, embedding), whatever the input says: 0.4.0rc1,
@@ -20,8 +20,10 @@ SAME_ENERGY = 1e-3
 
 
 def obstacles(parent: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
-    """Why a potential of the section ``parent`` cannot be gone on from to that of ``wanted``;
-    both are the section ``potential`` of an input."""
+    """Say what keeps a training from going on from a potential; nothing where it can.
+
+    ``parent`` and ``wanted`` are the section ``potential`` of the two inputs.
+    """
     old, new = parent.get("elements") or [], wanted.get("elements") or []
     lost = [element for element in old if element not in new]
     if lost:
@@ -36,7 +38,9 @@ def obstacles(parent: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[
     for key in sorted(others):
         if parent.get(key) != wanted.get(key):
             yield _difference(key, parent.get(key), wanted.get(key))
-    yield from _smaller(parent.get("functions"), wanted.get("functions"), len(old), len(new))
+    yield from _fewer_functions(
+        parent.get("functions"), wanted.get("functions"), len(old), len(new)
+    )
 
 
 def _differences(name: str, old: Any, new: Any) -> Iterator[str]:
@@ -49,14 +53,12 @@ def _differences(name: str, old: Any, new: Any) -> Iterator[str]:
 
 
 def _difference(name: str, old: Any, new: Any) -> str:
-    def told(value: Any) -> str:
-        return "not there" if value is None else f"{value}"
-
-    return f"potential.{name} is {told(old)} in the parent and {told(new)} now"
+    before, now = ("not there" if value is None else value for value in (old, new))
+    return f"potential.{name} is {before} in the parent and {now} now"
 
 
-def _smaller(old: Any, new: Any, elements: int, now: int) -> Iterator[str]:
-    """A block gets cap * elements / blocks functions of what the orders of its kind offer."""
+def _fewer_functions(old: Any, new: Any, elements: int, now: int) -> Iterator[str]:
+    # A block gets cap * elements / blocks functions of what the orders of its kind offer.
     if not isinstance(old, dict) or not isinstance(new, dict):
         if old != new:
             yield "potential.functions cannot be compared with the parent's"
@@ -100,12 +102,11 @@ def parents_energies(
     elements: Sequence[str],
     isolated_atoms: Mapping[str, Sequence[float]],
 ) -> tuple[dict[str, float], list[str]]:
-    """The reference energies (eV) of a training that goes on from a potential with these, and what
-    is to be said of them.
+    """Return the reference energies (eV) of a training that goes on, and notes about them.
 
-    They are the parent's, since it predicts energies relative to them. Isolated atoms that have
-    other energies are refused; energies given in the settings are taken, and it is said how far
-    they are apart.
+    ``parent`` and ``shift`` are the potential's own. Its energies are kept, since it predicts
+    energies relative to them. Isolated atoms that have other energies are refused; energies given
+    in the settings are taken, and a note says how far they are apart.
     """
     wanted = training.reference_energies
     notes = []
@@ -130,28 +131,28 @@ def parents_energies(
             "would change the others too",
             "let them be those of isolated_atoms, or give them all (training.reference_energies)",
         )
-    found = {element: parent[element] for element in elements if element in parent}
+    energies = {element: parent[element] for element in elements if element in parent}
     if new:
         of_new = reference_energies(
             training, new, {e: isolated_atoms[e] for e in new if e in isolated_atoms}
         )
         assert isinstance(of_new, dict)
         # The shift is of every atom, and here it is not wanted.
-        found.update({element: energy + shift for element, energy in of_new.items()})
+        energies.update({element: energy + shift for element, energy in of_new.items()})
     if wanted == "auto":
         notes.append("reference energies: the parent's are kept, instead of fitting them (auto)")
     else:
-        _same_atoms(parent, shift, isolated_atoms)
+        _check_isolated_atoms(parent, shift, isolated_atoms)
         missing = [e for e in elements if e in parent and e not in isolated_atoms]
         if missing:
             notes.append(
                 f"reference energies: the parent's; the data hold no isolated {', '.join(missing)}"
             )
     # Pacemaker takes the shift beside the elements' energies, and keeps it.
-    return {**found, "shift": shift} if shift else found, notes
+    return {**energies, "shift": shift} if shift else energies, notes
 
 
-def _same_atoms(
+def _check_isolated_atoms(
     parent: Mapping[str, float], shift: float, isolated_atoms: Mapping[str, Sequence[float]]
 ) -> None:
     for element, energies in isolated_atoms.items():
@@ -169,7 +170,10 @@ def _same_atoms(
 
 
 def without_ladder(mapping: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
-    """The input without a ladder: with one, ``-p`` begins from an empty basis (0.4.0rc1)."""
+    """Return the input without a ladder, and whether it had one.
+
+    With one, ``-p`` begins from an empty basis (0.4.0rc1).
+    """
     fit = {
         key: value
         for key, value in mapping["fit"].items()

@@ -71,9 +71,9 @@ class Lines:
         """Take the next piece of the file, cut anywhere."""
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
-            self._line(line.rstrip())
+            self._read_line(line.rstrip())
 
-    def _line(self, line: str) -> None:
+    def _read_line(self, line: str) -> None:
         raise NotImplementedError
 
 
@@ -87,7 +87,7 @@ class TableReader(Lines):
         self.points: list[TrainingMetrics] = []
         self._columns: list[str] = []
 
-    def _line(self, line: str) -> None:
+    def _read_line(self, line: str) -> None:
         _, header, rest = line.partition(_COLUMNS[0])
         if header:
             self.points, self._columns = [], [header, *rest.split()]

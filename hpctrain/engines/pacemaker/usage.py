@@ -1,4 +1,4 @@
-"""What a person needs to use a potential: formula, lines for ASE and LAMMPS, what to cite. Pure."""
+"""How to use a potential: the formula, lines for ASE and LAMMPS, what to cite. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 FORMULA = "E(DFT) = E(potential) + Σ n_i E_i - shift N"
-WORDS = (
+WHERE = (
     "n_i atoms of element i with the reference energy E_i, N atoms in all; "
     "forces and stresses need no correction"
 )
@@ -27,8 +27,11 @@ ASE = (
 
 
 def usage(stem: str, elements: Sequence[str], active_set: bool) -> dict[str, Any]:
-    """How to use the potential of the files STEM.yace, STEM.yaml and, with ``active_set``,
-    STEM.asi. LAMMPS's atom types are in the order of ``elements``."""
+    """Say how to use a potential, of the files STEM.yace, STEM.yaml and perhaps STEM.asi.
+
+    ``active_set`` says whether there is STEM.asi. LAMMPS's atom types are in the order of
+    ``elements``.
+    """
     names = " ".join(elements)
     lines: dict[str, Any] = {
         "ase": [
@@ -52,7 +55,7 @@ def usage(stem: str, elements: Sequence[str], active_set: bool) -> dict[str, Any
             "compute max_pace_gamma all reduce max f_pace_gamma",
         ]
     return {
-        "energy": {"formula": FORMULA, "where": WORDS},
+        "energy": {"formula": FORMULA, "where": WHERE},
         "units": "energies eV, lengths Å, forces eV/Å; in LAMMPS: units metal",
         "atom_types": {str(number): name for number, name in enumerate(elements, start=1)},
         **lines,
@@ -61,11 +64,11 @@ def usage(stem: str, elements: Sequence[str], active_set: bool) -> dict[str, Any
 
 
 def total_energy(energies: Mapping[str, float], shift: float) -> str:
-    """The formula with its numbers: ``E(DFT) = E(potential) + n_Al (-0.2994 eV)``."""
+    """Write the formula with its numbers: ``E(DFT) = E(potential) + n_Al (-0.2994 eV)``."""
     terms = "".join(f" + n_{element} ({value:.6g} eV)" for element, value in energies.items())
     return f"E(DFT) = E(potential){terms}" + (f" - N ({shift:.6g} eV)" if shift else "")
 
 
 def _word(path: str) -> str:
-    """One word of a LAMMPS input."""
+    """Quote a path as one word of a LAMMPS input."""
     return f'"{path}"' if " " in path else path
