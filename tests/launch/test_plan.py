@@ -110,6 +110,14 @@ def test_a_script_has_to_say_yes(
     assert "--time=100:00:00" in capsys.readouterr().out
 
 
+def sbatch_that_takes_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "bin" / "sbatch"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 17\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
@@ -129,17 +137,29 @@ def test_on_a_terminal_one_is_asked(
     submitted: bool,
 ) -> None:
     site(project, "dear", DEAR)
-    program = tmp_path / "bin" / "sbatch"
-    program.parent.mkdir()
-    program.write_text("#!/bin/sh\necho 17\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    sbatch_that_takes_all(tmp_path, monkeypatch)
     monkeypatch.setattr("sys.stdin", Terminal(answer))
     assert main(argv(project, "--json", *flags)) == (0 if submitted else 1)
     out, err = capsys.readouterr()
     assert ("submit it?" in err) == (not flags)
     told = json.loads(out)
     assert told["runs"][0]["job_id"] == "17" if submitted else told["error"] == "not submitted"
+
+
+@pytest.mark.parametrize("command", [("check",), ("submit", "--dry-run"), ("submit", "--yes")])
+def test_each_note_is_printed_once(
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    command: tuple[str, ...],
+) -> None:
+    sbatch_that_takes_all(tmp_path, monkeypatch)
+    base = ["--project", str(project.folder), "--site", "lumi", "--set", "site.account=project_1"]
+    assert main([*command, *base, "--gpus", "1", "--walltime", "24:00:00"]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert "note: target gpu-shared" in said
+    assert len([line for line in said if line]) == len({line for line in said if line})
 
 
 def test_targets_on_the_command_line(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
