@@ -172,7 +172,8 @@ def _cost(prepared: Prepared, data: dict[str, Any]) -> dict[str, Any] | None:
             batch_size=training["batch_size"],
             iterations=training["max_iter"],
             evaluator=manifest["evaluator"],
-            optimizer=training["optimizer"],
+            # Not the setting: without one the input names what suits the number of parameters.
+            optimizer=manifest["input"]["fit"]["optimizer"],
             cores=cores,
         )
     )

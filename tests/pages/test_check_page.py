@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from browser_fixture import Browser
@@ -93,6 +94,28 @@ def test_check_tells_the_findings(inside: Project, capsys: pytest.CaptureFixture
     assert content["data"]["training"]["rough"] is True
     assert content["dataset"]["train"]["structures"] == 161
     assert "<svg" in (inside.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_memory_is_that_of_the_optimizer_in_the_input(
+    inside: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(*settings: str) -> dict[str, Any]:
+        argv = [word for setting in settings for word in ("--set", f"training.{setting}")]
+        assert main(["check", "--json", *argv]) == 0
+        training: dict[str, Any] = json.loads(capsys.readouterr().out)["data"]["training"]
+        return training
+
+    chosen = told()
+    memory = {
+        optimizer: told(f"optimizer={optimizer}")["memory_bytes"]
+        for optimizer in ("BFGS", "L-BFGS-B")
+    }
+    assert chosen["memory_bytes"] == memory["BFGS"]
+    # BFGS's dense matrix, and twice as much for its update.
+    matrix = memory["BFGS"]["likely"] - memory["L-BFGS-B"]["likely"]
+    assert matrix == pytest.approx(3 * 8 * chosen["parameters"] ** 2)
+    overridden = "overrides={fit: {optimizer: L-BFGS-B, options: {gtol: 1e-8}}}"
+    assert told(overridden)["memory_bytes"] == memory["L-BFGS-B"]
 
 
 def test_check_tells_all_of_bad_rows(inside: Project, capsys: pytest.CaptureFixture[str]) -> None:

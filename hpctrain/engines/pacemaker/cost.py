@@ -23,7 +23,10 @@ RANGE = 3.0  # the truth is within a factor of three for what was measured
 
 @dataclass(frozen=True)
 class Task:
-    """A training to estimate; ``neighbours`` are per atom, within the cutoff."""
+    """A training to estimate.
+
+    ``neighbours`` are per atom, within the cutoff; ``optimizer`` is what the input names.
+    """
 
     structures: int
     atoms: int

@@ -1,0 +1,41 @@
+"""What a training takes, as far as it can be known before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hpctrain.engines.pacemaker.cost import Task, estimate
+from hpctrain.engines.pacemaker.input import DataFacts, input_mapping
+from hpctrain.settings import TrainingConfig
+
+ELEMENTS = ("Al", "Co", "Cr", "Fe", "Ni")
+
+
+def memory(elements: int, **settings: Any) -> tuple[float, float]:
+    """Bytes, and parameters, of a training with the input that these settings give."""
+    training = TrainingConfig(**settings)
+    facts = DataFacts(ELEMENTS[:elements], "auto")
+    task = Task(
+        structures=100,
+        atoms=1000,
+        neighbours=50.0,
+        elements=elements,
+        functions=training.b_basis_size,
+        batch_size=training.batch_size,
+        iterations=training.max_iter,
+        evaluator="tensorpot",
+        optimizer=input_mapping(training, "tensorpot", facts)["fit"]["optimizer"],
+        cores=1,
+    )
+    found = estimate(task)
+    return found["memory_bytes"]["likely"], found["parameters"]
+
+
+@pytest.mark.parametrize(("elements", "matrix"), [(1, True), (5, False)])
+def test_a_dense_matrix_where_the_input_names_bfgs(elements: int, matrix: bool) -> None:
+    """Five elements have more than 10,000 parameters, and their matrix would be a burden."""
+    chosen, parameters = memory(elements, b_basis_size=700)
+    without, _ = memory(elements, b_basis_size=700, optimizer="L-BFGS-B")
+    assert chosen - without == pytest.approx(3 * 8 * parameters**2 if matrix else 0)
