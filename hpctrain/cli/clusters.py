@@ -120,22 +120,22 @@ def test_command(
       hpctrain sites test mycluster --gpus 1 --wait
     """
     from hpctrain.cli.terminal.sites import test_result
-    from hpctrain.launch.site_test import prove, wait
+    from hpctrain.launch.site_test import start, wait
     from hpctrain.project import find_project
 
     project = find_project(project_file)
     changes = parse_changes(assignments, {"site.target": target, "site.gpus": gpus})
-    proof = prove(project, name, changes=changes)
-    print_message(f"proof job {proof.job_id} on {proof.site}: {proof.folder}")
+    test = start(project, name, changes=changes)
+    print_message(f"test job {test.job_id} on {test.site}: {test.folder}")
     if waiting:
-        proof = wait(project, proof)
+        test = wait(project, test)
     if as_json:
-        print_json("sites-test", {"site": proof.site, "target": proof.target,
-                                  "job_id": proof.job_id, "folder": str(proof.folder),
-                                  "verdict": proof.verdict, "found": proof.found})  # fmt: skip
+        print_json("sites-test", {"site": test.site, "target": test.target,
+                                  "job_id": test.job_id, "folder": str(test.folder),
+                                  "verdict": test.verdict, "found": test.found})  # fmt: skip
     else:
-        print(test_result(proof))
+        print(test_result(test))
         if not waiting:
             print("next: hpctrain sites list")
-    if proof.verdict == "failed":
+    if test.verdict == "failed":
         raise SystemExit(1)

@@ -55,12 +55,12 @@ def _list(project: Project | None) -> list[dict[str, Any]]:
     import os
     import platform
 
-    from hpctrain.launch.proofs import latest
+    from hpctrain.launch.site_test import last_tests
     from hpctrain.sites.load import names
     from hpctrain.sites.recognise import here, rules
 
     folder = project.folder if project else None
-    proofs = latest(project.runs) if project else {}
+    tests = last_tests(project.runs) if project else {}
     at = {site.name for site in here(rules(folder), os.environ, platform.node())}
     return [
         {
@@ -68,8 +68,8 @@ def _list(project: Project | None) -> list[dict[str, Any]]:
             "here": name in at,
             "file": str(file),
             "proofs": [
-                {"target": proof.target, "verdict": proof.verdict, "words": proof.words(),
-                 "folder": str(proof.folder)} for proof in proofs.get(name, ())
+                {"target": test.target, "verdict": test.verdict, "words": test.words(),
+                 "folder": str(test.folder)} for test in tests.get(name, ())
             ],
             **_profile_facts(name, folder),
         }

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 from hpctrain import __version__
-from hpctrain.render import render
 from hpctrain.schedulers.base import JobRequest, Scheduler
 from hpctrain.sites.profile import SiteProfile
 
@@ -19,10 +18,12 @@ def job_script(
     folder: Path,
     templates: Path | None,
 ) -> str:
-    """Text of the script that works in ``folder``; ``templates`` are the project's own.
+    """Render the script that works in ``folder``; ``templates`` are the project's own.
 
     Raises HpctrainError where the scheduler, or the site, has no place for what the profile says.
     """
+    from hpctrain.render import render
+
     return render(
         profile.template or scheduler.template,
         {

@@ -1,20 +1,20 @@
-"""Use case: a job of a minute that proves, or disproves, that a site works for its user.
+"""Use case: a job of about a minute that shows whether a site works for its user.
 
-What it found stays in ``runs/.proofs/SITE.TARGET/TIME/``, and ``sites list`` shows the last of it.
+What it reports stays in ``runs/.proofs/SITE.TARGET/TIME/``; ``sites list`` shows the last of each.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
-from hpctrain.files import as_json, resource, write_atomically
+from hpctrain.files import as_json, read_json, resource, write_atomically
 from hpctrain.launch.plan import Plan, plan
-from hpctrain.launch.proofs import FOLDER, Proof, read
 from hpctrain.launch.script import job_script
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse
@@ -22,6 +22,7 @@ from hpctrain.process import run as run_program
 from hpctrain.project import Project
 from hpctrain.schedulers.base import ENDED, JobRequest, Refused, Submitted
 
+FOLDER = ".proofs"
 # The job takes about a minute; file systems that are slow, and sites whose shortest job is five
 # minutes, have been seen.
 WALLTIME, MARGIN = "00:05:00", "00:01:00"
@@ -29,14 +30,44 @@ WALLTIME, MARGIN = "00:05:00", "00:01:00"
 VISIBLE_S = 30.0
 
 
-def prove(
+@dataclass(frozen=True)
+class SiteTest:
+    """One test job; ``found`` is the proof.json that it left, None while there is none."""
+
+    site: str
+    target: str | None
+    folder: Path
+    submitted: str
+    job_id: str | None
+    scheduler: str
+    found: dict[str, Any] | None
+
+    @property
+    def verdict(self) -> str:
+        """Return ``passed``, ``failed``, or ``submitted`` as long as the job has left nothing."""
+        if self.found is None:
+            return "submitted"
+        return "failed" if self.found["problems"] else "passed"
+
+    def words(self) -> str:
+        """Say how it went, when, and on which target."""
+        when = (self.found["when"] if self.found else self.submitted)[:10]
+        where = f" ({self.target})" if self.target else ""
+        return f"{self.verdict} {when}{where}"
+
+
+def start(
     project: Project,
     site_name: str | None,
     *,
     changes: dict[str, Any] | None = None,
     program: RunProgram = run_program,
-) -> Proof:
-    """Submit a proof job, with the profile's target as a training would get it."""
+) -> SiteTest:
+    """Submit a test job to the target that a training would get.
+
+    Raises HpctrainError if the job has no place or is refused, SiteUnreachable if the scheduler
+    does not say whether it took it.
+    """
     changes = dict(changes or {})
     quick = {"walltime": WALLTIME, "margin": MARGIN, "continuation": "manual"}
     changes["site"] = {**changes.get("site", {}), **quick}
@@ -46,7 +77,7 @@ def prove(
     folder = project.runs / FOLDER / name / stamp
     if folder.exists():
         raise HpctrainError(
-            f"a proof job of {name} was submitted this second", "look at it: hpctrain sites list"
+            f"a test job of {name} was submitted this second", "look at it: hpctrain sites list"
         )
     job_id = _submit(planned, project, folder, stamp, program)
     facts: dict[str, Any] = {
@@ -57,7 +88,7 @@ def prove(
         "scheduler": planned.profile.scheduler,
     }
     write_atomically(folder / "submitted.json", as_json(facts))
-    return Proof(folder=folder, found=None, **facts)
+    return SiteTest(folder=folder, found=None, **facts)
 
 
 def _submit(planned: Plan, project: Project, folder: Path, stamp: str, program: RunProgram) -> str:
@@ -72,18 +103,7 @@ def _submit(planned: Plan, project: Project, folder: Path, stamp: str, program: 
         # In the place of the trainer's driver: templates of a user's own name that file.
         shutil.copyfile(resource("job") / "proof.py", folder / "job" / "train.py")
         shutil.copyfile(resource("job") / "environment.py", folder / "job" / "environment.py")
-        folder_of = profile.scratch.folder if profile.scratch else None
-        settings = {
-            "cores": profile.cores,
-            "gpus": profile.gpus,
-            "arch": profile.node.arch,
-            "modules": [word for line in profile.modules for word in line.split()],
-            "evaluator": planned.config.training.evaluator or profile.trainer.evaluator
-            or "tensorpot",
-            "keep_variables": sorted(profile.environment),
-            "scratch": folder_of and folder_of.replace("{account}", profile.account or "$ACCOUNT"),
-        }  # fmt: skip
-        (folder / "job" / "settings.json").write_text(as_json(settings), encoding="utf-8")
+        (folder / "job" / "settings.json").write_text(as_json(_settings(planned)), encoding="utf-8")
         reply = program(scheduler.submit_argv("job.sh", job, profile), cwd=str(folder))
         outcome = scheduler.read_submit(reply)
         if isinstance(outcome, Refused):
@@ -102,31 +122,65 @@ def _submit(planned: Plan, project: Project, folder: Path, stamp: str, program: 
     return outcome.job_id
 
 
+def _settings(planned: Plan) -> dict[str, Any]:
+    """List what the job has to know of the profile."""
+    profile = planned.profile
+    scratch = profile.scratch.folder if profile.scratch else None
+    evaluator = planned.config.training.evaluator or profile.trainer.evaluator or "tensorpot"
+    return {
+        "cores": profile.cores,
+        "gpus": profile.gpus,
+        "arch": profile.node.arch,
+        "modules": [word for line in profile.modules for word in line.split()],
+        "evaluator": evaluator,
+        "keep_variables": sorted(profile.environment),
+        "scratch": scratch and scratch.replace("{account}", profile.account or "$ACCOUNT"),
+    }
+
+
 def wait(
     project: Project,
-    proof: Proof,
+    test: SiteTest,
     *,
     program: RunProgram = run_program,
     visible_s: float = VISIBLE_S,
-) -> Proof:
-    """Until the job has left its proof; HpctrainError if it ended and left none."""
+) -> SiteTest:
+    """Wait until the job has left its report; HpctrainError if it ended and left none."""
     from hpctrain.schedulers import scheduler_of
 
-    scheduler = scheduler_of(proof.scheduler, project.queue)
-    every = 5.0 if proof.scheduler in ("slurm", "pbs") else 0.5
+    scheduler = scheduler_of(test.scheduler, project.queue)
+    every = 5.0 if test.scheduler in ("slurm", "pbs") else 0.5
     gone_since: float | None = None
     while True:
-        current = read(proof.folder)
-        if current is not None and current.found is not None:
-            return current
+        latest = read(test.folder)
+        if latest is not None and latest.found is not None:
+            return latest
         views = {view.job_id: view for view in converse(scheduler.queue(), program)}
-        view = views.get(str(proof.job_id))
+        view = views.get(str(test.job_id))
         over = view is None or view.state in ENDED
         gone_since = (gone_since or time.monotonic()) if over else None
         if gone_since is not None and time.monotonic() - gone_since > visible_s:
             raise HpctrainError(
-                f"the job {proof.job_id} has ended and left no proof"
+                f"the job {test.job_id} has ended and left no report"
                 + (f" ({view.raw}{': ' + view.reason if view.reason else ''})" if view else ""),
-                f"what it printed is in {proof.folder}",
+                f"what it printed is in {test.folder}",
             )
         time.sleep(every)
+
+
+def read(folder: Path) -> SiteTest | None:
+    """Read the test in a folder; None if there is none."""
+    facts = read_json(folder / "submitted.json")
+    if facts is None:
+        return None
+    return SiteTest(folder=folder, found=read_json(folder / "proof.json"), **facts)
+
+
+def last_tests(runs: Path) -> dict[str, list[SiteTest]]:
+    """Read the last test of each target, by site."""
+    last: dict[str, list[SiteTest]] = {}
+    for place in sorted((runs / FOLDER).glob("*")):
+        tests = [test for test in map(read, sorted(place.glob("*"))) if test is not None]
+        if tests:
+            last.setdefault(tests[-1].site, []).append(tests[-1])
+    return last

@@ -1,4 +1,4 @@
-"""The job of a minute that proves a site."""
+"""The job of a minute that shows whether a site works."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from standin import StandIn
 
 from hpctrain.cli.main import main
 from hpctrain.errors import HpctrainError, SiteUnreachable
-from hpctrain.launch.proofs import Proof, latest
-from hpctrain.launch.site_test import prove, wait
+from hpctrain.launch.site_test import SiteTest, last_tests, start, wait
 from hpctrain.process import Reply
 from hpctrain.project import Project
 
 OTHER = "aarch64" if platform.machine() == "x86_64" else "x86_64"
 
 
-def proved(project: Project, standin: StandIn, site: str = "local", **keys: Any) -> dict[str, Any]:
+def report_of(
+    project: Project, standin: StandIn, site: str = "local", **keys: Any
+) -> dict[str, Any]:
     changes = standin.changes(**keys)
-    proof = wait(project, prove(project, site, changes=changes))
-    assert proof.found is not None
-    return proof.found
+    test = wait(project, start(project, site, changes=changes))
+    assert test.found is not None
+    return test.found
 
 
 @pytest.mark.parametrize(
@@ -38,16 +39,16 @@ def test_a_site_that_works(
         request.getfixturevalue("slurm")
     scratch = {"folder": "$SCRATCH_HERE"}
     environment = {"SCRATCH_HERE": str(tmp_path), "OMP_NUM_THREADS": "3"}
-    found = proved(project, standin, site, cores=1, scratch=scratch, environment=environment)
+    found = report_of(project, standin, site, cores=1, scratch=scratch, environment=environment)
     assert found["problems"] == []
     assert found["packages"]["python-ace"] == "0.4.0rc1"
     assert found["trainer"]["imports"] is True
     assert (found["cores"], found["threads"]) == (1, "3")
     assert found["scratch"] == {"folder": str(tmp_path), "writable": True, "error": None}
     assert list(tmp_path.glob(".hpctrain-proof-*")) == []
-    [proof] = latest(project.runs)[site]
-    assert proof.words() == f"passed {found['when'][:10]}"
-    assert proof.job_id == found["job_id"]
+    [test] = last_tests(project.runs)[site]
+    assert test.words() == f"passed {found['when'][:10]}"
+    assert test.job_id == found["job_id"]
 
 
 def test_a_site_that_does_not(
@@ -60,7 +61,7 @@ def test_a_site_that_does_not(
         scratch={"folder": "$NO_SUCH/x"},
         node={"arch": OTHER},
     )
-    found = wait(project, prove(project, "local", changes=changes)).found
+    found = wait(project, start(project, "local", changes=changes)).found
     assert found is not None
     assert found["problems"] == [
         "the module gcc/13 is not loaded",
@@ -86,7 +87,7 @@ def test_on_the_command_line(
     assert out.startswith("local: passed 20")
     assert "python-ace 0.4.0rc1" in out
     assert "GPUs: none" in out
-    assert "proof job 1 on local" in err
+    assert "test job 1 on local" in err
     assert main([*argv, "--json", "--set", "site.scratch={folder: /nowhere}"]) == 1
     told = json.loads(capsys.readouterr().out)
     assert told["verdict"] == "failed"
@@ -94,13 +95,13 @@ def test_on_the_command_line(
 
 
 def test_a_job_that_leaves_nothing(project: Project, standin: StandIn) -> None:
-    proof = prove(project, "local", changes=standin.changes(setup=["exit 3"]))
-    assert proof.verdict == "submitted"
-    with pytest.raises(HpctrainError, match="has ended and left no proof") as caught:
-        wait(project, proof, visible_s=0.2)
-    assert str(proof.folder) in (caught.value.hint or "")
-    [known] = latest(project.runs)["local"]
-    assert (known.verdict, known.job_id) == ("submitted", proof.job_id)
+    test = start(project, "local", changes=standin.changes(setup=["exit 3"]))
+    assert test.verdict == "submitted"
+    with pytest.raises(HpctrainError, match="has ended and left no report") as caught:
+        wait(project, test, visible_s=0.2)
+    assert str(test.folder) in (caught.value.hint or "")
+    [known] = last_tests(project.runs)["local"]
+    assert (known.verdict, known.job_id) == ("submitted", test.job_id)
 
 
 def test_a_job_that_is_refused_leaves_no_folder(project: Project, standin: StandIn) -> None:
@@ -110,7 +111,7 @@ def test_a_job_that_is_refused_leaves_no_folder(project: Project, standin: Stand
         return Reply(tuple(argv), 1, "", said + failed)
 
     with pytest.raises(HpctrainError, match="slurm did not take the job") as caught:
-        prove(project, "slurm", changes=standin.changes(), program=refuses)
+        start(project, "slurm", changes=standin.changes(), program=refuses)
     assert "hpctrain sites check slurm" in (caught.value.hint or "")
     assert list((project.runs / ".proofs" / "slurm").iterdir()) == []
 
@@ -118,7 +119,7 @@ def test_a_job_that_is_refused_leaves_no_folder(project: Project, standin: Stand
         return Reply(tuple(argv), None, "", "", "sbatch: no answer in 60 s")
 
     with pytest.raises(SiteUnreachable, match="did not say whether it took the job"):
-        prove(project, "slurm", changes=standin.changes(), program=silent)
+        start(project, "slurm", changes=standin.changes(), program=silent)
 
 
 def test_it_asks_for_what_a_training_would_get(project: Project, standin: StandIn) -> None:
@@ -130,29 +131,29 @@ def test_it_asks_for_what_a_training_would_get(project: Project, standin: StandI
         return Reply(tuple(argv), 0, "17\n", "")
 
     changes = standin.changes(account="m1", target="gpu-shared", environment={})
-    proof = prove(project, "perlmutter", changes=changes, program=takes)
-    assert (proof.site, proof.target, proof.job_id) == ("perlmutter", "gpu-shared", "17")
+    test = start(project, "perlmutter", changes=changes, program=takes)
+    assert (test.site, test.target, test.job_id) == ("perlmutter", "gpu-shared", "17")
     for line in ("--qos=shared", "--account=m1_g", "--time=00:05:00", "--gpus-per-node=1"):
         assert f"#SBATCH {line}\n" in told[0]
-    settings = json.loads((proof.folder / "job" / "settings.json").read_text())
+    settings = json.loads((test.folder / "job" / "settings.json").read_text())
     assert (settings["cores"], settings["gpus"], settings["scratch"]) == (16, 1, "$PSCRATCH")
 
 
-def test_what_is_said_of_a_proof(tmp_path: Path) -> None:
+def test_what_is_said_of_a_test(tmp_path: Path) -> None:
     facts: dict[str, Any] = {
         "site": "s", "target": "gpu", "folder": tmp_path, "submitted": "2026-11-25T23:00:00Z",
         "job_id": "1", "scheduler": "slurm",
     }  # fmt: skip
-    assert Proof(**facts, found=None).words() == "submitted 2026-11-25 (gpu)"
+    assert SiteTest(**facts, found=None).words() == "submitted 2026-11-25 (gpu)"
     found = {"when": "2026-11-26T01:00:00Z", "problems": ["x"]}
-    assert Proof(**facts, found=found).words() == "failed 2026-11-26 (gpu)"
+    assert SiteTest(**facts, found=found).words() == "failed 2026-11-26 (gpu)"
 
 
 @pytest.mark.slow
 @pytest.mark.real_pacemaker
 def test_the_real_trainer(project: Project, pacemaker: None) -> None:
-    proof = wait(project, prove(project, "local"))
-    assert proof.found is not None
-    assert proof.found["problems"] == []
-    assert {"python-ace", "tensorpotential"} <= set(proof.found["packages"])
-    assert proof.found["trainer"]["gpus"] == []
+    test = wait(project, start(project, "local"))
+    assert test.found is not None
+    assert test.found["problems"] == []
+    assert {"python-ace", "tensorpotential"} <= set(test.found["packages"])
+    assert test.found["trainer"]["gpus"] == []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hpctrain.cli.terminal.tables import indented, table
 
 if TYPE_CHECKING:
-    from hpctrain.launch.proofs import Proof
+    from hpctrain.launch.site_test import SiteTest
     from hpctrain.launch.site_check import Checked
 
 
@@ -36,10 +36,10 @@ def check_result(checked: Checked) -> str:
     return "\n".join(lines)
 
 
-def test_result(proof: Proof) -> str:
+def test_result(test: SiteTest) -> str:
     """Write the verdict of a test job, and what it found, if it has ended."""
-    text = f"{proof.site}: {proof.words()}"
-    return text if proof.found is None else f"{text}\n{indented(_found(proof.found))}"
+    text = f"{test.site}: {test.words()}"
+    return text if test.found is None else f"{text}\n{indented(_found(test.found))}"
 
 
 def _found(found: Mapping[str, Any]) -> list[str]:
