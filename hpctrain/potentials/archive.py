@@ -15,7 +15,9 @@ from hpctrain.files import read_json
 from hpctrain.project import Project
 from hpctrain.runs.run import all_runs
 
-# Which potential is the current one, and which were before; moved by pointer.move alone.
+# The files of a potential, by suffix; the .asi where there is one.
+SUFFIXES = ("yace", "yaml", "asi")
+# Which potential is the current one, and which were before; moved by current.move alone.
 POINTER = "current.json"
 _NAME = re.compile(r"potential_gen_([0-9]{2,})(?:_r([0-9]+))?")
 

@@ -1,4 +1,7 @@
-"""A potential's card: everything needed to trust it, to make it again, and to use it."""
+"""A potential's card: all that is needed to trust it, to make it again, and to use it.
+
+And of a verification (docs/verification.md) what a card keeps.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,15 @@ from typing import Any
 from hpctrain import __version__
 from hpctrain.engines.pacemaker.usage import usage
 from hpctrain.files import read_json
+from hpctrain.potentials.archive import SUFFIXES
 from hpctrain.runs.history import History
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.curves import Curves
 
-# The files of a potential, by suffix; the .asi where there is one.
-SUFFIXES = ("yace", "yaml", "asi")
+VERIFICATION = "verification.json"
+VERIFICATION_SCHEMA = "hpctrain.verification/1"
+# What a card keeps of each check.
+KEPT = ("name", "title", "verdict", "value", "unit", "seen")
 
 
 def make_card(
@@ -24,7 +30,10 @@ def make_card(
     so_far: Curves,
     archived: str,
 ) -> dict[str, Any]:
-    """Everything needed to trust the potential, and to make it again."""
+    """Put the card together, but for its verification.
+
+    ``archived`` is the time; ``so_far`` are the whole learning curves.
+    """
     manifest = run.manifest
     potential = result["potential"]
     files = result["files"]
@@ -76,15 +85,42 @@ def make_card(
 
 
 def _parents(run: Run) -> list[dict[str, Any]]:
-    """The potentials that the training went on from, and how much of the basis was theirs."""
-    found = run.manifest.get("parents", [])
-    counts = [read_json(run.attempt(n) / "start.json") for n in run.attempts()]
-    told: dict[str, Any] = next((count for count in reversed(counts) if count), {})
-    return [{**parent, **told} for parent in found]
+    """List the potentials that the training went on from, and how much of the basis was theirs."""
+    starts = [read_json(run.attempt(n) / "start.json") for n in run.attempts()]
+    counts: dict[str, Any] = next((start for start in reversed(starts) if start), {})
+    return [{**parent, **counts} for parent in run.manifest.get("parents", [])]
 
 
 def _job_ids(run: Run, history: History) -> list[str]:
-    """Every job that trained, in order; a requeued job counts once."""
+    """List the jobs that trained, in order; a requeued job counts once."""
     claims = {number: (run.claim(number) or {}).get("job_id") for number in run.attempts()}
-    told = [claims[number] or history.job_ids.get(number) for number in sorted(claims)]
-    return list(dict.fromkeys(str(job_id) for job_id in told if job_id))
+    job_ids = [claims[number] or history.job_ids.get(number) for number in sorted(claims)]
+    return list(dict.fromkeys(str(job_id) for job_id in job_ids if job_id))
+
+
+def verification_summary(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Reduce a verification to what a card keeps: verdicts and numbers, without points of plots."""
+    return {
+        "verdict": content["verdict"],
+        "checks": [{key: check[key] for key in KEPT} for check in content["checks"]],
+    }
+
+
+def is_verification(content: Mapping[str, Any] | None) -> bool:
+    """Say whether this is a verification that this version can read."""
+    return (
+        content is not None
+        and content.get("schema") == VERIFICATION_SCHEMA
+        and content.get("verdict") in ("pass", "warn", "fail")
+        and bool(content.get("checks"))
+        and all(set(KEPT) <= set(check) for check in content["checks"])
+    )
+
+
+def failed_checks(content: Mapping[str, Any]) -> list[str]:
+    """List the checks that failed, each with what was seen."""
+    return [
+        f"{check['name']} ({check['seen']})"
+        for check in content["checks"]
+        if check["verdict"] == "fail"
+    ]

@@ -11,9 +11,13 @@ from typing import Any
 from hpctrain.errors import HpctrainError
 from hpctrain.files import as_json, read_json, sha256_of
 from hpctrain.potentials import archive
-from hpctrain.potentials.card import SUFFIXES, make_card
-from hpctrain.potentials.verification import FILE as VERIFICATION
-from hpctrain.potentials.verification import failing, is_whole, summary
+from hpctrain.potentials.card import (
+    VERIFICATION,
+    failed_checks,
+    is_verification,
+    make_card,
+    verification_summary,
+)
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run as run_program
 from hpctrain.project import Project
@@ -148,7 +152,10 @@ def _archive(
             if verification is None:
                 card["not_verified"] = _why_not(result)
             else:
-                card["verification"] = {**summary(verification), "accepted": history.accepted}
+                card["verification"] = {
+                    **verification_summary(verification),
+                    "accepted": history.accepted,
+                }
                 archive.put(
                     folder / VERIFICATION, project.potentials / "report" / name / VERIFICATION
                 )
@@ -172,7 +179,7 @@ def _archive(
 def _evidence(folder: Path, result: Mapping[str, Any]) -> dict[str, Path]:
     """The files to archive, by suffix: there, and still what the job has seen and loaded."""
     found = {}
-    for suffix in (f".{suffix}" for suffix in SUFFIXES):
+    for suffix in (f".{suffix}" for suffix in archive.SUFFIXES):
         path = folder / f"output_potential{suffix}"
         told = (result.get("files") or {}).get(path.name) or {}
         if suffix == ".asi" and not told:
@@ -190,7 +197,7 @@ def _evidence(folder: Path, result: Mapping[str, Any]) -> dict[str, Path]:
 def _verification(folder: Path) -> dict[str, Any] | None:
     """What the job's last step found; None where it was not made, or did not come to anything."""
     content = read_json(folder / VERIFICATION)
-    return content if is_whole(content) else None
+    return content if is_verification(content) else None
 
 
 def _why_not(result: Mapping[str, Any]) -> str:
@@ -202,7 +209,7 @@ def _why_not(result: Mapping[str, Any]) -> str:
 
 def _refusal(run: Run, verification: Mapping[str, Any]) -> str:
     return (
-        f"its verification failed: {'; '.join(failing(verification))}. To archive it all the "
+        f"its verification failed: {'; '.join(failed_checks(verification))}. To archive it all the "
         f"same: hpctrain collect {run.run_id} --accept --why '…'"
     )
 

@@ -16,8 +16,6 @@ from hpctrain.potentials import archive
 from hpctrain.project import Project
 from hpctrain.runs.lock import locked
 
-SUFFIXES = ("yace", "yaml", "asi")
-
 
 @dataclass(frozen=True)
 class Pointer:
@@ -35,7 +33,7 @@ def look(project: Project) -> Pointer:
     """Where the pointer is; HpctrainError if its file is damaged."""
     name = archive.current(project.potentials)
     content = read_json(project.potentials / archive.POINTER) or {}
-    links = [_link(project, suffix) for suffix in SUFFIXES]
+    links = [_link(project, suffix) for suffix in archive.SUFFIXES]
     there = [link for link in links if name and _leads_to(link) == f"{name}{link.suffix}"]
     return Pointer(name, list(content.get("history", [])), there)
 
@@ -63,7 +61,7 @@ def move(project: Project, name: str, *, say: Callable[[str], None] = lambda _: 
             content = {"schema": "hpctrain.current/1", "name": wanted, "history": history}
             write_atomically(folder / archive.POINTER, as_json(content))
         # Also where it was there already: a move that was killed may have left old links.
-        for suffix in SUFFIXES:
+        for suffix in archive.SUFFIXES:
             _relink(_link(project, suffix), wanted if suffix in card["files"] else None, say)
     return look(project)
 

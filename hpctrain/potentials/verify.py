@@ -14,8 +14,8 @@ from typing import Any
 
 from hpctrain.errors import HpctrainError
 from hpctrain.files import read_json, resource, sha256_of
+from hpctrain.potentials.card import VERIFICATION, is_verification
 from hpctrain.potentials.export_again import export_again
-from hpctrain.potentials.verification import FILE, is_whole
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run as run_program
 from hpctrain.project import Project
@@ -90,7 +90,7 @@ def _request(yace: Path, card: dict[str, Any], minutes: float, folder: Path) -> 
         "told": None,
         "evaluator": card.get("evaluator"),
         "seconds": 60 * minutes,
-        "out": str(folder / FILE),
+        "out": str(folder / VERIFICATION),
     }
 
 
@@ -100,8 +100,8 @@ def _run(
     """What the checks found, and a word on how they ended if it was not by themselves."""
     script = resource("job") / "verify.py"
     reply = program([python, str(script), json.dumps(request)], cwd=str(folder))
-    content = read_json(folder / FILE)
-    if content is None or not is_whole(content):
+    content = read_json(folder / VERIFICATION)
+    if content is None or not is_verification(content):
         said = (reply.problem or reply.err.strip() or reply.out.strip()).splitlines()
         raise HpctrainError(
             f"{request['yace']} could not be verified: {said[-1] if said else 'no words'}",

@@ -15,10 +15,11 @@ from standin import StandIn
 from waiting import wait_for
 
 from hpctrain.cli.main import main
+from hpctrain.cli.terminal.cards import verdict_table
 from hpctrain.errors import HpctrainError
 from hpctrain.launch.submit import submit
+from hpctrain.potentials.card import is_verification, verification_summary
 from hpctrain.potentials.collect import collect
-from hpctrain.potentials.verification import is_whole, rows, summary
 from hpctrain.potentials.verify import verify
 from hpctrain.process import Reply
 from hpctrain.project import Project
@@ -59,22 +60,23 @@ class Checks:
 
 
 def test_what_is_whole() -> None:
-    assert is_whole(content("warn"))
-    assert not is_whole(None)
-    assert not is_whole({**content("pass"), "schema": "hpctrain.verification/2"})
-    assert not is_whole({**content("pass"), "verdict": "skipped"})
-    assert not is_whole({**content("pass"), "checks": [{"name": "dimers"}]})
-    assert not is_whole({**content("pass"), "checks": []})
+    assert is_verification(content("warn"))
+    assert not is_verification(None)
+    assert not is_verification({**content("pass"), "schema": "hpctrain.verification/2"})
+    assert not is_verification({**content("pass"), "verdict": "skipped"})
+    assert not is_verification({**content("pass"), "checks": [{"name": "dimers"}]})
+    assert not is_verification({**content("pass"), "checks": []})
 
 
 def test_a_card_keeps_numbers_and_words() -> None:
-    kept = summary(content("fail"))
+    kept = verification_summary(content("fail"))
     assert kept["verdict"] == "fail"
     assert set(kept["checks"][0]) == {"name", "title", "verdict", "value", "unit", "seen"}
-    assert rows(kept) == [
-        ["fail", "title of dimers", "1.5 eV", "saw dimers"],
-        ["skipped", "title of nve", "-", "saw nve"],
-    ]
+    lines = verdict_table(kept).splitlines()
+    assert lines[1].split(maxsplit=3) == ["fail", "1.5", "eV", "title of dimers"]
+    assert lines[2].strip() == "saw dimers"
+    assert lines[3].split(maxsplit=2) == ["skipped", "-", "title of nve"]
+    assert lines[-1] == "verdict: fail"
 
 
 # --- collect ---

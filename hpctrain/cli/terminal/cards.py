@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from hpctrain.cli.terminal.tables import day, file_size, indented, table
 from hpctrain.engines.pacemaker.usage import total_energy, usage
-from hpctrain.potentials.verification import rows as verification_rows
 from hpctrain.text import metrics_rows
 
 if TYPE_CHECKING:
@@ -112,11 +111,15 @@ def _energies(card: Mapping[str, Any], use: Mapping[str, Any]) -> list[str]:
 def verdict_table(verification: Mapping[str, Any]) -> str:
     """Write the checks of a verification, or of what a card keeps of it, and the verdict."""
     lines = []
-    for verdict, title, number, seen in verification_rows(verification):
-        lines.append([verdict, number, title])
-        lines += [["", "", f"  {line}"] for line in textwrap.wrap(seen, WIDTH)]
+    for check in verification["checks"]:
+        lines.append([check["verdict"], _number(check["value"], check["unit"]), check["title"]])
+        lines += [["", "", f"  {line}"] for line in textwrap.wrap(check["seen"], WIDTH)]
     text = table(("VERDICT", "NUMBER", "CHECK"), lines)
     return f"{text}\n\nverdict: {verification['verdict']}"
+
+
+def _number(value: float | None, unit: str | None) -> str:
+    return "-" if value is None else f"{value:.3g} {unit or ''}".rstrip()
 
 
 def collected_potential(one: Collected) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from hpctrain.cli.terminal.tables import indented, table
 
 if TYPE_CHECKING:
-    from hpctrain.launch.site_test import SiteTest
     from hpctrain.launch.site_check import Checked
+    from hpctrain.launch.site_test import SiteTest
 
 
 def sites_table(sites: Sequence[Mapping[str, Any]]) -> str:
