@@ -1,15 +1,13 @@
-"""What a page is about, as a record: a potential, by its card, or a run, by its folder."""
+"""What a page is about, as a record: a potential, by its card, or a run, by its files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from hpctrain.files import iso, read_json, timestamp
-from hpctrain.pages.learning_curve import curves_of_csv
-from hpctrain.runs.state.curves import Curves, curves
+from hpctrain.files import iso, timestamp
+from hpctrain.runs.state.curves import Curves
 from hpctrain.runs.state.summary import RunStatus
 from hpctrain.text import Metrics, duration
 
@@ -116,23 +114,24 @@ def of_potential(card: Json, so_far: Curves, verification: Json | None) -> Subje
     )
 
 
-def archived(card: Json, potentials: Path) -> Subject:
-    """The same, with what lies in the archive."""
-    folder = potentials / "report" / card["name"]
-    table = folder / "learning_curve.csv"
-    seams = card["run"].get("seams") or []
-    so_far = curves_of_csv(table.read_text("utf-8"), seams) if table.is_file() else Curves()
-    return of_potential(card, so_far, read_json(folder / "verification.json"))
+@dataclass(frozen=True)
+class RunFiles:
+    """What lies in a run's folder; of the latest attempt, and empty where it is not there."""
+
+    manifest: Json
+    attempts: int
+    result: Json
+    evaluation: Json
+    environment: Json
+    verification: Json | None
+    rows: Json
+    curves: Curves
 
 
-def of_run(status: RunStatus) -> Subject:
-    """Return what a page says of a run in any state; its folder is read."""
-    run = status.run
-    assert run is not None
-    manifest, folder = run.manifest, run.attempt(max(1, status.attempt))
-    result = read_json(folder / "result.json") or {}
-    evaluation = result.get("potential") or read_json(folder / "evaluation.json") or {}
-    environment = read_json(folder / "environment.json") or {}
+def of_run(status: RunStatus, files: RunFiles) -> Subject:
+    """Return what a page says of a run in any state, as far as it is."""
+    manifest, result, environment = files.manifest, files.result, files.environment
+    evaluation = result.get("potential") or files.evaluation
     state = f"{status.state} since {moment(status.since)}" if status.since else status.state
     if status.state == "collected":
         state = f"archived as {status.reason}"
@@ -142,28 +141,28 @@ def of_run(status: RunStatus) -> Subject:
         done = f"no iteration of {status.max_iter} yet"
     else:
         done = f"iteration {status.iteration} of {status.max_iter}"
-    facts = {**result, "run_id": run.run_id, "created": manifest["created"]}
+    facts = {**result, "run_id": status.run_id, "created": manifest["created"]}
     return Subject(
-        name=run.run_id,
+        name=status.run_id,
         subtitle=f"Run of {manifest['project']} on {status.site}, {state}; {done}",
         metrics={"train": status.train, "test": status.test,
                  "archived_file_on_test": evaluation.get("yace")},
-        curves=curves(run),
+        curves=files.curves,
         no_curves="the trainer has written no errors yet",
-        verification=read_json(folder / "verification.json"),
+        verification=files.verification,
         unverified="not verified: the job verifies a potential at its end" if not result
         else NOT_VERIFIED,
         settings=manifest["settings"],
         evaluator=manifest["evaluator"],
         input=manifest["input"],
         dataset=manifest["dataset"],
-        rows=read_json(run.folder / "rows.json") or {},
+        rows=files.rows,
         provenance=[
             *((f"{name}, sha256", str(value["sha256"])) for name, value in
               (result.get("files") or {}).items() if value.get("sha256")),
             *_request_facts(facts, manifest["dataset"], status.site),
             ("job", status.job_id or "none yet"),
-            ("attempts", str(len(run.attempts()))),
+            ("attempts", str(files.attempts)),
             *_training_facts(facts, {**manifest["versions"], **environment.get("packages", {})},
                       environment),
         ],

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hpctrain.errors import HpctrainError
-from hpctrain.files import write_atomically
+from hpctrain.files import read_json, write_atomically
+from hpctrain.pages.learning_curve import curves_of_csv
 from hpctrain.pages.page import page
-from hpctrain.pages.subject import Subject, archived, of_run
+from hpctrain.pages.subject import RunFiles, Subject, of_potential, of_run
 from hpctrain.potentials.archive import cards
+from hpctrain.potentials.card import VERIFICATION
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run as run_program
 from hpctrain.project import Project
 from hpctrain.runs.actions.status import status
-from hpctrain.runs.run import all_runs
+from hpctrain.runs.run import Run, all_runs
+from hpctrain.runs.state.curves import Curves, curves
 from hpctrain.yamlfile import nearest
 
 
@@ -72,7 +76,7 @@ def _subject(
 ) -> tuple[str, Subject]:
     potentials = {card["name"]: card for card in cards(project.potentials)}
     if name in potentials:
-        return "potential", archived(potentials[name], project.potentials)
+        return "potential", read_potential(potentials[name], project.potentials)
     ids = [run.run_id for run in all_runs(project.runs)]
     if not any(run_id.startswith(name) for run_id in ids):
         raise HpctrainError(
@@ -80,4 +84,28 @@ def _subject(
             "list them with: hpctrain status, hpctrain potentials list",
         )
     (found,) = status(project, (name,), program=program, clock=clock, say=say).runs
-    return "run", of_run(found)
+    assert found.run is not None
+    return "run", of_run(found, _read_files(found.run, max(1, found.attempt)))
+
+
+def read_potential(card: Mapping[str, Any], potentials: Path) -> Subject:
+    """Describe a potential by its card and what lies beside it in the archive."""
+    folder = potentials / "report" / card["name"]
+    table = folder / "learning_curve.csv"
+    seams = card["run"].get("seams") or []
+    so_far = curves_of_csv(table.read_text("utf-8"), seams) if table.is_file() else Curves()
+    return of_potential(card, so_far, read_json(folder / VERIFICATION))
+
+
+def _read_files(run: Run, attempt: int) -> RunFiles:
+    folder = run.attempt(attempt)
+    return RunFiles(
+        manifest=run.manifest,
+        attempts=len(run.attempts()),
+        result=run.result(attempt) or {},
+        evaluation=read_json(folder / "evaluation.json") or {},
+        environment=read_json(folder / "environment.json") or {},
+        verification=read_json(folder / VERIFICATION),
+        rows=read_json(run.folder / "rows.json") or {},
+        curves=curves(run),
+    )

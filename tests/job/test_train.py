@@ -23,8 +23,8 @@ from hpctrain.job import environment
 from hpctrain.launch.prepare import prepare
 from hpctrain.launch.submit import submit
 from hpctrain.pages.page import page
-from hpctrain.pages.subject import archived
 from hpctrain.potentials.collect import collect
+from hpctrain.potentials.report import read_potential
 from hpctrain.project import Project
 from hpctrain.runs.actions.cancel import cancel
 from hpctrain.runs.actions.status import RunStatus, status
@@ -109,7 +109,7 @@ def test_from_submit_to_a_potential(project: Project, standin: StandIn) -> None:
 
     # The page is what the archive alone gives.
     drawn = (report / "report.html").read_text(encoding="utf-8")
-    assert drawn == page(archived(card, project.potentials))
+    assert drawn == page(read_potential(card, project.potentials))
     assert card["files"]["yace"]["sha256"] in drawn
 
     again = collect(project)
