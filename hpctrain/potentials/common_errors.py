@@ -6,8 +6,6 @@ In the trainer's own environment, as a job does, by job/evaluate.py.
 from __future__ import annotations
 
 import json
-import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -19,6 +17,7 @@ from hpctrain.data.sides import MARK
 from hpctrain.errors import HpctrainError
 from hpctrain.files import resource, sha256_of
 from hpctrain.potentials.export_again import export_again
+from hpctrain.potentials.trainer import find_trainer
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run
 from hpctrain.project import Project
@@ -57,9 +56,10 @@ def errors_on_unseen(
         }
         asked = Path(temporary) / "request.json"
         asked.write_text(json.dumps(request), encoding="utf-8")
-        python, why = _trainer((a, b), program)
-        if python is None:
-            return {**nothing, "why": why}
+        try:
+            python = find_trainer(project, (a, b), program)
+        except HpctrainError as error:
+            return {**nothing, "why": error.message}
         reply = program((python, str(resource("job") / "evaluate.py"), str(asked)), cwd=temporary)
     if reply.code != 0:
         last = (reply.problem or reply.err.strip() or reply.out.strip()).splitlines()
@@ -122,20 +122,3 @@ def _frames(file: Path) -> Iterator[str]:
     with file.open(encoding="utf-8") as lines:
         for count in lines:
             yield count + "".join(islice(lines, int(count) + 1))
-
-
-def _trainer(
-    cards: tuple[Mapping[str, Any], Mapping[str, Any]], program: RunProgram
-) -> tuple[str | None, str]:
-    """A Python of this machine that can load the potentials, or why there is none."""
-    named = [card["run"]["site"]["profile"]["trainer"].get("python") for card in cards]
-    tried = []
-    for python in dict.fromkeys([*filter(None, named), sys.executable]):
-        if shutil.which(python) is None:
-            tried.append(f"{python} is not on this machine")
-            continue
-        reply = program((python, "-c", "import pyace, pandas"))
-        if reply.code == 0:
-            return python, ""
-        tried.append(f"{python} has no pyace")
-    return None, f"the trainer is not on this machine ({'; '.join(tried)})"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,10 +15,10 @@ from hpctrain.errors import HpctrainError
 from hpctrain.files import read_json, resource, sha256_of
 from hpctrain.potentials.card import VERIFICATION, is_verification
 from hpctrain.potentials.export_again import export_again
+from hpctrain.potentials.trainer import find_trainer
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run as run_program
 from hpctrain.project import Project
-from hpctrain.sites import load
 from hpctrain.yamlfile import nearest
 
 # A verification that has not ended by itself so long after its time is ended.
@@ -70,8 +69,9 @@ def verify(
             looked_at = {"sides": {}}
             notes.append("no structures: most checks need them; name a file with --data")
         request = {**_request(yace, card, minutes, folder), **looked_at}
-        limited = partial(run_program, time_limit_s=60 * minutes + GRACE_S)
-        content, note = _run(request, _python(project), folder, program or limited)
+        program = program or partial(run_program, time_limit_s=60 * minutes + GRACE_S)
+        python = find_trainer(project, [card] if card else [], program)
+        content, note = _run(request, python, folder, program)
     if note:
         notes.append(note)
     sides = [Path(path) for path in looked_at["sides"].values()]
@@ -105,8 +105,8 @@ def _run(
         said = (reply.problem or reply.err.strip() or reply.out.strip()).splitlines()
         raise HpctrainError(
             f"{request['yace']} could not be verified: {said[-1] if said else 'no words'}",
-            f"the trainer's environment is that of {python}: trainer.python of the site local, "
-            "else hpctrain's own",
+            f"the trainer's environment was that of {python}; another can be named as "
+            "trainer.python of the site local",
         )
     ended = "" if reply.code == 0 else str(reply.problem or f"exit code {reply.code}")
     return content, ended and f"the checks did not end by themselves: {ended}"
@@ -159,9 +159,3 @@ def _of_card(
 
 def _is(path: Path, sha256: str) -> bool:
     return path.is_file() and sha256_of(path) == sha256
-
-
-def _python(project: Project | None) -> str:
-    """The trainer's Python on this machine."""
-    profile = load.load("local", project.folder if project else None).profile
-    return profile.trainer.python or sys.executable

@@ -48,6 +48,8 @@ class Checks:
         self.asked: dict[str, Any] = {}
 
     def __call__(self, argv: Sequence[str], *, cwd: str | None = None) -> Reply:
+        if argv[1] == "-c":
+            return Reply(tuple(argv), 0, "", "")
         assert argv[1].endswith("verify.py")
         self.asked = json.loads(argv[2])
         self.found = {side: Path(file).is_file() for side, file in self.asked["sides"].items()}

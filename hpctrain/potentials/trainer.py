@@ -1,0 +1,49 @@
+"""Which Python of this machine has the trainer, for everything that is computed here."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hpctrain.errors import HpctrainError
+from hpctrain.process import Run as RunProgram
+from hpctrain.project import Project
+from hpctrain.sites import load
+
+# What a Python needs to compute with a potential.
+MODULES = ("pyace", "pandas")
+
+
+def find_trainer(
+    project: Project | None, cards: Iterable[Mapping[str, Any]], program: RunProgram
+) -> str:
+    """Return the first Python of this machine that can load the potentials of these cards.
+
+    Tried are that of the site ``local``, those that the potentials were trained with, and
+    hpctrain's own. HpctrainError says why none of them can.
+    """
+    named = [load.load("local", project.folder if project else None).profile.trainer.python]
+    named += [card["run"]["site"]["profile"]["trainer"].get("python") for card in cards]
+    faults = []
+    for python in dict.fromkeys([*filter(None, named), sys.executable]):
+        fault = _fault(python, program)
+        if fault is None:
+            return python
+        faults.append(f"{python}: {fault}")
+    raise HpctrainError(
+        f"the trainer is not on this machine ({'; '.join(faults)})",
+        "name a Python that Pacemaker is installed in: trainer.python of the site local",
+    )
+
+
+def _fault(python: str, program: RunProgram) -> str | None:
+    """Say why a Python cannot load potentials; None if it can."""
+    if shutil.which(python) is None:
+        return "not on this machine"
+    reply = program((python, "-c", f"import {', '.join(MODULES)}"))
+    if reply.code == 0:
+        return None
+    said = (reply.problem or reply.err.strip()).splitlines()
+    return said[-1] if said else f"exit code {reply.code}"
