@@ -181,7 +181,7 @@ def agree_to_cost(planned: Plan, *, sure: bool) -> None:
     if planned.cost is None:
         return
     print_message(f"cost: {planned.cost.words()}")
-    if sure or not planned.dear:
+    if sure or not planned.is_expensive:
         return
     if not sys.stdin.isatty():
         raise HpctrainError(

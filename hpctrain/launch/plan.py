@@ -1,4 +1,4 @@
-"""Where a training would go, and what it would cost: decided before any data are touched."""
+"""Where a training would go, and what it would cost: decided before any data are read."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ from hpctrain.sites.recognise import here, rules
 
 @dataclass(frozen=True)
 class Plan:
-    """``profile`` is complete, with the target's keys in it; ``cost`` is None where nothing is
-    counted (this machine, practice clusters)."""
+    """Site, target and cost of a training.
+
+    ``profile`` is complete, with the target's keys in it; ``cost`` is None where nothing is
+    counted (this machine, practice clusters).
+    """
 
     config: ProjectConfig
     site: load.Site
@@ -34,8 +37,8 @@ class Plan:
     cost: Cost | None
 
     @property
-    def dear(self) -> bool:
-        """Does it cost so much that one should be asked?"""
+    def is_expensive(self) -> bool:
+        """Say whether it costs so much that the user should be asked."""
         if self.cost is None or self.cost.hours is None:
             return False
         above = self.profile.ask_above
@@ -43,12 +46,16 @@ class Plan:
 
 
 def plan(project: Project, site_name: str | None, changes: dict[str, Any] | None) -> Plan:
-    """``changes`` is what ``--set`` asks for; raises HpctrainError if the job has no place."""
+    """Choose site, target and scheduler, and add up the cost.
+
+    ``changes`` is what ``--set`` asks for, nested like hpctrain.yaml, with the site profile's keys
+    under ``site``. Raises HpctrainError if the job has no place.
+    """
     changes = dict(changes or {})
     site_changes = changes.pop("site", None)
     config = project.config(changes)
     notes: list[str] = []
-    name = site_name or config.site or _recognised(project, notes)
+    name = site_name or config.site or _recognise_site(project, notes)
     site = load.load(name, project.folder, site_changes)
     choice = choose(site, os.environ)
     profile = choice.profile
@@ -69,8 +76,8 @@ def plan(project: Project, site_name: str | None, changes: dict[str, Any] | None
     )
 
 
-def _recognised(project: Project, notes: list[str]) -> str:
-    """The site that this machine belongs to, where that is beyond doubt."""
+def _recognise_site(project: Project, notes: list[str]) -> str:
+    """Name the site that this machine belongs to, where that is beyond doubt."""
     found = here(rules(project.folder), os.environ, platform.node())
     if len(found) == 1:
         notes.append(f"site {found[0].name}, known by {found[0].by}")

@@ -1,4 +1,4 @@
-"""Data that have not changed are not exported again: runs share one export, by hard links."""
+"""Exports that runs share, by hard links: data that have not changed are not exported again."""
 
 from __future__ import annotations
 
@@ -28,21 +28,22 @@ _COUNTER = slice(24, 28)
 
 
 def key(data: DataConfig, base: Path, **options: Any) -> str | None:
-    """What an export depends on, as a hash; None where a change would not be seen.
+    """Return a hash of all that an export depends on; None where a change would not be noticed.
 
-    A file is known by its size, its times, its number, and, where it is an SQLite database, its
-    counter of changes; a write that waits in a journal beside it counts too. A server is not known.
+    Of a file that is its size, its times, its number, and, where it is an SQLite database, its
+    counter of changes; also those of a journal beside it. Of a server nothing is known.
     """
     sources = [data.source] if isinstance(data.source, str) else data.source
     if any("://" in source for source in sources):
         return None
-    seen = [list(_seen(base / source)) for source in sources]
-    asked = {"data": data.model_dump(mode="json"), "version": __version__, **options}
-    text = json.dumps([seen, asked], sort_keys=True)
+    files = [list(_file_states(base / source)) for source in sources]
+    settings = {"data": data.model_dump(mode="json"), "version": __version__, **options}
+    text = json.dumps([files, settings], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _seen(path: Path) -> Iterator[list[Any]]:
+def _file_states(path: Path) -> Iterator[list[Any]]:
+    """Read what changes with every write, of a file and of the journals beside it."""
     for name in (path, *(path.with_name(path.name + end) for end in ("-wal", "-journal"))):
         try:
             with name.open("rb") as file:
@@ -54,16 +55,16 @@ def _seen(path: Path) -> Iterator[list[Any]]:
 
 
 def find(runs: Path, wanted: str) -> Path | None:
-    """The newest run with that export, its files as they were written."""
+    """Find the newest run with that export whose files are as they were written."""
     for folder in sorted(runs.glob("[0-9]*"), reverse=True):
         manifest = read_json(folder / MANIFEST) or {}
         known = manifest.get("dataset") or {}
-        if known.get("key") == wanted and _whole(folder, known):
+        if known.get("key") == wanted and _is_whole(folder, known):
             return folder
     return None
 
 
-def _whole(folder: Path, known: dict[str, Any]) -> bool:
+def _is_whole(folder: Path, known: dict[str, Any]) -> bool:
     try:
         for side, name in zip(("train", "test"), FILES, strict=True):
             if sha256_of(folder / name) != known[side]["sha256"]:
@@ -74,7 +75,7 @@ def _whole(folder: Path, known: dict[str, Any]) -> bool:
 
 
 def keep(runs: Path, dataset: Dataset) -> None:
-    """Nobody writes into an export any more; one that another run has too takes no room twice."""
+    """Write-protect an export; what another run has too is linked, and takes no room twice."""
     for side, file in zip(("train", "test"), (dataset.train, dataset.test), strict=True):
         file.path.chmod(file.path.stat().st_mode & ~0o222)
         for other in sorted(runs.glob("[0-9]*"), reverse=True):
@@ -94,7 +95,7 @@ def _link(existing: Path, path: Path) -> None:
 
 
 def take(run: Path, folder: Path) -> Dataset:
-    """The export of an earlier run in ``folder``: linked, or copied where that cannot be."""
+    """Put the export of an earlier run into ``folder``: linked, or copied where that fails."""
     known = (read_json(run / MANIFEST) or {})["dataset"]
     rows = read_json(run / ROWS) or {}
     files = {}
@@ -118,7 +119,9 @@ def take(run: Path, folder: Path) -> Dataset:
         fingerprint=known["fingerprint"],
         rows_fingerprint=known["rows_fingerprint"],
         elements=tuple(known["elements"]),
-        isolated_atoms={name: tuple(found) for name, found in known["isolated_atoms"].items()},
+        isolated_atoms={
+            name: tuple(energies) for name, energies in known["isolated_atoms"].items()
+        },
         config_types=known["config_types"],
         generations=known["generations"],
         leakage=known["leakage"],

@@ -20,7 +20,7 @@ def job_script(
 ) -> str:
     """Render the script that works in ``folder``; ``templates`` are the project's own.
 
-    Raises HpctrainError where the scheduler, or the site, has no place for what the profile says.
+    Raises HpctrainError where the scheduler cannot express what the profile says.
     """
     from hpctrain.render import render
 

@@ -1,4 +1,4 @@
-"""Use cases: a profile from a live cluster, and a profile held against one."""
+"""Use cases: a site profile made from a live cluster, and one compared with it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hpctrain.errors import HpctrainError, SiteUnreachable
 from hpctrain.files import resource
 from hpctrain.launch.script import job_script
 from hpctrain.launch.site_draft import draft
-from hpctrain.launch.site_findings import Finding, audit
+from hpctrain.launch.site_findings import Finding, compare
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse
 from hpctrain.process import run as run_program
@@ -29,9 +29,11 @@ from hpctrain.yamlfile import read_mapping, validated
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What a site's targets are like beside the live cluster; ``tried`` are those whose script the
-    scheduler itself has judged."""
+class SiteCheck:
+    """What differs between a site's targets and the live cluster.
+
+    ``tried`` are the targets whose script the scheduler itself has judged.
+    """
 
     findings: list[Finding]
     targets: list[str | None]
@@ -39,6 +41,7 @@ class Checked:
 
     @property
     def ok(self) -> bool:
+        """Say whether nothing is wrong."""
         return not any(finding.severity == "wrong" for finding in self.findings)
 
 
@@ -49,7 +52,7 @@ def init(
     scheduler_name: str | None = None,
     *,
     program: RunProgram = run_program,
-    found: Callable[[str], str | None] = shutil.which,
+    which: Callable[[str], str | None] = shutil.which,
 ) -> Path:
     """Write ``folder/NAME.yaml`` from what the cluster says; what is there is not overwritten.
 
@@ -60,8 +63,8 @@ def init(
         raise HpctrainError(
             f"{path} is there already", "choose another name, or move that file away"
         )
-    chosen = scheduler_name or _scheduler_here(found)
-    cluster = _described(scheduler_of(chosen, queue), program)
+    chosen = scheduler_name or _find_scheduler(which)
+    cluster = _ask_cluster(scheduler_of(chosen, queue), program)
     schema = resource(load.FOLDER) / "site.schema.json"
     text = draft(name, chosen, cluster, schema, date.today().isoformat())
     folder.mkdir(parents=True, exist_ok=True)
@@ -80,16 +83,16 @@ def check(
     *,
     target: str | None = None,
     program: RunProgram = run_program,
-) -> Checked:
-    """Hold a site's targets, or one of them, against the cluster it describes."""
+) -> SiteCheck:
+    """Compare a site's targets, or one of them, with the cluster that it describes."""
     scheduler = scheduler_of(site.profile.scheduler, queue)
-    cluster = _described(scheduler, program)
+    cluster = _ask_cluster(scheduler, program)
     names: list[str | None] = [target] if target else [*site.profile.targets] or [None]
     findings = [Finding(None, "unknown", f"not told: {reason}") for reason in cluster.untold]
     tried = []
     for name in names:
         profile = completed(site.at(name) if name else site.profile, os.environ)
-        findings += audit(profile, cluster)
+        findings += compare(profile, cluster)
         open_ones = questions(profile)
         if open_ones:
             what = (
@@ -98,14 +101,14 @@ def check(
             findings.append(Finding(name, "unknown", what))
             continue
         findings += [Finding(name, "wrong", reason) for reason in misfits(profile)]
-        said = _tried(profile, scheduler, templates, program)
+        said = _try_script(profile, scheduler, templates, program)
         if said is not None:
             tried.append(name)
             findings += [Finding(name, "wrong", words) for words in said]
-    return Checked(findings, names, tried)
+    return SiteCheck(findings, names, tried)
 
 
-def _described(scheduler: Scheduler, program: RunProgram) -> LiveCluster:
+def _ask_cluster(scheduler: Scheduler, program: RunProgram) -> LiveCluster:
     conversation = scheduler.cluster()
     if conversation is None:
         raise HpctrainError(
@@ -115,10 +118,10 @@ def _described(scheduler: Scheduler, program: RunProgram) -> LiveCluster:
     return converse(conversation, program)
 
 
-def _tried(
+def _try_script(
     profile: SiteProfile, scheduler: Scheduler, templates: Path | None, program: RunProgram
 ) -> list[str] | None:
-    """What the scheduler says against the script; None where it cannot be asked."""
+    """List what the scheduler says against the script; None where it cannot be asked."""
     job = JobRequest("hpctrain-check", "hpctrain:check", profile.output)
     with tempfile.TemporaryDirectory(prefix="hpctrain-check-") as temporary:
         folder = Path(temporary)
@@ -134,9 +137,9 @@ def _tried(
     return [] if said is None else [f"{' '.join(argv[:2])}: {said}"]
 
 
-def _scheduler_here(found: Callable[[str], str | None]) -> str:
+def _find_scheduler(which: Callable[[str], str | None]) -> str:
     for name, commands in (("slurm", ("sinfo", "sbatch")), ("pbs", ("qstat", "qsub"))):
-        if all(found(command) for command in commands):
+        if all(which(command) for command in commands):
             return name
     raise SiteUnreachable(
         "neither sbatch and sinfo nor qsub and qstat are on this machine",

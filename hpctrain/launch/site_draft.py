@@ -1,4 +1,4 @@
-"""A profile's first draft, from what a live cluster says of itself. Pure."""
+"""The first draft of a site profile, from what a live cluster says of itself. Pure."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from hpctrain.schedulers.cluster import LiveCluster, LiveQueue
 from hpctrain.sites.words import clock
 
 # A target with less than this is for trying out, and taken only when it is named.
-BRIEF_S = 3600
+SHORT_S = 3600
 
 
 def draft(name: str, scheduler: str, cluster: LiveCluster, schema: Path, today: str) -> str:
-    """The text of ``NAME.yaml``: what was told, and as comments what only a person knows."""
-    told = "scontrol, sinfo and sacctmgr" if "slurm" in scheduler else "qstat -Q and pbsnodes"
+    """Write the text of ``NAME.yaml``; what only a person knows stands there as comments."""
+    commands = "scontrol, sinfo and sacctmgr" if "slurm" in scheduler else "qstat -Q and pbsnodes"
     queues = sorted(
         (queue for queue in cluster.queues if queue.is_open),
-        key=lambda queue: (not queue.default, _brief(queue), bool(queue.gpus), queue.name),
+        key=lambda queue: (not queue.default, _is_short(queue), bool(queue.gpus), queue.name),
     )
     closed = [queue.name for queue in cluster.queues if not queue.is_open]
     lines = [
         f"# yaml-language-server: $schema={schema}",
-        f"# {name}: a draft of {today}, from what {told} say. Read it over: prices and",
+        f"# {name}: a draft of {today}, from what {commands} say. Read it over: prices and",
         "# rules stand in the centre's documentation only. The keys are in docs/sites.md.",
         f"description: {name}",
         f"scheduler: {scheduler}",
         f'checked: "{today}"',
         "",
-        *_account(cluster),
+        *_account_lines(cluster),
         *(f"# Not told: {reason}" for reason in cluster.untold),
         "# Where Pacemaker is installed; without it, the Python that hpctrain runs in:",
         "# trainer: {python: /path/to/env/bin/python}",
@@ -43,24 +43,24 @@ def draft(name: str, scheduler: str, cluster: LiveCluster, schema: Path, today: 
     return "\n".join(lines) + "\n"
 
 
-def _account(cluster: LiveCluster) -> list[str]:
+def _account_lines(cluster: LiveCluster) -> list[str]:
     if not cluster.accounts:
         return ["# account: NAME                # who pays, where the cluster wants to know"]
     if len(cluster.accounts) == 1:
-        return [f"account: {_quoted(cluster.accounts[0])}"]
+        return [f"account: {_quote(cluster.accounts[0])}"]
     return [
         f"# Your accounts: {', '.join(cluster.accounts)}",
-        f"# account: {_quoted(cluster.accounts[0])}",
+        f"# account: {_quote(cluster.accounts[0])}",
     ]
 
 
 def _targets(queue: LiveQueue, scheduler: str) -> list[str]:
-    """One for jobs without GPUs, and where there are any, one for jobs with."""
+    """Write a target for jobs without GPUs, and where there are any, one for jobs with."""
     name = _target_name(queue.name)
     lines = _target(name, queue, scheduler, [])
     gpus = {kind: count for kind, count in queue.gpus.items() if count}
     if gpus:
-        asks = _gpus(gpus, "pbs" in scheduler)
+        asks = _gpu_lines(gpus, "pbs" in scheduler)
         lines += _target(f"{name}-gpu", queue, scheduler, asks, max(gpus.values()))
     return lines
 
@@ -71,9 +71,9 @@ def _target(
     lines = [f"  {name}:"]
     if queue.default and gpus is None:
         lines.append("    # where jobs go that name none")
-    if _brief(queue):
+    if _is_short(queue):
         lines.append("    choice: by-name                # short: for trying out")
-    lines.append(f"    {'queue' if 'pbs' in scheduler else 'partition'}: {_quoted(queue.name)}")
+    lines.append(f"    {'queue' if 'pbs' in scheduler else 'partition'}: {_quote(queue.name)}")
     lines += asks
     lines.append("    cores: 1                       # ask for what your training uses")
     memory = f"{queue.memory_mb}M" if queue.memory_mb else None
@@ -92,18 +92,18 @@ def _target(
     return lines
 
 
-def _gpus(gpus: dict[str, int], pbs: bool) -> list[str]:
+def _gpu_lines(gpus: dict[str, int], pbs: bool) -> list[str]:
     if pbs:
         return ["    # PBS does not tell which queues reach the nodes with GPUs", "    gpus: 1"]
     kinds = sorted(kind for kind in gpus if kind)
     if len(kinds) == 1:
-        return ["    gpus: 1", "    gpu_dialect: gres-typed", f"    gpu_type: {_quoted(kinds[0])}"]
-    listed = f"              # kinds: {', '.join(kinds)}" if kinds else ""
-    return ["    gpus: 1", f"    gpu_dialect: gres{listed}"]
+        return ["    gpus: 1", "    gpu_dialect: gres-typed", f"    gpu_type: {_quote(kinds[0])}"]
+    comment = f"              # kinds: {', '.join(kinds)}" if kinds else ""
+    return ["    gpus: 1", f"    gpu_dialect: gres{comment}"]
 
 
-def _brief(queue: LiveQueue) -> bool:
-    return queue.max_walltime_s is not None and queue.max_walltime_s < BRIEF_S
+def _is_short(queue: LiveQueue) -> bool:
+    return queue.max_walltime_s is not None and queue.max_walltime_s < SHORT_S
 
 
 def _time(seconds: int | None) -> str | None:
@@ -116,12 +116,12 @@ def _pairs(**facts: object) -> str:
 
 
 def _target_name(name: str) -> str:
-    """A name that ``--target`` takes."""
+    """Turn a queue's name into one that ``--target`` takes."""
     return re.sub(r"[^A-Za-z0-9._+-]", "-", name).lstrip("._+-")[:60] or "target"
 
 
-def _quoted(word: str) -> str:
-    """Quotes where YAML would read something else than text."""
+def _quote(word: str) -> str:
+    """Put quotes where YAML would read something else than text."""
     return word if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", word) and word.lower() not in (
         "yes", "no", "on", "off", "true", "false", "null", "y", "n"
     ) else f'"{word}"'  # fmt: skip

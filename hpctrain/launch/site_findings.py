@@ -1,4 +1,4 @@
-"""A profile held against the live cluster: what is wrong, and what merely differs. Pure."""
+"""Differences between a site profile and the live cluster: wrong ones, and mere ones. Pure."""
 
 from __future__ import annotations
 
@@ -20,16 +20,19 @@ ROUNDING = 1.08
 
 @dataclass(frozen=True)
 class Finding:
-    """``wrong``: jobs would be refused, or never run; ``differs``: the profile could say more, or
-    says less than there is; ``unknown``: it could not be looked at."""
+    """One difference.
+
+    ``wrong``: jobs would be refused, or never run; ``differs``: the profile could say more, or
+    says less than there is; ``unknown``: it could not be compared.
+    """
 
     target: str | None
     severity: Literal["wrong", "differs", "unknown"]
     words: str
 
 
-def audit(profile: SiteProfile, cluster: LiveCluster) -> Iterator[Finding]:
-    """Findings about one target; ``profile`` is that of the target."""
+def compare(profile: SiteProfile, cluster: LiveCluster) -> Iterator[Finding]:
+    """Compare one target with the cluster; ``profile`` is that of the target."""
     target = profile.target
 
     def wrong(words: str) -> Finding:
@@ -41,7 +44,7 @@ def audit(profile: SiteProfile, cluster: LiveCluster) -> Iterator[Finding]:
     for name in (named or "").split(","):
         queue = cluster.queue(name.partition("@")[0])
         if name and queue is None:
-            yield wrong(f"there is no {kind} {name} (there are: {_listed(cluster)})")
+            yield wrong(f"there is no {kind} {name} (there are: {_queue_names(cluster)})")
         elif queue is not None:
             queues.append(queue)
             if not queue.is_open:
@@ -49,17 +52,17 @@ def audit(profile: SiteProfile, cluster: LiveCluster) -> Iterator[Finding]:
     if named is None:
         queues = [queue for queue in cluster.queues if queue.default]
     for queue in queues[:1]:
-        yield from _limits(profile, queue)
-        yield from _node(profile, queue)
+        yield from _compare_limits(profile, queue)
+        yield from _compare_node(profile, queue)
     if profile.constraint:
         features = {word for queue in queues or cluster.queues for word in queue.features}
         for word in re.findall(r"[A-Za-z_][\w.-]*", profile.constraint):
             if features and word not in features:
                 yield wrong(f"no node there has the feature {word}")
-    yield from _qos_and_account(profile, cluster)
+    yield from _compare_qos_and_account(profile, cluster)
 
 
-def _limits(profile: SiteProfile, queue: LiveQueue) -> Iterator[Finding]:
+def _compare_limits(profile: SiteProfile, queue: LiveQueue) -> Iterator[Finding]:
     from hpctrain.fields import walltime_seconds
     from hpctrain.sites.misfits import longest
 
@@ -88,7 +91,7 @@ def _limits(profile: SiteProfile, queue: LiveQueue) -> Iterator[Finding]:
         yield Finding(target, "wrong", words)
 
 
-def _node(profile: SiteProfile, queue: LiveQueue) -> Iterator[Finding]:
+def _compare_node(profile: SiteProfile, queue: LiveQueue) -> Iterator[Finding]:
     target, node = profile.target, profile.node
     cores = node.threads or node.cores
     if cores and queue.cores and (node.usable_cores or node.cores or cores) > queue.cores:
@@ -114,7 +117,7 @@ def _node(profile: SiteProfile, queue: LiveQueue) -> Iterator[Finding]:
         yield Finding(target, "wrong", f"node.gpus is {node.gpus}, and nodes there have {most}")
 
 
-def _qos_and_account(profile: SiteProfile, cluster: LiveCluster) -> Iterator[Finding]:
+def _compare_qos_and_account(profile: SiteProfile, cluster: LiveCluster) -> Iterator[Finding]:
     from hpctrain.fields import walltime_seconds
 
     target = profile.target
@@ -133,5 +136,5 @@ def _qos_and_account(profile: SiteProfile, cluster: LiveCluster) -> Iterator[Fin
         yield Finding(target, "wrong", words)
 
 
-def _listed(cluster: LiveCluster) -> str:
+def _queue_names(cluster: LiveCluster) -> str:
     return ", ".join(sorted(queue.name for queue in cluster.queues))

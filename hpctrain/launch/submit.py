@@ -1,4 +1,4 @@
-"""Use case: check, export, write the run, submit, record."""
+"""Use case: submit a training, or show what would be submitted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ABANDONED_S = 86400.0
 
 @dataclass(frozen=True)
 class SubmittedRun:
-    """What ``submit`` did."""
+    """A run, and the job that the scheduler has made of it."""
 
     run_id: str
     run_dir: Path
@@ -96,7 +96,7 @@ def submit(
 
 
 def _sweep(runs: Path) -> None:
-    """Remove what submissions that were killed before their run had a name have left behind."""
+    """Remove the folders of submissions that were killed before their run had a name."""
     for folder in runs.glob(".new-*"):
         if time.time() - folder.stat().st_mtime > ABANDONED_S:
             shutil.rmtree(folder, ignore_errors=True)
@@ -105,7 +105,10 @@ def _sweep(runs: Path) -> None:
 def dry_run(
     project: Project, site: str | None = None, **options: Any
 ) -> tuple[dict[str, str], list[str], Prepared]:
-    """The texts that a submission would write, and the command it would give; nothing is kept."""
+    """Return the texts that a submission would write, and its command; nothing is kept.
+
+    ``options`` are those of ``prepare``.
+    """
     with tempfile.TemporaryDirectory(prefix="hpctrain-") as temporary:
         prepared = prepare(project, Path(temporary) / "run", site, **options)
         names = ("job.sh", "input.yaml", "run.json")

@@ -85,10 +85,10 @@ def test_above_the_threshold(project: Project) -> None:
     site(project, "dear", DEAR)
     planned = plan(project, "dear", None)
     assert planned.cost is not None
-    assert (planned.cost.hours, planned.dear) == (6400.0, True)
-    assert not plan(project, "dear", {"site": {"ask_above": {"core_hours": 7000}}}).dear
-    assert plan(project, "dear", {"site": {"gpus": 6, "walltime": "90:00:00"}}).dear
-    assert not plan(project, "dear", {"site": {"gpus": 4}}).dear
+    assert (planned.cost.hours, planned.is_expensive) == (6400.0, True)
+    assert not plan(project, "dear", {"site": {"ask_above": {"core_hours": 7000}}}).is_expensive
+    assert plan(project, "dear", {"site": {"gpus": 6, "walltime": "90:00:00"}}).is_expensive
+    assert not plan(project, "dear", {"site": {"gpus": 4}}).is_expensive
 
 
 def argv(project: Project, *more: str) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from slurm_fixture import Slurm
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
-from hpctrain.launch.site_check import Checked, check, init
+from hpctrain.launch.site_check import SiteCheck, check, init
 from hpctrain.sites.load import Site
 from hpctrain.sites.profile import SiteProfile
 from hpctrain.yamlfile import read_mapping, validated
@@ -36,7 +36,7 @@ class Live:
         profile = SiteProfile.model_validate(content)
         return Site("here", profile, (Path("here.yaml"),), (content,))
 
-    def check(self, content: dict[str, Any], **options: Any) -> Checked:
+    def check(self, content: dict[str, Any], **options: Any) -> SiteCheck:
         return check(self.site(content), self.queue, **options)
 
 
@@ -47,7 +47,7 @@ def live(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Live]:
     yield Live(request.param, tmp_path)
 
 
-def wrong(checked: Checked) -> dict[str | None, str]:
+def wrong(checked: SiteCheck) -> dict[str | None, str]:
     found = [finding for finding in checked.findings if finding.severity == "wrong"]
     return {finding.target: finding.words for finding in reversed(found)}
 
@@ -128,7 +128,7 @@ def test_where_there_is_nobody_to_ask(tmp_path: Path) -> None:
     with pytest.raises(HpctrainError, match="the scheduler local has no cluster to ask"):
         Live("local", tmp_path).init()
     with pytest.raises(SiteUnreachable, match="neither sbatch and sinfo nor qsub and qstat"):
-        init("x", tmp_path, tmp_path / "queue", found=lambda _: None)
+        init("x", tmp_path, tmp_path / "queue", which=lambda _: None)
     (tmp_path / "runs" / ".practice-pbs").mkdir(parents=True)
     (tmp_path / "runs" / ".practice-pbs" / "down").touch()
     with pytest.raises(SiteUnreachable):
@@ -148,6 +148,6 @@ def test_the_scheduler_is_known_by_its_commands(tmp_path: Path) -> None:
         raise SiteUnreachable(f"asked: {argv[0]}")
 
     with pytest.raises(SiteUnreachable, match="asked: qstat"):
-        init("x", tmp_path, tmp_path / "queue", program=program, found=found)
+        init("x", tmp_path, tmp_path / "queue", program=program, which=found)
     with pytest.raises(SiteUnreachable, match="asked: scontrol"):
-        init("x", tmp_path, tmp_path / "queue", program=program, found=lambda name: name)
+        init("x", tmp_path, tmp_path / "queue", program=program, which=lambda name: name)

@@ -12,7 +12,7 @@ from paths import RECORDED
 
 from hpctrain.errors import SiteUnreachable
 from hpctrain.launch.site_draft import draft
-from hpctrain.launch.site_findings import audit
+from hpctrain.launch.site_findings import compare
 from hpctrain.process import Reply, converse
 from hpctrain.schedulers.cluster import LiveCluster, LiveQueue
 from hpctrain.schedulers.pbs import cluster as pbs_cluster
@@ -156,7 +156,7 @@ def test_a_draft_is_a_profile_that_agrees_with_its_cluster(
     for name, target in profile.targets.items():
         keys = {**target.model_dump(exclude={"choice"}, exclude_unset=True), "target": name}
         at = SiteProfile.model_validate({"scheduler": kind, **keys})
-        assert list(audit(at, cluster)) == []
+        assert list(compare(at, cluster)) == []
 
 
 CLUSTER = LiveCluster(
@@ -203,7 +203,7 @@ CLUSTER = LiveCluster(
 )  # fmt: skip
 def test_findings(keys: dict[str, Any], severity: str, words: str) -> None:
     profile = SiteProfile.model_validate({"scheduler": "slurm", "target": "t", **keys})
-    found = [(finding.severity, finding.words) for finding in audit(profile, CLUSTER)]
+    found = [(finding.severity, finding.words) for finding in compare(profile, CLUSTER)]
     assert (severity, words) in found
 
 
@@ -211,4 +211,4 @@ def test_nothing_is_found_where_all_is_well() -> None:
     keys = {"partition": "gpu", "node": {"cores": 32, "gpus": 4}, "gpu_type": "a100",
             "account": "Materials", "limits": {"max_walltime": "01:00:00"}}  # fmt: skip
     profile = SiteProfile.model_validate({"scheduler": "slurm", "target": "t", **keys})
-    assert list(audit(profile, CLUSTER)) == []
+    assert list(compare(profile, CLUSTER)) == []

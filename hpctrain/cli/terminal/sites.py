@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hpctrain.cli.terminal.tables import indented, table
 
 if TYPE_CHECKING:
-    from hpctrain.launch.site_check import Checked
+    from hpctrain.launch.site_check import SiteCheck
     from hpctrain.launch.site_test import SiteTest
 
 
@@ -25,7 +25,7 @@ def _cells(site: Mapping[str, Any]) -> list[str]:
     return [name, site["scheduler"], facts, proofs, site["description"], site["file"]]
 
 
-def check_result(checked: Checked) -> str:
+def check_result(checked: SiteCheck) -> str:
     """Write a line for each finding, and how many targets were looked at."""
     lines = [
         f"{finding.severity:8} {finding.target or '-'}: {finding.words}"
