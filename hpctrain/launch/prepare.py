@@ -1,4 +1,4 @@
-"""Everything a submission needs, written into one folder: data, input, job script, manifest."""
+"""The folder of a run before it has its name: data, input, job script and manifest."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from hpctrain.sites import load
 from hpctrain.sites.profile import SiteProfile
 
 if TYPE_CHECKING:
+    from hpctrain.data.export import Dataset
     from hpctrain.data.structures.extxyz import Structure
 
 # What of hpctrain/job travels with a run.
@@ -50,7 +51,7 @@ JOB_FILES = (
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run in a folder that has not got its name yet: everything but the submission."""
+    """A run in a folder that has not got its name yet, with all that its submission needs."""
 
     folder: Path
     run_id: str
@@ -63,6 +64,7 @@ class Prepared:
 
     @property
     def rows_fingerprint(self) -> str:
+        """Return the fingerprint of the structures, whichever side of the split they are on."""
         return str(self.manifest["dataset"]["rows_fingerprint"])
 
 
@@ -80,11 +82,13 @@ def prepare(
     look_for: Likeness = "identical",
     agree: Callable[[Plan], None] = lambda _: None,
 ) -> Prepared:
-    """Everything a submission needs, written into ``folder``; ``start_from`` names an archived
-    potential to go on from; ``watch`` is shown every selected row, and why it cannot be used;
-    ``look_for`` is how much alike structures on both sides of the split must be, to be told.
-    ``agree`` is shown the plan before any data are touched, and raises HpctrainError if it is not
-    to be."""
+    """Write everything that a submission needs into ``folder``.
+
+    ``start_from`` names an archived potential to go on from; ``watch`` is shown every selected
+    row, and why it cannot be used; ``look_for`` is how alike structures on both sides of the split
+    must be to be told. ``agree`` is shown the plan before any data are read, and raises
+    HpctrainError if it is not accepted. Raises HpctrainError if anything is wrong.
+    """
     from hpctrain.data.duplicates.search import in_words
     from hpctrain.data.export import export
     from hpctrain.launch import reuse
@@ -95,12 +99,12 @@ def prepare(
     scheduler, notes = planned.scheduler, list(planned.notes)
     run_id = f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     job = job_request(config.project, run_id, 1, profile.output)
-    # Before the data are touched: what the site cannot do is known already.
+    # Before the data are read: what the site cannot do is known already.
     scheduler.directives(profile, job)
     argv = scheduler.submit_argv(SCRIPT, job, profile)
     _check_python(profile)
-    _plan_the_end(profile, scheduler, notes)
-    evaluator = _evaluator(config, profile, notes)
+    _check_walltime(profile, scheduler, notes)
+    evaluator = _choose_evaluator(config, profile, notes)
     parent = parents.find(project.potentials, start_from) if start_from is not None else None
 
     folder.mkdir(parents=True)
@@ -122,29 +126,10 @@ def prepare(
         )  # fmt: skip
         reuse.keep(project.runs, dataset)
     notes += in_words(dataset.leakage)
-    energies: dict[str, float] | str
+    energies, mapping = _input(config, evaluator, dataset, parent, notes)
     if parent is not None:
-        energies = parent.reference_energies(config.training, dataset, notes)
-    else:
-        energies = pacemaker.reference_energies(
-            config.training, dataset.elements, dataset.isolated_atoms
-        )
-    mapping = pacemaker.input_mapping(
-        config.training, evaluator, pacemaker.DataFacts(dataset.elements, energies)
-    )
-    if parent is not None:
-        mapping = parent.go_on(mapping, notes)
         parent.put(folder)
-    text = render(
-        pacemaker.TEMPLATE,
-        {
-            "version": __version__,
-            "run_id": run_id,
-            **pacemaker.template_values(mapping, config.training, parent.name if parent else None),
-        },
-    )
-    if yaml.safe_load(text) != mapping:
-        raise AssertionError(f"{pacemaker.TEMPLATE} does not say what was meant:\n{text}")
+    text = _input_text(mapping, config, run_id, parent)
     (folder / "input.yaml").write_text(text, encoding="utf-8")
     _write_job(folder, project, config, run_id, profile, scheduler, job, evaluator, mapping)
     manifest = {
@@ -175,6 +160,41 @@ def prepare(
     return Prepared(folder, run_id, site, scheduler, job, argv, manifest, notes)
 
 
+def _input(
+    config: ProjectConfig,
+    evaluator: Evaluator,
+    dataset: Dataset,
+    parent: parents.Parent | None,
+    notes: list[str],
+) -> tuple[dict[str, float] | str, dict[str, Any]]:
+    """Return the reference energies, and what the trainer's input has to say."""
+    training = config.training
+    energies: dict[str, float] | str
+    if parent is not None:
+        energies = parent.reference_energies(training, dataset, notes)
+    else:
+        energies = pacemaker.reference_energies(training, dataset.elements, dataset.isolated_atoms)
+    facts = pacemaker.DataFacts(dataset.elements, energies)
+    mapping = pacemaker.input_mapping(training, evaluator, facts)
+    return energies, mapping if parent is None else parent.go_on(mapping, notes)
+
+
+def _input_text(
+    mapping: dict[str, Any], config: ProjectConfig, run_id: str, parent: parents.Parent | None
+) -> str:
+    """Render the trainer's input, and make sure that it says what was meant."""
+    name = parent.name if parent else None
+    values = {
+        "version": __version__,
+        "run_id": run_id,
+        **pacemaker.template_values(mapping, config.training, name),
+    }
+    text = render(pacemaker.TEMPLATE, values)
+    if yaml.safe_load(text) != mapping:
+        raise AssertionError(f"{pacemaker.TEMPLATE} does not say what was meant:\n{text}")
+    return text
+
+
 def _write_job(
     folder: Path,
     project: Project,
@@ -186,7 +206,7 @@ def _write_job(
     evaluator: Evaluator,
     mapping: dict[str, Any],
 ) -> None:
-    """The job script, and what travels with it."""
+    """Write the job script, and what travels with it."""
     script = job_script(
         profile, scheduler, job, run_id, project.runs / run_id, project.folder / "templates"
     )
@@ -221,8 +241,8 @@ def _write_job(
     (travels / "settings.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
 
 
-def _plan_the_end(profile: SiteProfile, scheduler: Scheduler, notes: list[str]) -> None:
-    """A job that is not told when it ends, and does not know, is killed in the middle."""
+def _check_walltime(profile: SiteProfile, scheduler: Scheduler, notes: list[str]) -> None:
+    """Refuse, or note, that a job which cannot know when it ends is killed in the middle."""
     if profile.walltime is not None or scheduler.tells_the_end or profile.scheduler == "local":
         return
     if profile.continuation != "manual":
@@ -238,7 +258,7 @@ def _plan_the_end(profile: SiteProfile, scheduler: Scheduler, notes: list[str]) 
 
 
 def _check_python(profile: SiteProfile) -> None:
-    """On this machine it can be seen that the trainer's Python is missing; elsewhere it cannot."""
+    """Refuse a trainer's Python that is missing here; of other machines it cannot be known."""
     python = profile.trainer.python
     if profile.scheduler == "local" and python and shutil.which(python) is None:
         raise HpctrainError(
@@ -247,8 +267,8 @@ def _check_python(profile: SiteProfile) -> None:
         )
 
 
-def _evaluator(config: ProjectConfig, profile: SiteProfile, notes: list[str]) -> Evaluator:
-    """The evaluator asked for, else the site's own, else what hpctrain's own environment has."""
+def _choose_evaluator(config: ProjectConfig, profile: SiteProfile, notes: list[str]) -> Evaluator:
+    """Return the evaluator asked for, else the site's, else that of hpctrain's environment."""
     if config.training.evaluator is not None:
         return config.training.evaluator
     if profile.trainer.evaluator is not None:
@@ -260,7 +280,7 @@ def _evaluator(config: ProjectConfig, profile: SiteProfile, notes: list[str]) ->
 
 
 def _without_secrets(config: ProjectConfig) -> dict[str, Any]:
-    """The settings as they are kept: a database's password is not."""
+    """Return the settings as they are kept: without the password of a database."""
     from hpctrain.data.structures.sources import shown
 
     settings = config.model_dump(mode="json")
