@@ -97,11 +97,11 @@ def verify_command(names: tuple[str, ...], project_file: str | None, as_json: bo
     Exit code 1 if something has changed or is gone.
     """
     from hpctrain.cli.terminal.potentials import audit_table
-    from hpctrain.potentials.audit import verify
+    from hpctrain.potentials.audit import audit
     from hpctrain.project import find_project
 
     with RowCounter("reading") as counter:
-        found = verify(find_project(project_file), names, progress=counter)
+        found = audit(find_project(project_file), names, progress=counter)
     if as_json:
         facts = [
             {"name": one.name, "ok": one.ok, "findings": [vars(f) for f in one.findings]}
@@ -149,11 +149,11 @@ def current_command(name: str | None, project_file: str | None, as_json: bool) -
     potential as potentials/current.yace.
     """
     from hpctrain.cli.terminal.potentials import current_potential
-    from hpctrain.potentials.current import look, move
+    from hpctrain.potentials.current import move, position
     from hpctrain.project import find_project
 
     project = find_project(project_file)
-    found = move(project, name, say=print_message) if name is not None else look(project)
+    found = move(project, name, say=print_message) if name is not None else position(project)
     if as_json:
         facts: dict[str, Any] = {
             "name": found.name,

@@ -31,10 +31,10 @@ def report_command(name: str, output: Path | None, project_file: str | None, as_
       hpctrain report potential_gen_01
       hpctrain report 20261123-1838 --output now.html
     """
-    from hpctrain.potentials.report import write
+    from hpctrain.potentials.report import write_page
     from hpctrain.project import find_project
 
-    done = write(find_project(project_file), name, output, say=print_message)
+    done = write_page(find_project(project_file), name, output, say=print_message)
     if as_json:
         print_json("report", {**vars(done), "path": str(done.path)})
     else:

@@ -176,7 +176,7 @@ def _input(
         energies = pacemaker.reference_energies(training, dataset.elements, dataset.isolated_atoms)
     facts = pacemaker.DataFacts(dataset.elements, energies)
     mapping = pacemaker.input_mapping(training, evaluator, facts)
-    return energies, mapping if parent is None else parent.go_on(mapping, notes)
+    return energies, mapping if parent is None else parent.adapt(mapping, notes)
 
 
 def _input_text(

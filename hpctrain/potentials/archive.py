@@ -1,4 +1,4 @@
-"""``potentials/``: names, cards, and putting files there so that nothing is ever overwritten."""
+"""The archive ``potentials/``: names, cards, and files, of which none is ever overwritten."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _NAME = re.compile(r"potential_gen_([0-9]{2,})(?:_r([0-9]+))?")
 
 
 def potential_name(generation: int, revision: int = 1) -> str:
-    """``potential_gen_03``, and ``potential_gen_03_r2`` for the second of that generation."""
+    """Name a potential: ``potential_gen_03``, or ``potential_gen_03_r2`` for revision 2."""
     return f"potential_gen_{generation:02d}" + (f"_r{revision}" if revision > 1 else "")
 
 
 def names(folder: Path) -> list[str]:
-    """Every potential of which a file is there, by generation and revision."""
+    """List the potentials of which a file is there, by generation and revision."""
     numbers = {*filter(None, map(number_of, _stems(folder)))}
     return [potential_name(*number) for number in sorted(numbers)]
 
 
 def number_of(name: str) -> tuple[int, int] | None:
-    """Generation and revision that a potential's name tells; None if it is no such name."""
+    """Read generation and revision in a potential's name; None if it is no such name."""
     match = _NAME.fullmatch(name)
     return (int(match[1]), int(match[2] or 1)) if match else None
 
@@ -44,7 +44,7 @@ def _stems(folder: Path) -> Iterator[str]:
 
 
 def cards(folder: Path) -> Iterator[dict[str, Any]]:
-    """The card of every archived potential, by generation and revision."""
+    """Read the card of every archived potential, by generation and revision."""
     for name in names(folder):
         card = read_json(folder / f"{name}.json")
         if card is not None:
@@ -52,7 +52,7 @@ def cards(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def card(folder: Path, name: str) -> dict[str, Any]:
-    """The card of one potential, by its name or ``current``."""
+    """Read the card of one potential, by its name or ``current``; HpctrainError if none is."""
     from hpctrain.yamlfile import nearest
 
     known = {one["name"]: one for one in cards(folder)}
@@ -71,7 +71,7 @@ def card(folder: Path, name: str) -> dict[str, Any]:
 
 
 def current(folder: Path) -> str | None:
-    """The name that the pointer is at; None if it was never set."""
+    """Read the name of the current potential; None if none was ever chosen."""
     content = read_json(folder / POINTER)
     if content is None and (folder / POINTER).exists():
         raise HpctrainError(
@@ -82,7 +82,7 @@ def current(folder: Path) -> str | None:
 
 
 def generation_of(project: Project, rows_fingerprint: str, asked: int | None) -> int:
-    """The generation of a potential trained on these structures.
+    """Choose the generation of a potential trained on these structures.
 
     The same structures as before make another potential of the same generation; others begin the
     next one; ``asked`` overrules both.
@@ -101,7 +101,7 @@ def generation_of(project: Project, rows_fingerprint: str, asked: int | None) ->
 
 
 def next_name(folder: Path, generation: int) -> str:
-    """The first name of a generation that no file has."""
+    """Return the first name of a generation that no file has."""
     revision = 1
     while any(folder.glob(f"{potential_name(generation, revision)}.*")):
         revision += 1
@@ -111,8 +111,8 @@ def next_name(folder: Path, generation: int) -> str:
 def put(source: Path, target: Path) -> None:
     """Copy a file into the archive, read-only, under a name that is free.
 
-    The name is given by link(), which never overwrites; a copy that is there already, whole and
-    the same, is left. FileExistsError if the name is another file's.
+    The name is given by link(), which never overwrites. A copy that is there already, whole and
+    the same, is left as it is. FileExistsError if the name is another file's.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")

@@ -1,4 +1,4 @@
-"""Use case: is the archive what it was? Files, write protection, and what was trained on."""
+"""Use case: compare potentials with what was archived: files, write protection, data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ State = Literal["ok", "changed", "gone", "not checked"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at; ``why`` is empty where it is as it was."""
+    """One thing that was checked; ``why`` is empty where it is as it was."""
 
     what: str
     state: State
@@ -29,27 +29,29 @@ class Finding:
 
     @property
     def wrong(self) -> bool:
+        """Say whether it is not as it was."""
         return self.state in ("changed", "gone")
 
 
 @dataclass(frozen=True)
 class Audit:
-    """All that was looked at of one potential."""
+    """All that was checked of one potential."""
 
     name: str
     findings: list[Finding]
 
     @property
     def ok(self) -> bool:
+        """Say whether nothing is wrong."""
         return not any(finding.wrong for finding in self.findings)
 
 
-def verify(
+def audit(
     project: Project, names: tuple[str, ...] = (), *, progress: Progress = lambda *_: None
 ) -> list[Audit]:
-    """Look at the named potentials, or at all; nothing is changed.
+    """Check the named potentials, or all; nothing is changed.
 
-    Also at those without a card that can be read: something is wrong with them.
+    Also those without a card that can be read: something is wrong with them.
     """
     folder = project.potentials
     wanted = [
@@ -60,11 +62,11 @@ def verify(
         card = read_json(folder / f"{name}.json")
         if card is None and name not in archive.names(folder):
             archive.card(folder, name)  # says that there is none, and which there are
-        audits.append(Audit(name, [*_look(project, name, card, progress)]))
+        audits.append(Audit(name, [*_findings(project, name, card, progress)]))
     return audits
 
 
-def _look(
+def _findings(
     project: Project, name: str, card: dict[str, Any] | None, progress: Progress
 ) -> Iterator[Finding]:
     path = project.potentials / f"{name}.json"
@@ -76,17 +78,17 @@ def _look(
     run = Run(project.runs / str(card["run"]["run_id"]))
     collected = [e for e in run.events() if e.get("event") == "collected" and e.get("name") == name]
     known = collected[-1].get("card_sha256") if collected else None
-    yield _file(path, known, "the run's folder, which tells its sum, is gone"
+    yield _check_file(path, known, "the run's folder, which tells its sum, is gone"
                 if not run.folder.is_dir() else "its sum was not recorded")  # fmt: skip
     for file in card["files"].values():
-        yield _file(project.potentials / file["path"], file["sha256"])
+        yield _check_file(project.potentials / file["path"], file["sha256"])
     for side in SIDES:
-        yield _of_run(run.folder, side, card)
-    yield _of_source(project, path, card, progress)
+        yield _check_exported(run.folder, side, card)
+    yield _check_source(project, path, card, progress)
 
 
-def _file(path: Path, known: str | None, unknown: str = "") -> Finding:
-    """A file of the archive: there, read-only, and with the sum that is known of it."""
+def _check_file(path: Path, known: str | None, unknown: str = "") -> Finding:
+    """Check that a file of the archive is there, read-only, and has the sum that is known."""
     if not path.is_file():
         return Finding(path.name, "gone", f"{path} is not there")
     if known is not None and sha256_of(path) != known:
@@ -98,8 +100,8 @@ def _file(path: Path, known: str | None, unknown: str = "") -> Finding:
     return Finding(path.name, "ok")
 
 
-def _of_run(folder: Path, side: str, card: dict[str, Any]) -> Finding:
-    """What the trainer was given, as the run keeps it."""
+def _check_exported(folder: Path, side: str, card: dict[str, Any]) -> Finding:
+    """Check what the trainer was given, as the run keeps it."""
     path = folder / f"{side}.extxyz"
     if not folder.is_dir():
         return Finding(f"{side}.extxyz of the run", "not checked", f"{folder} is gone")
@@ -110,10 +112,12 @@ def _of_run(folder: Path, side: str, card: dict[str, Any]) -> Finding:
     return Finding(f"{side}.extxyz of the run", "ok")
 
 
-def _of_source(project: Project, path: Path, card: dict[str, Any], progress: Progress) -> Finding:
-    """Do the rows that the card names still give the fingerprint?"""
-    told = card["settings"]["data"]["source"]
-    sources = [told] if isinstance(told, str) else told
+def _check_source(
+    project: Project, path: Path, card: dict[str, Any], progress: Progress
+) -> Finding:
+    """Check that the rows which the card names still give its fingerprint."""
+    source = card["settings"]["data"]["source"]
+    sources = [source] if isinstance(source, str) else source
     what = f"the source {', '.join(sources)}"
     missing = [s for s in sources if "://" not in s and not (project.folder / s).is_file()]
     if missing:

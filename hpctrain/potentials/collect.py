@@ -1,4 +1,4 @@
-"""Use case: a training that has ended well becomes a versioned potential with its card."""
+"""Use case: archive the potentials of finished runs, versioned, each with its card."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class NotReady:
 
 @dataclass(frozen=True)
 class Collection:
-    """What ``collect`` did."""
+    """The potentials of some runs, and the runs that give none."""
 
     potentials: list[Collected]
     not_ready: list[NotReady]
@@ -69,7 +69,7 @@ def collect(
 ) -> Collection:
     """Archive the potentials of the named runs, or of all that are finished and not archived.
 
-    One whose verification failed only with ``accept``, the reason why (which may be empty).
+    One whose verification failed is archived only with ``accept``: why, which may be empty.
     """
     found = status(project, names, program=program, say=say).runs
     if not any(run.state == "completed" for run in found):
@@ -90,7 +90,7 @@ def _collect(
     for found in runs:
         assert found.run is not None
         if found.state == "collected":
-            potentials.append(_archived(project, found.run, found.reason, new=False))
+            potentials.append(_read_archived(project, found.run, found.reason, new=False))
         elif found.state == "completed":
             try:
                 potentials.append(_archive(project, found, accept, say))
@@ -102,7 +102,7 @@ def _collect(
 
 
 class _NoEvidence(Exception):
-    """The run says it is finished, and its files do not bear it out."""
+    """Why the files of a run that is said to be finished give no potential."""
 
 
 _WHY = {
@@ -130,8 +130,8 @@ def _archive(
     folder, result = run.attempt(attempt), run.result(attempt)
     if result is None:
         raise _NoEvidence(f"{folder / 'result.json'} is gone")
-    files = _evidence(folder, result)
-    verification = _verification(folder)
+    files = _files_to_archive(folder, result)
+    verification = _read_verification(folder)
     if verification and verification["verdict"] == "fail" and history.accepted is None:
         if accept is None:
             raise _NoEvidence(_refusal(run, verification))
@@ -150,7 +150,7 @@ def _archive(
             began = fold(run.events()).collecting_since
             card = make_card(run, history, result, name, so_far, str(began))
             if verification is None:
-                card["not_verified"] = _why_not(result)
+                card["not_verified"] = _why_not_verified(result)
             else:
                 card["verification"] = {
                     **verification_summary(verification),
@@ -159,7 +159,7 @@ def _archive(
                 archive.put(
                     folder / VERIFICATION, project.potentials / "report" / name / VERIFICATION
                 )
-            _pictures(project.potentials / "report" / name, so_far)
+            _put_curves(project.potentials / "report" / name, so_far)
             with tempfile.TemporaryDirectory() as temporary:
                 written = Path(temporary) / "card.json"
                 written.write_text(as_json(card), encoding="utf-8")
@@ -169,24 +169,24 @@ def _archive(
         except FileExistsError:
             # Another run took the name in the meantime.
             name = archive.next_name(project.potentials, int(run.manifest["generation"]))
-    _report(project, card, so_far, verification, say)
+    _put_page(project, card, so_far, verification, say)
     run.record(
         "collected", name=name, sha256=card["files"]["yace"]["sha256"], card_sha256=card_sha256
     )
-    return _archived(project, run, name, new=True)
+    return _read_archived(project, run, name, new=True)
 
 
-def _evidence(folder: Path, result: Mapping[str, Any]) -> dict[str, Path]:
-    """The files to archive, by suffix: there, and still what the job has seen and loaded."""
+def _files_to_archive(folder: Path, result: Mapping[str, Any]) -> dict[str, Path]:
+    """Find the files to archive, by suffix; _NoEvidence unless they are what the job loaded."""
     found = {}
     for suffix in (f".{suffix}" for suffix in archive.SUFFIXES):
         path = folder / f"output_potential{suffix}"
-        told = (result.get("files") or {}).get(path.name) or {}
-        if suffix == ".asi" and not told:
+        known = (result.get("files") or {}).get(path.name) or {}
+        if suffix == ".asi" and not known:
             continue  # switched off, or it could not be made: the potential is whole without it
         if not path.is_file():
             raise _NoEvidence(f"{path} is gone")
-        if sha256_of(path) != told.get("sha256"):
+        if sha256_of(path) != known.get("sha256"):
             raise _NoEvidence(f"{path} is not the file that the job made and loaded")
         found[suffix] = path
     if not (result.get("potential") or {}).get("yace"):
@@ -194,17 +194,17 @@ def _evidence(folder: Path, result: Mapping[str, Any]) -> dict[str, Path]:
     return found
 
 
-def _verification(folder: Path) -> dict[str, Any] | None:
-    """What the job's last step found; None where it was not made, or did not come to anything."""
+def _read_verification(folder: Path) -> dict[str, Any] | None:
+    """Read what the job's last step found; None where it was left out, or is damaged."""
     content = read_json(folder / VERIFICATION)
     return content if is_verification(content) else None
 
 
-def _why_not(result: Mapping[str, Any]) -> str:
-    told = result.get("verification")
-    if told is None:
+def _why_not_verified(result: Mapping[str, Any]) -> str:
+    step = result.get("verification")
+    if step is None:
         return "its job was submitted before there were checks"
-    return told.get("problem") or f"{VERIFICATION} of its job is gone, or damaged"
+    return step.get("problem") or f"{VERIFICATION} of its job is gone, or damaged"
 
 
 def _refusal(run: Run, verification: Mapping[str, Any]) -> str:
@@ -214,7 +214,7 @@ def _refusal(run: Run, verification: Mapping[str, Any]) -> str:
     )
 
 
-def _pictures(folder: Path, so_far: Curves) -> None:
+def _put_curves(folder: Path, so_far: Curves) -> None:
     from hpctrain.pages.learning_curve import draw_learning_curve, learning_curve_csv
 
     with tempfile.TemporaryDirectory() as temporary:
@@ -225,14 +225,14 @@ def _pictures(folder: Path, so_far: Curves) -> None:
         archive.put(picture, folder / "learning_curve.png")
 
 
-def _report(
+def _put_page(
     project: Project,
     card: Mapping[str, Any],
     so_far: Curves,
     verification: Mapping[str, Any] | None,
     say: Callable[[str], None],
 ) -> None:
-    """The page beside the card. It can be written at any time again: no reason to fail."""
+    """Write the page beside the card; it can be written again at any time: no reason to fail."""
     from hpctrain.pages.page import page
     from hpctrain.pages.subject import of_potential
 
@@ -249,7 +249,7 @@ def _report(
             f"the potential is archived; try: hpctrain report {card['name']}")  # fmt: skip
 
 
-def _archived(project: Project, run: Run, name: str, *, new: bool) -> Collected:
+def _read_archived(project: Project, run: Run, name: str, *, new: bool) -> Collected:
     card_path = project.potentials / f"{name}.json"
     card = read_json(card_path)
     if card is None:

@@ -1,6 +1,6 @@
-"""The errors of two potentials on structures that neither was trained on, computed here.
+"""The errors of two potentials on structures that neither was trained on.
 
-In the trainer's own environment, as a job does, by job/evaluate.py.
+They are computed on this machine, in the trainer's environment, as a job does.
 """
 
 from __future__ import annotations
@@ -29,16 +29,20 @@ TIME_LIMIT_S = 1800.0
 long_run = partial(run, time_limit_s=TIME_LIMIT_S)
 
 
-def errors_on_unseen(
+def common_errors(
     project: Project, a: Mapping[str, Any], b: Mapping[str, Any], *, program: RunProgram = long_run
 ) -> dict[str, Any]:
-    """``errors`` of both, in the order of the cards, or null and ``why``; ``set`` says on what."""
+    """Compute the errors of two potentials on the same structures.
+
+    ``errors`` has those of both, in the order of the cards, or is None, and ``why`` says why;
+    ``set`` says which structures they are of, ``structures`` how many these are.
+    """
     with tempfile.TemporaryDirectory(prefix="hpctrain-") as temporary:
         try:
-            told, texts = _unseen(project, (a, b), Path(temporary))
+            description, texts = _common_structures(project, (a, b), Path(temporary))
         except HpctrainError as error:
             return {"errors": None, "why": error.message, "set": None, "structures": 0}
-        nothing = {"errors": None, "set": told, "structures": len(texts)}
+        nothing = {"errors": None, "set": description, "structures": len(texts)}
         if not texts:
             return {**nothing, "why": "there is no structure that neither was trained on"}
         structures = Path(temporary) / "unseen.extxyz"
@@ -68,10 +72,13 @@ def errors_on_unseen(
     return {**nothing, "errors": [found["0"], found["1"]], "why": None}
 
 
-def _unseen(
+def _common_structures(
     project: Project, cards: tuple[Mapping[str, Any], Mapping[str, Any]], folder: Path
 ) -> tuple[str, list[str]]:
-    """The test structures of both that neither was trained on, as extxyz; and which they are."""
+    """Describe the test structures of both that neither was trained on, and return them as extxyz.
+
+    Of many, MOST are taken, evenly.
+    """
     trained = {mark for card in cards for mark in _marks(card, "train")}
     tested = [_marks(card, "test") for card in cards]
     texts: dict[str, str] = {}
@@ -83,15 +90,15 @@ def _unseen(
             if mark not in trained:
                 texts.setdefault(mark, text)
     in_both = sum(mark in tested[0] and mark in tested[1] for mark in texts)
-    told = (
+    description = (
         f"structures tested on by either, and trained on by neither: {len(texts)}, "
         f"{in_both} of them tested on by both"
     )
     if len(texts) > MOST:
-        told += f"; {MOST} of them, evenly taken"
+        description += f"; {MOST} of them, evenly taken"
     step = max(1.0, len(texts) / MOST)
     every = list(texts.values())
-    return told, [every[int(n * step)] for n in range(min(len(every), MOST))]
+    return description, [every[int(n * step)] for n in range(min(len(every), MOST))]
 
 
 def _marks(card: Mapping[str, Any], side: str) -> list[str]:
@@ -106,8 +113,7 @@ def _marks(card: Mapping[str, Any], side: str) -> list[str]:
 
 
 def _test_file(project: Project, card: Mapping[str, Any], folder: Path) -> Path:
-    """What a potential was tested on: from the run, or from the source again."""
-
+    """Find what a potential was tested on: as the run keeps it, or written again."""
     kept = project.runs / str(card["run"]["run_id"]) / "test.extxyz"
     known = card["dataset"]["test"]["sha256"]
     if kept.is_file() and sha256_of(kept) == known:
@@ -119,6 +125,7 @@ def _test_file(project: Project, card: Mapping[str, Any], folder: Path) -> Path:
 
 
 def _frames(file: Path) -> Iterator[str]:
+    """Split an extxyz file into its structures."""
     with file.open(encoding="utf-8") as lines:
         for count in lines:
             yield count + "".join(islice(lines, int(count) + 1))

@@ -1,4 +1,4 @@
-"""Use case: what is different between two potentials, and which one is better on the same data."""
+"""Use case: how two potentials differ, and which one is better on the same data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from hpctrain.data.sides import MARK
 from hpctrain.potentials import archive
-from hpctrain.potentials.common_errors import errors_on_unseen, long_run
+from hpctrain.potentials.common_errors import common_errors, long_run
 from hpctrain.process import Run as RunProgram
 from hpctrain.project import Project
 
@@ -15,10 +15,10 @@ from hpctrain.project import Project
 def diff(
     project: Project, first: str, second: str, *, program: RunProgram = long_run
 ) -> dict[str, Any]:
-    """Two potentials of the archive: what they were made of and with, and their errors.
+    """Compare two potentials of the archive: settings, input, versions, data and errors.
 
-    ``common`` is about structures that neither was trained on; where there is none, or the trainer
-    is not on this machine, it says so.
+    ``common`` has the errors on structures that neither was trained on; where there is none, or
+    the trainer is not on this machine, it says so.
     """
     a, b = archive.card(project.potentials, first), archive.card(project.potentials, second)
     return {
@@ -29,7 +29,7 @@ def diff(
         "reference_energies": differences(_energies(a), _energies(b)),
         "data": data_differences(a, b),
         "errors": {side: [a["metrics"][side], b["metrics"][side]] for side in ("train", "test")},
-        "common": errors_on_unseen(project, a, b, program=program),
+        "common": common_errors(project, a, b, program=program),
     }
 
 
@@ -42,25 +42,27 @@ def _energies(card: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def differences(a: Any, b: Any) -> dict[str, list[Any]]:
-    """What differs between two nested mappings, by dotted key: [a's, b's], None for not there."""
-    return dict(_differing("", a, b))
+    """List what differs between nested mappings, by dotted key: [a's, b's], None for not there."""
+    return dict(_walk("", a, b))
 
 
-def _differing(name: str, a: Any, b: Any) -> Iterator[tuple[str, list[Any]]]:
+def _walk(name: str, a: Any, b: Any) -> Iterator[tuple[str, list[Any]]]:
     if not isinstance(a, dict) or not isinstance(b, dict):
         if a != b:
             yield name, [a, b]
         return
     for key in [*a, *(key for key in b if key not in a)]:
-        yield from _differing(f"{name}.{key}" if name else str(key), a.get(key), b.get(key))
+        yield from _walk(f"{name}.{key}" if name else str(key), a.get(key), b.get(key))
 
 
 def data_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
-    """Which rows were added and removed, moved from one side to the other, or changed under their
-    id; a row that moved and changed is among the changed ones."""
+    """List the rows that were added, removed, moved to the other side, or changed under their id.
+
+    A row that moved and changed is among the changed ones.
+    """
     of_a, of_b = _rows(a), _rows(b)
     both = [row for row in of_a if row in of_b]
-    changed = [row for row in both if _differ(of_a[row][1], of_b[row][1])]
+    changed = [row for row in both if _marks_differ(of_a[row][1], of_b[row][1])]
     same = [row for row in both if row not in set(changed)]
     facts = {
         "added": [row for row in of_b if row not in of_a],
@@ -81,7 +83,7 @@ def data_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, An
 
 
 def _rows(card: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Side and mark of each row; no marks in older cards."""
+    """Return side and mark of each row; the mark is empty in older cards."""
     rows = card["dataset"]["rows"]
     found = {}
     for side in ("train", "test"):
@@ -91,5 +93,5 @@ def _rows(card: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _differ(a: str, b: str) -> bool:
+def _marks_differ(a: str, b: str) -> bool:
     return bool(a and b) and a != b

@@ -1,4 +1,4 @@
-"""Use case: which potential is the current one. It is moved deliberately, forward and back."""
+"""Use case: show, or choose, the current potential. Only the user moves it."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Pointer:
     links: list[Path]
 
 
-def look(project: Project) -> Pointer:
-    """Where the pointer is; HpctrainError if its file is damaged."""
+def position(project: Project) -> Pointer:
+    """Read where the pointer is; HpctrainError if its file is damaged."""
     name = archive.current(project.potentials)
     content = read_json(project.potentials / archive.POINTER) or {}
     links = [_link(project, suffix) for suffix in archive.SUFFIXES]
@@ -63,7 +63,7 @@ def move(project: Project, name: str, *, say: Callable[[str], None] = lambda _: 
         # Also where it was there already: a move that was killed may have left old links.
         for suffix in archive.SUFFIXES:
             _relink(_link(project, suffix), wanted if suffix in card["files"] else None, say)
-    return look(project)
+    return position(project)
 
 
 def _link(project: Project, suffix: str) -> Path:
@@ -78,7 +78,7 @@ def _leads_to(link: Path) -> str | None:
 
 
 def _relink(link: Path, name: str | None, say: Callable[[str], None]) -> None:
-    """Let a link lead to a potential's file, by rename; what is no link is the user's own."""
+    """Let a link lead to a potential's file, by rename; a file that is no link is left."""
     if link.exists() and not link.is_symlink():
         say(f"{link} is a file of its own and was left; {archive.POINTER} tells the current one")
         return

@@ -1,4 +1,4 @@
-"""What a potential was trained and tested on, written again from its card."""
+"""The data that a potential was trained and tested on, written again from its card."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIDES = ("train", "test")
 def export_again(
     card: Path, data: DataConfig, base: Path, folder: Path, *, progress: Progress = lambda *_: None
 ) -> Dataset:
-    """Write into ``folder`` the two files that a card tells of, byte for byte.
+    """Write into ``folder`` the two files that a card names, byte for byte.
 
     The rows come from the card's own source, looked up in ``base``; ``data`` is the project's, for
     a source whose password the card does not tell. HpctrainError names the rows that have changed,

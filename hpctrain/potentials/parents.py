@@ -31,7 +31,7 @@ class Parent:
     def reference_energies(
         self, training: TrainingConfig, dataset: Dataset, notes: list[str]
     ) -> dict[str, float]:
-        """Those of the new training; HpctrainError where they do not fit the parent's."""
+        """Return those of the new training; HpctrainError where they do not fit the parent's."""
         energies, said = parents_energies(
             self.card["reference_energies"], self.card["shift"], training, dataset.elements,
             dataset.isolated_atoms,
@@ -39,12 +39,12 @@ class Parent:
         notes += said
         return energies
 
-    def go_on(self, mapping: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
-        """The input of the new training; HpctrainError where the parent cannot become it."""
-        found = [*obstacles(self.card["input"]["potential"], mapping["potential"])]
-        if found:
+    def adapt(self, mapping: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
+        """Turn an input into one that goes on; HpctrainError where the parent does not fit it."""
+        reasons = [*obstacles(self.card["input"]["potential"], mapping["potential"])]
+        if reasons:
             raise HpctrainError(
-                "\n".join([f"training cannot go on from {self.name}:", *(f"  {f}" for f in found)]),
+                "\n  ".join([f"training cannot go on from {self.name}:", *reasons]),
                 "Pacemaker would keep the parent's settings without a word: set the same "
                 "(training: in hpctrain.yaml, or --set), or train without --from",
             )
@@ -57,11 +57,12 @@ class Parent:
         return result
 
     def put(self, folder: Path) -> None:
+        """Copy its file into a run's folder."""
         shutil.copyfile(self.file, folder / FILE)
 
     def facts(self, dataset: Dataset, notes: list[str]) -> dict[str, Any]:
-        """For the manifest and the card; ``seen_in_test`` structures of the new test set are among
-        those that the parent was trained on."""
+        """Say for manifest and card what it is; ``seen_in_test`` structures of the new test set
+        are among those that it was trained on."""
         rows = self.card["dataset"]["rows"]
         known = _marked(rows, "train")
         now = dataset.rows()
@@ -79,7 +80,7 @@ class Parent:
 
 
 def _marked(rows: Mapping[str, Any], side: str) -> set[str]:
-    """The structures of a side by the marks of what they are; older cards know ids alone."""
+    """Return the marks of a side's structures, which say what they are; ids in older cards."""
     from hpctrain.data.sides import MARK
 
     marks = (rows.get("marks") or {}).get(side)
@@ -89,7 +90,10 @@ def _marked(rows: Mapping[str, Any], side: str) -> set[str]:
 
 
 def find(folder: Path, name: str) -> Parent:
-    """A potential of the archive ``folder`` by its name, or ``current``, to go on from."""
+    """Find a potential to go on from, by its name or ``current``, in the archive ``folder``.
+
+    HpctrainError if its file is gone, or not what was archived.
+    """
     card = archive.card(folder, name)
     file = folder / card["files"]["yaml"]["path"]
     if not file.is_file():

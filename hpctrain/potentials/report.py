@@ -1,4 +1,4 @@
-"""Use case: the page about one run or one potential, as a file."""
+"""Use case: write the page about one run or one potential."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from hpctrain.yamlfile import nearest
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenPage:
     """A page; ``kind`` is ``potential`` or ``run``, ``verdict`` None where nothing was verified."""
 
     name: str
@@ -34,7 +34,7 @@ class Written:
     verdict: str | None
 
 
-def write(
+def write_page(
     project: Project,
     name: str,
     output: Path | None = None,
@@ -42,13 +42,13 @@ def write(
     program: RunProgram = run_program,
     clock: Callable[[], float] = time.time,
     say: Callable[[str], None] = lambda _: None,
-) -> Written:
+) -> WrittenPage:
     """Write the page about a potential, or a run in any state, to ``output``.
 
     By default it becomes NAME.html in the current folder. A file that is there is overwritten,
     but nothing in the archive. A run's name may be any unique beginning of its id.
     """
-    kind, subject = _subject(project, name, program, clock, say)
+    kind, subject = _find_subject(project, name, program, clock, say)
     path = output or Path(f"{subject.name}.html")
     if path.is_dir():
         raise HpctrainError(f"{path} is a folder", f"name a file, as in {path / subject.name}.html")
@@ -64,10 +64,10 @@ def write(
             f"{path} cannot be written: there is no folder {path.parent}", f"mkdir -p {path.parent}"
         ) from None
     verdict = None if subject.verification is None else subject.verification.get("verdict")
-    return Written(subject.name, kind, path, verdict)
+    return WrittenPage(subject.name, kind, path, verdict)
 
 
-def _subject(
+def _find_subject(
     project: Project,
     name: str,
     program: RunProgram,

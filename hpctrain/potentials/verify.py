@@ -1,4 +1,4 @@
-"""Use case: look again at a potential, as a job does in its last step."""
+"""Use case: check a potential again, as a job does in its last step."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GRACE_S = 60.0
 
 @dataclass(frozen=True)
 class Verified:
-    """What came of it, and what was looked at; ``notes`` say what could not be."""
+    """A verification, and what it was of; ``notes`` say what could not be checked."""
 
     yace: Path
     sha256: str
@@ -50,7 +50,7 @@ def verify(
     The structures are those of ``data``, else those of its run, else those that its card names,
     written again from their source.
     """
-    yace = _find(project, what)
+    yace = _find_potential(project, what)
     sha256 = sha256_of(yace)
     card = read_json(yace.with_suffix(".json")) or {}
     if card and sha256 != card["files"]["yace"]["sha256"]:
@@ -62,24 +62,24 @@ def verify(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         if data is not None:
-            looked_at: dict[str, Any] = {"sides": {"test": _there(data)}}
+            structures: dict[str, Any] = {"sides": {"test": _absolute(data)}}
         elif card and project is not None:
-            looked_at = _of_card(project, card, yace, folder, say)
+            structures = _structures_of_card(project, card, yace, folder, say)
         else:
-            looked_at = {"sides": {}}
+            structures = {"sides": {}}
             notes.append("no structures: most checks need them; name a file with --data")
-        request = {**_request(yace, card, minutes, folder), **looked_at}
+        request = {**_request(yace, card, minutes, folder), **structures}
         program = program or partial(run_program, time_limit_s=60 * minutes + GRACE_S)
         python = find_trainer(project, [card] if card else [], program)
         content, note = _run(request, python, folder, program)
     if note:
         notes.append(note)
-    sides = [Path(path) for path in looked_at["sides"].values()]
+    sides = [Path(path) for path in structures["sides"].values()]
     return Verified(yace, sha256, sides, notes, content)
 
 
 def _request(yace: Path, card: dict[str, Any], minutes: float, folder: Path) -> dict[str, Any]:
-    """What job/verify.py wants to know, but for the structures."""
+    """Put together what the checks want to know, but for the structures."""
     yaml = yace.with_suffix(".yaml")
     return {
         "yace": str(yace),
@@ -97,7 +97,7 @@ def _request(yace: Path, card: dict[str, Any], minutes: float, folder: Path) -> 
 def _run(
     request: dict[str, Any], python: str, folder: Path, program: RunProgram
 ) -> tuple[dict[str, Any], str]:
-    """What the checks found, and a word on how they ended if it was not by themselves."""
+    """Run the checks; return what they found, and a note where they did not end by themselves."""
     script = resource("job") / "verify.py"
     reply = program([python, str(script), json.dumps(request)], cwd=str(folder))
     content = read_json(folder / VERIFICATION)
@@ -112,7 +112,7 @@ def _run(
     return content, ended and f"the checks did not end by themselves: {ended}"
 
 
-def _find(project: Project | None, what: str) -> Path:
+def _find_potential(project: Project | None, what: str) -> Path:
     path = Path(what)
     if path.suffix == ".yace" or os.sep in what:
         if not path.is_file():
@@ -128,25 +128,25 @@ def _find(project: Project | None, what: str) -> Path:
     return folder / f"{what}.yace"
 
 
-def _there(data: Path) -> str:
+def _absolute(data: Path) -> str:
     if not data.is_file():
         raise HpctrainError(f"there is no file {data}", "name an extxyz file with energies, forces")
     return str(data.absolute())
 
 
-def _of_card(
+def _structures_of_card(
     project: Project,
     card: dict[str, Any],
     yace: Path,
     folder: Path,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    """The structures that a potential was trained and tested on, and what is known of it."""
+    """Find what a potential was trained and tested on, and what is known of its errors."""
     run = project.runs / card["run"]["run_id"]
     if all((run / f"{side}.extxyz").is_file() for side in ("train", "test")):
         sides = {side: str(run / f"{side}.extxyz") for side in ("train", "test")}
         for attempt in sorted((run / "attempts").glob("*"), reverse=True):
-            if _is(attempt / "output_potential.yace", card["files"]["yace"]["sha256"]):
+            if _has_sum(attempt / "output_potential.yace", card["files"]["yace"]["sha256"]):
                 return {"sides": sides, "predictions": str(attempt / "test_pred.pckl.gzip")}
     else:
         say("its run is gone: writing its structures again from their source")
@@ -157,5 +157,5 @@ def _of_card(
     return {"sides": sides, "told": card["metrics"].get("archived_file_on_test")}
 
 
-def _is(path: Path, sha256: str) -> bool:
+def _has_sum(path: Path, sha256: str) -> bool:
     return path.is_file() and sha256_of(path) == sha256

@@ -14,7 +14,7 @@ from waiting import wait_for
 from hpctrain.files import resource
 from hpctrain.init import init
 from hpctrain.launch.submit import submit
-from hpctrain.potentials.audit import verify
+from hpctrain.potentials.audit import audit
 from hpctrain.potentials.collect import Collected, collect
 from hpctrain.potentials.compare import diff
 from hpctrain.project import Project, find_project
@@ -135,7 +135,7 @@ def test_the_lines_of_the_card_work(parent: Collected, monkeypatch: pytest.Monke
 
 
 def test_the_archive_is_what_it_was(project: Project, parent: Collected) -> None:
-    assert verify(project, (parent.name,))[0].ok
+    assert audit(project, (parent.name,))[0].ok
     modes = [path.stat().st_mode & 0o222 for path in project.potentials.glob(f"{parent.name}.*")]
     assert modes == [0, 0, 0, 0]
 

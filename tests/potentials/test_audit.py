@@ -7,24 +7,24 @@ import pytest
 from made_archive import make_potential
 
 from hpctrain.errors import HpctrainError
-from hpctrain.potentials.audit import Audit, verify
+from hpctrain.potentials.audit import Audit, audit
 from hpctrain.project import Project
 
 NAME = "potential_gen_01"
 
 
 def wrong(project: Project) -> dict[str, str]:
-    (audit,) = verify(project)
-    assert audit.ok is not any(finding.wrong for finding in audit.findings)
-    return {f.what: f"{f.state}: {f.why}" for f in audit.findings if f.state != "ok"}
+    (one,) = audit(project)
+    assert one.ok is not any(finding.wrong for finding in one.findings)
+    return {f.what: f"{f.state}: {f.why}" for f in one.findings if f.state != "ok"}
 
 
 def test_all_is_as_it_was(project: Project) -> None:
     make_potential(project)
-    (audit,) = verify(project)
-    assert audit.name == NAME
-    assert audit.ok
-    assert [(f.what, f.state, f.why) for f in audit.findings] == [
+    (one,) = audit(project)
+    assert one.name == NAME
+    assert one.ok
+    assert [(f.what, f.state, f.why) for f in one.findings] == [
         (what, "ok", "")
         for what in (f"{NAME}.json", f"{NAME}.yace", f"{NAME}.yaml", f"{NAME}.asi",
                      "train.extxyz of the run", "test.extxyz of the run", "the source al_pbe.db")
@@ -87,7 +87,7 @@ def test_a_run_that_was_deleted_is_no_fault(project: Project) -> None:
         "train.extxyz of the run": f"not checked: {run} is gone",
         "test.extxyz of the run": f"not checked: {run} is gone",
     }
-    assert verify(project)[0].ok
+    assert audit(project)[0].ok
 
 
 def test_data_of_the_run_that_have_changed(project: Project) -> None:
@@ -116,24 +116,24 @@ def test_potentials_without_a_card_are_not_passed_over(project: Project) -> None
     card.chmod(0o644)
     card.write_text("{torn")
     (project.potentials / "potential_gen_03.yace").write_text("half a collect")
-    one, two, three = verify(project)
+    one, two, three = audit(project)
     assert (one.ok, two.ok, three.ok) == (True, False, False)
     assert said(two) == "changed: no JSON object"
     assert said(three) == "gone: there is no card of these files"
 
 
-def said(audit: Audit) -> str:
-    (finding,) = audit.findings
+def said(one: Audit) -> str:
+    (finding,) = one.findings
     return f"{finding.state}: {finding.why}"
 
 
 def test_names(project: Project) -> None:
     make_potential(project)
     make_potential(project, "potential_gen_02")
-    assert [one.name for one in verify(project, ("potential_gen_02",))] == ["potential_gen_02"]
+    assert [one.name for one in audit(project, ("potential_gen_02",))] == ["potential_gen_02"]
     with pytest.raises(HpctrainError, match="there is no potential 'potential_gen_04'"):
-        verify(project, ("potential_gen_04",))
+        audit(project, ("potential_gen_04",))
 
 
 def test_an_empty_archive(project: Project) -> None:
-    assert verify(project) == []
+    assert audit(project) == []

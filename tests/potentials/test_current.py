@@ -9,7 +9,7 @@ from made_archive import make_potential
 
 from hpctrain.errors import HpctrainError
 from hpctrain.potentials.archive import card
-from hpctrain.potentials.current import look, move
+from hpctrain.potentials.current import move, position
 from hpctrain.project import Project
 
 ONE, TWO = "potential_gen_01", "potential_gen_02"
@@ -31,7 +31,7 @@ def leads_to(project: Project) -> dict[str, str]:
 
 
 def test_nobody_but_the_user_moves_it(two: Project) -> None:
-    assert look(two).name is None
+    assert position(two).name is None
     assert leads_to(two) == {}
     with pytest.raises(HpctrainError, match="no potential is the current one"):
         card(two.potentials, "current")
@@ -60,7 +60,7 @@ def test_where_it_is_already_nothing_is_noted(two: Project) -> None:
 def test_one_without_an_active_set(two: Project) -> None:
     make_potential(two, "potential_gen_03", active_set=False)
     move(two, TWO)
-    assert look(two).links[-1].name == "current.asi"
+    assert position(two).links[-1].name == "current.asi"
     move(two, "potential_gen_03")
     assert set(leads_to(two)) == {"current.yace", "current.yaml"}
 
@@ -74,7 +74,7 @@ def test_never_to_a_damaged_one(two: Project) -> None:
         move(two, TWO)
     with pytest.raises(HpctrainError, match="did you mean 'potential_gen_01'"):
         move(two, "potential_gen_1")
-    assert look(two).name == ONE
+    assert position(two).name == ONE
     assert leads_to(two)["current.yace"] == f"{ONE}.yace"
 
 
@@ -92,7 +92,7 @@ def test_links_that_a_killed_move_left_are_not_believed(two: Project) -> None:
     link = two.potentials / "current.yace"
     link.unlink()
     link.symlink_to(f"{TWO}.yace")
-    assert link not in look(two).links
+    assert link not in position(two).links
     assert link in move(two, ONE).links
 
 
@@ -100,5 +100,5 @@ def test_a_damaged_pointer_is_told_and_can_be_set_again(two: Project) -> None:
     move(two, ONE)
     Path(two.potentials / "current.json").write_text("{torn")
     with pytest.raises(HpctrainError, match=r"current\.json is damaged"):
-        look(two)
+        position(two)
     assert move(two, TWO).name == TWO

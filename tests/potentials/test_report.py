@@ -14,7 +14,7 @@ from hpctrain.cli.main import main
 from hpctrain.errors import HpctrainError
 from hpctrain.files import as_json, iso, write_atomically
 from hpctrain.pages.page import page
-from hpctrain.potentials.report import write
+from hpctrain.potentials.report import write_page
 from hpctrain.project import Project
 from hpctrain.runs.run import MANIFEST, Run
 
@@ -45,7 +45,9 @@ def run(tmp_path: Path) -> Run:
 
 def drawn(run: Run, tmp_path: Path) -> str:
     project = Project(tmp_path / "hpctrain.yaml")
-    done = write(project, RUN_ID[:12], tmp_path / "r.html", program=FakeSlurm(), clock=lambda: NOW)
+    done = write_page(
+        project, RUN_ID[:12], tmp_path / "r.html", program=FakeSlurm(), clock=lambda: NOW
+    )
     assert (done.name, done.kind) == (RUN_ID, "run")
     return done.path.read_text(encoding="utf-8")
 
@@ -70,7 +72,7 @@ def test_a_card_of_before(inside: Project) -> None:
     path.write_text(json.dumps(card))
     for file in (inside.potentials / "report" / NAME).iterdir():
         file.unlink()
-    done = write(inside, NAME)
+    done = write_page(inside, NAME)
     text = done.path.read_text(encoding="utf-8")
     assert done.verdict is None
     assert "there is no learning_curve.csv beside the card" in text
@@ -86,7 +88,7 @@ def test_the_verdicts_of_the_card_where_the_verification_is_gone(inside: Project
     ]  # type: ignore[index]
     verification = {"verdict": "fail", "checks": kept, "accepted": {"when": "x", "why": "y < z"}}
     path.write_text(json.dumps({**json.loads(path.read_text()), "verification": verification}))
-    done = write(inside, NAME)
+    done = write_page(inside, NAME)
     text = done.path.read_text(encoding="utf-8")
     assert done.verdict == "fail"
     assert "archived all the same: y &lt; z" in text
@@ -96,18 +98,18 @@ def test_the_verdicts_of_the_card_where_the_verification_is_gone(inside: Project
 
 def test_names_that_are_none(inside: Project) -> None:
     with pytest.raises(HpctrainError, match="did you mean 'potential_gen_01'"):
-        write(inside, "potential_gen_1")
+        write_page(inside, "potential_gen_1")
     with pytest.raises(HpctrainError, match="no run and no potential is called '2026'"):
-        write(inside, "2026")
+        write_page(inside, "2026")
 
 
 def test_places_that_are_none(inside: Project, tmp_path: Path) -> None:
     with pytest.raises(HpctrainError, match="is a folder"):
-        write(inside, NAME, tmp_path)
+        write_page(inside, NAME, tmp_path)
     with pytest.raises(HpctrainError, match="there is no folder"):
-        write(inside, NAME, tmp_path / "gone" / "x.html")
+        write_page(inside, NAME, tmp_path / "gone" / "x.html")
     with pytest.raises(HpctrainError, match="in the archive, where nothing is overwritten"):
-        write(inside, NAME, Path("potentials") / "x.html")
+        write_page(inside, NAME, Path("potentials") / "x.html")
     before = sorted(tmp_path.rglob("*"))
     assert [path.name for path in before if path.suffix == ".html"] == []
 
