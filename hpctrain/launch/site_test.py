@@ -109,7 +109,7 @@ def _submit(planned: Plan, project: Project, folder: Path, stamp: str, program: 
         if isinstance(outcome, Refused):
             raise HpctrainError(
                 f"{scheduler.name} did not take the job: {outcome.reason}",
-                f"hold the profile against the cluster: hpctrain sites check {planned.site.name}",
+                f"compare the profile with the cluster: hpctrain sites check {planned.site.name}",
             )
     except HpctrainError:
         shutil.rmtree(folder)  # made just now, and there is no job that needs it

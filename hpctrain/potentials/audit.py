@@ -73,12 +73,12 @@ def _findings(
     if card is None:
         gone = not path.exists()
         yield Finding(path.name, "gone" if gone else "changed",
-                      "there is no card of these files" if gone else "no JSON object")  # fmt: skip
+                      "there is no card of these files" if gone else "it is not a JSON object")  # fmt: skip
         return
     run = Run(project.runs / str(card["run"]["run_id"]))
     collected = [e for e in run.events() if e.get("event") == "collected" and e.get("name") == name]
     known = collected[-1].get("card_sha256") if collected else None
-    yield _check_file(path, known, "the run's folder, which tells its sum, is gone"
+    yield _check_file(path, known, "the run's folder, which has its sum, is gone"
                 if not run.folder.is_dir() else "its sum was not recorded")  # fmt: skip
     for file in card["files"].values():
         yield _check_file(project.potentials / file["path"], file["sha256"])

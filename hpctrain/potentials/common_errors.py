@@ -106,8 +106,8 @@ def _marks(card: Mapping[str, Any], side: str) -> list[str]:
     marks = (rows.get("marks") or {}).get(side)
     if marks is None or len(marks) != MARK * len(rows[side]):
         raise HpctrainError(
-            f"the card of {card['name']} is of an older version, and does not tell its structures "
-            "from others"
+            f"the card of {card['name']} is of an older version, and does not say which "
+            "structures are the same"
         )
     return [marks[n : n + MARK] for n in range(0, len(marks), MARK)]
 

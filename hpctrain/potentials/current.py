@@ -41,7 +41,7 @@ def position(project: Project) -> Pointer:
 def move(project: Project, name: str, *, say: Callable[[str], None] = lambda _: None) -> Pointer:
     """Make a potential of the archive the current one.
 
-    HpctrainError, and nothing is moved, if its .yace is not there any more as it was archived.
+    HpctrainError, and nothing is moved, if its .yace is gone or has changed.
     """
     folder = project.potentials
     with locked(project.runs, "potentials current", say=say):
@@ -51,7 +51,7 @@ def move(project: Project, name: str, *, say: Callable[[str], None] = lambda _: 
         known = card["files"]["yace"]["sha256"]
         if not file.is_file() or sha256_of(file) != known:
             raise HpctrainError(
-                f"{file} is not there as it was archived; the pointer was not moved",
+                f"{file} is gone, or not what was archived; the current potential was not changed",
                 f"look with: hpctrain potentials verify {wanted}",
             )
         before = read_json(folder / archive.POINTER) or {}
@@ -80,7 +80,9 @@ def _leads_to(link: Path) -> str | None:
 def _relink(link: Path, name: str | None, say: Callable[[str], None]) -> None:
     """Let a link lead to a potential's file, by rename; a file that is no link is left."""
     if link.exists() and not link.is_symlink():
-        say(f"{link} is a file of its own and was left; {archive.POINTER} tells the current one")
+        say(
+            f"{link} is a file of your own and was left; {archive.POINTER} names the current potential"
+        )
         return
     if name is None:
         link.unlink(missing_ok=True)
@@ -91,7 +93,9 @@ def _relink(link: Path, name: str | None, say: Callable[[str], None]) -> None:
         temporary.symlink_to(f"{name}{link.suffix}")
         temporary.replace(link)
     except OSError as error:
-        say(f"{link} could not be made ({error.strerror}); {archive.POINTER} tells the current one")
+        say(
+            f"{link} could not be made ({error.strerror}); {archive.POINTER} names the current potential"
+        )
         # One that leads to another potential would mislead.
         with suppress(OSError):
             link.unlink()

@@ -36,7 +36,7 @@ def export_again(
         expected = {side: known[side]["sha256"] for side in SIDES}
     except (AssertionError, KeyError, TypeError, ValueError) as error:
         raise HpctrainError(
-            f"{card} is no card of a potential",
+            f"{card} is not the card of a potential",
             "name the .json beside a .yace in potentials/",
         ) from error
     if settings["source"] == _shown(data.source):

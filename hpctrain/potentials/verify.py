@@ -55,8 +55,8 @@ def verify(
     card = read_json(yace.with_suffix(".json")) or {}
     if card and sha256 != card["files"]["yace"]["sha256"]:
         raise HpctrainError(
-            f"{yace} is not the file that {yace.stem}.json tells of",
-            "copy it away from its card to look at it by itself",
+            f"{yace} is not the file that {yace.stem}.json describes",
+            "to verify it without its card, copy it to another folder",
         )
     notes: list[str] = []
     with tempfile.TemporaryDirectory() as temporary:
@@ -104,7 +104,7 @@ def _run(
     if content is None or not is_verification(content):
         said = (reply.problem or reply.err.strip() or reply.out.strip()).splitlines()
         raise HpctrainError(
-            f"{request['yace']} could not be verified: {said[-1] if said else 'no words'}",
+            f"{request['yace']} could not be verified: {said[-1] if said else 'it printed nothing'}",
             f"the trainer's environment was that of {python}; another can be named as "
             "trainer.python of the site local",
         )

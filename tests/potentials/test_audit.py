@@ -83,7 +83,7 @@ def test_a_run_that_was_deleted_is_no_fault(project: Project) -> None:
     card = make_potential(project, keep_run=False)
     run = project.runs / card["run"]["run_id"]
     assert wrong(project) == {
-        f"{NAME}.json": "not checked: the run's folder, which tells its sum, is gone",
+        f"{NAME}.json": "not checked: the run's folder, which has its sum, is gone",
         "train.extxyz of the run": f"not checked: {run} is gone",
         "test.extxyz of the run": f"not checked: {run} is gone",
     }
@@ -118,7 +118,7 @@ def test_potentials_without_a_card_are_not_passed_over(project: Project) -> None
     (project.potentials / "potential_gen_03.yace").write_text("half a collect")
     one, two, three = audit(project)
     assert (one.ok, two.ok, three.ok) == (True, False, False)
-    assert said(two) == "changed: no JSON object"
+    assert said(two) == "changed: it is not a JSON object"
     assert said(three) == "gone: there is no card of these files"
 
 

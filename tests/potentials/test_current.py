@@ -70,7 +70,7 @@ def test_never_to_a_damaged_one(two: Project) -> None:
     file = two.potentials / f"{TWO}.yace"
     file.chmod(0o644)
     file.write_text("another")
-    with pytest.raises(HpctrainError, match="the pointer was not moved"):
+    with pytest.raises(HpctrainError, match="the current potential was not changed"):
         move(two, TWO)
     with pytest.raises(HpctrainError, match="did you mean 'potential_gen_01'"):
         move(two, "potential_gen_1")
@@ -83,7 +83,7 @@ def test_a_file_of_the_users_own_is_left(two: Project) -> None:
     said: list[str] = []
     found = move(two, ONE, say=said.append)
     assert (two.potentials / "current.yace").read_text() == "my own"
-    assert "is a file of its own and was left" in said[0]
+    assert "is a file of your own and was left" in said[0]
     assert found.links == [two.potentials / f"current.{end}" for end in ("yaml", "asi")]
 
 

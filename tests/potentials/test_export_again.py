@@ -83,4 +83,4 @@ def test_what_is_no_card(
     text: str, project: Project, data: DataConfig, card: Path, tmp_path: Path
 ) -> None:
     card.write_text(text)
-    assert "is no card of a potential" in refused(project, data, card, tmp_path / "out")
+    assert "is not the card of a potential" in refused(project, data, card, tmp_path / "out")
