@@ -72,13 +72,10 @@ def start(
     quick = {"walltime": WALLTIME, "margin": MARGIN, "continuation": "manual"}
     changes["site"] = {**changes.get("site", {}), **quick}
     planned = plan(project, site_name, changes)
-    stamp = f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}"
+    # To the microsecond: a second test of the same place may follow at once.
+    stamp = f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S-%f}"
     name = ".".join(filter(None, (planned.site.name, planned.target)))
     folder = project.runs / FOLDER / name / stamp
-    if folder.exists():
-        raise HpctrainError(
-            f"a test job of {name} was submitted this second", "look at it: hpctrain sites list"
-        )
     job_id = _submit(planned, project, folder, stamp, program)
     facts: dict[str, Any] = {
         "site": planned.site.name,
@@ -93,7 +90,7 @@ def start(
 
 def _submit(planned: Plan, project: Project, folder: Path, stamp: str, program: RunProgram) -> str:
     profile, scheduler = planned.profile, planned.scheduler
-    job = JobRequest(f"proof-{stamp[-6:]}", f"hpctrain:proof.{stamp}", profile.output)
+    job = JobRequest(f"proof-{stamp[9:15]}", f"hpctrain:proof.{stamp}", profile.output)
     script = job_script(
         profile, scheduler, job, f"proof {stamp}", folder, project.folder / "templates"
     )

@@ -71,9 +71,10 @@ def _findings(
 ) -> Iterator[Finding]:
     path = project.potentials / f"{name}.json"
     if card is None:
-        gone = not path.exists()
-        yield Finding(path.name, "gone" if gone else "changed",
-                      "there is no card of these files" if gone else "it is not a JSON object")  # fmt: skip
+        if path.exists():
+            yield Finding(path.name, "changed", "it is not a JSON object")
+        else:
+            yield Finding(path.name, "gone", "there is no card of these files")
         return
     run = Run(project.runs / str(card["run"]["run_id"]))
     collected = [e for e in run.events() if e.get("event") == "collected" and e.get("name") == name]

@@ -16,6 +16,8 @@ from hpctrain.potentials import archive
 from hpctrain.project import Project
 from hpctrain.runs.lock import locked
 
+NAMED_BY = f"{archive.POINTER} names the current potential"
+
 
 @dataclass(frozen=True)
 class Pointer:
@@ -80,9 +82,7 @@ def _leads_to(link: Path) -> str | None:
 def _relink(link: Path, name: str | None, say: Callable[[str], None]) -> None:
     """Let a link lead to a potential's file, by rename; a file that is no link is left."""
     if link.exists() and not link.is_symlink():
-        say(
-            f"{link} is a file of your own and was left; {archive.POINTER} names the current potential"
-        )
+        say(f"{link} is a file of your own and was left; {NAMED_BY}")
         return
     if name is None:
         link.unlink(missing_ok=True)
@@ -93,9 +93,7 @@ def _relink(link: Path, name: str | None, say: Callable[[str], None]) -> None:
         temporary.symlink_to(f"{name}{link.suffix}")
         temporary.replace(link)
     except OSError as error:
-        say(
-            f"{link} could not be made ({error.strerror}); {archive.POINTER} names the current potential"
-        )
+        say(f"{link} could not be made ({error.strerror}); {NAMED_BY}")
         # One that leads to another potential would mislead.
         with suppress(OSError):
             link.unlink()

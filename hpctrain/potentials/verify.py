@@ -104,7 +104,7 @@ def _run(
     if content is None or not is_verification(content):
         said = (reply.problem or reply.err.strip() or reply.out.strip()).splitlines()
         raise HpctrainError(
-            f"{request['yace']} could not be verified: {said[-1] if said else 'it printed nothing'}",
+            f"{request['yace']} could not be verified: {said[-1] if said else 'nothing was said'}",
             f"the trainer's environment was that of {python}; another can be named as "
             "trainer.python of the site local",
         )

@@ -139,6 +139,20 @@ def test_it_asks_for_what_a_training_would_get(project: Project, standin: StandI
     assert (settings["cores"], settings["gpus"], settings["scratch"]) == (16, 1, "$PSCRATCH")
 
 
+def test_two_at_once(project: Project, standin: StandIn) -> None:
+    """The second is the last one, and has a folder of its own."""
+    job_ids = iter(("17", "18"))
+
+    def takes(argv: Sequence[str], *, cwd: str | None = None) -> Reply:
+        return Reply(tuple(argv), 0, f"{next(job_ids)}\n", "")
+
+    first, second = (
+        start(project, "slurm", changes=standin.changes(), program=takes) for _ in range(2)
+    )
+    assert first.folder != second.folder
+    assert last_tests(project.runs)["slurm"] == [second]
+
+
 def test_what_is_said_of_a_test(tmp_path: Path) -> None:
     facts: dict[str, Any] = {
         "site": "s", "target": "gpu", "folder": tmp_path, "submitted": "2026-11-25T23:00:00Z",
