@@ -21,6 +21,8 @@ from hpctrain.cli.terminal.row_counter import RowCounter
 from hpctrain.errors import HpctrainError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hpctrain.data.check.report import Report
     from hpctrain.data.check.scan import Preflight
     from hpctrain.launch.prepare import Prepared
@@ -136,7 +138,7 @@ def _facts(
     prepared: Prepared | None, found: Report, trouble: HpctrainError | None
 ) -> dict[str, Any]:
     """Return what was found, as --json prints it."""
-    manifest = prepared.manifest if prepared else {}
+    manifest: Mapping[str, Any] = prepared.manifest if prepared else {}
     return {
         "ok": trouble is None and not found.stops,
         "error": trouble and {"error": trouble.message, "hint": trouble.hint},

@@ -10,7 +10,7 @@ from hpctrain.cli.options import Group, common, print_json, print_message
 from hpctrain.cli.terminal.row_counter import RowCounter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from hpctrain.potentials.card import Card
 
 
 @click.group("potentials", cls=Group)
@@ -41,7 +41,7 @@ def list_command(project_file: str | None, as_json: bool) -> None:
         print(potentials_table(found))
 
 
-def _summary(card: Mapping[str, Any]) -> dict[str, Any]:
+def _summary(card: Card) -> dict[str, Any]:
     """Return a line of the list, as --json prints it."""
     from hpctrain.potentials.archive import number_of
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
@@ -25,6 +25,7 @@ from hpctrain.launch.script import job_script
 from hpctrain.potentials import archive, parents
 from hpctrain.project import Project
 from hpctrain.render import render
+from hpctrain.runs.manifest import DatasetFacts, Manifest
 from hpctrain.runs.run import MANIFEST
 from hpctrain.runs.submission import SCRIPT, job_request
 from hpctrain.schedulers.base import JobRequest, Scheduler
@@ -59,7 +60,7 @@ class Prepared:
     scheduler: Scheduler
     job: JobRequest
     argv: list[str]
-    manifest: dict[str, Any]
+    manifest: Manifest
     notes: list[str]
 
     @property
@@ -132,7 +133,7 @@ def prepare(
     text = _input_text(mapping, config, run_id, parent)
     (folder / "input.yaml").write_text(text, encoding="utf-8")
     _write_job(folder, project, config, run_id, profile, scheduler, job, evaluator, mapping)
-    manifest = {
+    manifest: Manifest = {
         "schema": "hpctrain.run/1",
         "run_id": run_id,
         "project": config.project,
@@ -146,7 +147,7 @@ def prepare(
         },
         "settings": _without_secrets(config),
         "evaluator": evaluator,
-        "dataset": {**dataset.facts(), "key": key},
+        "dataset": cast("DatasetFacts", {**dataset.facts(), "key": key}),
         "reference_energies": energies,
         "parents": [parent.facts(dataset, notes)] if parent else [],
         "input": mapping,

@@ -19,6 +19,7 @@ from hpctrain.process import run as run_program
 from hpctrain.project import Project
 from hpctrain.runs.actions.recovery import recover
 from hpctrain.runs.lock import locked
+from hpctrain.runs.manifest import Manifest
 from hpctrain.runs.run import MANIFEST, Run
 from hpctrain.runs.state.kept_answers import forget
 from hpctrain.runs.submission import JobRefused, send_all
@@ -35,7 +36,7 @@ class SubmittedRun:
     run_dir: Path
     site: str
     job_id: str
-    manifest: dict[str, Any]
+    manifest: Manifest
     notes: list[str]
 
 
@@ -80,7 +81,7 @@ def submit(
             _sweep(project.runs)
             # Under the lock: of two submits at once, the second sees the first one's generation.
             number = archive.generation_of(project, prepared.rows_fingerprint, generation)
-            manifest = {**prepared.manifest, "generation": number}
+            manifest: Manifest = {**prepared.manifest, "generation": number}
             write_atomically(prepared.folder / MANIFEST, as_json(manifest))
             prepared.folder.rename(run.folder)
             try:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hpctrain.files import iso, timestamp
+from hpctrain.runs.manifest import Manifest
+from hpctrain.runs.result import Best, Environment, Evaluation, Result
 from hpctrain.runs.state.curves import Curves
 from hpctrain.runs.state.summary import RunStatus
 from hpctrain.text import Metrics, duration
@@ -36,7 +38,7 @@ class Subject:
     dataset: Json
     rows: Json
     provenance: list[tuple[str, str]]
-    best: Json | None = None
+    best: Best | None = None
     stopped: str | None = None
     accepted: Json | None = None
     reference_energies: Mapping[str, float] = field(default_factory=dict)
@@ -118,11 +120,11 @@ def of_potential(card: Json, so_far: Curves, verification: Json | None) -> Subje
 class RunFiles:
     """What lies in a run's folder; of the latest attempt, and empty where it is not there."""
 
-    manifest: Json
+    manifest: Manifest
     attempts: int
-    result: Json
-    evaluation: Json
-    environment: Json
+    result: Result
+    evaluation: Evaluation
+    environment: Environment
     verification: Json | None
     rows: Json
     curves: Curves

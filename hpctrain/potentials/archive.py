@@ -8,15 +8,13 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from hpctrain.errors import HpctrainError
 from hpctrain.files import read_json
+from hpctrain.potentials.card import Card, read_card
 from hpctrain.project import Project
 from hpctrain.runs.run import all_runs
 
-# The files of a potential, by suffix; the .asi where there is one.
-SUFFIXES = ("yace", "yaml", "asi")
 # Which potential is the current one, and which were before; moved by current.move alone.
 POINTER = "current.json"
 _NAME = re.compile(r"potential_gen_([0-9]{2,})(?:_r([0-9]+))?")
@@ -43,15 +41,15 @@ def _stems(folder: Path) -> Iterator[str]:
     return (path.name.partition(".")[0] for path in folder.glob("potential_gen_*.*"))
 
 
-def cards(folder: Path) -> Iterator[dict[str, Any]]:
+def cards(folder: Path) -> Iterator[Card]:
     """Read the card of every archived potential, by generation and revision."""
     for name in names(folder):
-        card = read_json(folder / f"{name}.json")
+        card = read_card(folder / f"{name}.json")
         if card is not None:
             yield card
 
 
-def card(folder: Path, name: str) -> dict[str, Any]:
+def card(folder: Path, name: str) -> Card:
     """Read the card of one potential, by its name or ``current``; HpctrainError if none is."""
     from hpctrain.yamlfile import nearest
 

@@ -6,14 +6,16 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from hpctrain.data.structures.rows import Progress
 from hpctrain.errors import HpctrainError
-from hpctrain.files import read_json, sha256_of
+from hpctrain.files import sha256_of
 from hpctrain.potentials import archive
-from hpctrain.potentials.export_again import SIDES, export_again
+from hpctrain.potentials.card import Card, read_card
+from hpctrain.potentials.export_again import export_again
 from hpctrain.project import Project
+from hpctrain.runs.manifest import SIDES, Side
 from hpctrain.runs.run import Run
 
 State = Literal["ok", "changed", "gone", "not checked"]
@@ -59,7 +61,7 @@ def audit(
     ] or archive.names(folder)
     audits = []
     for name in wanted:
-        card = read_json(folder / f"{name}.json")
+        card = read_card(folder / f"{name}.json")
         if card is None and name not in archive.names(folder):
             archive.card(folder, name)  # says that there is none, and which there are
         audits.append(Audit(name, [*_findings(project, name, card, progress)]))
@@ -67,7 +69,7 @@ def audit(
 
 
 def _findings(
-    project: Project, name: str, card: dict[str, Any] | None, progress: Progress
+    project: Project, name: str, card: Card | None, progress: Progress
 ) -> Iterator[Finding]:
     path = project.potentials / f"{name}.json"
     if card is None:
@@ -101,7 +103,7 @@ def _check_file(path: Path, known: str | None, unknown: str = "") -> Finding:
     return Finding(path.name, "ok")
 
 
-def _check_exported(folder: Path, side: str, card: dict[str, Any]) -> Finding:
+def _check_exported(folder: Path, side: Side, card: Card) -> Finding:
     """Check what the trainer was given, as the run keeps it."""
     path = folder / f"{side}.extxyz"
     if not folder.is_dir():
@@ -113,9 +115,7 @@ def _check_exported(folder: Path, side: str, card: dict[str, Any]) -> Finding:
     return Finding(f"{side}.extxyz of the run", "ok")
 
 
-def _check_source(
-    project: Project, path: Path, card: dict[str, Any], progress: Progress
-) -> Finding:
+def _check_source(project: Project, path: Path, card: Card, progress: Progress) -> Finding:
     """Check that the rows which the card names still give its fingerprint."""
     source = card["settings"]["data"]["source"]
     sources = [source] if isinstance(source, str) else source

@@ -6,30 +6,137 @@ And of a verification (docs/verification.md) what a card keeps.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, TypedDict, TypeGuard, cast
 
 from hpctrain import __version__
 from hpctrain.engines.pacemaker.usage import usage
+from hpctrain.errors import HpctrainError
 from hpctrain.files import read_json
-from hpctrain.potentials.archive import SUFFIXES
 from hpctrain.runs.history import History
+from hpctrain.runs.manifest import DatasetFacts, ParentFacts, RowIds, SiteFacts, read_rows
+from hpctrain.runs.result import (
+    ActiveSet,
+    Best,
+    CheckFacts,
+    Environment,
+    FileFacts,
+    Result,
+    Verification,
+    read_environment,
+)
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.curves import Curves
+from hpctrain.text import Metrics
 
+# The files of a potential, by suffix; the .asi where there is one.
+SUFFIXES = ("yace", "yaml", "asi")
 VERIFICATION = "verification.json"
 VERIFICATION_SCHEMA = "hpctrain.verification/1"
-# What a card keeps of each check.
-KEPT = ("name", "title", "verdict", "value", "unit", "seen")
+
+
+class CardFile(FileFacts):
+    """A file of the archive."""
+
+    path: str
+
+
+class CardMetrics(TypedDict):
+    """The errors of a potential by set, and its iterations."""
+
+    train: Metrics | None
+    test: Metrics | None
+    archived_file_on_test: Metrics
+    iterations: int | None
+
+
+class CardDataset(DatasetFacts, total=False):
+    """The data of a potential, with the row ids of both sides."""
+
+    rows: RowIds | None
+
+
+class CardParent(ParentFacts, total=False):
+    """A potential that the training went on from, and how much of the basis was its."""
+
+    parent_functions: int
+    functions: int
+    parameters: int
+
+
+class _NewerOfRun(TypedDict, total=False):
+    seams: list[int]
+    environment: Environment
+
+
+class CardRun(_NewerOfRun):
+    """The run that made a potential."""
+
+    run_id: str
+    created: str
+    site: SiteFacts
+    job_ids: list[str]
+    attempts: int
+    started: float
+    ended: float
+    seconds: dict[str, float]
+
+
+class CardVerification(TypedDict, total=False):
+    """What a card keeps of a verification; ``accepted`` says who accepted a failed one, and why."""
+
+    verdict: str
+    checks: list[CheckFacts]
+    accepted: dict[str, Any] | None
+
+
+class _NewerOfCard(TypedDict, total=False):
+    """What the cards of older versions lack."""
+
+    parents: list[CardParent]
+    active_set: ActiveSet | None
+    best: Best | None
+    stopped: str | None
+    verification: CardVerification
+    not_verified: str
+    use: Any  # lines in older cards
+
+
+class Card(_NewerOfCard):
+    """A potential's card, as it is archived."""
+
+    schema: str
+    name: str
+    generation: int
+    archived: str
+    files: dict[str, CardFile]
+    elements: list[str]
+    units: dict[str, str]
+    reference_energies: dict[str, float]  # eV
+    shift: float  # eV/atom
+    metrics: CardMetrics
+    dataset: CardDataset
+    settings: dict[str, Any]
+    evaluator: str
+    input: dict[str, Any]
+    run: CardRun
+    versions: dict[str, str]
+    collected_by: dict[str, str]
+
+
+def read_card(path: Path) -> Card | None:
+    """Read a card; None if it is not there, or damaged."""
+    return cast("Card | None", read_json(path))
 
 
 def make_card(
     run: Run,
     history: History,
-    result: Mapping[str, Any],
+    result: Result,
     name: str,
     so_far: Curves,
     archived: str,
-) -> dict[str, Any]:
+) -> Card:
     """Put the card together, but for its verification.
 
     ``archived`` is the time; ``so_far`` are the whole learning curves.
@@ -37,7 +144,7 @@ def make_card(
     manifest = run.manifest
     potential = result["potential"]
     files = result["files"]
-    environment = read_json(run.attempt(result["attempt"]) / "environment.json") or {}
+    environment = read_environment(run.attempt(result["attempt"]) / "environment.json") or {}
     return {
         "schema": "hpctrain.potential/1",
         "name": name,
@@ -62,7 +169,7 @@ def make_card(
         },
         "best": result.get("best"),
         "stopped": result.get("stopped"),
-        "dataset": {**manifest["dataset"], "rows": read_json(run.folder / "rows.json")},
+        "dataset": {**manifest["dataset"], "rows": read_rows(run.folder / "rows.json")},
         "settings": manifest["settings"],
         "evaluator": manifest["evaluator"],
         "input": manifest["input"],
@@ -84,10 +191,18 @@ def make_card(
     }
 
 
-def _parents(run: Run) -> list[dict[str, Any]]:
+def rows_of(card: Card) -> RowIds:
+    """Return the row ids of a card; HpctrainError if it does not name them."""
+    rows = card["dataset"].get("rows")
+    if rows is None:
+        raise HpctrainError(f"the card of {card['name']} does not name the rows of its data")
+    return rows
+
+
+def _parents(run: Run) -> list[CardParent]:
     """List the potentials that the training went on from, and how much of the basis was theirs."""
     starts = [read_json(run.attempt(n) / "start.json") for n in run.attempts()]
-    counts: dict[str, Any] = next((start for start in reversed(starts) if start), {})
+    counts = cast("CardParent", next((start for start in reversed(starts) if start), {}))
     return [{**parent, **counts} for parent in run.manifest.get("parents", [])]
 
 
@@ -98,26 +213,39 @@ def _job_ids(run: Run, history: History) -> list[str]:
     return list(dict.fromkeys(str(job_id) for job_id in job_ids if job_id))
 
 
-def verification_summary(content: Mapping[str, Any]) -> dict[str, Any]:
+def verification_summary(
+    content: Verification, accepted: dict[str, Any] | None
+) -> CardVerification:
     """Reduce a verification to what a card keeps: verdicts and numbers, without points of plots."""
     return {
         "verdict": content["verdict"],
-        "checks": [{key: check[key] for key in KEPT} for check in content["checks"]],
+        "checks": [
+            {
+                "name": check["name"],
+                "title": check["title"],
+                "verdict": check["verdict"],
+                "value": check["value"],
+                "unit": check["unit"],
+                "seen": check["seen"],
+            }
+            for check in content["checks"]
+        ],
+        "accepted": accepted,
     }
 
 
-def is_verification(content: Mapping[str, Any] | None) -> bool:
+def is_verification(content: Mapping[str, Any] | None) -> TypeGuard[Verification]:
     """Say whether this is a verification that this version can read."""
     return (
         content is not None
         and content.get("schema") == VERIFICATION_SCHEMA
         and content.get("verdict") in ("pass", "warn", "fail")
         and bool(content.get("checks"))
-        and all(set(KEPT) <= set(check) for check in content["checks"])
+        and all(CheckFacts.__required_keys__ <= set(check) for check in content["checks"])
     )
 
 
-def failed_checks(content: Mapping[str, Any]) -> list[str]:
+def failed_checks(content: Verification) -> list[str]:
     """List the checks that failed, each with what was seen."""
     return [
         f"{check['name']} ({check['seen']})"

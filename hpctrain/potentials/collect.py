@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hpctrain.errors import HpctrainError
 from hpctrain.files import as_json, read_json, sha256_of
 from hpctrain.potentials import archive
 from hpctrain.potentials.card import (
+    SUFFIXES,
     VERIFICATION,
+    Card,
     failed_checks,
     is_verification,
     make_card,
+    read_card,
     verification_summary,
 )
 from hpctrain.process import Run as RunProgram
@@ -24,6 +26,7 @@ from hpctrain.project import Project
 from hpctrain.runs.actions.status import RunStatus, status
 from hpctrain.runs.history import fold
 from hpctrain.runs.lock import locked
+from hpctrain.runs.result import Result, Verification
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.attempts import current
 from hpctrain.runs.state.curves import Curves, curves
@@ -37,7 +40,7 @@ class Collected:
     path: Path
     sha256: str
     card_path: Path
-    card: dict[str, Any]
+    card: Card
     run_id: str
     new: bool
 
@@ -152,10 +155,7 @@ def _archive(
             if verification is None:
                 card["not_verified"] = _why_not_verified(result)
             else:
-                card["verification"] = {
-                    **verification_summary(verification),
-                    "accepted": history.accepted,
-                }
+                card["verification"] = verification_summary(verification, history.accepted)
                 archive.put(
                     folder / VERIFICATION, project.potentials / "report" / name / VERIFICATION
                 )
@@ -176,17 +176,17 @@ def _archive(
     return _read_archived(project, run, name, new=True)
 
 
-def _files_to_archive(folder: Path, result: Mapping[str, Any]) -> dict[str, Path]:
+def _files_to_archive(folder: Path, result: Result) -> dict[str, Path]:
     """Find the files to archive, by suffix; _NoEvidence unless they are what the job loaded."""
     found = {}
-    for suffix in (f".{suffix}" for suffix in archive.SUFFIXES):
+    for suffix in (f".{suffix}" for suffix in SUFFIXES):
         path = folder / f"output_potential{suffix}"
-        known = (result.get("files") or {}).get(path.name) or {}
+        known = (result.get("files") or {}).get(path.name)
         if suffix == ".asi" and not known:
             continue  # switched off, or it could not be made: the potential is whole without it
         if not path.is_file():
             raise _NoEvidence(f"{path} is gone")
-        if sha256_of(path) != known.get("sha256"):
+        if known is None or sha256_of(path) != known.get("sha256"):
             raise _NoEvidence(f"{path} is not the file that the job made and loaded")
         found[suffix] = path
     if not (result.get("potential") or {}).get("yace"):
@@ -194,20 +194,20 @@ def _files_to_archive(folder: Path, result: Mapping[str, Any]) -> dict[str, Path
     return found
 
 
-def _read_verification(folder: Path) -> dict[str, Any] | None:
+def _read_verification(folder: Path) -> Verification | None:
     """Read what the job's last step found; None where it was left out, or is damaged."""
     content = read_json(folder / VERIFICATION)
     return content if is_verification(content) else None
 
 
-def _why_not_verified(result: Mapping[str, Any]) -> str:
+def _why_not_verified(result: Result) -> str:
     step = result.get("verification")
     if step is None:
         return "its job was submitted before there were checks"
     return step.get("problem") or f"{VERIFICATION} of its job is gone, or damaged"
 
 
-def _refusal(run: Run, verification: Mapping[str, Any]) -> str:
+def _refusal(run: Run, verification: Verification) -> str:
     return (
         f"its verification failed: {'; '.join(failed_checks(verification))}. To archive it all the "
         f"same: hpctrain collect {run.run_id} --accept --why '…'"
@@ -227,9 +227,9 @@ def _put_curves(folder: Path, so_far: Curves) -> None:
 
 def _put_page(
     project: Project,
-    card: Mapping[str, Any],
+    card: Card,
     so_far: Curves,
-    verification: Mapping[str, Any] | None,
+    verification: Verification | None,
     say: Callable[[str], None],
 ) -> None:
     """Write the page beside the card; it can be written again at any time: no reason to fail."""
@@ -251,7 +251,7 @@ def _put_page(
 
 def _read_archived(project: Project, run: Run, name: str, *, new: bool) -> Collected:
     card_path = project.potentials / f"{name}.json"
-    card = read_json(card_path)
+    card = read_card(card_path)
     if card is None:
         raise HpctrainError(
             f"{run.run_id} was archived as {name}, but {card_path} is gone or damaged",

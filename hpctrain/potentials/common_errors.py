@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -16,11 +16,13 @@ from typing import Any
 from hpctrain.data.sides import MARK
 from hpctrain.errors import HpctrainError
 from hpctrain.files import resource, sha256_of
+from hpctrain.potentials.card import Card, rows_of
 from hpctrain.potentials.export_again import export_again
 from hpctrain.potentials.trainer import find_trainer
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run
 from hpctrain.project import Project
+from hpctrain.runs.manifest import Side
 
 # One core of a login node: about a minute for structures of a hundred atoms.
 MOST = 500
@@ -30,7 +32,7 @@ long_run = partial(run, time_limit_s=TIME_LIMIT_S)
 
 
 def common_errors(
-    project: Project, a: Mapping[str, Any], b: Mapping[str, Any], *, program: RunProgram = long_run
+    project: Project, a: Card, b: Card, *, program: RunProgram = long_run
 ) -> dict[str, Any]:
     """Compute the errors of two potentials on the same structures.
 
@@ -73,7 +75,7 @@ def common_errors(
 
 
 def _common_structures(
-    project: Project, cards: tuple[Mapping[str, Any], Mapping[str, Any]], folder: Path
+    project: Project, cards: tuple[Card, Card], folder: Path
 ) -> tuple[str, list[str]]:
     """Describe the test structures of both that neither was trained on, and return them as extxyz.
 
@@ -101,8 +103,8 @@ def _common_structures(
     return description, [every[int(n * step)] for n in range(min(len(every), MOST))]
 
 
-def _marks(card: Mapping[str, Any], side: str) -> list[str]:
-    rows = card["dataset"]["rows"]
+def _marks(card: Card, side: Side) -> list[str]:
+    rows = rows_of(card)
     marks = (rows.get("marks") or {}).get(side)
     if marks is None or len(marks) != MARK * len(rows[side]):
         raise HpctrainError(
@@ -112,7 +114,7 @@ def _marks(card: Mapping[str, Any], side: str) -> list[str]:
     return [marks[n : n + MARK] for n in range(0, len(marks), MARK)]
 
 
-def _test_file(project: Project, card: Mapping[str, Any], folder: Path) -> Path:
+def _test_file(project: Project, card: Card, folder: Path) -> Path:
     """Find what a potential was tested on: as the run keeps it, or written again."""
     kept = project.runs / str(card["run"]["run_id"]) / "test.extxyz"
     known = card["dataset"]["test"]["sha256"]

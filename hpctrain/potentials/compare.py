@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from hpctrain.data.sides import MARK
 from hpctrain.potentials import archive
+from hpctrain.potentials.card import Card, rows_of
 from hpctrain.potentials.common_errors import common_errors, long_run
 from hpctrain.process import Run as RunProgram
 from hpctrain.project import Project
+from hpctrain.runs.manifest import SIDES
 
 
 def diff(
@@ -33,11 +35,11 @@ def diff(
     }
 
 
-def _settings(card: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(card: Card) -> dict[str, Any]:
     return {**card["settings"], "evaluator": card["evaluator"]}
 
 
-def _energies(card: Mapping[str, Any]) -> dict[str, Any]:
+def _energies(card: Card) -> dict[str, Any]:
     return {**card["reference_energies"], "shift": card["shift"]}
 
 
@@ -55,7 +57,7 @@ def _walk(name: str, a: Any, b: Any) -> Iterator[tuple[str, list[Any]]]:
         yield from _walk(f"{name}.{key}" if name else str(key), a.get(key), b.get(key))
 
 
-def data_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
+def data_differences(a: Card, b: Card) -> dict[str, Any]:
     """List the rows that were added, removed, moved to the other side, or changed under their id.
 
     A row that moved and changed is among the changed ones.
@@ -82,11 +84,11 @@ def data_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, An
     }
 
 
-def _rows(card: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+def _rows(card: Card) -> dict[str, tuple[str, str]]:
     """Return side and mark of each row; the mark is empty in older cards."""
-    rows = card["dataset"]["rows"]
-    found = {}
-    for side in ("train", "test"):
+    rows = rows_of(card)
+    found: dict[str, tuple[str, str]] = {}
+    for side in SIDES:
         marks = (rows.get("marks") or {}).get(side, "")
         for n, row in enumerate(rows[side]):
             found[str(row)] = (side, marks[MARK * n : MARK * (n + 1)])

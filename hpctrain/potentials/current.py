@@ -13,6 +13,7 @@ from typing import Any
 from hpctrain.errors import HpctrainError
 from hpctrain.files import as_json, now, read_json, sha256_of, write_atomically
 from hpctrain.potentials import archive
+from hpctrain.potentials.card import SUFFIXES
 from hpctrain.project import Project
 from hpctrain.runs.lock import locked
 
@@ -35,7 +36,7 @@ def position(project: Project) -> Pointer:
     """Read where the pointer is; HpctrainError if its file is damaged."""
     name = archive.current(project.potentials)
     content = read_json(project.potentials / archive.POINTER) or {}
-    links = [_link(project, suffix) for suffix in archive.SUFFIXES]
+    links = [_link(project, suffix) for suffix in SUFFIXES]
     there = [link for link in links if name and _leads_to(link) == f"{name}{link.suffix}"]
     return Pointer(name, list(content.get("history", [])), there)
 
@@ -63,7 +64,7 @@ def move(project: Project, name: str, *, say: Callable[[str], None] = lambda _: 
             content = {"schema": "hpctrain.current/1", "name": wanted, "history": history}
             write_atomically(folder / archive.POINTER, as_json(content))
         # Also where it was there already: a move that was killed may have left old links.
-        for suffix in archive.SUFFIXES:
+        for suffix in SUFFIXES:
             _relink(_link(project, suffix), wanted if suffix in card["files"] else None, say)
     return position(project)
 

@@ -11,11 +11,10 @@ from hpctrain.data.structures.rows import Progress
 from hpctrain.data.structures.sources import shown
 from hpctrain.errors import HpctrainError
 from hpctrain.files import read_json
+from hpctrain.runs.manifest import SIDES
 
 if TYPE_CHECKING:
     from hpctrain.settings import DataConfig
-
-SIDES = ("train", "test")
 
 
 def export_again(

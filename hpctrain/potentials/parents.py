@@ -12,6 +12,8 @@ from hpctrain.engines.pacemaker.parent import obstacles, parents_energies, witho
 from hpctrain.errors import HpctrainError
 from hpctrain.files import sha256_of
 from hpctrain.potentials import archive
+from hpctrain.potentials.card import Card, rows_of
+from hpctrain.runs.manifest import ParentFacts
 
 if TYPE_CHECKING:
     from hpctrain.data.export import Dataset
@@ -26,7 +28,7 @@ class Parent:
 
     name: str
     file: Path
-    card: dict[str, Any]
+    card: Card
 
     def reference_energies(
         self, training: TrainingConfig, dataset: Dataset, notes: list[str]
@@ -60,11 +62,10 @@ class Parent:
         """Copy its file into a run's folder."""
         shutil.copyfile(self.file, folder / FILE)
 
-    def facts(self, dataset: Dataset, notes: list[str]) -> dict[str, Any]:
+    def facts(self, dataset: Dataset, notes: list[str]) -> ParentFacts:
         """Say for manifest and card what it is; ``seen_in_test`` structures of the new test set
         are among those that it was trained on."""
-        rows = self.card["dataset"]["rows"]
-        known = _marked(rows, "train")
+        known = _marked(rows_of(self.card), "train")
         now = dataset.rows()
         seen = sum(row in known for row in _marked(now, "test"))
         if seen:

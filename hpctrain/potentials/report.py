@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hpctrain.errors import HpctrainError
 from hpctrain.files import read_json, write_atomically
@@ -14,11 +13,13 @@ from hpctrain.pages.learning_curve import curves_of_csv
 from hpctrain.pages.page import page
 from hpctrain.pages.subject import RunFiles, Subject, of_potential, of_run
 from hpctrain.potentials.archive import cards
-from hpctrain.potentials.card import VERIFICATION
+from hpctrain.potentials.card import VERIFICATION, Card
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run as run_program
 from hpctrain.project import Project
 from hpctrain.runs.actions.status import status
+from hpctrain.runs.manifest import read_rows
+from hpctrain.runs.result import read_environment, read_evaluation
 from hpctrain.runs.run import Run, all_runs
 from hpctrain.runs.state.curves import Curves, curves
 from hpctrain.yamlfile import nearest
@@ -88,7 +89,7 @@ def _find_subject(
     return "run", of_run(found, _read_files(found.run, max(1, found.attempt)))
 
 
-def read_potential(card: Mapping[str, Any], potentials: Path) -> Subject:
+def read_potential(card: Card, potentials: Path) -> Subject:
     """Describe a potential by its card and what lies beside it in the archive."""
     folder = potentials / "report" / card["name"]
     table = folder / "learning_curve.csv"
@@ -103,9 +104,9 @@ def _read_files(run: Run, attempt: int) -> RunFiles:
         manifest=run.manifest,
         attempts=len(run.attempts()),
         result=run.result(attempt) or {},
-        evaluation=read_json(folder / "evaluation.json") or {},
-        environment=read_json(folder / "environment.json") or {},
+        evaluation=read_evaluation(folder / "evaluation.json") or {},
+        environment=read_environment(folder / "environment.json") or {},
         verification=read_json(folder / VERIFICATION),
-        rows=read_json(run.folder / "rows.json") or {},
+        rows=read_rows(run.folder / "rows.json") or {},
         curves=curves(run),
     )

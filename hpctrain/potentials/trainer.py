@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from hpctrain.errors import HpctrainError
+from hpctrain.potentials.card import Card
 from hpctrain.process import Run as RunProgram
 from hpctrain.project import Project
 from hpctrain.sites import load
@@ -16,9 +16,7 @@ from hpctrain.sites import load
 MODULES = ("pyace", "pandas")
 
 
-def find_trainer(
-    project: Project | None, cards: Iterable[Mapping[str, Any]], program: RunProgram
-) -> str:
+def find_trainer(project: Project | None, cards: Iterable[Card], program: RunProgram) -> str:
     """Return the first Python of this machine that can load the potentials of these cards.
 
     Tried are that of the site ``local``, those that the potentials were trained with, and

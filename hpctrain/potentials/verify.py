@@ -13,12 +13,13 @@ from typing import Any
 
 from hpctrain.errors import HpctrainError
 from hpctrain.files import read_json, resource, sha256_of
-from hpctrain.potentials.card import VERIFICATION, is_verification
+from hpctrain.potentials.card import VERIFICATION, Card, is_verification, read_card
 from hpctrain.potentials.export_again import export_again
 from hpctrain.potentials.trainer import find_trainer
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run as run_program
 from hpctrain.project import Project
+from hpctrain.runs.result import Verification
 from hpctrain.yamlfile import nearest
 
 # A verification that has not ended by itself so long after its time is ended.
@@ -33,7 +34,7 @@ class Verified:
     sha256: str
     data: list[Path]
     notes: list[str]
-    content: dict[str, Any]
+    content: Verification
 
 
 def verify(
@@ -52,7 +53,7 @@ def verify(
     """
     yace = _find_potential(project, what)
     sha256 = sha256_of(yace)
-    card = read_json(yace.with_suffix(".json")) or {}
+    card = read_card(yace.with_suffix(".json"))
     if card and sha256 != card["files"]["yace"]["sha256"]:
         raise HpctrainError(
             f"{yace} is not the file that {yace.stem}.json describes",
@@ -78,17 +79,17 @@ def verify(
     return Verified(yace, sha256, sides, notes, content)
 
 
-def _request(yace: Path, card: dict[str, Any], minutes: float, folder: Path) -> dict[str, Any]:
+def _request(yace: Path, card: Card | None, minutes: float, folder: Path) -> dict[str, Any]:
     """Put together what the checks want to know, but for the structures."""
     yaml = yace.with_suffix(".yaml")
     return {
         "yace": str(yace),
         "yaml": str(yaml) if yaml.is_file() else None,
-        "free_atoms": card.get("reference_energies"),
-        "shift": card.get("shift"),
+        "free_atoms": card["reference_energies"] if card else None,
+        "shift": card["shift"] if card else None,
         "predictions": None,
         "told": None,
-        "evaluator": card.get("evaluator"),
+        "evaluator": card["evaluator"] if card else None,
         "seconds": 60 * minutes,
         "out": str(folder / VERIFICATION),
     }
@@ -96,12 +97,12 @@ def _request(yace: Path, card: dict[str, Any], minutes: float, folder: Path) -> 
 
 def _run(
     request: dict[str, Any], python: str, folder: Path, program: RunProgram
-) -> tuple[dict[str, Any], str]:
+) -> tuple[Verification, str]:
     """Run the checks; return what they found, and a note where they did not end by themselves."""
     script = resource("job") / "verify.py"
     reply = program([python, str(script), json.dumps(request)], cwd=str(folder))
     content = read_json(folder / VERIFICATION)
-    if content is None or not is_verification(content):
+    if not is_verification(content):
         said = (reply.problem or reply.err.strip() or reply.out.strip()).splitlines()
         raise HpctrainError(
             f"{request['yace']} could not be verified: {said[-1] if said else 'nothing was said'}",
@@ -136,7 +137,7 @@ def _absolute(data: Path) -> str:
 
 def _structures_of_card(
     project: Project,
-    card: dict[str, Any],
+    card: Card,
     yace: Path,
     folder: Path,
     say: Callable[[str], None],

@@ -12,6 +12,8 @@ from typing import Any
 
 from hpctrain.errors import HpctrainError
 from hpctrain.files import encodable, now, read_json
+from hpctrain.runs.manifest import Manifest, read_manifest
+from hpctrain.runs.result import Result, read_result
 
 MANIFEST = "run.json"
 EVENTS = "events.jsonl"
@@ -28,9 +30,9 @@ class Run:
         return self.folder.name
 
     @cached_property
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> Manifest:
         """What was asked; written once."""
-        content = read_json(self.folder / MANIFEST)
+        content = read_manifest(self.folder / MANIFEST)
         if content is None:
             raise HpctrainError(
                 f"{self.folder / MANIFEST} is missing or damaged",
@@ -98,9 +100,9 @@ class Run:
         """Which job took this attempt; None if none has begun it."""
         return read_json(self.attempt(number) / "claim.json")
 
-    def result(self, number: int) -> dict[str, Any] | None:
+    def result(self, number: int) -> Result | None:
         """What the job said at its end; None if it has not ended, or could not say."""
-        return read_json(self.attempt(number) / "result.json")
+        return read_result(self.attempt(number) / "result.json")
 
 
 def all_runs(folder: Path) -> Iterator[Run]:

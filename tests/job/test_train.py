@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from contracts import mismatches
 from standin import StandIn
 from waiting import wait_for
 
@@ -23,6 +24,7 @@ from hpctrain.job import environment
 from hpctrain.launch.prepare import prepare
 from hpctrain.launch.submit import submit
 from hpctrain.pages.page import page
+from hpctrain.potentials.card import Card
 from hpctrain.potentials.collect import collect
 from hpctrain.potentials.report import read_potential
 from hpctrain.project import Project
@@ -106,6 +108,7 @@ def test_from_submit_to_a_potential(project: Project, standin: StandIn) -> None:
     assert set(card["run"]["seconds"]) == {
         "convert", "train", "finish", "active_set", "verify", "total"}  # fmt: skip
     assert card["active_set"] == {"made": True, "why": None}
+    assert mismatches(Card, json.loads(json.dumps(card))) == []
 
     # The page is what the archive alone gives.
     drawn = (report / "report.html").read_text(encoding="utf-8")

@@ -71,7 +71,7 @@ def test_what_is_whole() -> None:
 
 
 def test_a_card_keeps_numbers_and_words() -> None:
-    kept = verification_summary(content("fail"))
+    kept = verification_summary(content("fail"), None)
     assert kept["verdict"] == "fail"
     assert set(kept["checks"][0]) == {"name", "title", "verdict", "value", "unit", "seen"}
     lines = verdict_table(kept).splitlines()

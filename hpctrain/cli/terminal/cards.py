@@ -12,12 +12,14 @@ from hpctrain.engines.pacemaker.usage import total_energy, usage
 from hpctrain.text import metrics_rows
 
 if TYPE_CHECKING:
+    from hpctrain.potentials.card import Card, CardVerification
     from hpctrain.potentials.collect import Collected
+    from hpctrain.runs.result import Verification
 
 WIDTH = 76
 
 
-def card_page(card: Mapping[str, Any], folder: Path, *, is_current: bool) -> str:
+def card_page(card: Card, folder: Path, *, is_current: bool) -> str:
     """Write all that is needed to judge a potential and to use it."""
     use = usage(str(folder / card["name"]), card["elements"], "asi" in card["files"])
     parts = [
@@ -45,7 +47,7 @@ def card_page(card: Mapping[str, Any], folder: Path, *, is_current: bool) -> str
     return "\n\n".join(parts)
 
 
-def _what(card: Mapping[str, Any]) -> str:
+def _what(card: Card) -> str:
     data, run = card["dataset"], card["run"]
     training = card["settings"]["training"]
     files = ", ".join(f"{file['path']} ({file_size(file.get('bytes'))})"
@@ -75,18 +77,19 @@ def _what(card: Mapping[str, Any]) -> str:
     return "\n".join(f"{name:<12}  {words}" for name, words in lines if words)
 
 
-def _errors(card: Mapping[str, Any]) -> list[str]:
+def _errors(card: Card) -> list[str]:
     metrics = card["metrics"]
-    names = (("train", "train"), ("test", "test"), ("archived_file_on_test", ".yace on test"))
+    sets = (("train", metrics["train"]), ("test", metrics["test"]),
+            (".yace on test", metrics.get("archived_file_on_test")))  # fmt: skip
     rows = [
         [title, f"{one['rmse_energy_mev_per_atom']:.2f} meV/atom",
          f"{one['rmse_force_ev_per_a']:.4f} eV/Å", f"{one.get('structures', '?')} structures"]
-        for key, title in names if (one := metrics.get(key))
+        for title, one in sets if one
     ]  # fmt: skip
     return table(("", "energy", "force", ""), rows).splitlines()[1:]
 
 
-def _verification(card: Mapping[str, Any]) -> list[str]:
+def _verification(card: Card) -> list[str]:
     verification = card.get("verification")
     if not verification:
         return ["not verified"]
@@ -99,7 +102,7 @@ def _verification(card: Mapping[str, Any]) -> list[str]:
     return lines + ([f"accepted all the same: {accepted['why']}"] if accepted else [])
 
 
-def _energies(card: Mapping[str, Any], use: Mapping[str, Any]) -> list[str]:
+def _energies(card: Card, use: Mapping[str, Any]) -> list[str]:
     return [
         total_energy(card["reference_energies"], card["shift"]),
         use["energy"]["formula"],
@@ -108,7 +111,7 @@ def _energies(card: Mapping[str, Any], use: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def verdict_table(verification: Mapping[str, Any]) -> str:
+def verdict_table(verification: Verification | CardVerification) -> str:
     """Write the checks of a verification, or of what a card keeps of it, and the verdict."""
     lines = []
     for check in verification["checks"]:
@@ -125,7 +128,8 @@ def _number(value: float | None, unit: str | None) -> str:
 def collected_potential(one: Collected) -> str:
     """Write the errors of a collected potential, its checks, its files and how to use it."""
     card, stem = one.card, one.path.with_suffix("")
-    metrics = {name: card["metrics"][name] for name in ("train", "test")}
+    of_sets = {"train": card["metrics"]["train"], "test": card["metrics"]["test"]}
+    metrics = {name: values for name, values in of_sets.items() if values is not None}
     errors = table(("", "RMSE energy (meV/atom)", "RMSE force (eV/Å)"), metrics_rows(metrics))
     lines = usage(str(stem), card["elements"], "asi" in card["files"])
     use = indented([*lines["ase"], *lines["lammps"]])
@@ -140,7 +144,7 @@ def collected_potential(one: Collected) -> str:
     )
 
 
-def _verification_or_why_not(card: Mapping[str, Any]) -> str:
+def _verification_or_why_not(card: Card) -> str:
     verification = card.get("verification")
     if not verification:
         why = card.get("not_verified", "archived before there were checks")

@@ -10,6 +10,7 @@ from hpctrain.text import duration, rmse
 
 if TYPE_CHECKING:
     from hpctrain.runs.actions.status import RunStatus
+    from hpctrain.runs.manifest import Manifest
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -104,7 +105,7 @@ def explanation(run: RunStatus) -> str:
     return words
 
 
-def manifest(content: dict[str, Any]) -> str:
+def manifest(content: Manifest) -> str:
     """Write the data and settings of a run, from its manifest, in a few lines."""
     data, training = content["dataset"], content["settings"]["training"]
     kinds = ", ".join(f"{name} {count}" for name, count in sorted(data["config_types"].items()))

@@ -6,12 +6,11 @@ requeue, each other, and leave word of it in their results.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from hpctrain.files import read_json
 from hpctrain.runs.history import History
+from hpctrain.runs.result import Continues, Result
 from hpctrain.runs.run import Run
 
 
@@ -25,7 +24,7 @@ class Current:
 
     attempt: int
     job_id: str | None
-    result: Mapping[str, Any] | None
+    result: Result | None
     later: tuple[tuple[int, str | None], ...] = ()
 
 
@@ -68,13 +67,13 @@ def _submitted(run: Run, number: int) -> object:
     return (read_json(run.attempt(number) / "next.json") or {}).get("job_id")
 
 
-def _state(result: Mapping[str, Any] | None) -> object:
+def _state(result: Result | None) -> str | None:
     return None if result is None else result.get("state")
 
 
-def _announced(result: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+def _announced(result: Result | None) -> Continues | None:
     """What an attempt says about the next one, if it says that it will come."""
     goes_on = (result or {}).get("continues")
     if not goes_on:
         return None
-    return goes_on if isinstance(goes_on, Mapping) else {}
+    return goes_on if isinstance(goes_on, dict) else {}

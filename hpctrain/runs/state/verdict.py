@@ -7,11 +7,11 @@ of these rules, and a test goes with each row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from hpctrain.runs.history import History
+from hpctrain.runs.result import Result
 from hpctrain.schedulers.base import ENDED, JobState, JobView
 
 State = Literal["prepared", "submitting", "collected"] | JobState
@@ -71,9 +71,6 @@ class Signs:
     claimed: float | None = None
     submitted: float | None = None
     coming: bool = False
-
-
-Result = Mapping[str, Any]
 
 
 def settled_without_asking(
