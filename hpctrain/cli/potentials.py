@@ -27,12 +27,12 @@ def list_command(project_file: str | None, as_json: bool) -> None:
     potential.
     """
     from hpctrain.cli.terminal.potentials import potentials_table
-    from hpctrain.potentials.archive import cards, current
+    from hpctrain.potentials.archive import current_name, read_cards
     from hpctrain.project import find_project
 
     folder = find_project(project_file).potentials
-    now = current(folder)
-    found = [{**_summary(card), "current": card["name"] == now} for card in cards(folder)]
+    now = current_name(folder)
+    found = [{**_summary(card), "current": card["name"] == now} for card in read_cards(folder)]
     if as_json:
         print_json("potentials-list", {"potentials": found})
     elif not found:
@@ -76,11 +76,11 @@ def show_command(name: str, project_file: str | None, as_json: bool) -> None:
     from hpctrain.project import find_project
 
     project = find_project(project_file)
-    card = archive.card(project.potentials, name)
+    card = archive.find_card(project.potentials, name)
     if as_json:
         print_json("potentials-show", {"card": card})
     else:
-        now = archive.current(project.potentials) == card["name"]
+        now = archive.current_name(project.potentials) == card["name"]
         print(card_page(card, project.potentials, is_current=now))
 
 

@@ -106,7 +106,7 @@ def prepare(
     _check_python(profile)
     _check_walltime(profile, scheduler, notes)
     evaluator = _choose_evaluator(config, profile, notes)
-    parent = parents.find(project.potentials, start_from) if start_from is not None else None
+    parent = parents.find_parent(project.potentials, start_from) if start_from is not None else None
 
     folder.mkdir(parents=True)
     options: dict[str, Any] = {

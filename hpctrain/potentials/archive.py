@@ -41,7 +41,7 @@ def _stems(folder: Path) -> Iterator[str]:
     return (path.name.partition(".")[0] for path in folder.glob("potential_gen_*.*"))
 
 
-def cards(folder: Path) -> Iterator[Card]:
+def read_cards(folder: Path) -> Iterator[Card]:
     """Read the card of every archived potential, by generation and revision."""
     for name in names(folder):
         card = read_card(folder / f"{name}.json")
@@ -49,12 +49,12 @@ def cards(folder: Path) -> Iterator[Card]:
             yield card
 
 
-def card(folder: Path, name: str) -> Card:
-    """Read the card of one potential, by its name or ``current``; HpctrainError if none is."""
+def find_card(folder: Path, name: str) -> Card:
+    """Read the card of a potential, by name or ``current``; HpctrainError if there is none."""
     from hpctrain.yamlfile import nearest
 
-    known = {one["name"]: one for one in cards(folder)}
-    wanted = current(folder) if name == "current" else name
+    known = {one["name"]: one for one in read_cards(folder)}
+    wanted = current_name(folder) if name == "current" else name
     if wanted is None:
         raise HpctrainError(
             "no potential is the current one", "choose one: hpctrain potentials current NAME"
@@ -68,7 +68,7 @@ def card(folder: Path, name: str) -> Card:
     return known[wanted]
 
 
-def current(folder: Path) -> str | None:
+def current_name(folder: Path) -> str | None:
     """Read the name of the current potential; None if none was ever chosen."""
     content = read_json(folder / POINTER)
     if content is None and (folder / POINTER).exists():
@@ -91,7 +91,7 @@ def generation_of(project: Project, rows_fingerprint: str, asked: int | None) ->
         (int(record["generation"]), record["dataset"]["rows_fingerprint"])
         for record in [
             *(run.manifest for run in all_runs(project.runs)),
-            *cards(project.potentials),
+            *read_cards(project.potentials),
         ]
     ]
     same = [generation for generation, rows in known if rows == rows_fingerprint]

@@ -57,13 +57,13 @@ def audit(
     """
     folder = project.potentials
     wanted = [
-        archive.current(folder) or name if name == "current" else name for name in names
+        archive.current_name(folder) or name if name == "current" else name for name in names
     ] or archive.names(folder)
     audits = []
     for name in wanted:
         card = read_card(folder / f"{name}.json")
         if card is None and name not in archive.names(folder):
-            archive.card(folder, name)  # says that there is none, and which there are
+            archive.find_card(folder, name)  # says that there is none, and which there are
         audits.append(Audit(name, [*_findings(project, name, card, progress)]))
     return audits
 

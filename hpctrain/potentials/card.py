@@ -13,7 +13,7 @@ from hpctrain import __version__
 from hpctrain.engines.pacemaker.usage import usage
 from hpctrain.errors import HpctrainError
 from hpctrain.files import read_json
-from hpctrain.runs.history import History
+from hpctrain.runs.history import Accepted, History
 from hpctrain.runs.manifest import DatasetFacts, ParentFacts, RowIds, SiteFacts, read_rows
 from hpctrain.runs.result import (
     ActiveSet,
@@ -83,11 +83,11 @@ class CardRun(_NewerOfRun):
 
 
 class CardVerification(TypedDict, total=False):
-    """What a card keeps of a verification; ``accepted`` says who accepted a failed one, and why."""
+    """What a card keeps of a verification; ``accepted`` is set where a failed one was accepted."""
 
     verdict: str
     checks: list[CheckFacts]
-    accepted: dict[str, Any] | None
+    accepted: Accepted | None
 
 
 class _NewerOfCard(TypedDict, total=False):
@@ -213,9 +213,7 @@ def _job_ids(run: Run, history: History) -> list[str]:
     return list(dict.fromkeys(str(job_id) for job_id in job_ids if job_id))
 
 
-def verification_summary(
-    content: Verification, accepted: dict[str, Any] | None
-) -> CardVerification:
+def verification_summary(content: Verification, accepted: Accepted | None) -> CardVerification:
     """Reduce a verification to what a card keeps: verdicts and numbers, without points of plots."""
     return {
         "verdict": content["verdict"],

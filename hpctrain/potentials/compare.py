@@ -22,7 +22,7 @@ def diff(
     ``common`` has the errors on structures that neither was trained on; where there is none, or
     the trainer is not on this machine, it says so.
     """
-    a, b = archive.card(project.potentials, first), archive.card(project.potentials, second)
+    a, b = (archive.find_card(project.potentials, name) for name in (first, second))
     return {
         "names": [a["name"], b["name"]],
         "settings": differences(_settings(a), _settings(b)),

@@ -34,7 +34,7 @@ class Pointer:
 
 def position(project: Project) -> Pointer:
     """Read where the pointer is; HpctrainError if its file is damaged."""
-    name = archive.current(project.potentials)
+    name = archive.current_name(project.potentials)
     content = read_json(project.potentials / archive.POINTER) or {}
     links = [_link(project, suffix) for suffix in SUFFIXES]
     there = [link for link in links if name and _leads_to(link) == f"{name}{link.suffix}"]
@@ -48,7 +48,7 @@ def move(project: Project, name: str, *, say: Callable[[str], None] = lambda _: 
     """
     folder = project.potentials
     with locked(project.runs, "potentials current", say=say):
-        card = archive.card(folder, name)
+        card = archive.find_card(folder, name)
         wanted = str(card["name"])
         file = folder / card["files"]["yace"]["path"]
         known = card["files"]["yace"]["sha256"]

@@ -90,12 +90,12 @@ def _marked(rows: Mapping[str, Any], side: str) -> set[str]:
     return {marks[start : start + MARK] for start in range(0, len(marks), MARK)}
 
 
-def find(folder: Path, name: str) -> Parent:
+def find_parent(folder: Path, name: str) -> Parent:
     """Find a potential to go on from, by its name or ``current``, in the archive ``folder``.
 
     HpctrainError if its file is gone, or not what was archived.
     """
-    card = archive.card(folder, name)
+    card = archive.find_card(folder, name)
     file = folder / card["files"]["yaml"]["path"]
     if not file.is_file():
         raise HpctrainError(

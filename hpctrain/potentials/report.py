@@ -12,7 +12,7 @@ from hpctrain.files import read_json, write_atomically
 from hpctrain.pages.learning_curve import curves_of_csv
 from hpctrain.pages.page import page
 from hpctrain.pages.subject import RunFiles, Subject, of_potential, of_run
-from hpctrain.potentials.archive import cards
+from hpctrain.potentials.archive import read_cards
 from hpctrain.potentials.card import VERIFICATION, Card
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run as run_program
@@ -75,7 +75,7 @@ def _find_subject(
     clock: Callable[[], float],
     say: Callable[[str], None],
 ) -> tuple[str, Subject]:
-    potentials = {card["name"]: card for card in cards(project.potentials)}
+    potentials = {card["name"]: card for card in read_cards(project.potentials)}
     if name in potentials:
         return "potential", read_potential(potentials[name], project.potentials)
     ids = [run.run_id for run in all_runs(project.runs)]

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
+
+
+class Accepted(TypedDict):
+    """When a failed verification was accepted, and why."""
+
+    when: str | None
+    why: str
 
 
 @dataclass
@@ -31,7 +38,7 @@ class History:
     first: int = 1
     collecting: str | None = None
     collecting_since: str | None = None
-    accepted: dict[str, Any] | None = None
+    accepted: Accepted | None = None
     collected: str | None = None
     first_submitted: str | None = None
     since: str | None = None

@@ -10,7 +10,7 @@ import pytest
 
 from hpctrain.errors import HpctrainError
 from hpctrain.potentials import archive
-from hpctrain.potentials.archive import cards, generation_of, next_name, potential_name, put
+from hpctrain.potentials.archive import generation_of, next_name, potential_name, put, read_cards
 from hpctrain.project import Project
 
 
@@ -55,7 +55,7 @@ def test_the_next_name_is_one_that_no_file_has(tmp_path: Path) -> None:
 
 
 def test_cards_by_generation_and_revision(empty: Project) -> None:
-    assert list(cards(empty.potentials)) == []
+    assert list(read_cards(empty.potentials)) == []
     names = ["potential_gen_01", "potential_gen_01_r2", "potential_gen_01_r10", "potential_gen_02",
              "potential_gen_10", "potential_gen_100"]  # fmt: skip
     for name in reversed(names):
@@ -63,7 +63,7 @@ def test_cards_by_generation_and_revision(empty: Project) -> None:
     (empty.potentials / "potential_gen_05.json").write_text("{torn")
     (empty.potentials / "potential_gen_old.json").write_text('{"name": "x"}')
     (empty.potentials / "potential_gen_03.yace").write_text("")
-    assert [one["name"] for one in cards(empty.potentials)] == names
+    assert [one["name"] for one in read_cards(empty.potentials)] == names
 
 
 def test_generations(empty: Project) -> None:

@@ -8,7 +8,7 @@ import pytest
 from made_archive import make_potential
 
 from hpctrain.errors import HpctrainError
-from hpctrain.potentials.archive import card
+from hpctrain.potentials.archive import find_card
 from hpctrain.potentials.current import move, position
 from hpctrain.project import Project
 
@@ -34,7 +34,7 @@ def test_nobody_but_the_user_moves_it(two: Project) -> None:
     assert position(two).name is None
     assert leads_to(two) == {}
     with pytest.raises(HpctrainError, match="no potential is the current one"):
-        card(two.potentials, "current")
+        find_card(two.potentials, "current")
 
 
 def test_forward_and_back(two: Project) -> None:
@@ -46,7 +46,7 @@ def test_forward_and_back(two: Project) -> None:
         (None, TWO), (TWO, ONE), (ONE, TWO),
     ]  # fmt: skip
     assert all(one["time"] and "@" in one["by"] for one in found.history)
-    assert card(two.potentials, "current")["name"] == TWO
+    assert find_card(two.potentials, "current")["name"] == TWO
     assert leads_to(two) == {f"current.{end}": f"{TWO}.{end}" for end in ("yace", "yaml", "asi")}
     assert found.links == [two.potentials / f"current.{end}" for end in ("yace", "yaml", "asi")]
     assert (two.potentials / "current.yace").read_text() == f"{TWO} as yace"
