@@ -36,9 +36,8 @@ def until(**_: Any) -> None:
 
 def prepared(folder: Path, split: int) -> Path:
     """An attempt of a run of the demo's data with the defaults of ``training``."""
-    from hpctrain.init import init
     from hpctrain.launch.prepare import prepare
-    from hpctrain.project import find_project
+    from hpctrain.project import find_project, init
     from hpctrain.settings import TrainingConfig
 
     project = folder / "project"

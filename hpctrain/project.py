@@ -1,17 +1,21 @@
-"""A project: ``hpctrain.yaml`` and the folders beside it."""
+"""A project: ``hpctrain.yaml`` and the folders beside it; a new project."""
 
 from __future__ import annotations
 
+import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpctrain.errors import HpctrainError
+from hpctrain.files import resource
 
 if TYPE_CHECKING:
     from hpctrain.settings import ProjectConfig
 
 FILE = "hpctrain.yaml"
+DEMO_DATABASE = "al_pbe.db"
 
 
 @dataclass(frozen=True)
@@ -44,15 +48,14 @@ class Project:
 
     def config(self, changes: dict[str, Any] | None = None) -> ProjectConfig:
         """What hpctrain.yaml says, with ``changes`` (nested like the file) on top."""
-        from hpctrain.mappings import merged
         from hpctrain.settings import ProjectConfig
-        from hpctrain.yamlfile import read_mapping, validated
+        from hpctrain.yamlfile import merge, read_mapping, validated
 
         content = read_mapping(self.file)
         if changes:
             # First the file alone, so that its mistakes are reported with their lines.
             validated(ProjectConfig, content, self.file)
-            return validated(ProjectConfig, merged(content, changes), "--set")
+            return validated(ProjectConfig, merge(content, changes), "--set")
         return validated(ProjectConfig, content, self.file)
 
 
@@ -73,3 +76,43 @@ def find_project(file: str | None = None) -> Project:
         f"there is no {FILE} in {here} or any folder above it",
         "make one with: hpctrain init  (or, to look around: hpctrain init --demo demo)",
     )
+
+
+@dataclass(frozen=True)
+class Initialised:
+    """The files that were made."""
+
+    folder: Path
+    files: list[Path]
+
+
+def init(folder: Path, *, demo: bool = False) -> Initialised:
+    """Write a commented hpctrain.yaml, and with ``demo`` a labelled database to train on.
+
+    Nothing that is there is overwritten; a demo that is there already, unchanged, is left.
+    """
+    source = DEMO_DATABASE if demo else "labelled.db"
+    from hpctrain.render import render
+
+    text = render("hpctrain.yaml.j2", {"project": _project_name(folder), "source": source,
+                                       "demo": demo})  # fmt: skip
+    file, database = folder / FILE, folder / DEMO_DATABASE
+    if file.exists() and not (demo and file.read_text(encoding="utf-8") == text):
+        raise HpctrainError(
+            f"{file} is there already", "edit it, or name another folder: hpctrain init DIR"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    made = []
+    if demo and not database.exists():
+        shutil.copyfile(resource(f"demo/{DEMO_DATABASE}"), database)
+        made.append(database)
+    if not file.exists():
+        file.write_text(text, encoding="utf-8")
+        made.append(file)
+    return Initialised(folder, made)
+
+
+def _project_name(folder: Path) -> str:
+    """The folder's name, as it may stand in a job's."""
+    name = re.sub(r"[^A-Za-z0-9._+-]+", "-", folder.absolute().name).strip("-._+")
+    return name[:40] or "project"

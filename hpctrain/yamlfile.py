@@ -1,4 +1,4 @@
-"""YAML written by people: read safely, refused with file, line, key and the nearest valid one."""
+"""YAML that people write: read safely, refused with file, line and key, and merged."""
 
 from __future__ import annotations
 
@@ -69,6 +69,17 @@ def _parsed(text: str) -> Any:
         return yaml.load(text, _FastLoader)  # noqa: S506  a SafeLoader
     except (yaml.YAMLError, ValueError):
         return yaml.load(text, _Loader)  # noqa: S506
+
+
+def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Put ``above`` on top of ``below``: mappings key by key, everything else replaced."""
+    result = dict(below)
+    for key, value in above.items():
+        if isinstance(value, dict) and isinstance(result.get(key), dict):
+            result[key] = merge(result[key], value)
+        else:
+            result[key] = value
+    return result
 
 
 def validated(model: type[Model], content: dict[str, Any], source: Path | str) -> Model:

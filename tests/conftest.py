@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from hpctrain.init import init
-from hpctrain.project import Project, find_project
+from hpctrain.project import Project, find_project, init
 
 pytest_plugins = [
     "real_trainer", "slurm_fixture", "sites_fixture", "pbs_fixture", "postgres_fixture",

@@ -34,7 +34,7 @@ def init_command(folder: Path, demo: bool, project_file: str | None, as_json: bo
       hpctrain init demo --demo
     """
     del project_file  # there is none yet
-    from hpctrain.init import init
+    from hpctrain.project import init
 
     made = init(folder, demo=demo)
     if as_json:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpctrain.errors import HpctrainError
 from hpctrain.files import resource
-from hpctrain.mappings import merged
-from hpctrain.yamlfile import nearest, read_mapping, validated
+from hpctrain.yamlfile import merge, nearest, read_mapping, validated
 
 if TYPE_CHECKING:
     from hpctrain.sites.profile import SiteProfile
@@ -50,7 +49,7 @@ class Site:
                 for key in _ADDED
                 if flat.keys() & {key} & above.keys()
             }
-            content = merged(merged(merged(content, flat), above), added)
+            content = merge(merge(merge(content, flat), above), added)
         for key in _NOT_IN_A_PROFILE:
             content.pop(key, None)
         content["target"] = target
@@ -89,14 +88,14 @@ def load(name: str, project_folder: Path | None, changes: dict[str, Any] | None 
         layer = read_mapping(file)
         layer.pop("extends", None)
         content.pop("description", None)  # it describes the profile below, not this one
-        content = merged(content, layer)
+        content = merge(content, layer)
         if file is not files[0]:
             # A mistake in a profile below is reported with that file's name and lines.
             validated(SiteProfile, content, file)
         layers.append(layer)
     profile = validated(SiteProfile, content, files[0])
     if changes:
-        profile = validated(SiteProfile, merged(content, changes), "--set site")
+        profile = validated(SiteProfile, merge(content, changes), "--set site")
         layers.append(changes)
     return Site(name, profile, tuple(files), tuple(layers))
 

@@ -8,9 +8,9 @@ import pytest
 
 from hpctrain.cli.changes import parse_changes
 from hpctrain.errors import HpctrainError, UsageError
-from hpctrain.mappings import merged
 from hpctrain.project import Project
 from hpctrain.sites.load import load
+from hpctrain.yamlfile import merge
 
 
 @pytest.mark.parametrize(
@@ -97,10 +97,10 @@ def test_a_mistake_of_the_file_is_the_files_even_with_changes(project: Project) 
         project.config({"training": {"seed": 3}})
 
 
-def test_merged() -> None:
+def test_merge() -> None:
     below = {"a": {"x": 1, "y": {"z": 1}}, "b": [1, 2], "c": 1}
     above = {"a": {"y": {"w": 2}}, "b": [3], "c": {"d": 1}, "e": None}
-    assert merged(below, above) == {
+    assert merge(below, above) == {
         "a": {"x": 1, "y": {"z": 1, "w": 2}}, "b": [3], "c": {"d": 1}, "e": None,
     }  # fmt: skip
     assert below == {"a": {"x": 1, "y": {"z": 1}}, "b": [1, 2], "c": 1}

@@ -28,7 +28,7 @@ from hpctrain.data.structures.extxyz import Structure
 from hpctrain.data.structures.labels import fault
 from hpctrain.data.structures.sources import read_source
 from hpctrain.files import resource
-from hpctrain.init import DEMO_DATABASE
+from hpctrain.project import DEMO_DATABASE
 
 CUTOFF = 6.0
 

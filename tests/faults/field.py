@@ -20,7 +20,7 @@ import pytest
 from faults.worlds import World
 from waiting import wait_for
 
-from hpctrain.init import init
+from hpctrain.project import init
 from hpctrain.runs.history import fold
 from hpctrain.runs.run import Run, all_runs
 

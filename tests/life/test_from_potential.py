@@ -12,12 +12,11 @@ import pytest
 from waiting import wait_for
 
 from hpctrain.files import resource
-from hpctrain.init import init
 from hpctrain.launch.submit import submit
 from hpctrain.potentials.audit import audit
 from hpctrain.potentials.collect import Collected, collect
 from hpctrain.potentials.compare import diff
-from hpctrain.project import Project, find_project
+from hpctrain.project import Project, find_project, init
 from hpctrain.runs.actions.status import status
 from hpctrain.runs.state.verdict import SETTLED
 

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from waiting import wait_for
 
-from hpctrain.init import init
 from hpctrain.launch.submit import submit
 from hpctrain.potentials.collect import collect
-from hpctrain.project import Project, find_project
+from hpctrain.project import Project, find_project, init
 from hpctrain.runs.actions.status import RunStatus, status
 from hpctrain.runs.state.verdict import SETTLED
 

@@ -12,10 +12,9 @@ from pbs_fixture import no_real_pbs
 from standin import StandIn
 from waiting import wait_for
 
-from hpctrain.init import init
 from hpctrain.launch.submit import submit
 from hpctrain.potentials.collect import collect
-from hpctrain.project import Project, find_project
+from hpctrain.project import Project, find_project, init
 from hpctrain.runs.actions.cancel import cancel
 from hpctrain.runs.actions.resume import resume
 from hpctrain.runs.actions.status import RunStatus, status

@@ -11,10 +11,9 @@ import pytest
 from slurm_fixture import Slurm
 from waiting import wait_for
 
-from hpctrain.init import init
 from hpctrain.launch.submit import submit
 from hpctrain.potentials.collect import collect
-from hpctrain.project import Project, find_project
+from hpctrain.project import Project, find_project, init
 from hpctrain.runs.actions.status import RunStatus, status
 from hpctrain.runs.state.verdict import SETTLED
 

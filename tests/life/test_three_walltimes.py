@@ -17,10 +17,9 @@ import pytest
 from standin import StandIn
 from waiting import wait_for
 
-from hpctrain.init import init
 from hpctrain.launch.submit import SubmittedRun, submit
 from hpctrain.potentials.collect import collect
-from hpctrain.project import Project, find_project
+from hpctrain.project import Project, find_project, init
 from hpctrain.runs.actions.status import RunStatus, status
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.curves import curves

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpctrain.engines.pacemaker.faults import SHAPE, TEST_FILE, TRAIN_FILE, faults
 from hpctrain.errors import HpctrainError
-from hpctrain.mappings import merged
+from hpctrain.yamlfile import merge
 
 if TYPE_CHECKING:
     from hpctrain.settings import TrainingConfig
@@ -172,7 +172,7 @@ def input_mapping(
     if mapping["fit"]["optimizer"] == "L-BFGS-B":
         # Giving options drops the evaluator's own gtol: it is repeated.
         mapping["fit"]["options"] = {"maxcor": 100, "gtol": 1e-8}
-    mapping = merged(mapping, training.overrides)
+    mapping = merge(mapping, training.overrides)
     fit = mapping["fit"]
     if isinstance(fit, dict) and isinstance(fit.get("callbacks", []), list):
         # Beside any of the user's own, once: it takes the checkpoints, and ends the fit in time.
