@@ -56,8 +56,7 @@ def test_links_lead_somewhere() -> None:
 
 def test_every_key_of_a_site_profile_is_documented() -> None:
     from hpctrain.sites import facts as site_facts
-    from hpctrain.sites.profile import SiteProfile
-    from hpctrain.sites.site_request import Target
+    from hpctrain.sites.profile import SiteProfile, Target
 
     text = (DOCS / "sites.md").read_text()
     facts = [getattr(site_facts, name) for name in ("Node", "Limits", "Charge", "Preemption",

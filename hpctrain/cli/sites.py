@@ -127,9 +127,9 @@ def show_command(name: str, target: str | None, project_file: str | None, as_jso
 def schema_command(project_file: str | None, as_json: bool) -> None:
     """Print the JSON Schema of a site profile, for editors."""
     del project_file
-    from hpctrain.sites.site_schema import schema, text
+    from hpctrain.sites.profile import json_schema, schema_text
 
     if as_json:
-        print_json("sites-schema", {"json_schema": schema()})
+        print_json("sites-schema", {"json_schema": json_schema()})
     else:
-        print(text(), end="")
+        print(schema_text(), end="")

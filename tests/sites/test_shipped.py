@@ -13,8 +13,8 @@ from hpctrain.errors import HpctrainError
 from hpctrain.files import resource
 from hpctrain.sites.choose import choose
 from hpctrain.sites.load import names
+from hpctrain.sites.profile import SCHEMA_FILE, json_schema, schema_text
 from hpctrain.sites.recognise import here, rules
-from hpctrain.sites.site_schema import FILE, schema, text
 
 FILES = sorted(resource("site_profiles").glob("*.yaml"))
 PERSONAL = ("account", "mail_user", "trainer", "walltime", "target")
@@ -44,12 +44,12 @@ def test_the_table_in_the_docs_is_current() -> None:
 
 def test_the_schema_beside_the_profiles_is_current() -> None:
     """After a change of the records: hpctrain sites schema > site_profiles/site.schema.json"""
-    assert (resource("site_profiles") / FILE).read_text(encoding="utf-8") == text()
+    assert (resource("site_profiles") / SCHEMA_FILE).read_text(encoding="utf-8") == schema_text()
 
 
 def test_the_schema_knows_what_yaml_reads_as_a_number() -> None:
     """Else editors mark every year; and it refuses keys that do not exist, as hpctrain does."""
-    known = schema()
+    known = json_schema()
     for record in (known, known["$defs"]["Source"]):
         assert record["properties"]["checked"]["anyOf"][0]["type"] == ["string", "integer"]
         assert record["additionalProperties"] is False
@@ -60,7 +60,7 @@ def test_the_schema_knows_what_yaml_reads_as_a_number() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_file_names_its_schema_and_nobody(path: Path) -> None:
     written = path.read_text(encoding="utf-8")
-    assert written.startswith(f"# yaml-language-server: $schema={FILE}\n")
+    assert written.startswith(f"# yaml-language-server: $schema={SCHEMA_FILE}\n")
     content = yaml.safe_load(written)
     allowed = {"walltime"} if path.stem in shipped.GENERIC else set()
     asked = set(content.get("ask", {})).union(
