@@ -24,7 +24,7 @@ from hpctrain.schedulers.cluster import LiveCluster
 from hpctrain.sites import load
 from hpctrain.sites.choose import completed, questions
 from hpctrain.sites.misfits import misfits
-from hpctrain.sites.profile import SiteProfile
+from hpctrain.sites.profile import SCHEMA_FILE, SiteProfile
 from hpctrain.yamlfile import read_mapping, validated
 
 
@@ -65,7 +65,7 @@ def init(
         )
     chosen = scheduler_name or _find_scheduler(which)
     cluster = _ask_cluster(scheduler_of(chosen, queue), program)
-    schema = resource(load.FOLDER) / "site.schema.json"
+    schema = resource(load.FOLDER) / SCHEMA_FILE
     text = draft(name, chosen, cluster, schema, date.today().isoformat())
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".hpctrain-") as temporary:
