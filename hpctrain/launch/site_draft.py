@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from hpctrain.schedulers.cluster import LiveCluster, LiveQueue
-from hpctrain.sites.words import clock
+from hpctrain.schedulers.times import clock
 
 # A target with less than this is for trying out, and taken only when it is named.
 SHORT_S = 3600

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from hpctrain.schedulers.cluster import LiveCluster, LiveQueue
+from hpctrain.schedulers.times import clock
 from hpctrain.sites.misfits import has_gpus
-from hpctrain.sites.words import clock, megabytes
+from hpctrain.sites.words import megabytes
 
 if TYPE_CHECKING:
     from hpctrain.sites.profile import SiteProfile

@@ -100,12 +100,3 @@ _UNITS = {"K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1024.0**2}
 def megabytes(memory: str) -> float:
     """MiB of ``16G``, as schedulers count: with 1024."""
     return int(memory[:-1]) * _UNITS[memory[-1]]
-
-
-def clock(seconds: float) -> str:
-    """``[D-]HH:MM:SS``."""
-    minutes, second = divmod(round(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    days, hour = divmod(hours, 24)
-    text = f"{hour:02d}:{minute:02d}:{second:02d}"
-    return f"{days}-{text}" if days else text

@@ -7,7 +7,7 @@ from paths import RECORDED
 
 from hpctrain.schedulers.base import JobState
 from hpctrain.schedulers.pbs.reply import Job, from_json
-from hpctrain.schedulers.pbs.states import LETTERS, STATES, seconds, seen
+from hpctrain.schedulers.pbs.states import LETTERS, STATES, seen
 
 OF_PBS = RECORDED / "pbs"
 
@@ -324,14 +324,3 @@ def test_an_unknown_word_is_passed_on() -> None:
 
 def test_every_letter_is_listed_alone_too() -> None:
     assert {letter for letter, _ in STATES} == set(LETTERS) - {"C"}
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("00:00:21", 21.0), ("100:00:01", 360001.0), ("05:00", 300.0), ("3600", 3600.0),
-        ("1:00:00:00", 86400.0), ("", None), (None, None), ("forever", None), ("-1", None),
-    ],
-)  # fmt: skip
-def test_seconds(text: str | None, expected: float | None) -> None:
-    assert seconds(text) == expected

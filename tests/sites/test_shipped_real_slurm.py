@@ -12,8 +12,8 @@ import shipped
 from sites_fixture import SitesCluster, on_slurm
 
 from hpctrain.fields import walltime_seconds
+from hpctrain.schedulers.times import clock
 from hpctrain.sites.misfits import longest, misfits
-from hpctrain.sites.words import clock
 
 pytestmark = pytest.mark.real_slurm
 

@@ -22,9 +22,10 @@ from slurm_fixture import Slurm
 from waiting import wait_for
 
 from hpctrain.fields import walltime_seconds
+from hpctrain.schedulers.times import clock
 from hpctrain.sites.misfits import longest
 from hpctrain.sites.profile import SiteProfile
-from hpctrain.sites.words import clock, megabytes
+from hpctrain.sites.words import megabytes
 
 ROUTED = "routed"  # where jobs go that name no partition
 PLENTY_MB = 600_000

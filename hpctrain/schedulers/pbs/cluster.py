@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpctrain.errors import SiteUnreachable
 from hpctrain.schedulers.cluster import LiveCluster, LiveQueue
+from hpctrain.schedulers.times import seconds
 
 if TYPE_CHECKING:
     from hpctrain.process import Reply
@@ -52,24 +53,13 @@ def _queue(name: str, told: dict[str, Any], largest: dict[str, Any]) -> LiveQueu
     return LiveQueue(
         name=name,
         is_open=told.get("enabled") == "True" and told.get("started") == "True",
-        max_walltime_s=seconds(most.get("walltime")),
-        default_walltime_s=seconds(given.get("walltime")),
+        max_walltime_s=seconds(str(most.get("walltime"))),
+        default_walltime_s=seconds(str(given.get("walltime"))),
         min_nodes=_number(least.get("nodect")),
         max_nodes=_number(most.get("nodect")),
         max_cores=_number(most.get("ncpus")),
         **largest,
     )
-
-
-def seconds(text: object) -> int | None:
-    """``HH:MM:SS``, or seconds."""
-    parts = str(text if text is not None else "").split(":")
-    if not all(part.isdigit() for part in parts):
-        return None
-    total = 0
-    for part in parts:
-        total = total * 60 + int(part)
-    return total
 
 
 def megabytes(text: str) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hpctrain.errors import HpctrainError
 from hpctrain.schedulers import directive_rules
 from hpctrain.schedulers.base import refuse_foreign
+from hpctrain.schedulers.times import clock
 
 if TYPE_CHECKING:
     from hpctrain.sites.profile import SiteProfile
@@ -127,7 +128,9 @@ def _resources(site: SiteProfile) -> list[str]:
     style = {"select": _select, "flat": _flat, "nodes-ppn": _nodes_ppn}[site.resource_style]
     found = style(site)
     if site.walltime is not None:
-        found.append(f"walltime={_hours(site.walltime)}")
+        from hpctrain.fields import walltime_seconds  # slow to import: pydantic
+
+        found.append(f"walltime={clock(walltime_seconds(site.walltime), days=False)}")
     return found + [f"{name}={value}" for name, value in site.resources.items()]
 
 
@@ -233,13 +236,6 @@ def _one(value: str, key: str) -> str:
 def _memory(memory: str) -> str:
     """``16G`` as PBS writes it."""
     return f"{memory.lower()}b"
-
-
-def _hours(walltime: str) -> str:
-    """Days are unknown to PBS."""
-    days, _, clock = walltime.rpartition("-")
-    hours, _, rest = clock.partition(":")
-    return f"{int(days or 0) * 24 + int(hours):02d}:{rest}"
 
 
 def _mail(events: list[str]) -> str:

@@ -18,7 +18,8 @@ from hpctrain.schedulers.base import JobRequest, JobView, Refused, Submitted, Un
 from hpctrain.schedulers.pbs import reply as words
 from hpctrain.schedulers.pbs.cluster import describe
 from hpctrain.schedulers.pbs.directives import directives
-from hpctrain.schedulers.pbs.states import seconds, seen
+from hpctrain.schedulers.pbs.states import seen
+from hpctrain.schedulers.times import seconds
 
 if TYPE_CHECKING:
     from hpctrain.schedulers.base import Conversation

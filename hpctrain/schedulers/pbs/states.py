@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hpctrain.schedulers.base import JobState
 from hpctrain.schedulers.pbs.reply import Job
+from hpctrain.schedulers.times import seconds
 
 # Letter and substate: job.h of OpenPBS 23.06; "seen" are those recorded from a server.
 # None: the exit code tells.
@@ -232,13 +233,3 @@ def _as_shell(code: int | None) -> tuple[int | None, str]:
 
 def _number(text: str | None) -> int | None:
     return int(text) if text and re.fullmatch(r"-?\d{1,9}", text) else None
-
-
-def seconds(text: str | None) -> float | None:
-    """Seconds of ``HH:MM:SS``, ``MM:SS`` or a number of seconds."""
-    if not text or not re.fullmatch(r"\d+(:\d+){0,3}", text):
-        return None
-    total = 0
-    for part, factor in zip(reversed(text.split(":")), (1, 60, 3600, 86400), strict=False):
-        total += int(part) * factor
-    return float(total)

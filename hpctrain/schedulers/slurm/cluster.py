@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hpctrain.errors import SiteUnreachable
 from hpctrain.schedulers.cluster import LiveCluster, LiveQueue
+from hpctrain.schedulers.times import seconds
 
 if TYPE_CHECKING:
     from hpctrain.process import Reply
@@ -18,7 +19,6 @@ NODES = "%P|%D|%c|%m|%G|%f"
 _FIELD = re.compile(r"(\w+)=(\S*)")
 _GPU = re.compile(r"gpu(?::([A-Za-z][\w.-]*))?:(\d+)")
 _CLUSTER = re.compile(r"^ClusterName\s*=\s*(\S+)", re.MULTILINE)
-_TIME = re.compile(r"(?:(\d+)-)?(\d+):(\d+):(\d+)")
 
 
 def describe() -> ClusterConversation:
@@ -54,21 +54,12 @@ def partition(line: str) -> LiveQueue | None:
         name=fields["PartitionName"],
         default=fields.get("Default") == "YES",
         is_open=fields.get("State", "UP") == "UP",
-        max_walltime_s=seconds(fields.get("MaxTime", "")),
-        default_walltime_s=seconds(fields.get("DefaultTime", "")),
+        max_walltime_s=seconds(fields.get("MaxTime")),
+        default_walltime_s=seconds(fields.get("DefaultTime")),
         min_nodes=int(fields["MinNodes"]) if fields.get("MinNodes", "").isdigit() else None,
         max_nodes=int(most) if most.isdigit() else None,
         nodes=int(fields["TotalNodes"]) if fields.get("TotalNodes", "").isdigit() else None,
     )
-
-
-def seconds(text: str) -> int | None:
-    """``[D-]HH:MM:SS``; None of UNLIMITED, NONE and nothing."""
-    match = _TIME.fullmatch(text)
-    if match is None:
-        return None
-    days, hours, minutes, rest = (int(part or 0) for part in match.groups())
-    return ((days * 24 + hours) * 60 + minutes) * 60 + rest
 
 
 def _with_nodes(queue: LiveQueue, kinds: list[list[str]]) -> LiveQueue:

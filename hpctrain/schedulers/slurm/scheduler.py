@@ -25,6 +25,7 @@ from hpctrain.schedulers.base import (
 from hpctrain.schedulers.slurm import states as words
 from hpctrain.schedulers.slurm.cluster import describe
 from hpctrain.schedulers.slurm.directives import directives
+from hpctrain.schedulers.times import seconds
 
 if TYPE_CHECKING:
     from hpctrain.schedulers.base import Conversation
@@ -43,7 +44,6 @@ SLURM_OOM_SIGNAL = 125  # sacct's "0:125" is Slurm's own mark, not a signal
 
 _JOB_ID = re.compile(r"\d+(_(\d+|\[[^\]]*\]))?(\+\d+)?")
 _SUBMITTED = re.compile(r"^(\d+)(;\S+)?$", re.MULTILINE)
-_DURATION = re.compile(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)")
 
 
 class SlurmScheduler:
@@ -105,8 +105,8 @@ class SlurmScheduler:
                     state=words.state_of(raw, reason),
                     raw=raw,
                     reason=words.reason_of(raw, reason),
-                    elapsed_s=_seconds(elapsed),
-                    walltime_s=_seconds(limit),
+                    elapsed_s=seconds(elapsed),
+                    walltime_s=seconds(limit),
                 )
             )
         return views
@@ -190,15 +190,6 @@ def _rows(reply: Reply) -> list[list[str]]:
         raise SiteUnreachable(_said(reply))
     rows = [line.split(SEPARATOR, 6) for line in reply.out.split("\n")]
     return [row for row in rows if len(row) == 7 and _JOB_ID.fullmatch(row[0])]
-
-
-def _seconds(text: str) -> float | None:
-    """Seconds of ``[D-][HH:]MM:SS``; None of UNLIMITED, INVALID and their like."""
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        return None
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
 
 
 def _exit(text: str) -> tuple[int | None, str]:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from hpctrain.schedulers.practice_cluster.pbs.resources import NODE, QUEUES, SHORT
+from hpctrain.schedulers.practice_cluster.pbs.resources import NODE, QUEUES, SHORT, clock
 from hpctrain.schedulers.practice_cluster.pbs.server import Server
 from hpctrain.schedulers.practice_cluster.pbs.text import VERSION
 from hpctrain.schedulers.practice_cluster.pbs.usage import SERVER, Refusal, said
@@ -53,10 +53,9 @@ def _queue(server: Server, name: str) -> dict[str, Any]:
         "state_count": "".join(f"{state}:{states.count(state)} " for state in STATES),
     }
     if name == "short":
-        minutes, rest = divmod(SHORT["walltime"], 60)
         found["resources_max"] = {
             "ncpus": SHORT["ncpus"],
-            "walltime": f"{minutes // 60:02d}:{minutes % 60:02d}:{rest:02d}",
+            "walltime": clock(SHORT["walltime"]),
         }
     return found | {
         "enabled": "False" if name == "disabled" else "True",
