@@ -163,7 +163,7 @@ def _cost(prepared: Prepared, data: dict[str, Any]) -> dict[str, Any] | None:
     training, train = manifest["settings"]["training"], manifest["dataset"]["train"]
     cores = profile.cores
     if cores is None:
-        cores = (os.cpu_count() or 1) if profile.scheduler == "local" else 1
+        cores = (os.cpu_count() or 1) if prepared.scheduler.is_this_machine else 1
     return estimate(
         Task(
             structures=train["structures"],

@@ -64,15 +64,15 @@ def plan(project: Project, site_name: str | None, changes: dict[str, Any] | None
     if profile.account != asked.account:
         notes.append(f"account {profile.account}, by the site's account_rule")
     notes += advice(site, profile, project.folder)
-    counted = profile.scheduler in ("slurm", "pbs")
+    scheduler = scheduler_of(profile.scheduler, project.queue)
     return Plan(
         config,
         site,
         choice.target,
         profile,
-        scheduler_of(profile.scheduler, project.queue),
+        scheduler,
         notes,
-        cost(profile) if counted else None,
+        cost(profile) if scheduler.is_charged else None,
     )
 
 

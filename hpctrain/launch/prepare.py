@@ -103,7 +103,7 @@ def prepare(
     # Before the data are read: what the site cannot do is known already.
     scheduler.directives(profile, job)
     argv = scheduler.submit_argv(SCRIPT, job, profile)
-    _check_python(profile)
+    _check_python(profile, scheduler)
     _check_walltime(profile, scheduler, notes)
     evaluator = _choose_evaluator(config, profile, notes)
     parent = parents.find_parent(project.potentials, start_from) if start_from is not None else None
@@ -244,7 +244,7 @@ def _write_job(
 
 def _check_walltime(profile: SiteProfile, scheduler: Scheduler, notes: list[str]) -> None:
     """Refuse, or note, that a job which cannot know when it ends is killed in the middle."""
-    if profile.walltime is not None or scheduler.tells_the_end or profile.scheduler == "local":
+    if profile.walltime is not None or scheduler.tells_the_end or scheduler.is_this_machine:
         return
     if profile.continuation != "manual":
         raise HpctrainError(
@@ -258,10 +258,10 @@ def _check_walltime(profile: SiteProfile, scheduler: Scheduler, notes: list[str]
     )
 
 
-def _check_python(profile: SiteProfile) -> None:
+def _check_python(profile: SiteProfile, scheduler: Scheduler) -> None:
     """Refuse a trainer's Python that is missing here; of other machines it cannot be known."""
     python = profile.trainer.python
-    if profile.scheduler == "local" and python and shutil.which(python) is None:
+    if scheduler.is_this_machine and python and shutil.which(python) is None:
         raise HpctrainError(
             f"trainer.python of the site is {python}, which is no program on this machine",
             "name the Python of the environment that Pacemaker is installed in",

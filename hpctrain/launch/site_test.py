@@ -146,7 +146,6 @@ def wait(
     from hpctrain.schedulers import scheduler_of
 
     scheduler = scheduler_of(test.scheduler, project.queue)
-    every = 5.0 if test.scheduler in ("slurm", "pbs") else 0.5
     gone_since: float | None = None
     while True:
         latest = read(test.folder)
@@ -162,7 +161,7 @@ def wait(
                 + (f" ({view.raw}{': ' + view.reason if view.reason else ''})" if view else ""),
                 f"what it printed is in {test.folder}",
             )
-        time.sleep(every)
+        time.sleep(scheduler.fresh_s)
 
 
 def read(folder: Path) -> SiteTest | None:

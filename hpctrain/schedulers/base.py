@@ -19,6 +19,11 @@ JobState = Literal[
     "unknown",
 ]  # fmt: skip
 
+# A controller serves a whole cluster: more questions than this would be a burden to it.
+CLUSTER_FRESH_S, CLUSTER_POLL_S = 5.0, 15.0
+# A queue that is files in the project's folder is nobody's burden.
+FILES_FRESH_S, FILES_POLL_S = 0.5, 1.0
+
 # States after which the scheduler will not run the job again by itself.
 ENDED: frozenset[JobState] = frozenset(
     {"completed", "failed", "timeout", "out_of_memory", "cancelled"}
@@ -102,7 +107,10 @@ class Scheduler(Protocol):
 
     ``refusals`` are exit codes of a submission that prove, where a reason was said too, that there
     is no job; the job itself goes by them when it submits the next attempt. ``tells_the_end`` says
-    whether a job can learn from its environment when it will be ended.
+    whether a job can learn from its environment when it will be ended. ``fresh_s`` is for how many
+    seconds one answer serves all commands, ``poll_s`` how often a command that follows runs asks.
+    ``is_this_machine``: the jobs share this machine with whoever submits them, and nothing else
+    limits them. ``is_charged``: what jobs hold is paid for.
     """
 
     @property
@@ -116,6 +124,18 @@ class Scheduler(Protocol):
 
     @property
     def tells_the_end(self) -> bool: ...
+
+    @property
+    def fresh_s(self) -> float: ...
+
+    @property
+    def poll_s(self) -> float: ...
+
+    @property
+    def is_this_machine(self) -> bool: ...
+
+    @property
+    def is_charged(self) -> bool: ...
 
     def directives(self, site: SiteProfile, job: JobRequest) -> list[str]:
         """Lines for the head of the job script, without the comment prefix."""

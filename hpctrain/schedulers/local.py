@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
 from hpctrain.schedulers.base import (
+    FILES_FRESH_S,
+    FILES_POLL_S,
     JobRequest,
     JobState,
     JobView,
@@ -59,6 +61,9 @@ class LocalScheduler:
     # 1 and 2 are said before there is a job, never after.
     refusals = (1, 2)
     tells_the_end = False
+    fresh_s, poll_s = FILES_FRESH_S, FILES_POLL_S
+    is_this_machine = True
+    is_charged = False
 
     def directives(self, site: SiteProfile, job: JobRequest) -> list[str]:  # noqa: ARG002
         """None: what the queue needs stands on its command line."""

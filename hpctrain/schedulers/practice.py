@@ -10,7 +10,15 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from hpctrain.schedulers.base import JobRequest, Refused, Scheduler, Submitted, Unclear
+from hpctrain.schedulers.base import (
+    FILES_FRESH_S,
+    FILES_POLL_S,
+    JobRequest,
+    Refused,
+    Scheduler,
+    Submitted,
+    Unclear,
+)
 
 if TYPE_CHECKING:
     from hpctrain.process import Reply
@@ -27,6 +35,11 @@ class PracticeScheduler:
 
     real: Scheduler
     folder: str
+
+    # It stands in for a cluster, but is files in the project's folder, and nobody pays for it.
+    fresh_s, poll_s = FILES_FRESH_S, FILES_POLL_S
+    is_this_machine = False
+    is_charged = False
 
     @property
     def name(self) -> str:

@@ -14,11 +14,11 @@ import pytest
 from made_runs import make_project, make_run, queue_row, submitted
 
 from hpctrain.errors import SiteUnreachable
-from hpctrain.runs.state.kept_answers import LONGEST_PAUSE_S, PAUSE_S, Look, forget, fresh_for, look
-from hpctrain.schedulers.base import JobView, NotKept
+from hpctrain.runs.state.kept_answers import LONGEST_PAUSE_S, PAUSE_S, Look, forget, look
+from hpctrain.schedulers.base import CLUSTER_FRESH_S, JobView, NotKept
 
 NAME = "slurm-queue"
-FRESH = fresh_for("slurm")
+FRESH = CLUSTER_FRESH_S
 
 
 def view(state: str = "running") -> JobView:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from hpctrain.cli.runs import _report_json
 from hpctrain.cli.terminal.live import follow
 from hpctrain.cli.terminal.tables import explanation, status_table
 from hpctrain.files import iso
+from hpctrain.process import Reply
 from hpctrain.project import Project
 from hpctrain.runs.actions.status import Report, RunStatus, status
 from hpctrain.runs.run import Run
+from hpctrain.schedulers.base import CLUSTER_POLL_S, FILES_POLL_S
 
 NOW = time.time()
 LOG = "{time} I - Iteration   #{n}   ({n} evals):   Loss: 0.100000 | RMSE Energy(low): 5.00 (5.00) meV/at | Forces(low): 30.00 (30.00) meV/A | Time/eval: 1.00 mcs/at\n"  # noqa: E501
@@ -277,7 +280,58 @@ def test_following_survives_failed_queries(
     assert told == ["running", "unknown", "running", "completed"]
     assert "(squeue: error: Unable to contact slurm controller; last seen running)" in lines[1]
     assert lines[1].count("Unable to contact") == 1
-    assert naps == [follow_module.INTERVAL_ELSEWHERE_S] * 5
+    assert naps == [CLUSTER_POLL_S] * 5
+
+
+@pytest.mark.parametrize(
+    ("schedulers", "poll_s"),
+    [
+        (("slurm",), CLUSTER_POLL_S),
+        (("local",), FILES_POLL_S),
+        (("practice-slurm",), FILES_POLL_S),
+        (("practice-pbs",), FILES_POLL_S),
+        (("practice-slurm", "slurm"), CLUSTER_POLL_S),
+    ],
+)
+def test_following_asks_as_often_as_the_scheduler_may_be_asked(
+    project: Project, naps: list[float], schedulers: tuple[str, ...], poll_s: float
+) -> None:
+    runs = [
+        make_run(project, f"20261123-12000{n}-abcd", scheduler)
+        for n, scheduler in enumerate(schedulers)
+    ]
+    for run in runs:
+        submitted(run, NOW - 100, 1, "7")
+
+    def silent(argv: Sequence[str], *, cwd: str | None = None) -> Reply:
+        return Reply(tuple(argv), 1, "", "no answer")
+
+    looks = iter([0, 1])
+
+    def next_look() -> Report:
+        if next(looks):
+            for run in runs:
+                event(run, NOW, "collected", name="p")
+        return status(project, program=silent, clock=lambda: NOW)
+
+    assert follow(next_look, io.StringIO()).poll_s == 0.0
+    assert naps == [poll_s]
+
+
+def test_a_run_that_has_just_ended_sets_no_pace(project: Project, run: Run) -> None:
+    """An idle cluster must not slow down the view of what trains on this machine."""
+    here = make_run(project, "20261123-120001-abcd", "local")
+    submitted(here, NOW - 100, 1, "1")
+    gone = FakeSlurm(squeue=[queue_row("7", "CANCELLED")])
+
+    def program(argv: Sequence[str], *, cwd: str | None = None) -> Reply:
+        if argv[0] == "squeue":
+            return gone(argv)
+        return Reply(tuple(argv), 1, "", "no answer")
+
+    report = status(project, program=program, clock=lambda: NOW)
+    assert [found.state for found in report.runs] == ["cancelled", "unknown"]
+    assert report.poll_s == FILES_POLL_S
 
 
 def test_following_tells_a_warning_once(

@@ -18,21 +18,10 @@ if TYPE_CHECKING:
 
     from hpctrain.runs.actions.status import Report, RunStatus
 
-# Seconds between two questions to a scheduler: more would be a burden to a cluster.
-INTERVAL_S = {"local": 1.0}  # by scheduler
-INTERVAL_ELSEWHERE_S = 15.0
-
 
 def follow(read_status: Callable[[], Report], out: IO[str]) -> Report:
     """Show the runs until none will change by itself any more, and return their last status."""
     return (_redraw if out.isatty() else _print_changes)(read_status, out)
-
-
-def _interval(report: Report) -> float:
-    return max(
-        (INTERVAL_S.get(run.scheduler, INTERVAL_ELSEWHERE_S) for run in _active(report)),
-        default=0.0,
-    )
 
 
 def _active(report: Report) -> list[RunStatus]:
@@ -52,7 +41,7 @@ def _print_changes(read_status: Callable[[], Report], out: IO[str]) -> Report:
                 print(_line(run), file=out, flush=True)
         if not _active(report):
             return report
-        time.sleep(_interval(report))
+        time.sleep(report.poll_s)
 
 
 def _line(run: RunStatus) -> str:
@@ -77,7 +66,7 @@ def _redraw(read_status: Callable[[], Report], out: IO[str]) -> Report:
     with Live(_picture(report, console, trained), console=console, refresh_per_second=8) as live:
         while _active(report):
             # Short naps, so that Ctrl-C is answered at once.
-            wake = time.monotonic() + _interval(report)
+            wake = time.monotonic() + report.poll_s
             while time.monotonic() < wake:
                 time.sleep(0.1)
             report = read_status()

@@ -20,7 +20,14 @@ from hpctrain.runs.state.latest import Following
 from hpctrain.runs.state.summary import Metrics as Metrics
 from hpctrain.runs.state.summary import RunStatus as RunStatus
 from hpctrain.runs.state.summary import age, describe
-from hpctrain.runs.state.verdict import Signs, Verdict, Witness, settled_without_asking, verdict
+from hpctrain.runs.state.verdict import (
+    SETTLED,
+    Signs,
+    Verdict,
+    Witness,
+    settled_without_asking,
+    verdict,
+)
 from hpctrain.schedulers import scheduler_of
 from hpctrain.schedulers.base import ENDED
 
@@ -36,11 +43,15 @@ class SiteStatus:
 
 @dataclass(frozen=True)
 class Report:
-    """What ``status`` found."""
+    """What ``status`` found; ``poll_s`` is after how many seconds to look again.
+
+    It is 0 where no run will change by itself any more.
+    """
 
     queried_at: str
     sites: list[SiteStatus]
     runs: list[RunStatus]
+    poll_s: float
 
 
 def status(
@@ -61,7 +72,7 @@ def status(
     for one in found:
         if one.verdict is None or one.may_go_on:
             to_ask[one.run.manifest["site"]["name"], one.run.scheduler_name].append(one)
-    asked = []
+    asked, poll_s = [], 0.0
     for (site, kind), unsettled in sorted(to_ask.items()):
         cases = [case for one in unsettled for case in one.cases()]
         scheduler = scheduler_of(kind, project.queue)
@@ -69,10 +80,12 @@ def status(
         asked.append(SiteStatus(site, answer.error is None, answer.error))
         for one in unsettled:
             one.judge(answer, clock())
+        if not all(one.settled for one in unsettled):
+            poll_s = max(poll_s, scheduler.poll_s)
     following = Following(project.cache)
     runs = [one.described(following, clock()) for one in found]
     following.save(project.runs)
-    return Report(now(), asked, runs)
+    return Report(now(), asked, runs, poll_s)
 
 
 @dataclass
@@ -90,6 +103,11 @@ class _Found:
         history = fold(run.events())
         now = current(run, history)
         return cls(run, history, now, settled_without_asking(history, now.job_id, now.result))
+
+    @property
+    def settled(self) -> bool:
+        """Say whether the run will go nowhere by itself any more."""
+        return self.verdict is not None and self.verdict.state in SETTLED
 
     @property
     def may_go_on(self) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from hpctrain.files import iso
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse
-from hpctrain.runs.state.kept_answers import Look, fresh_for, look
+from hpctrain.runs.state.kept_answers import Look, look
 from hpctrain.runs.state.verdict import Witness
 from hpctrain.runs.submission import belongs, carries, token
 from hpctrain.schedulers.base import ENDED, JobView, Scheduler
@@ -67,13 +67,12 @@ def ask(
     cases: Sequence[Case], scheduler: Scheduler, program: RunProgram, cache: Path, now: float
 ) -> Answer:
     """Ask the queue, and, only if it does not show every job that has begun, the accounting."""
-    fresh = fresh_for(scheduler.name)
     queue = look(
         cache,
         f"{scheduler.name}-queue",
         lambda: converse(scheduler.queue(), program),
         now,
-        fresh_s=fresh,
+        fresh_s=scheduler.fresh_s,
     )
     missing = [case for case in cases if case.begun and case.job_id and _of(case, queue) is None]
     if queue.error is not None or not missing:
@@ -87,7 +86,7 @@ def ask(
         f"{scheduler.name}-accounting",
         lambda: converse(conversation, program),
         now,
-        fresh_s=fresh,
+        fresh_s=scheduler.fresh_s,
         since=since,
     )
     return Answer(queue, accounting)

@@ -17,14 +17,7 @@ from hpctrain.errors import SiteUnreachable
 from hpctrain.files import as_json, read_json, write_atomically
 from hpctrain.schedulers.base import JobView, NotKept
 
-FRESH_S = {"local": 0.5, "practice-slurm": 0.5, "practice-pbs": 0.5}
-FRESH_ELSEWHERE_S = 5.0
 PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
-
-
-def fresh_for(scheduler: str) -> float:
-    """How long an answer of that scheduler serves everybody (seconds)."""
-    return FRESH_S.get(scheduler, FRESH_ELSEWHERE_S)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,6 @@ class RunStatus:
 
     run_id: str
     site: str
-    scheduler: str
     job_id: str | None
     state: str
     since: str | None
@@ -78,7 +77,6 @@ def describe(
     return RunStatus(
         run_id=run.run_id,
         site=run.manifest["site"]["name"],
-        scheduler=run.scheduler_name,
         job_id=current.job_id,
         state=found.state,
         since=since,

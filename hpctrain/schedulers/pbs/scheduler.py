@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING
 
 from hpctrain.errors import SiteUnreachable
 from hpctrain.process import Reply
-from hpctrain.schedulers.base import JobRequest, JobView, Refused, Submitted, Unclear
+from hpctrain.schedulers.base import (
+    CLUSTER_FRESH_S,
+    CLUSTER_POLL_S,
+    JobRequest,
+    JobView,
+    Refused,
+    Submitted,
+    Unclear,
+)
 from hpctrain.schedulers.pbs import reply as words
 from hpctrain.schedulers.pbs.cluster import describe
 from hpctrain.schedulers.pbs.directives import directives
@@ -42,6 +50,9 @@ class PbsScheduler:
     template = "pbs.sh.j2"
     refusals = tuple(words.REFUSALS)
     tells_the_end = False
+    fresh_s, poll_s = CLUSTER_FRESH_S, CLUSTER_POLL_S
+    is_this_machine = False
+    is_charged = True
 
     def directives(self, site: SiteProfile, job: JobRequest) -> list[str]:
         del job  # what is the job's own stands on the command line

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from hpctrain.errors import SiteUnreachable
 from hpctrain.process import Reply
 from hpctrain.schedulers.base import (
+    CLUSTER_FRESH_S,
+    CLUSTER_POLL_S,
     JobRequest,
     JobView,
     NotKept,
@@ -53,6 +55,9 @@ class SlurmScheduler:
     template = "slurm.sh.j2"
     refusals = (1, 2, 255)
     tells_the_end = True  # SLURM_JOB_END_TIME
+    fresh_s, poll_s = CLUSTER_FRESH_S, CLUSTER_POLL_S
+    is_this_machine = False
+    is_charged = True
 
     def directives(self, site: SiteProfile, job: JobRequest) -> list[str]:
         refuse_foreign(
