@@ -21,7 +21,7 @@ from hpctrain.process import Reply
 from hpctrain.project import Project
 from hpctrain.runs.actions.status import status
 from hpctrain.runs.run import EVENTS, MANIFEST, Run
-from hpctrain.runs.state.latest import Following
+from hpctrain.runs.state.latest import TrainingFiles
 
 ENTRY = (
     "2026-11-23 13:21:16,100 I - Iteration   #{n}   ({n} evals):   Loss: 0.100000 | "
@@ -93,9 +93,9 @@ def long_log(folder: Path, megabytes: int) -> None:
             file.write(block)
 
     def look() -> None:
-        following = Following(cache)
-        following.latest(run, time.time())
-        following.save(folder / "runs")
+        files = TrainingFiles(cache)
+        files.latest(run, time.time())
+        files.save(folder / "runs")
 
     first = seconds(look)
     tell("first look", first)

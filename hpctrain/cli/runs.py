@@ -42,8 +42,10 @@ def status_command(
     read_status = partial(status, project, runs, say=print_message)
     if watch:
         from hpctrain.cli.terminal.live import follow
+        from hpctrain.runs.state.latest import TrainingFiles
 
-        report = follow(read_status, sys.stderr)
+        files = TrainingFiles(project.cache)
+        report = follow(partial(read_status, files=files), files, sys.stderr)
     else:
         report = read_status()
     if as_json:

@@ -96,8 +96,11 @@ def _follow(project: Project, run_id: str) -> str:
     """Show a run until it has ended, and return its last state."""
     from hpctrain.cli.terminal.live import follow
     from hpctrain.runs.actions.status import status
+    from hpctrain.runs.state.latest import TrainingFiles
 
-    return follow(partial(status, project, (run_id,), say=print_message), sys.stderr).runs[0].state
+    files = TrainingFiles(project.cache)
+    read_status = partial(status, project, (run_id,), say=print_message, files=files)
+    return follow(read_status, files, sys.stderr).runs[0].state
 
 
 def _dry_run(project: Project, options: TrainingOptions, as_json: bool) -> None:

@@ -18,6 +18,7 @@ from hpctrain.cli.terminal.live import _Curves, _picture
 from hpctrain.pages.learning_curve import curves_of_csv
 from hpctrain.runs.actions.status import status
 from hpctrain.runs.state.curves import Curves
+from hpctrain.runs.state.latest import TrainingFiles
 
 CURVES = curves_of_csv((OF_REPORT / "learning_curve.csv").read_text())
 NOW = 1_795_435_200.0
@@ -108,7 +109,7 @@ def test_runs_that_train_are_drawn_as_far_as_there_is_room(tmp_path: Path) -> No
     for height, drawn in ((60, 3), (31, 3), (24, 2), (18, 1), (12, 0)):
         out = io.StringIO()
         console = Console(file=out, width=110, height=height, force_terminal=True)
-        console.print(_picture(report, console, _Curves()))
+        console.print(_picture(report, console, _Curves(TrainingFiles(project.cache))))
         shown = out.getvalue()
         assert shown.count("energy, meV/atom") == drawn, height
         assert shown.count("\n") <= height

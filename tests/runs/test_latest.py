@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from paths import RECORDED
@@ -14,7 +15,7 @@ from paths import RECORDED
 import hpctrain.runs.state.latest as module
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.curves import curves
-from hpctrain.runs.state.latest import Following, Latest
+from hpctrain.runs.state.latest import Latest, TrainingFiles
 
 OF_PACEMAKER = RECORDED / "pacemaker"
 NAMES = ("log.txt", "metrics.txt", "test_metrics.txt")
@@ -36,9 +37,9 @@ def look(run: Run) -> Looking:
     """A look by a new process."""
 
     def by_a_new_process(now: float = NOW) -> Latest:
-        following = Following(run.folder.parent / ".cache")
-        latest = following.latest(run, now)
-        following.save(run.folder.parent)
+        files = TrainingFiles(run.folder.parent / ".cache")
+        latest = files.latest(run, now)
+        files.save(run.folder.parent)
         return latest
 
     return by_a_new_process
@@ -80,7 +81,10 @@ def check(latest: Latest, run: Run) -> None:
 def test_nothing_yet(run: Run, look: Looking) -> None:
     assert look() == Latest()
     assert look() == Latest()
-    assert Following(run.folder.parent / ".cache").latest(Run(run.folder / "none"), NOW) == Latest()
+    assert (
+        TrainingFiles(run.folder.parent / ".cache").latest(Run(run.folder / "none"), NOW)
+        == Latest()
+    )
 
 
 @pytest.mark.parametrize("training", TRAININGS)
@@ -236,9 +240,9 @@ def test_runs_that_are_gone_are_forgotten(run: Run, look: Looking) -> None:
     other = Run(run.folder.parent / "r2")
     shutil.copytree(run.folder, other.folder)
     shutil.rmtree(run.folder)
-    following = Following(run.folder.parent / ".cache")
-    following.latest(other, NOW)
-    following.save(run.folder.parent)
+    files = TrainingFiles(run.folder.parent / ".cache")
+    files.latest(other, NOW)
+    files.save(run.folder.parent)
     kept = json.loads((run.folder.parent / ".cache" / "following.json").read_text())
     assert list(kept["runs"]) == ["r2"]
 
@@ -250,3 +254,129 @@ def test_nothing_new_is_not_written(run: Run, look: Looking) -> None:
     before = cache.stat()
     look()
     assert (cache.stat().st_ino, cache.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+# -- whole curves, while a training is followed
+
+
+@pytest.fixture
+def files(run: Run) -> TrainingFiles:
+    return TrainingFiles(run.folder.parent / ".cache")
+
+
+def append(run: Run, training: str, begin: float, end: float, attempt: int = 1) -> int:
+    """Append these parts of a training's files to an attempt's, and return how many bytes."""
+    appended = 0
+    for name in NAMES:
+        source = OF_PACEMAKER / training / name
+        if source.exists():
+            content = source.read_bytes()
+            part = content[int(len(content) * begin) : int(len(content) * end)]
+            with (run.attempt(attempt) / name).open("ab") as file:
+                file.write(part)
+            appended += len(part)
+    return appended
+
+
+@pytest.mark.parametrize("training", TRAININGS)
+@pytest.mark.parametrize("chunk", [7, 1 << 20])
+def test_curves_grow_with_their_files(
+    run: Run, files: TrainingFiles, training: str, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CHUNK", chunk)
+    parts = 11
+    for part in range(parts):
+        append(run, training, part / parts, (part + 1) / parts)
+        files.latest(run, NOW)
+        assert files.curves(run, NOW) == curves(run)
+    check(files.latest(run, NOW), run)
+
+
+def test_a_curve_that_is_followed_costs_what_is_appended(
+    run: Run, look: Looking, files: TrainingFiles, fed: list[int]
+) -> None:
+    """The readers are fed the beginning once more for the curve, and then each byte once."""
+    begin = append(run, "simple", 0, 0.5)
+    look()
+    fed.clear()
+    files = TrainingFiles(run.folder.parent / ".cache")
+    files.latest(run, NOW)
+    assert fed == []
+    files.curves(run, NOW)
+    assert begin - 600 < sum(fed) <= begin  # whole lines
+    already = sum(fed)
+    files.latest(run, NOW)
+    files.curves(run, NOW)
+    assert sum(fed) == already
+    rest = append(run, "simple", 0.5, 1)
+    files.latest(run, NOW)
+    files.curves(run, NOW)
+    files.curves(run, NOW)
+    assert sum(fed) == begin + rest
+    files.save(run.folder.parent)
+    fed.clear()
+    check(look(), run)  # another process reads on where this one has got to
+    assert fed == []
+
+
+@pytest.mark.parametrize("change", [begun_again_in_place, begun_again_shorter, replaced])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_curve_of_a_file_that_was_begun_again(
+    run: Run, files: TrainingFiles, change: Callable[[Path], None], name: str
+) -> None:
+    copy(run, "simple")
+    assert files.curves(run, NOW) == curves(run)
+    change(run.attempt(1) / name)
+    assert files.curves(run, NOW) == curves(run)
+    (run.attempt(1) / name).unlink()
+    assert files.curves(run, NOW) == curves(run)
+    copy(run, "lbfgs", names=(name,))
+    assert files.curves(run, NOW) == curves(run)
+
+
+def test_the_curves_of_several_attempts(run: Run, files: TrainingFiles) -> None:
+    copy(run, "killed", 1)
+    assert files.curves(run, NOW).seams == []
+    (run.attempt(2) / "resume").mkdir(parents=True)
+    (run.attempt(2) / "resume" / "state.json").write_text(json.dumps({"total": 50}))
+    copy(run, "restart", 2)
+    joined = files.curves(run, NOW)
+    assert joined == curves(run)
+    assert (joined.seams, joined.iteration) == ([50], 60)
+
+
+def test_the_curve_of_an_attempt_that_is_not_looked_at_any_more(
+    run: Run, look: Looking, files: TrainingFiles, fed: list[int]
+) -> None:
+    copy(run, "simple")
+    (run.attempt(1) / "result.json").write_text("{}")
+    os.utime(run.attempt(1) / "result.json", (NOW - 900, NOW - 900))
+    look()
+    files = TrainingFiles(run.folder.parent / ".cache")
+    assert files.curves(run, NOW) == curves(run)
+    fed.clear()
+    assert files.curves(run, NOW) == curves(run)
+    assert fed == []
+
+
+def test_a_file_server_that_hiccups_costs_no_point_and_tells_none_twice(
+    run: Run, files: TrainingFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(run, "simple", 0, 0.3)
+    whole_lines = module._whole_lines
+
+    def with_a_hiccup(file: BinaryIO) -> Iterator[bytes]:
+        for number, lines in enumerate(whole_lines(file)):
+            if number == 1:
+                raise OSError(5, "Input/output error")
+            yield lines
+
+    monkeypatch.setattr(module, "CHUNK", 400)
+    files.curves(run, NOW)
+    with monkeypatch.context() as broken:
+        broken.setattr(module, "_whole_lines", with_a_hiccup)
+        append(run, "simple", 0.3, 1)
+        files.latest(run, NOW)
+        files.curves(run, NOW)
+    check(files.latest(run, NOW), run)
+    assert files.curves(run, NOW) == curves(run)

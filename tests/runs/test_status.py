@@ -14,6 +14,7 @@ import pytest
 from made_runs import DOWN, FakeSlurm, event, leave, make_project, make_run, queue_row, submitted
 
 import hpctrain.cli.terminal.live as follow_module
+import hpctrain.runs.state.latest as latest_module
 from hpctrain.cli.runs import _report_json
 from hpctrain.cli.terminal.live import follow
 from hpctrain.cli.terminal.tables import explanation, status_table
@@ -22,6 +23,8 @@ from hpctrain.process import Reply
 from hpctrain.project import Project
 from hpctrain.runs.actions.status import Report, RunStatus, status
 from hpctrain.runs.run import Run
+from hpctrain.runs.state.curves import Reader
+from hpctrain.runs.state.latest import TrainingFiles
 from hpctrain.schedulers.base import CLUSTER_POLL_S, FILES_POLL_S
 
 NOW = time.time()
@@ -274,7 +277,7 @@ def test_following_survives_failed_queries(
         return status(project, program=slurm, clock=lambda: now[0])
 
     out = io.StringIO()
-    assert follow(next_look, out).runs[0].state == "completed"
+    assert follow(next_look, TrainingFiles(project.cache), out).runs[0].state == "completed"
     lines = out.getvalue().splitlines()
     told = [line.split("  ")[1].split(" ")[0] for line in lines]
     assert told == ["running", "unknown", "running", "completed"]
@@ -314,7 +317,7 @@ def test_following_asks_as_often_as_the_scheduler_may_be_asked(
                 event(run, NOW, "collected", name="p")
         return status(project, program=silent, clock=lambda: NOW)
 
-    assert follow(next_look, io.StringIO()).poll_s == 0.0
+    assert follow(next_look, TrainingFiles(project.cache), io.StringIO()).poll_s == 0.0
     assert naps == [poll_s]
 
 
@@ -346,7 +349,7 @@ def test_following_tells_a_warning_once(
         return status(project, program=slurm, clock=lambda: NOW)
 
     out = io.StringIO()
-    follow(next_look, out)
+    follow(next_look, TrainingFiles(project.cache), out)
     assert out.getvalue().count("warning: will not finish in this walltime") == 1
 
 
@@ -364,5 +367,33 @@ def test_a_chain_is_not_settled_between_its_attempts(
             event(run, NOW, "collected", name="p")
         return status(project, program=slurm, clock=lambda: NOW)
 
-    assert follow(next_look, io.StringIO()).runs[0].state == "collected"
+    assert (
+        follow(next_look, TrainingFiles(project.cache), io.StringIO()).runs[0].state == "collected"
+    )
     assert len(naps) == 1
+
+
+def test_following_reads_each_byte_of_the_trainers_files_once(
+    project: Project, run: Run, slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The numbers of the table and the curves below it come from the same reading."""
+    feed, fed = latest_module._feed, []
+
+    def counted(reader: Reader, text: str, first: int | None) -> int | None:
+        fed.append(len(text))
+        return feed(reader, text, first)
+
+    training(run, iterations=10)
+    files = TrainingFiles(project.cache)
+    drawn = follow_module._Curves(files)
+    drawn.of(status(project, program=slurm, clock=lambda: NOW, files=files))
+    monkeypatch.setattr(latest_module, "_feed", counted)
+    for iteration in range(11, 15):
+        line = LOG.format(time="2026-11-23 00:10:00,000", n=iteration)
+        with (run.attempt(1) / "log.txt").open("a") as log:
+            log.write(line)
+        report = status(project, program=slurm, clock=lambda: NOW, files=files)
+        [(shown, curves)] = drawn.of(report)
+        assert shown.iteration == curves.iteration == iteration
+        assert fed == [len(line)]
+        fed.clear()

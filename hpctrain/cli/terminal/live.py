@@ -8,7 +8,6 @@ from typing import IO, TYPE_CHECKING
 
 from hpctrain.cli.terminal.curve import SMALLEST, lines
 from hpctrain.cli.terminal.tables import STATUS_HEADER, explanation, status_row, table
-from hpctrain.runs.state.curves import Curves, curves
 from hpctrain.runs.state.verdict import SETTLED
 from hpctrain.text import duration, rmse
 
@@ -17,11 +16,18 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from hpctrain.runs.actions.status import Report, RunStatus
+    from hpctrain.runs.state.curves import Curves
+    from hpctrain.runs.state.latest import TrainingFiles
 
 
-def follow(read_status: Callable[[], Report], out: IO[str]) -> Report:
-    """Show the runs until none will change by itself any more, and return their last status."""
-    return (_redraw if out.isatty() else _print_changes)(read_status, out)
+def follow(read_status: Callable[[], Report], files: TrainingFiles, out: IO[str]) -> Report:
+    """Show the runs until none will change by itself any more, and return their last status.
+
+    ``files`` are those that ``read_status`` reads; on a terminal they tell the curves, too.
+    """
+    if out.isatty():
+        return _redraw(read_status, files, out)
+    return _print_changes(read_status, out)
 
 
 def _active(report: Report) -> list[RunStatus]:
@@ -57,12 +63,12 @@ def _line(run: RunStatus) -> str:
     return "  ".join(words)
 
 
-def _redraw(read_status: Callable[[], Report], out: IO[str]) -> Report:
+def _redraw(read_status: Callable[[], Report], files: TrainingFiles, out: IO[str]) -> Report:
     """Draw the table, bars and curves anew after each question: for terminals."""
     from rich.console import Console
     from rich.live import Live
 
-    report, console, trained = read_status(), Console(file=out), _Curves()
+    report, console, trained = read_status(), Console(file=out), _Curves(files)
     with Live(_picture(report, console, trained), console=console, refresh_per_second=8) as live:
         while _active(report):
             # Short naps, so that Ctrl-C is answered at once.
@@ -77,19 +83,18 @@ def _redraw(read_status: Callable[[], Report], out: IO[str]) -> Report:
 class _Curves:
     """The curves of the runs that have trained while they were watched."""
 
-    def __init__(self) -> None:
-        self._read: dict[str, tuple[tuple[int, int | None], Curves]] = {}
+    def __init__(self, files: TrainingFiles) -> None:
+        self._files = files
+        self._trained: set[str] = set()
 
     def of(self, report: Report) -> list[tuple[RunStatus, Curves]]:
-        """Return the runs that have trained, with curves read again where there are new points."""
-        for run in report.runs:
-            if run.run_id not in self._read and run.phase != "train":
-                continue
-            stand = (run.attempt, run.iteration)
-            if self._read.get(run.run_id, (None,))[0] != stand and run.run is not None:
-                self._read[run.run_id] = (stand, curves(run.run))
-        return [(run, self._read[run.run_id][1]) for run in report.runs
-                if run.run_id in self._read]  # fmt: skip
+        """Return these runs, each with its curves so far."""
+        self._trained |= {run.run_id for run in report.runs if run.phase == "train"}
+        return [
+            (run, self._files.curves(run.run, time.time()))
+            for run in report.runs
+            if run.run_id in self._trained and run.run is not None
+        ]
 
 
 def _learning(

@@ -16,7 +16,7 @@ from hpctrain.runs.history import History, fold
 from hpctrain.runs.run import Run, find_runs
 from hpctrain.runs.state.ask import Answer, Case, ask
 from hpctrain.runs.state.attempts import Current, current
-from hpctrain.runs.state.latest import Following
+from hpctrain.runs.state.latest import TrainingFiles
 from hpctrain.runs.state.summary import Metrics as Metrics
 from hpctrain.runs.state.summary import RunStatus as RunStatus
 from hpctrain.runs.state.summary import age, describe
@@ -61,10 +61,12 @@ def status(
     program: RunProgram = run_program,
     clock: Callable[[], float] = time.time,
     say: Callable[[str], None] = lambda _: None,
+    files: TrainingFiles | None = None,
 ) -> Report:
-    """The state of the named runs, or of all. Each site is asked at most twice.
+    """Tell the state of the named runs, or of all. Each site is asked at most twice.
 
-    What an interrupted command has left half done is finished first; ``say`` is told.
+    What an interrupted command has left half done is finished first; ``say`` is told. Whoever
+    looks again and again passes the same ``files`` each time.
     """
     recover(project, program, say)
     found = [_Found.of(run) for run in find_runs(project.runs, names)]
@@ -82,9 +84,9 @@ def status(
             one.judge(answer, clock())
         if not all(one.settled for one in unsettled):
             poll_s = max(poll_s, scheduler.poll_s)
-    following = Following(project.cache)
-    runs = [one.described(following, clock()) for one in found]
-    following.save(project.runs)
+    files = files or TrainingFiles(project.cache)
+    runs = [one.described(files, clock()) for one in found]
+    files.save(project.runs)
     return Report(now(), asked, runs, poll_s)
 
 
@@ -162,9 +164,9 @@ class _Found:
             coming=here.attempt > max(1, self.history.first),
         )
 
-    def described(self, following: Following, now: float) -> RunStatus:
+    def described(self, files: TrainingFiles, now: float) -> RunStatus:
         assert self.verdict is not None
-        latest = following.latest(self.run, now)
+        latest = files.latest(self.run, now)
         return describe(
             self.run, self.history, self.current, self.verdict, self.witness, latest, now
         )

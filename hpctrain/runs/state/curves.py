@@ -1,8 +1,9 @@
-"""How far a training is: the trainer's tables and log in a run's folder, as curves."""
+"""The learning curves of a run, from the trainer's tables and logs in its folder."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,6 +12,16 @@ from hpctrain.engines.pacemaker.log import LogReader
 from hpctrain.engines.pacemaker.tables import TableReader, on_train_epochs
 from hpctrain.files import read_json
 from hpctrain.runs.run import Run
+
+Reader = TableReader | LogReader
+# The trainer's files in an attempt's folder that tell of its errors.
+READERS: dict[str, type[Reader]] = {
+    "metrics.txt": TableReader,
+    "test_metrics.txt": TableReader,
+    "log.txt": LogReader,
+}
+# The training curve and the test curve of one attempt, by the attempt's own iterations.
+Both = tuple[list[TrainingMetrics], list[TrainingMetrics]]
 
 
 @dataclass(frozen=True)
@@ -26,20 +37,24 @@ class Curves:
 
     @property
     def iteration(self) -> int | None:
+        """Return the last iteration that was trained; None before the first."""
         return self.train[-1].epoch if self.train else None
 
 
 def curves(run: Run) -> Curves:
-    """Both curves of a run; empty as long as the trainer has written nothing.
+    """Read both curves of a run; empty as long as the trainer has written nothing."""
+    folders = [run.attempt(number) for number in run.attempts()]
+    return join((iterations_before(folder) or 0, read_attempt(folder)) for folder in folders)
+
+
+def join(attempts: Iterable[tuple[int, Both]]) -> Curves:
+    """Join the curves of attempts, each with the iterations that were done when it began.
 
     An attempt goes on from a checkpoint. What the one before did after that was lost with it, and
     is left out.
     """
     whole = Curves()
-    for number in run.attempts():
-        folder = run.attempt(number)
-        train, test = read_attempt(folder)
-        done = _start(folder)
+    for done, (train, test) in attempts:
         if not train:
             continue
         for curve, points in ((whole.train, train), (whole.test, test)):
@@ -51,31 +66,37 @@ def curves(run: Run) -> Curves:
     return whole
 
 
-def _start(folder: Path) -> int:
-    """Iterations of the training that were done when an attempt began, by its checkpoint."""
+def iterations_before(folder: Path) -> int | None:
+    """Return the iterations done when an attempt began, by its checkpoint; None without one."""
     total = (read_json(folder / "resume" / "state.json") or {}).get("total")
-    return total if isinstance(total, int) else 0
+    return total if isinstance(total, int) else None
 
 
-def read_attempt(folder: Path) -> tuple[list[TrainingMetrics], list[TrainingMetrics]]:
-    """Training and test curve of one start of the trainer: the tables, else the log."""
-    train, test = _table(folder / "metrics.txt"), _table(folder / "test_metrics.txt")
-    if not train or not test:
-        log = LogReader()
-        log.feed(_text(folder / "log.txt"))
-        train, test = train or log.last.points, test or log.last.test_points
-    return train, on_train_epochs(test, train)
+def read_attempt(folder: Path) -> Both:
+    """Read the curves of one start of the trainer: from the tables, else from the log."""
+    read = {name: reader_of() for name, reader_of in READERS.items()}
+    for name, reader in read.items():
+        if name != "log.txt" or not all(choose(read)):
+            reader.feed(_text(folder / name))
+    return choose(read)
+
+
+def choose(read: Mapping[str, Reader]) -> Both:
+    """Take each curve from its table, and from the log where the table is lost."""
+    log = read["log.txt"]
+    assert isinstance(log, LogReader)
+    train, test = (_points(read[name]) for name in ("metrics.txt", "test_metrics.txt"))
+    train = train or log.last.points
+    return train, on_train_epochs(test or log.last.test_points, train)
+
+
+def _points(reader: Reader) -> list[TrainingMetrics]:
+    return reader.last.points if isinstance(reader, LogReader) else reader.points
 
 
 def finite(value: float | None) -> float | None:
-    """A number as JSON can hold it: NaN and infinity become null."""
+    """Return a number as JSON can hold it: NaN and infinity become null."""
     return value if value is not None and math.isfinite(value) else None
-
-
-def _table(path: Path) -> list[TrainingMetrics]:
-    reader = TableReader()
-    reader.feed(_text(path))
-    return reader.points
 
 
 def _text(path: Path) -> str:

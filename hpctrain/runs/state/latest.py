@@ -1,8 +1,7 @@
-"""Reading the trainer's growing files at the price of what was appended since the last look.
+"""The trainer's growing files, read at the price of what was appended since the last time.
 
 Where each file was read to, and what its reader has to know to read on, is kept in
 ``runs/.cache/following.json`` for all commands of the project. Losing that file costs time only.
-The whole curves are read by :mod:`hpctrain.progress`, when a potential is archived.
 """
 
 from __future__ import annotations
@@ -13,23 +12,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from hpctrain.engines.base import TrainingMetrics
 from hpctrain.engines.pacemaker.log import LogReader
-from hpctrain.engines.pacemaker.tables import TableReader
 from hpctrain.files import read_json, write_atomically
 from hpctrain.runs.run import Run
+from hpctrain.runs.state.curves import READERS, Curves, Reader, choose, iterations_before, join
 
 VERSION = 2  # of what is kept; what another one kept is not read
 CHUNK = 1 << 20
 # The end of what was read is compared before reading on: a file may have been begun again.
 KNOWN_BYTES = 64
-READERS: dict[str, type[TableReader] | type[LogReader]] = {
-    "metrics.txt": TableReader,
-    "test_metrics.txt": TableReader,
-    "log.txt": LogReader,
-}
 # The trainer's files are complete when the result is there, after the file system's lag.
 SETTLED_S = 300.0
 
@@ -46,34 +40,58 @@ class Latest:
     pace: float | None = None
 
 
-class Following:
-    """The readers of all runs, between two looks."""
+class TrainingFiles:
+    """The trainer's files of all runs, with where each was read to.
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "following.json"
+    A command that looks again and again keeps one of these for all its looks: then :meth:`curves`
+    reads a run's files from their beginning once, and after that what is appended.
+    """
+
+    def __init__(self, cache: Path) -> None:
+        self._path = cache / "following.json"
         kept = read_json(self._path) or {}
         self._runs: Json = kept.get("runs", {}) if kept.get("version") == VERSION else {}
+        # Readers of whole curves, for as long as this object lives; the others are kept on disk,
+        # and know the last points only.
+        self._whole: dict[Path, Reader] = {}
         self._changed = False
 
     def latest(self, run: Run, now: float) -> Latest:
-        """The last points of a run, over all its attempts."""
+        """Return the last points of a run, over all its attempts."""
         kept = self._runs.get(run.run_id, {})
-        found = Latest()
+        latest = Latest()
         for number in run.attempts():
             folder, name = run.attempt(number), str(number)
             attempt = kept.get(name, {})
             if not attempt.get("final"):
-                attempt = kept[name] = self._read(folder, attempt, now)
+                attempt = kept[name] = self._read_on(folder, attempt, now)
             here = _latest(attempt)
-            found = Latest(
-                here.iteration if here.iteration is not None else found.iteration,
-                here.train or found.train,
-                here.test or found.test,
+            latest = Latest(
+                here.iteration if here.iteration is not None else latest.iteration,
+                here.train or latest.train,
+                here.test or latest.test,
                 here.pace,
             )
         if kept:
             self._runs[run.run_id] = kept
-        return found
+        return latest
+
+    def curves(self, run: Run, now: float) -> Curves:
+        """Return the whole curves of a run, as :func:`hpctrain.runs.state.curves.curves` does."""
+        kept = self._runs.setdefault(run.run_id, {})
+        attempts = []
+        for number in run.attempts():
+            folder, name = run.attempt(number), str(number)
+            attempt = kept.get(name, {})
+            new = [file for file in READERS if folder / file not in self._whole]
+            for file in new:
+                self._whole[folder / file] = READERS[file]()
+                attempt.get("files", {}).pop(file, None)
+            if new or not attempt.get("final"):
+                attempt = kept[name] = self._read_on(folder, attempt, now)
+            both = choose({file: self._whole[folder / file] for file in READERS})
+            attempts.append((int(attempt["base"] or 0), both))
+        return join(attempts)
 
     def save(self, folder: Path) -> None:
         """Keep what was learned, of the runs that are still there."""
@@ -84,22 +102,66 @@ class Following:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             content = {"version": VERSION, "runs": there}
             write_atomically(self._path, json.dumps(content, separators=(",", ":")))
+            self._changed = False
 
-    def _read(self, folder: Path, kept: Json, now: float) -> Json:
+    def _read_on(self, folder: Path, kept: Json, now: float) -> Json:
+        """Read what an attempt's files have got since ``kept``, and return what to keep then."""
         files, base = kept.get("files", {}), kept.get("base")
         if base is None:
             # What the attempt goes on from is written before its trainer starts.
-            base = (read_json(folder / "resume" / "state.json") or {}).get("total")
+            base = iterations_before(folder)
         new: Json = {"base": base, "files": {}}
         for name in READERS:
-            told = _followed(folder / name, files.get(name))
-            if told is not None:
-                new["files"][name] = told
+            file = self._read_file(folder / name, files.get(name))
+            if file is not None:
+                new["files"][name] = file
         with contextlib.suppress(OSError):
             new["final"] = now - (folder / "result.json").stat().st_mtime > SETTLED_S
         if new != kept:
             self._changed = True
         return new
+
+    def _read_file(self, path: Path, kept: Json | None) -> Json | None:
+        """Read what was appended to a file; None if it is not there."""
+        try:
+            stat = path.stat()
+            mark = [stat.st_ino, stat.st_size, stat.st_mtime_ns]
+            if kept and kept["mark"] == mark:
+                return kept
+            with path.open("rb") as file:
+                if kept and kept["mark"][0] == stat.st_ino and _goes_on(file, kept):
+                    return self._feed_rest(path, file, kept, mark)
+                self._begin_again(path)
+                return self._feed_rest(path, file, _unread(path), mark)
+        except FileNotFoundError:
+            self._begin_again(path)
+            return None
+        except OSError:
+            return kept  # a file server that hiccups
+
+    def _begin_again(self, path: Path) -> None:
+        if path in self._whole:
+            self._whole[path] = READERS[path.name]()
+
+    def _feed_rest(self, path: Path, file: BinaryIO, kept: Json, mark: list[int]) -> Json:
+        """Feed a file's reader from where it was read to, and return what to keep of it."""
+        reader_of, whole = READERS[path.name], path in self._whole
+        reader = self._whole[path] if whole else reader_of.from_state(kept["state"])
+        position, known, first = kept["offset"], bytes.fromhex(kept["known"]), kept["first"]
+        try:
+            file.seek(position)
+            for lines in _whole_lines(file):
+                first = _feed(reader, lines.decode("utf-8", "replace"), first)
+                if not whole:  # the curve so far is not needed, only its end
+                    reader = reader_of.from_state(reader.state())
+                position += len(lines)
+                known = lines[-KNOWN_BYTES:]
+        except OSError:
+            mark = mark[:1]  # not read to its end: the rest comes with the next look
+        # As JSON gives it back, so that nothing seems to have changed next time.
+        state = json.loads(json.dumps(reader.state()))
+        return {"mark": mark, "offset": position, "known": known.hex(), "first": first,
+                "state": state}  # fmt: skip
 
 
 def _latest(attempt: Json) -> Latest:
@@ -130,40 +192,19 @@ def _pace(log: Json) -> float | None:
     return (ended - began).total_seconds() / (last.epoch - int(log["first"]))
 
 
-def _followed(path: Path, kept: Json | None) -> Json | None:
-    """What is known of a file after reading what was appended; None if it is not there."""
-    try:
-        stat = path.stat()
-        mark = [stat.st_ino, stat.st_size, stat.st_mtime_ns]
-        if kept and kept["mark"] == mark:
-            return kept
-        with path.open("rb") as file:
-            reader_of = READERS[path.name]
-            fresh: Json = {"offset": 0, "known": "", "first": None, "state": reader_of().state()}
-            if kept and kept["mark"][0] == stat.st_ino and kept["offset"] <= stat.st_size:
-                known = bytes.fromhex(kept["known"])
-                file.seek(kept["offset"] - len(known))
-                fresh = kept if file.read(len(known)) == known else fresh
-            reader = reader_of.from_state(fresh["state"])
-            offset, known, first = fresh["offset"], bytes.fromhex(fresh["known"]), fresh["first"]
-            file.seek(offset)
-            for lines in _whole_lines(file):
-                first = _feed(reader, lines.decode("utf-8", "replace"), first)
-                # The curve so far is not needed, only its end.
-                reader = reader_of.from_state(reader.state())
-                offset += len(lines)
-                known = lines[-KNOWN_BYTES:]
-        # As JSON gives it back, so that nothing seems to have changed next time.
-        state = json.loads(json.dumps(reader.state()))
-        return {"mark": mark, "offset": offset, "known": known.hex(), "first": first,
-                "state": state}  # fmt: skip
-    except FileNotFoundError:
-        return None
-    except OSError:
-        return kept  # a file server that hiccups
+def _unread(path: Path) -> Json:
+    state = READERS[path.name]().state()
+    return {"mark": [], "offset": 0, "known": "", "first": None, "state": state}
 
 
-def _feed(reader: TableReader | LogReader, text: str, first: int | None) -> int | None:
+def _goes_on(file: BinaryIO, kept: Json) -> bool:
+    """Say whether a file still holds what was read of it, as far as its last bytes tell."""
+    known = bytes.fromhex(kept["known"])
+    file.seek(kept["offset"] - len(known))
+    return file.read(len(known)) == known
+
+
+def _feed(reader: Reader, text: str, first: int | None) -> int | None:
     """Read on; the epoch of the first point of this start of the trainer."""
     parts = len(reader.parts) if isinstance(reader, LogReader) else 0
     reader.feed(text)
@@ -175,7 +216,7 @@ def _feed(reader: TableReader | LogReader, text: str, first: int | None) -> int 
     return points[0].epoch if first is None and points else first
 
 
-def _whole_lines(file: Any) -> Iterator[bytes]:
+def _whole_lines(file: BinaryIO) -> Iterator[bytes]:
     """The rest of a file in pieces that end with a line; a line being written has to wait."""
     rest = b""
     while True:
