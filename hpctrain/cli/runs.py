@@ -11,7 +11,7 @@ import click
 from hpctrain.cli.options import common, print_json, print_message
 
 if TYPE_CHECKING:
-    from hpctrain.runs.actions.status import Report, RunStatus
+    from hpctrain.runs.actions.status import RunStatus, StatusReport
 
 
 @click.command("status")
@@ -61,7 +61,7 @@ def status_command(
         raise SystemExit(4)
 
 
-def _report_json(report: Report) -> dict[str, Any]:
+def _report_json(report: StatusReport) -> dict[str, Any]:
     """Return the status of runs as --json prints it."""
     return {
         "queried_at": report.queried_at,
@@ -121,14 +121,14 @@ def cancel_command(runs: tuple[str, ...], project_file: str | None, as_json: boo
     left as it is, so the command can be repeated safely.
     """
     from hpctrain.project import find_project
-    from hpctrain.runs.actions.cancel import cancel, told
+    from hpctrain.runs.actions.cancel import cancel, sentence
 
     done = cancel(find_project(project_file), runs, say=print_message)
     if as_json:
         print_json("cancel", {"runs": [vars(one) for one in done]})
         return
     for one in done:
-        print(told(one))
+        print(sentence(one))
 
 
 @click.command("resume")
@@ -144,11 +144,11 @@ def resume_command(runs: tuple[str, ...], project_file: str | None, as_json: boo
     safely.
     """
     from hpctrain.project import find_project
-    from hpctrain.runs.actions.resume import resume, told
+    from hpctrain.runs.actions.resume import resume, sentence
 
     done = resume(find_project(project_file), runs, say=print_message)
     if as_json:
         print_json("resume", {"runs": [vars(one) for one in done]})
         return
     for one in done:
-        print(told(one))
+        print(sentence(one))

@@ -18,7 +18,7 @@ from hpctrain.process import Run as RunProgram
 from hpctrain.process import run as run_program
 from hpctrain.project import Project
 from hpctrain.runs.actions.recovery import recover
-from hpctrain.runs.lock import locked
+from hpctrain.runs.lock import hold_lock
 from hpctrain.runs.manifest import Manifest
 from hpctrain.runs.run import MANIFEST, Run
 from hpctrain.runs.state.kept_answers import forget
@@ -77,7 +77,7 @@ def submit(
             agree=agree,
         )
         run = Run(project.runs / prepared.run_id)
-        with locked(project.runs, "submit", say=say):
+        with hold_lock(project.runs, "submit", say=say):
             _sweep(project.runs)
             # Under the lock: of two submits at once, the second sees the first one's generation.
             number = archive.generation_of(project, prepared.rows_fingerprint, generation)

@@ -25,10 +25,10 @@ from hpctrain.process import run as run_program
 from hpctrain.project import Project
 from hpctrain.runs.actions.status import RunStatus, status
 from hpctrain.runs.history import fold
-from hpctrain.runs.lock import locked
+from hpctrain.runs.lock import hold_lock
 from hpctrain.runs.result import Result, Verification
 from hpctrain.runs.run import Run
-from hpctrain.runs.state.attempts import current
+from hpctrain.runs.state.attempts import find_counting_attempt
 from hpctrain.runs.state.curves import Curves, curves
 
 
@@ -77,7 +77,7 @@ def collect(
     found = status(project, names, program=program, say=say).runs
     if not any(run.state == "completed" for run in found):
         return _collect(project, found, accept, say)
-    with locked(project.runs, "collect", say=say):
+    with hold_lock(project.runs, "collect", say=say):
         # Another collect may have been quicker.
         return _collect(project, status(project, names, program=program, say=say).runs, accept, say)
 
@@ -129,7 +129,7 @@ def _archive(
     run = found.run
     assert run is not None
     history = fold(run.events())
-    attempt = current(run, history).attempt
+    attempt = find_counting_attempt(run, history).attempt
     folder, result = run.attempt(attempt), run.result(attempt)
     if result is None:
         raise _NoEvidence(f"{folder / 'result.json'} is gone")

@@ -15,7 +15,7 @@ from hpctrain.files import as_json, now, read_json, sha256_of, write_atomically
 from hpctrain.potentials import archive
 from hpctrain.potentials.card import SUFFIXES
 from hpctrain.project import Project
-from hpctrain.runs.lock import locked
+from hpctrain.runs.lock import hold_lock
 
 NAMED_BY = f"{archive.POINTER} names the current potential"
 
@@ -47,7 +47,7 @@ def move(project: Project, name: str, *, say: Callable[[str], None] = lambda _: 
     HpctrainError, and nothing is moved, if its .yace is gone or has changed.
     """
     folder = project.potentials
-    with locked(project.runs, "potentials current", say=say):
+    with hold_lock(project.runs, "potentials current", say=say):
         card = archive.find_card(folder, name)
         wanted = str(card["name"])
         file = folder / card["files"]["yace"]["path"]

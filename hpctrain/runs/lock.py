@@ -31,7 +31,7 @@ class Locked(HpctrainError):
 
 
 @contextlib.contextmanager
-def locked(
+def hold_lock(
     runs: Path,
     command: str,
     *,
@@ -48,7 +48,7 @@ def locked(
     try:
         yield
     finally:
-        _release(mine, {**_me(command), "released": True})
+        _release(mine, {**_own_record(command), "released": True})
 
 
 def _acquire(folder: Path, command: str, wait_s: float, say: Callable[[str], None]) -> Path:
@@ -58,7 +58,7 @@ def _acquire(folder: Path, command: str, wait_s: float, say: Callable[[str], Non
         highest = _highest(folder)
         holder = _read(folder / str(highest)) if highest else {"released": True}
         if not holder.get("released"):
-            who = _named(holder)
+            who = _name_of(holder)
             if _is_dead(folder / str(highest), holder):
                 say(f"taking over the lock of {who}, which is dead")
             elif time.monotonic() > end:
@@ -73,14 +73,14 @@ def _acquire(folder: Path, command: str, wait_s: float, say: Callable[[str], Non
                 time.sleep(POLL_S)
                 continue
         mine = folder / str(highest + 1)
-        if _take(mine, _me(command)) and _highest(folder) == highest + 1:
+        if _take(mine, _own_record(command)) and _highest(folder) == highest + 1:
             for number in _numbers(folder):
                 if number <= highest:
                     (folder / str(number)).unlink(missing_ok=True)
             return mine
 
 
-def _me(command: str) -> dict[str, Any]:
+def _own_record(command: str) -> dict[str, Any]:
     return {**identity(os.getpid()), "command": command, "time": time.time()}
 
 
@@ -148,7 +148,7 @@ def _is_dead(path: Path, holder: dict[str, Any]) -> bool:
         probe.unlink(missing_ok=True)
 
 
-def _named(holder: dict[str, Any]) -> str:
+def _name_of(holder: dict[str, Any]) -> str:
     return (
         f"'{holder.get('command', 'a command')}' "
         f"(process {holder.get('pid', '?')} on {holder.get('host', '?')})"

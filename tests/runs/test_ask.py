@@ -26,7 +26,7 @@ def asked(slurm: FakeSlurm, folder: Path, *cases: Case, now: float = NOW) -> Ans
 
 def test_the_queue_is_enough(slurm: FakeSlurm, tmp_path: Path) -> None:
     slurm.squeue = [queue_row("7", "RUNNING")]
-    view = asked(slurm, tmp_path).of(CASE).view
+    view = asked(slurm, tmp_path).word_on(CASE).view
     assert view is not None
     assert (view.job_id, view.state) == ("7", "running")
     assert slurm.calls("sacct") == []
@@ -59,44 +59,44 @@ def test_many_sites_of_one_scheduler_share_an_answer(slurm: FakeSlurm, tmp_path:
 def test_another_job_is_not_ours(slurm: FakeSlurm, tmp_path: Path, rows: list[str]) -> None:
     slurm.squeue = rows
     slurm.sacct = [accounting_row("7", "FAILED", mark=OTHER)]
-    assert asked(slurm, tmp_path).of(CASE).view is None
+    assert asked(slurm, tmp_path).word_on(CASE).view is None
 
 
 def test_a_requeued_job_keeps_the_token_of_its_first_attempt(
     slurm: FakeSlurm, tmp_path: Path
 ) -> None:
     slurm.squeue = [queue_row("7", "RUNNING", mark=f"{RUN_ID}.01")]
-    assert asked(slurm, tmp_path).of(Case(RUN_ID, 2, "7")).view is not None
+    assert asked(slurm, tmp_path).word_on(Case(RUN_ID, 2, "7")).view is not None
 
 
 def test_without_an_id_the_token_finds_the_job_of_that_attempt(
     slurm: FakeSlurm, tmp_path: Path
 ) -> None:
     slurm.squeue = [queue_row("7", "RUNNING"), queue_row("9", "PENDING", mark=f"{RUN_ID}.02")]
-    view = asked(slurm, tmp_path).of(Case(RUN_ID, 2, None)).view
+    view = asked(slurm, tmp_path).word_on(Case(RUN_ID, 2, None)).view
     assert view is not None
     assert view.job_id == "9"
-    assert asked(slurm, tmp_path).of(Case(RUN_ID, 3, None)).view is None
+    assert asked(slurm, tmp_path).word_on(Case(RUN_ID, 3, None)).view is None
 
 
 def test_an_end_in_the_accounting(slurm: FakeSlurm, tmp_path: Path) -> None:
     slurm.sacct = [accounting_row("7", "TIMEOUT")]
-    view = asked(slurm, tmp_path).of(CASE).view
+    view = asked(slurm, tmp_path).word_on(CASE).view
     assert view is not None
     assert view.state == "timeout"
     # It stays one, though the accounting does not answer any more.
     slurm.sacct = ACCOUNTING_DOWN
     again = asked(slurm, tmp_path, now=NOW + 60)
-    assert again.of(CASE).view == view
+    assert again.word_on(CASE).view == view
     assert again.error is None
 
 
 def test_the_accounting_alone_says_no_more_than_an_end(slurm: FakeSlurm, tmp_path: Path) -> None:
     slurm.sacct = [accounting_row("7", "RUNNING")]
-    witness = asked(slurm, tmp_path).of(CASE)
+    witness = asked(slurm, tmp_path).word_on(CASE)
     assert (witness.view, witness.lagging) == (None, "RUNNING")
     slurm.sacct = ACCOUNTING_DOWN
-    witness = asked(slurm, tmp_path, now=NOW + 60).of(CASE)
+    witness = asked(slurm, tmp_path, now=NOW + 60).word_on(CASE)
     assert (witness.view, witness.lagging) == (None, None)
     assert witness.no_accounting is not None
     assert witness.silent_since is not None
@@ -106,7 +106,7 @@ def test_a_queue_that_does_not_answer(slurm: FakeSlurm, tmp_path: Path) -> None:
     slurm.squeue = DOWN
     slurm.sacct = [accounting_row("7", "COMPLETED")]
     answer = asked(slurm, tmp_path)
-    witness = answer.of(CASE)
+    witness = answer.word_on(CASE)
     assert answer.error == witness.silence is not None
     assert (witness.view, witness.before) == (None, None)
     assert slurm.calls("sacct") == []  # nothing follows from it

@@ -11,7 +11,7 @@ from made_runs import event, leave, make_project, make_run, submitted
 
 from hpctrain.runs.history import fold
 from hpctrain.runs.run import Run
-from hpctrain.runs.state.attempts import Current, current
+from hpctrain.runs.state.attempts import CountingAttempt, find_counting_attempt
 
 NOW = time.time()
 
@@ -33,14 +33,14 @@ def ended(run: Run, attempt: int, state: str, **facts: Any) -> dict[str, Any]:
     return result
 
 
-def found(run: Run) -> Current:
-    return current(run, fold(run.events()))
+def found(run: Run) -> CountingAttempt:
+    return find_counting_attempt(run, fold(run.events()))
 
 
 def test_nothing_has_begun(run: Run) -> None:
-    assert found(run) == Current(1, "7", None)
+    assert found(run) == CountingAttempt(1, "7", None)
     bare = Run(run.folder.parent / "none")
-    assert found(bare) == Current(1, None, None)
+    assert found(bare) == CountingAttempt(1, None, None)
 
 
 def test_the_job_that_has_claimed_it_counts(run: Run) -> None:
@@ -52,15 +52,15 @@ def test_the_job_that_has_claimed_it_counts(run: Run) -> None:
 def test_an_announced_attempt_may_follow_until_it_has_begun(run: Run) -> None:
     claimed(run, 1, "7")
     result = ended(run, 1, "timeout", continues={"mode": "resubmit", "job_id": "8"})
-    assert found(run) == Current(1, "7", result, ((2, "8"),))
+    assert found(run) == CountingAttempt(1, "7", result, ((2, "8"),))
     claimed(run, 2, "8")
-    assert found(run) == Current(2, "8", None)
+    assert found(run) == CountingAttempt(2, "8", None)
 
 
 def test_announced_without_an_id(run: Run) -> None:
     claimed(run, 1, "7")
     result = ended(run, 1, "timeout", continues={"mode": "resubmit", "job_id": None})
-    assert found(run) == Current(1, "7", result, ((2, None),))
+    assert found(run) == CountingAttempt(1, "7", result, ((2, None),))
     ended(run, 1, "timeout", continues=True)
     assert found(run).later == ((2, None),)
 
@@ -76,13 +76,13 @@ def test_a_chain_waits_behind_the_attempt_that_trains(run: Run) -> None:
     submitted(run, NOW, 2, "8")
     submitted(run, NOW, 3, "9")
     claimed(run, 1, "7")
-    assert found(run) == Current(1, "7", None, ((2, "8"), (3, "9")))
+    assert found(run) == CountingAttempt(1, "7", None, ((2, "8"), (3, "9")))
 
 
 def test_an_attempt_lost_without_a_result_does_not_hide_the_next(run: Run) -> None:
     claimed(run, 1, "7")
     claimed(run, 2, "8")
-    assert found(run) == Current(2, "8", None)
+    assert found(run) == CountingAttempt(2, "8", None)
 
 
 def test_behind_a_result_that_announces_no_other_nothing_follows(run: Run) -> None:
@@ -90,14 +90,14 @@ def test_behind_a_result_that_announces_no_other_nothing_follows(run: Run) -> No
     submitted(run, NOW, 2, "8")
     claimed(run, 1, "7")
     result = ended(run, 1, "failed")
-    assert found(run) == Current(1, "7", result)
+    assert found(run) == CountingAttempt(1, "7", result)
 
 
 def test_the_job_that_was_submitted_and_not_told_in_the_result(run: Run) -> None:
     claimed(run, 1, "7")
     result = ended(run, 1, "timeout", continues={"mode": "resubmit", "job_id": None})
     leave(run, 1, "next.json", NOW, {"state": "submitted", "job_id": "8"})
-    assert found(run) == Current(1, "7", result, ((2, "8"),))
+    assert found(run) == CountingAttempt(1, "7", result, ((2, "8"),))
 
 
 def test_resumed_before_it_has_begun(run: Run) -> None:
@@ -107,9 +107,9 @@ def test_resumed_before_it_has_begun(run: Run) -> None:
     event(run, NOW, "resuming", attempt=4)
     assert found(run).attempt == 1
     event(run, NOW, "submitting", attempt=4)
-    assert found(run) == Current(4, None, None)
+    assert found(run) == CountingAttempt(4, None, None)
     event(run, NOW, "submitted", attempt=4, job_id="10")
-    assert found(run) == Current(4, "10", None)
+    assert found(run) == CountingAttempt(4, "10", None)
 
 
 def test_what_is_complete_ends_the_trail(run: Run) -> None:
@@ -119,9 +119,9 @@ def test_what_is_complete_ends_the_trail(run: Run) -> None:
     ended(run, 1, "timeout", continues={"mode": "chain", "job_id": "8"})
     claimed(run, 2, "8")
     result = ended(run, 2, "completed")
-    assert found(run) == Current(2, "8", result)
+    assert found(run) == CountingAttempt(2, "8", result)
     claimed(run, 3, "9")  # a job that begins all the same
-    assert found(run) == Current(2, "8", result)
+    assert found(run) == CountingAttempt(2, "8", result)
 
 
 def test_after_ninety_nine(run: Run) -> None:

@@ -14,7 +14,13 @@ import pytest
 from made_runs import make_project, make_run, queue_row, submitted
 
 from hpctrain.errors import SiteUnreachable
-from hpctrain.runs.state.kept_answers import LONGEST_PAUSE_S, PAUSE_S, Look, forget, look
+from hpctrain.runs.state.kept_answers import (
+    LONGEST_PAUSE_S,
+    PAUSE_S,
+    KeptAnswer,
+    ask_unless_fresh,
+    forget,
+)
 from hpctrain.schedulers.base import CLUSTER_FRESH_S, JobView, NotKept
 
 NAME = "slurm-queue"
@@ -46,17 +52,19 @@ def controller() -> Controller:
 
 
 @pytest.fixture
-def at(tmp_path: Path, controller: Controller) -> Callable[..., Look]:
+def at(tmp_path: Path, controller: Controller) -> Callable[..., KeptAnswer]:
     """A look by some process at a time; nothing but the folder connects two of them."""
 
-    def look_at(now: float, since: float = 0.0) -> Look:
-        return look(tmp_path / ".cache", NAME, controller, now, fresh_s=FRESH, since=since)
+    def look_at(now: float, since: float = 0.0) -> KeptAnswer:
+        return ask_unless_fresh(
+            tmp_path / ".cache", NAME, controller, now, fresh_s=FRESH, since=since
+        )
 
     return look_at
 
 
 def test_an_answer_serves_everybody_for_a_few_seconds(
-    at: Callable[..., Look], controller: Controller
+    at: Callable[..., KeptAnswer], controller: Controller
 ) -> None:
     first = at(1000.0)
     assert (first.views, first.error, controller.asked) == ([view()], None, 1)
@@ -67,7 +75,7 @@ def test_an_answer_serves_everybody_for_a_few_seconds(
 
 
 def test_an_answer_that_does_not_reach_back_far_enough(
-    at: Callable[..., Look], controller: Controller
+    at: Callable[..., KeptAnswer], controller: Controller
 ) -> None:
     at(1000.0, since=500.0)
     at(1001.0, since=600.0)
@@ -77,7 +85,7 @@ def test_an_answer_that_does_not_reach_back_far_enough(
 
 
 def test_growing_pauses_and_the_last_known_is_kept(
-    at: Callable[..., Look], controller: Controller
+    at: Callable[..., KeptAnswer], controller: Controller
 ) -> None:
     at(1000.0)
     controller.problem = SiteUnreachable("squeue: no answer")
@@ -102,7 +110,7 @@ def test_growing_pauses_and_the_last_known_is_kept(
 
 
 def test_a_week_of_failures(
-    tmp_path: Path, at: Callable[..., Look], controller: Controller
+    tmp_path: Path, at: Callable[..., KeptAnswer], controller: Controller
 ) -> None:
     controller.problem = SiteUnreachable("down")
     at(1000.0)
@@ -113,7 +121,7 @@ def test_a_week_of_failures(
 
 
 def test_after_a_change_everybody_asks_again(
-    tmp_path: Path, at: Callable[..., Look], controller: Controller
+    tmp_path: Path, at: Callable[..., KeptAnswer], controller: Controller
 ) -> None:
     at(1000.0)
     forget(tmp_path / ".cache")
@@ -136,13 +144,13 @@ def test_other_files_of_the_cache_are_left(tmp_path: Path) -> None:
 
 
 def test_nothing_kept_is_no_answer_whatever_the_clock_says(
-    at: Callable[..., Look], controller: Controller
+    at: Callable[..., KeptAnswer], controller: Controller
 ) -> None:
     """A clock that begins at 0, as on a machine without a battery."""
     assert at(1.0).views == [view()]
 
 
-def test_a_clock_that_goes_backward(at: Callable[..., Look], controller: Controller) -> None:
+def test_a_clock_that_goes_backward(at: Callable[..., KeptAnswer], controller: Controller) -> None:
     at(1000.0)
     assert at(900.0).time == 900.0
     controller.problem = SiteUnreachable("down")
@@ -157,7 +165,7 @@ def test_a_clock_that_goes_backward(at: Callable[..., Look], controller: Control
              '{"views": [{"job_id": "7"}]}', '{"views": 3}', "\x00\x00"]
 )  # fmt: skip
 def test_a_torn_cache_is_no_answer(
-    tmp_path: Path, at: Callable[..., Look], controller: Controller, text: str
+    tmp_path: Path, at: Callable[..., KeptAnswer], controller: Controller, text: str
 ) -> None:
     path = tmp_path / ".cache" / f"{NAME}.json"
     path.parent.mkdir()
@@ -171,18 +179,22 @@ def test_a_torn_cache_is_no_answer(
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written(tmp_path: Path, controller: Controller) -> None:
     tmp_path.chmod(0o500)
-    assert look(tmp_path / ".cache", NAME, controller, 1.0, fresh_s=FRESH).views == [view()]
+    assert ask_unless_fresh(tmp_path / ".cache", NAME, controller, 1.0, fresh_s=FRESH).views == [
+        view()
+    ]
 
 
 def test_a_cache_that_cannot_be_kept_is_no_error(tmp_path: Path, controller: Controller) -> None:
     (tmp_path / ".cache").write_text("a file where the folder should be")
     for _ in range(2):
-        found = look(tmp_path / ".cache", NAME, controller, 1.0, fresh_s=FRESH)
+        found = ask_unless_fresh(tmp_path / ".cache", NAME, controller, 1.0, fresh_s=FRESH)
         assert found.views == [view()]
     assert controller.asked == 2
 
 
-def test_what_will_never_answer_is_told(at: Callable[..., Look], controller: Controller) -> None:
+def test_what_will_never_answer_is_told(
+    at: Callable[..., KeptAnswer], controller: Controller
+) -> None:
     controller.problem = NotKept("disabled")
     assert at(1000.0).never
     assert at(1001.0).never

@@ -15,23 +15,23 @@ import pytest
 from waiting import wait_for
 
 from hpctrain.runs import lock
-from hpctrain.runs.lock import Locked, locked
+from hpctrain.runs.lock import Locked, hold_lock
 
 COUNT = """
 import sys
 from pathlib import Path
-from hpctrain.runs.lock import locked
+from hpctrain.runs.lock import hold_lock
 counter = Path(sys.argv[1]) / "counter"
 for _ in range(int(sys.argv[2])):
-    with locked(Path(sys.argv[1]), "count"):
+    with hold_lock(Path(sys.argv[1]), "count"):
         number = int(counter.read_text())
         counter.write_text(str(number + 1))
 """
 HOLD = """
 import sys, time
 from pathlib import Path
-from hpctrain.runs.lock import locked
-with locked(Path(sys.argv[1]), "hold"):
+from hpctrain.runs.lock import hold_lock
+with hold_lock(Path(sys.argv[1]), "hold"):
     Path(sys.argv[1], "held").touch()
     time.sleep(1000)
 """
@@ -48,19 +48,19 @@ def test_processes_count_together(tmp_path: Path) -> None:
 
 
 def test_nobody_enters_while_it_is_held(tmp_path: Path) -> None:
-    with locked(tmp_path, "submit"):
-        with pytest.raises(Locked) as held, locked(tmp_path, "collect", wait_s=0.2):
+    with hold_lock(tmp_path, "submit"):
+        with pytest.raises(Locked) as held, hold_lock(tmp_path, "collect", wait_s=0.2):
             pytest.fail("two at once")
         assert f"'submit' (process {os.getpid()} on {os.uname().nodename})" in str(held.value)
         assert held.value.exit_code == 1
-    with locked(tmp_path, "collect", wait_s=0.0):
+    with hold_lock(tmp_path, "collect", wait_s=0.0):
         pass
 
 
 def test_an_error_releases_it(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), locked(tmp_path, "submit"):
+    with pytest.raises(ZeroDivisionError), hold_lock(tmp_path, "submit"):
         raise ZeroDivisionError
-    with locked(tmp_path, "submit", wait_s=0.0):
+    with hold_lock(tmp_path, "submit", wait_s=0.0):
         pass
 
 
@@ -75,7 +75,7 @@ def killed_holder(tmp_path: Path) -> int:
 
 def test_a_dead_holder_is_named_and_followed(tmp_path: Path, killed_holder: int) -> None:
     said: list[str] = []
-    with locked(tmp_path, "status", wait_s=0.0, say=said.append):
+    with hold_lock(tmp_path, "status", wait_s=0.0, say=said.append):
         pass
     name = os.uname().nodename
     assert said == [
@@ -106,7 +106,7 @@ def test_a_holder_on_another_machine_is_waited_for(tmp_path: Path) -> None:
     said: list[str] = []
     with (
         pytest.raises(Locked, match=r"'submit' \(process 7 on login2\)"),
-        locked(tmp_path, "status", wait_s=0.2, say=said.append),
+        hold_lock(tmp_path, "status", wait_s=0.2, say=said.append),
     ):
         pytest.fail("it may be alive")
     assert said == ["waiting for 'submit' (process 7 on login2)"]
@@ -117,7 +117,7 @@ def test_a_holder_elsewhere_is_dead_after_long(tmp_path: Path) -> None:
     path = holder(tmp_path)
     long_ago = time.time() - lock.ELSEWHERE_S - 60
     os.utime(path, (long_ago, long_ago))
-    with locked(tmp_path, "status", wait_s=0.0):
+    with hold_lock(tmp_path, "status", wait_s=0.0):
         assert not path.exists()
 
 
@@ -127,14 +127,14 @@ def test_a_clock_that_was_set_back(tmp_path: Path) -> None:
         folder = tmp_path / str(written)
         folder.mkdir()
         holder(folder, time=written)
-        with pytest.raises(Locked), locked(folder, "status", wait_s=0.1):
+        with pytest.raises(Locked), hold_lock(folder, "status", wait_s=0.1):
             pytest.fail("it may be alive")
 
 
 def test_this_number_is_another_process_now(tmp_path: Path) -> None:
     """The holder's number was given anew: this process has it, and is not the holder."""
     path = holder(tmp_path, host=os.uname().nodename, pid=os.getpid(), start="1")
-    with locked(tmp_path, "status", wait_s=0.0):
+    with hold_lock(tmp_path, "status", wait_s=0.0):
         assert not path.exists()
 
 
@@ -143,22 +143,22 @@ def test_a_torn_record(tmp_path: Path, text: str) -> None:
     """It tells nothing, so it is waited for, and outlived."""
     path = holder(tmp_path)
     path.write_text(text)
-    with pytest.raises(Locked), locked(tmp_path, "status", wait_s=0.1):
+    with pytest.raises(Locked), hold_lock(tmp_path, "status", wait_s=0.1):
         pytest.fail("its holder may be alive")
     long_ago = time.time() - lock.ELSEWHERE_S - 60
     os.utime(path, (long_ago, long_ago))
-    with locked(tmp_path, "status", wait_s=0.0):
+    with hold_lock(tmp_path, "status", wait_s=0.0):
         pass
 
 
 def test_a_latecomer_steps_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who took an old number, because it was free again, sees the higher one and waits."""
-    with locked(tmp_path, "first"), locked_free(tmp_path):
+    with hold_lock(tmp_path, "first"), locked_free(tmp_path):
         stale = iter([1])
         real = lock._highest
         with monkeypatch.context() as patch:
             patch.setattr(lock, "_highest", lambda folder: next(stale, None) or real(folder))
-            with pytest.raises(Locked), locked(tmp_path, "late", wait_s=0.1):
+            with pytest.raises(Locked), hold_lock(tmp_path, "late", wait_s=0.1):
                 pytest.fail("two at once")
 
 
@@ -184,7 +184,7 @@ def test_the_answer_to_link_gets_lost(tmp_path: Path, monkeypatch: pytest.Monkey
         raise FileExistsError(target)
 
     monkeypatch.setattr(os, "link", link)
-    with locked(tmp_path, "submit", wait_s=0.0):
+    with hold_lock(tmp_path, "submit", wait_s=0.0):
         pass
 
 
@@ -192,7 +192,7 @@ def test_no_room_to_release_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with monkeypatch.context() as patch, locked(tmp_path, "submit"):
+    with monkeypatch.context() as patch, hold_lock(tmp_path, "submit"):
         patch.setattr(Path, "write_text", full)
-    with locked(tmp_path, "status", wait_s=0.0):
+    with hold_lock(tmp_path, "status", wait_s=0.0):
         pass

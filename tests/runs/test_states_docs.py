@@ -31,7 +31,7 @@ from hpctrain.cli.terminal.tables import status_table
 from hpctrain.files import iso
 from hpctrain.project import Project
 from hpctrain.runs.actions.status import RunStatus, status
-from hpctrain.runs.lock import locked
+from hpctrain.runs.lock import hold_lock
 
 PAGE = DOCS / "states.md"
 SECOND = f"{RUN_ID}.02"
@@ -376,7 +376,7 @@ def submitting(scene: Scene) -> None:
     look = scene.look
 
     def beside_a_submit() -> RunStatus:
-        with locked(scene.project.runs, "submit"):
+        with hold_lock(scene.project.runs, "submit"):
             return look()
 
     scene.look = beside_a_submit  # type: ignore[method-assign]

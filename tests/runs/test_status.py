@@ -21,7 +21,7 @@ from hpctrain.cli.terminal.tables import explanation, status_table
 from hpctrain.files import iso
 from hpctrain.process import Reply
 from hpctrain.project import Project
-from hpctrain.runs.actions.status import Report, RunStatus, status
+from hpctrain.runs.actions.status import RunStatus, StatusReport, status
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.curves import Reader
 from hpctrain.runs.state.latest import TrainingFiles
@@ -265,7 +265,7 @@ def test_following_survives_failed_queries(
     now = [NOW]
     answers = iter(["RUNNING", DOWN, DOWN, DOWN, "RUNNING", "end"])
 
-    def next_look() -> Report:
+    def next_look() -> StatusReport:
         now[0] += 3600
         answer = next(answers)
         slurm.squeue = DOWN if answer is DOWN else [queue_row("7", "RUNNING")]
@@ -311,7 +311,7 @@ def test_following_asks_as_often_as_the_scheduler_may_be_asked(
 
     looks = iter([0, 1])
 
-    def next_look() -> Report:
+    def next_look() -> StatusReport:
         if next(looks):
             for run in runs:
                 event(run, NOW, "collected", name="p")
@@ -343,7 +343,7 @@ def test_following_tells_a_warning_once(
     training(run, pace_s=60)
     looks = iter([0, 0, 1])
 
-    def next_look() -> Report:
+    def next_look() -> StatusReport:
         if next(looks):
             leave(run, 1, "result.json", NOW, {"state": "completed"})
         return status(project, program=slurm, clock=lambda: NOW)
@@ -362,7 +362,7 @@ def test_a_chain_is_not_settled_between_its_attempts(
     slurm.squeue = rows
     looks = iter([0, 1])
 
-    def next_look() -> Report:
+    def next_look() -> StatusReport:
         if next(looks):
             event(run, NOW, "collected", name="p")
         return status(project, program=slurm, clock=lambda: NOW)

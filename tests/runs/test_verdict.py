@@ -9,12 +9,12 @@ import pytest
 from hpctrain.runs.history import History
 from hpctrain.runs.state.verdict import (
     SETTLED,
+    SchedulerWord,
     Signs,
     State,
     Verdict,
-    Witness,
-    settled_without_asking,
     verdict,
+    verdict_without_asking,
 )
 from hpctrain.schedulers.base import ENDED, JobState, JobView
 
@@ -22,19 +22,19 @@ SUBMITTED = History(attempt=1, job_ids={1: "7"})
 SUBMITTING = History(attempt=1, submitting=1)
 UNCLEAR = History(attempt=1, submitting=1, unclear="timed out")
 CANCELLED = History(attempt=1, job_ids={1: "7"}, cancel_requested=True)
-NOBODY = Witness()
-SILENT = Witness(silence="squeue does not answer")
+NOBODY = SchedulerWord()
+SILENT = SchedulerWord(silence="squeue does not answer")
 NO_SIGNS = Signs()
 JUST_SUBMITTED = Signs(submitted=20.0)
 
 
-def judged(history: History, evidence: dict[str, Any] | None, witness: Witness,
+def judged(history: History, evidence: dict[str, Any] | None, witness: SchedulerWord,
            signs: Signs = NO_SIGNS) -> Verdict:  # fmt: skip
     return verdict(history, history.job_ids.get(history.attempt), evidence, witness, signs)
 
 
-def saw(state: JobState, reason: str = "") -> Witness:
-    return Witness(JobView("7", "n", "c", state, state.upper(), reason))
+def saw(state: JobState, reason: str = "") -> SchedulerWord:
+    return SchedulerWord(JobView("7", "n", "c", state, state.upper(), reason))
 
 
 def result(state: str, reason: str | None = None) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def result(state: str, reason: str | None = None) -> dict[str, Any]:
 def test_what_needs_no_scheduler(
     history: History, evidence: dict[str, Any] | None, found: Verdict | None
 ) -> None:
-    assert settled_without_asking(history, history.job_ids.get(history.attempt), evidence) == found
+    assert verdict_without_asking(history, history.job_ids.get(history.attempt), evidence) == found
     if found is not None:
         # Whatever the scheduler says, it does not change it.
         for witness in (NOBODY, SILENT, saw("running"), saw("failed"), saw("cancelled")):
@@ -143,15 +143,15 @@ def test_what_needs_no_scheduler(
     ],
 )  # fmt: skip
 def test_verdicts(
-    history: History, evidence: dict[str, Any] | None, witness: Witness, found: Verdict
+    history: History, evidence: dict[str, Any] | None, witness: SchedulerWord, found: Verdict
 ) -> None:
     assert judged(history, evidence, witness, JUST_SUBMITTED) == found
 
 
 LOST = History(attempt=1, job_ids={1: "7"})
-DOWN = Witness(no_accounting="sacct: error", silent_since="t")
-NONE_KEPT = Witness(no_accounting="disabled", none_kept=True)
-LAGGING = Witness(lagging="RUNNING")
+DOWN = SchedulerWord(no_accounting="sacct: error", silent_since="t")
+NONE_KEPT = SchedulerWord(no_accounting="disabled", none_kept=True)
+LAGGING = SchedulerWord(lagging="RUNNING")
 
 
 @pytest.mark.parametrize("witness", [NOBODY, DOWN, NONE_KEPT, LAGGING])
@@ -164,7 +164,7 @@ LAGGING = Witness(lagging="RUNNING")
     ],
 )
 def test_a_job_that_nobody_knows_is_dead_only_after_a_while(
-    witness: Witness, alive: Signs, dead: Signs
+    witness: SchedulerWord, alive: Signs, dead: Signs
 ) -> None:
     """And only where the accounting has answered, or never will."""
     assert judged(LOST, None, witness, alive).state == "unknown"

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from rich.console import Console, Group
     from rich.text import Text
 
-    from hpctrain.runs.actions.status import Report, RunStatus
+    from hpctrain.runs.actions.status import RunStatus, StatusReport
     from hpctrain.runs.state.curves import Curves
     from hpctrain.runs.state.latest import TrainingFiles
 
 
-def follow(read_status: Callable[[], Report], files: TrainingFiles, out: IO[str]) -> Report:
+def follow(
+    read_status: Callable[[], StatusReport], files: TrainingFiles, out: IO[str]
+) -> StatusReport:
     """Show the runs until none will change by itself any more, and return their last status.
 
     ``files`` are those that ``read_status`` reads; on a terminal they tell the curves, too.
@@ -30,11 +32,11 @@ def follow(read_status: Callable[[], Report], files: TrainingFiles, out: IO[str]
     return _print_changes(read_status, out)
 
 
-def _active(report: Report) -> list[RunStatus]:
+def _active(report: StatusReport) -> list[RunStatus]:
     return [run for run in report.runs if run.state not in SETTLED]
 
 
-def _print_changes(read_status: Callable[[], Report], out: IO[str]) -> Report:
+def _print_changes(read_status: Callable[[], StatusReport], out: IO[str]) -> StatusReport:
     """Print a line when a state changes, and for each tenth of a training: for pipes and logs."""
     printed: dict[str, tuple[str, int, int]] = {}
     while True:
@@ -63,7 +65,9 @@ def _line(run: RunStatus) -> str:
     return "  ".join(words)
 
 
-def _redraw(read_status: Callable[[], Report], files: TrainingFiles, out: IO[str]) -> Report:
+def _redraw(
+    read_status: Callable[[], StatusReport], files: TrainingFiles, out: IO[str]
+) -> StatusReport:
     """Draw the table, bars and curves anew after each question: for terminals."""
     from rich.console import Console
     from rich.live import Live
@@ -87,7 +91,7 @@ class _Curves:
         self._files = files
         self._trained: set[str] = set()
 
-    def of(self, report: Report) -> list[tuple[RunStatus, Curves]]:
+    def of(self, report: StatusReport) -> list[tuple[RunStatus, Curves]]:
         """Return these runs, each with its curves so far."""
         self._trained |= {run.run_id for run in report.runs if run.phase == "train"}
         return [
@@ -115,7 +119,7 @@ def _learning(
         room -= len(drawn) + (len(trained) > 1)
 
 
-def _picture(report: Report, console: Console, trained: _Curves) -> Group:
+def _picture(report: StatusReport, console: Console, trained: _Curves) -> Group:
     """Put together the table, a bar for each active run, and curves in the room that is left."""
     from rich.console import Group
     from rich.progress import BarColumn, Progress, TextColumn

@@ -12,7 +12,7 @@ from hpctrain.project import Project
 from hpctrain.runs.actions.recovery import recover
 from hpctrain.runs.actions.status import RunStatus, status
 from hpctrain.runs.history import fold
-from hpctrain.runs.lock import locked
+from hpctrain.runs.lock import hold_lock
 from hpctrain.runs.state.kept_answers import forget
 from hpctrain.runs.state.verdict import SETTLED
 from hpctrain.schedulers import scheduler_of
@@ -42,7 +42,7 @@ def cancel(
     done: list[Cancelled] = []
     problems: list[str] = []
     recover(project, program, say)
-    with locked(project.runs, "cancel", say=say):
+    with hold_lock(project.runs, "cancel", say=say):
         forget(project.cache)
         for found in status(project, names, program=program, say=say).runs:
             if found.state == "submitting":
@@ -58,12 +58,12 @@ def cancel(
         forget(project.cache)
     if problems:
         for one in done:  # what was done is told, whatever went wrong beside it
-            say(told(one))
+            say(sentence(one))
         raise SiteUnreachable("; ".join(problems), "try again; what was cancelled stays so")
     return done
 
 
-def told(one: Cancelled) -> str:
+def sentence(one: Cancelled) -> str:
     """What was done about a run, in a line."""
     if one.asked:
         return f"{one.run_id}: job {one.job_id} was {one.state}; asked to end"

@@ -19,9 +19,9 @@ from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse
 from hpctrain.project import Project
 from hpctrain.runs.history import History, fold
-from hpctrain.runs.lock import Locked, locked
+from hpctrain.runs.lock import Locked, hold_lock
 from hpctrain.runs.run import Run, all_runs
-from hpctrain.runs.state.kept_answers import forget, look
+from hpctrain.runs.state.kept_answers import ask_unless_fresh, forget
 from hpctrain.runs.submission import SCRIPT, adopt, send, token
 from hpctrain.schedulers import scheduler_of
 from hpctrain.schedulers.base import JobView, Scheduler
@@ -44,7 +44,7 @@ def recover(project: Project, program: RunProgram, say: Say = lambda _: None) ->
     if not any(fold(run.events()).unfinished for run in all_runs(project.runs)):
         return
     try:
-        with locked(project.runs, "finishing a submission", wait_s=0.0, say=say):
+        with hold_lock(project.runs, "finishing a submission", wait_s=0.0, say=say):
             for run in all_runs(project.runs):
                 try:
                     _finish(project, run, program, say)
@@ -66,7 +66,7 @@ def _finish(project: Project, run: Run, program: RunProgram, say: Say) -> None:
         run.record("submitted", attempt=attempt, token=mark, job_id=job_id, adopted=True)
         return
     scheduler = scheduler_of(run.scheduler_name, project.queue)
-    found = _look(project, run, attempt, history, scheduler, program)
+    found = _find_job(project, run, attempt, history, scheduler, program)
     forget(project.cache)  # it has answered just now, whatever is kept of before
     if found is not None:
         say(f"{run.run_id}: found the job of an interrupted submission: {found}")
@@ -77,17 +77,17 @@ def _finish(project: Project, run: Run, program: RunProgram, say: Say) -> None:
             f"hpctrain resume {run.run_id}"
         )
     else:
-        found = send(run, attempt, scheduler, program, after=_before(run, attempt, history))
+        found = send(run, attempt, scheduler, program, after=_job_before(run, attempt, history))
         say(f"{run.run_id}: finished an interrupted submission: job {found}")
 
 
-def _before(run: Run, attempt: int, history: History) -> str | None:
+def _job_before(run: Run, attempt: int, history: History) -> str | None:
     """In a chain, the job that an attempt must wait for: it may be training still."""
     chained = run.manifest["site"]["profile"].get("continuation") == "chain"
     return history.job_ids.get(attempt - 1) if chained else None
 
 
-def _look(
+def _find_job(
     project: Project,
     run: Run,
     attempt: int,
@@ -103,8 +103,8 @@ def _look(
         raise SiteUnreachable(f"{host} may still be submitting it; look again in a few minutes")
     end = time.monotonic() + ORPHAN_S
     while True:
-        orphan = _submitting_process(run.folder)
-        found = adopt(run, attempt, _jobs(project, scheduler, program, begun))
+        orphan = _find_submitting_process(run.folder)
+        found = adopt(run, attempt, _all_jobs(project, scheduler, program, begun))
         if found is not None or orphan is None:
             return found
         if time.monotonic() > end:
@@ -112,7 +112,7 @@ def _look(
         time.sleep(POLL_S)
 
 
-def _jobs(
+def _all_jobs(
     project: Project, scheduler: Scheduler, program: RunProgram, since: float
 ) -> list[JobView]:
     """Everything that the scheduler knows now; SiteUnreachable if the queue does not answer.
@@ -121,7 +121,7 @@ def _jobs(
     that is down or disabled is no obstacle: a job that is not in the queue and has trained has
     made its claim.
     """
-    queue = look(
+    queue = ask_unless_fresh(
         project.cache,
         f"{scheduler.name}-queue",
         lambda: converse(scheduler.queue(), program),
@@ -138,7 +138,7 @@ def _jobs(
     return views
 
 
-def _submitting_process(folder: Path) -> int | None:
+def _find_submitting_process(folder: Path) -> int | None:
     """A process that works in the run's folder on its job script: a submission under way."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdecimal() or int(entry.name) == os.getpid():

@@ -11,7 +11,7 @@ from hpctrain.process import run as run_program
 from hpctrain.project import Project
 from hpctrain.runs.actions.status import RunStatus, status
 from hpctrain.runs.history import fold
-from hpctrain.runs.lock import locked
+from hpctrain.runs.lock import hold_lock
 from hpctrain.runs.state.kept_answers import forget
 from hpctrain.runs.submission import send_all
 from hpctrain.schedulers import scheduler_of
@@ -43,7 +43,7 @@ def resume(
     """
     done: list[Resumed] = []
     for found in status(project, names, program=program, say=say).runs:
-        with locked(project.runs, f"resume {found.run_id}", say=say):
+        with hold_lock(project.runs, f"resume {found.run_id}", say=say):
             # Somebody else may have resumed it in the meantime.
             forget(project.cache)
             now = status(project, (found.run_id,), program=program, say=say).runs[0]
@@ -51,14 +51,14 @@ def resume(
                 done.append(_resume(project, now, program))
             except HpctrainError:
                 for one in done:  # what was done before is told, whatever comes
-                    say(told(one))
+                    say(sentence(one))
                 raise
             finally:
                 forget(project.cache)
     return done
 
 
-def told(one: Resumed) -> str:
+def sentence(one: Resumed) -> str:
     """What was done about a run, in a line."""
     if one.submitted:
         return f"{one.run_id}: was {one.state}; attempt {one.attempt} is job {one.job_id}"

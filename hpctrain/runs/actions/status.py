@@ -15,18 +15,18 @@ from hpctrain.runs.actions.recovery import recover
 from hpctrain.runs.history import History, fold
 from hpctrain.runs.run import Run, find_runs
 from hpctrain.runs.state.ask import Answer, Case, ask
-from hpctrain.runs.state.attempts import Current, current
+from hpctrain.runs.state.attempts import CountingAttempt, find_counting_attempt
 from hpctrain.runs.state.latest import TrainingFiles
 from hpctrain.runs.state.summary import Metrics as Metrics
 from hpctrain.runs.state.summary import RunStatus as RunStatus
-from hpctrain.runs.state.summary import age, describe
+from hpctrain.runs.state.summary import age, summarise
 from hpctrain.runs.state.verdict import (
     SETTLED,
+    SchedulerWord,
     Signs,
     Verdict,
-    Witness,
-    settled_without_asking,
     verdict,
+    verdict_without_asking,
 )
 from hpctrain.schedulers import scheduler_of
 from hpctrain.schedulers.base import ENDED
@@ -42,7 +42,7 @@ class SiteStatus:
 
 
 @dataclass(frozen=True)
-class Report:
+class StatusReport:
     """What ``status`` found; ``poll_s`` is after how many seconds to look again.
 
     It is 0 where no run will change by itself any more.
@@ -62,15 +62,15 @@ def status(
     clock: Callable[[], float] = time.time,
     say: Callable[[str], None] = lambda _: None,
     files: TrainingFiles | None = None,
-) -> Report:
+) -> StatusReport:
     """Tell the state of the named runs, or of all. Each site is asked at most twice.
 
     What an interrupted command has left half done is finished first; ``say`` is told. Whoever
     looks again and again passes the same ``files`` each time.
     """
     recover(project, program, say)
-    found = [_Found.of(run) for run in find_runs(project.runs, names)]
-    to_ask: dict[tuple[str, str], list[_Found]] = defaultdict(list)
+    found = [_Inquiry.begin(run) for run in find_runs(project.runs, names)]
+    to_ask: dict[tuple[str, str], list[_Inquiry]] = defaultdict(list)
     for one in found:
         if one.verdict is None or one.may_go_on:
             to_ask[one.run.manifest["site"]["name"], one.run.scheduler_name].append(one)
@@ -85,26 +85,26 @@ def status(
         if not all(one.settled for one in unsettled):
             poll_s = max(poll_s, scheduler.poll_s)
     files = files or TrainingFiles(project.cache)
-    runs = [one.described(files, clock()) for one in found]
+    runs = [one.summary(files, clock()) for one in found]
     files.save(project.runs)
-    return Report(now(), asked, runs, poll_s)
+    return StatusReport(now(), asked, runs, poll_s)
 
 
 @dataclass
-class _Found:
+class _Inquiry:
     """A run, and what was found out about it so far."""
 
     run: Run
     history: History
-    current: Current
+    counting: CountingAttempt
     verdict: Verdict | None
-    witness: Witness = field(default_factory=Witness)
+    word: SchedulerWord = field(default_factory=SchedulerWord)
 
     @classmethod
-    def of(cls, run: Run) -> _Found:
+    def begin(cls, run: Run) -> _Inquiry:
         history = fold(run.events())
-        now = current(run, history)
-        return cls(run, history, now, settled_without_asking(history, now.job_id, now.result))
+        now = find_counting_attempt(run, history)
+        return cls(run, history, now, verdict_without_asking(history, now.job_id, now.result))
 
     @property
     def settled(self) -> bool:
@@ -115,14 +115,14 @@ class _Found:
     def may_go_on(self) -> bool:
         """Has its attempt ended, and another one was announced, or submitted ahead?"""
         ended = self.verdict is not None and self.verdict.state in ENDED - {"completed"}
-        return ended and bool(self.current.later)
+        return ended and bool(self.counting.later)
 
     def cases(self) -> list[Case]:
         submitted = timestamp(self.history.first_submitted)
-        cases = [self._case(self.current.attempt, self.current.job_id, submitted)]
+        cases = [self._case(self.counting.attempt, self.counting.job_id, submitted)]
         if self.verdict is not None:
             cases = []  # its own end is known; what is asked about is what comes
-        later = [self._case(number, job_id) for number, job_id in self.current.later]
+        later = [self._case(number, job_id) for number, job_id in self.counting.later]
         return cases + [replace(case, begun=False) for case in later]
 
     def _case(self, attempt: int, job_id: str | None, submitted: float = 0.0) -> Case:
@@ -132,28 +132,31 @@ class _Found:
         """The state, from what the scheduler has said."""
         # The job may have written its result between the first look and the answer.
         self.history = fold(self.run.events())
-        self.current = here = current(self.run, self.history)
-        self.witness, here, self.verdict = self._of(answer, here, now)
-        self.current = here
+        self.counting = here = find_counting_attempt(self.run, self.history)
+        self.word, here, self.verdict = self._verdict_on(answer, here, now)
+        self.counting = here
         if not self.may_go_on:
             return
         for number, job_id in here.later:
-            witness, there, state = self._of(answer, Current(number, job_id, None), now)
+            next_one = CountingAttempt(number, job_id, None)
+            word, there, state = self._verdict_on(answer, next_one, now)
             if state.state not in ENDED:
-                self.witness, self.current, self.verdict = witness, there, state
+                self.word, self.counting, self.verdict = word, there, state
                 return
         if self.verdict is not None and self.verdict.state == "timeout":
             reason = "; ".join(filter(None, [self.verdict.reason, "no job is left that goes on"]))
             self.verdict = replace(self.verdict, reason=reason)
 
-    def _of(self, answer: Answer, here: Current, now: float) -> tuple[Witness, Current, Verdict]:
-        witness = answer.of(self._case(here.attempt, here.job_id))
-        if here.job_id is None and witness.view is not None:
-            here = replace(here, job_id=witness.view.job_id)
+    def _verdict_on(
+        self, answer: Answer, here: CountingAttempt, now: float
+    ) -> tuple[SchedulerWord, CountingAttempt, Verdict]:
+        word = answer.word_on(self._case(here.attempt, here.job_id))
+        if here.job_id is None and word.view is not None:
+            here = replace(here, job_id=word.view.job_id)
         signs = self._signs(here, now)
-        return witness, here, verdict(self.history, here.job_id, here.result, witness, signs)
+        return word, here, verdict(self.history, here.job_id, here.result, word, signs)
 
-    def _signs(self, here: Current, now: float) -> Signs:
+    def _signs(self, here: CountingAttempt, now: float) -> Signs:
         folder = self.run.attempt(here.attempt)
         announced = age(self.run.attempt(here.attempt - 1) / "result.json", now)
         told = now - timestamp(self.history.since)
@@ -164,9 +167,9 @@ class _Found:
             coming=here.attempt > max(1, self.history.first),
         )
 
-    def described(self, files: TrainingFiles, now: float) -> RunStatus:
+    def summary(self, files: TrainingFiles, now: float) -> RunStatus:
         assert self.verdict is not None
         latest = files.latest(self.run, now)
-        return describe(
-            self.run, self.history, self.current, self.verdict, self.witness, latest, now
+        return summarise(
+            self.run, self.history, self.counting, self.verdict, self.word, latest, now
         )

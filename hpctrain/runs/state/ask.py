@@ -9,8 +9,8 @@ from pathlib import Path
 from hpctrain.files import iso
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse
-from hpctrain.runs.state.kept_answers import Look, look
-from hpctrain.runs.state.verdict import Witness
+from hpctrain.runs.state.kept_answers import KeptAnswer, ask_unless_fresh
+from hpctrain.runs.state.verdict import SchedulerWord
 from hpctrain.runs.submission import belongs, carries, token
 from hpctrain.schedulers.base import ENDED, JobView, Scheduler
 
@@ -33,28 +33,28 @@ class Case:
 class Answer:
     """What a scheduler has said; ``accounting`` is None where it was not asked."""
 
-    queue: Look
-    accounting: Look | None = None
+    queue: KeptAnswer
+    accounting: KeptAnswer | None = None
 
     @property
     def error(self) -> str | None:
         """Why it could not be asked, or None."""
         return self.queue.error
 
-    def of(self, case: Case) -> Witness:
+    def word_on(self, case: Case) -> SchedulerWord:
         """What the scheduler knows of one job."""
         view = _of(case, self.queue)
         if self.queue.error is not None:
             failing = self.queue.failing_since
             since = None if failing is None else iso(failing)
-            return Witness(silence=self.queue.error, silent_since=since, before=view)
+            return SchedulerWord(silence=self.queue.error, silent_since=since, before=view)
         if view is not None or self.accounting is None:
-            return Witness(view)
+            return SchedulerWord(view)
         view = _of(case, self.accounting)
         if view is not None and view.state in ENDED:
-            return Witness(view)  # an end stays true, however old the answer
+            return SchedulerWord(view)  # an end stays true, however old the answer
         failing = self.accounting.failing_since
-        return Witness(
+        return SchedulerWord(
             no_accounting=self.accounting.error,
             none_kept=self.accounting.never,
             silent_since=None if failing is None else iso(failing),
@@ -67,7 +67,7 @@ def ask(
     cases: Sequence[Case], scheduler: Scheduler, program: RunProgram, cache: Path, now: float
 ) -> Answer:
     """Ask the queue, and, only if it does not show every job that has begun, the accounting."""
-    queue = look(
+    queue = ask_unless_fresh(
         cache,
         f"{scheduler.name}-queue",
         lambda: converse(scheduler.queue(), program),
@@ -81,7 +81,7 @@ def ask(
     conversation = scheduler.accounting(since)
     if conversation is None:
         return Answer(queue)
-    accounting = look(
+    accounting = ask_unless_fresh(
         cache,
         f"{scheduler.name}-accounting",
         lambda: converse(conversation, program),
@@ -92,7 +92,7 @@ def ask(
     return Answer(queue, accounting)
 
 
-def _of(case: Case, answer: Look) -> JobView | None:
+def _of(case: Case, answer: KeptAnswer) -> JobView | None:
     """The run's job: by its id, and by the run's mark, so that a reused id misleads nobody."""
     if case.job_id is not None:
         mine = (view for view in answer.by_id.get(case.job_id, []) if belongs(view, case.run_id))

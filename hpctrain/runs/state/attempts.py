@@ -15,7 +15,7 @@ from hpctrain.runs.run import Run
 
 
 @dataclass(frozen=True)
-class Current:
+class CountingAttempt:
     """The last attempt that has begun, or the first of all, or the one that was resumed.
 
     ``result`` is its own, or None. ``later`` are those that may follow and have not begun, with
@@ -28,7 +28,7 @@ class Current:
     later: tuple[tuple[int, str | None], ...] = ()
 
 
-def current(run: Run, history: History) -> Current:
+def find_counting_attempt(run: Run, history: History) -> CountingAttempt:
     """Find the attempt that counts; one that is complete ends the trail."""
     claims = {number: run.claim(number) for number in run.attempts()}
     begun = [number for number in claims if claims[number] is not None]
@@ -41,18 +41,18 @@ def current(run: Run, history: History) -> Current:
         told = (claims.get(number) or {}).get("job_id") or history.job_ids.get(number)
         before = results.get(number - 1)
         # The id is in next.json where the job was killed before it could repeat it in its result.
-        announced = (_announced(before) or {}).get("job_id") or _submitted(run, number - 1)
+        announced = (_announcement(before) or {}).get("job_id") or _next_job_id(run, number - 1)
         found = told or announced
         return None if found is None else str(found)
 
     later: set[int] = set()
-    here = _announced(results.get(number))
+    here = _announcement(results.get(number))
     # After a result that announces no other, the jobs of a chain end at once.
     if not complete and (results.get(number) is None or here is not None):
         later = {other for other in history.job_ids if other > number}
         if here is not None:
             later.add(number + 1)
-    return Current(
+    return CountingAttempt(
         number,
         job_id(number),
         results.get(number),
@@ -60,7 +60,7 @@ def current(run: Run, history: History) -> Current:
     )
 
 
-def _submitted(run: Run, number: int) -> object:
+def _next_job_id(run: Run, number: int) -> object:
     """The id of the job that an attempt's own job has submitted, if it has."""
     if number < 1:
         return None
@@ -71,7 +71,7 @@ def _state(result: Result | None) -> str | None:
     return None if result is None else result.get("state")
 
 
-def _announced(result: Result | None) -> Continues | None:
+def _announcement(result: Result | None) -> Continues | None:
     """What an attempt says about the next one, if it says that it will come."""
     goes_on = (result or {}).get("continues")
     if not goes_on:

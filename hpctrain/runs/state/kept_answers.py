@@ -21,7 +21,7 @@ PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
 
 
 @dataclass(frozen=True)
-class Look:
+class KeptAnswer:
     """One answer. ``error`` is why there is none, ``failing_since`` when that began (seconds).
 
     ``views`` are of the last good answer, given at ``time``, and are out of date if there is an
@@ -47,7 +47,7 @@ class Look:
         return found
 
 
-def look(
+def ask_unless_fresh(
     folder: Path,
     name: str,
     ask: Callable[[], list[JobView]],
@@ -55,7 +55,7 @@ def look(
     *,
     fresh_s: float,
     since: float = 0.0,
-) -> Look:
+) -> KeptAnswer:
     """The kept answer if it is fresh and reaches back to ``since``, else a new one.
 
     After a failure nobody asks again for a pause that doubles each time.
@@ -71,9 +71,9 @@ def look(
     elif 0 <= age < fresh_s and kept.since <= since:
         return kept
     try:
-        answer = Look(ask(), time=now, since=since, asked=now)
+        answer = KeptAnswer(ask(), time=now, since=since, asked=now)
     except SiteUnreachable as error:
-        answer = Look(
+        answer = KeptAnswer(
             kept.views,
             time=kept.time,
             since=kept.since,
@@ -93,18 +93,18 @@ def forget(folder: Path) -> None:
         _keep(path, replace(_read(path), asked=0.0))
 
 
-def _keep(path: Path, answer: Look) -> None:
+def _keep(path: Path, answer: KeptAnswer) -> None:
     with contextlib.suppress(OSError):  # a cache is a kindness, not a need
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, as_json(asdict(answer)))
 
 
-def _read(path: Path) -> Look:
+def _read(path: Path) -> KeptAnswer:
     kept: dict[str, Any] | None = read_json(path)
     if kept is None:
-        return Look()
+        return KeptAnswer()
     try:
         views = [JobView(**view) for view in kept.pop("views")]
-        return Look(views, **kept)
+        return KeptAnswer(views, **kept)
     except (KeyError, TypeError):
-        return Look()  # written by another version
+        return KeptAnswer()  # written by another version

@@ -12,10 +12,10 @@ from hpctrain.engines.base import TrainingMetrics
 from hpctrain.files import iso, read_json
 from hpctrain.runs.history import History
 from hpctrain.runs.run import Run
-from hpctrain.runs.state.attempts import Current
+from hpctrain.runs.state.attempts import CountingAttempt
 from hpctrain.runs.state.curves import finite
 from hpctrain.runs.state.latest import Latest
-from hpctrain.runs.state.verdict import DEAD_S, Verdict, Witness
+from hpctrain.runs.state.verdict import DEAD_S, SchedulerWord, Verdict
 
 # Longer than any iteration that was ever seen to take; then it may hang.
 STALLED_S = 1800.0
@@ -48,18 +48,18 @@ class RunStatus:
     run: Run | None = None
 
 
-def describe(
+def summarise(
     run: Run,
     history: History,
-    current: Current,
+    counting: CountingAttempt,
     found: Verdict,
-    witness: Witness,
+    word: SchedulerWord,
     latest: Latest,
     now: float,
 ) -> RunStatus:
     """Everything that is told about a run."""
-    folder = run.attempt(current.attempt)
-    potential = (current.result or {}).get("potential") or {}
+    folder = run.attempt(counting.attempt)
+    potential = (counting.result or {}).get("potential") or {}
     alive = found.state in ("running", "unknown")
     heartbeat = (read_json(folder / "heartbeat.json") if alive else None) or {}
     phase = heartbeat.get("phase") if found.state == "running" else None
@@ -68,28 +68,28 @@ def describe(
     if phase == "train" and latest.pace is not None:
         eta = max(0.0, latest.pace * (max_iter - (latest.iteration or 0)))
     reason = found.reason
-    if found.state == "failed" and current.result is None:
-        told = _last_lines(run.job_output(current.job_id))
+    if found.state == "failed" and counting.result is None:
+        told = _last_lines(run.job_output(counting.job_id))
         reason = ": ".join(filter(None, [reason, told]))
     since = found.since
     if since is None:
-        since = _since(run, history, current, found, heartbeat)
+        since = _since(run, history, counting, found, heartbeat)
     return RunStatus(
         run_id=run.run_id,
         site=run.manifest["site"]["name"],
-        job_id=current.job_id,
+        job_id=counting.job_id,
         state=found.state,
         since=since,
         reason=reason,
-        attempt=current.attempt if current.job_id else 0,
+        attempt=counting.attempt if counting.job_id else 0,
         iteration=latest.iteration,
         max_iter=max_iter,
-        train=_two(potential.get("train")) or _last(latest.train),
-        test=_two(potential.get("test")) or _last(latest.test),
+        train=_both_errors(potential.get("train")) or _metrics_of(latest.train),
+        test=_both_errors(potential.get("test")) or _metrics_of(latest.test),
         eta_s=eta,
-        warnings=_warnings(run, current.attempt, phase, eta, witness, now),
+        warnings=_warnings(run, counting.attempt, phase, eta, word, now),
         phase=phase,
-        before=None if witness.before is None else witness.before.state,
+        before=None if word.before is None else word.before.state,
         run=run,
     )
 
@@ -107,14 +107,14 @@ def _warnings(
     attempt: int,
     phase: str | None,
     eta: float | None,
-    witness: Witness,
+    word: SchedulerWord,
     now: float,
 ) -> list[str]:
     """What the user should know of a run that is running."""
     found: list[str] = []
     if phase is None:
         return found
-    folder, view = run.attempt(attempt), witness.view
+    folder, view = run.attempt(attempt), word.view
     silent = age(folder / "heartbeat.json", now)
     if silent is not None and silent > DEAD_S:
         found.append(
@@ -151,15 +151,15 @@ def _warnings(
 def _since(
     run: Run,
     history: History,
-    current: Current,
+    counting: CountingAttempt,
     found: Verdict,
     heartbeat: Mapping[str, Any],
 ) -> str | None:
     """When the state began, where it was told; else the last event of the run."""
-    if current.result is not None and found.state != "collected" and current.result.get("ended"):
-        return iso(float(current.result["ended"]))
+    if counting.result is not None and found.state != "collected" and counting.result.get("ended"):
+        return iso(float(counting.result["ended"]))
     if found.state == "running":
-        claim = run.claim(current.attempt)
+        claim = run.claim(counting.attempt)
         if claim is not None and claim.get("time"):
             return iso(float(claim["time"]))
     if found.state == "unknown" and heartbeat.get("time"):
@@ -167,7 +167,7 @@ def _since(
     return history.since
 
 
-def _last(point: TrainingMetrics | None) -> Metrics | None:
+def _metrics_of(point: TrainingMetrics | None) -> Metrics | None:
     if point is None:
         return None
     return {
@@ -187,7 +187,7 @@ def _last_lines(path: Path, lines: int = 3) -> str:
     return " / ".join(line.strip() for line in text.splitlines()[-lines:] if line.strip())
 
 
-def _two(metrics: Mapping[str, Any] | None) -> Metrics | None:
+def _both_errors(metrics: Mapping[str, Any] | None) -> Metrics | None:
     if metrics is None:
         return None
     names = ("rmse_energy_mev_per_atom", "rmse_force_ev_per_a")

@@ -40,7 +40,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Witness:
+class SchedulerWord:
     """What the scheduler said of the job.
 
     ``view`` is the job as the queue shows it, or its end as the accounting does. ``silence`` is why
@@ -73,7 +73,7 @@ class Signs:
     coming: bool = False
 
 
-def settled_without_asking(
+def verdict_without_asking(
     history: History, job_id: str | None, result: Result | None
 ) -> Verdict | None:
     """The verdict where no scheduler needs to be asked, else None."""
@@ -101,24 +101,24 @@ def verdict(
     history: History,
     job_id: str | None,
     result: Result | None,
-    witness: Witness,
+    word: SchedulerWord,
     signs: Signs,
 ) -> Verdict:
     """The state of one attempt of a run."""
-    settled = settled_without_asking(history, job_id, result)
+    settled = verdict_without_asking(history, job_id, result)
     if settled is not None:
         return settled
-    if witness.silence is not None:
+    if word.silence is not None:
         if result is not None and history.cancel_requested:
             return Verdict("cancelled", BY_HPCTRAIN)  # asked for, and ended: nobody need be asked
-        return _unasked(history, job_id, witness)
-    view = witness.view
+        return _verdict_while_silent(history, job_id, word)
+    view = word.view
     if job_id is None and view is None and not signs.coming:
         return Verdict("submitting", history.unclear or "another command is submitting it")
     if result is not None:
-        return _made_to_end(history, result, witness)
+        return _verdict_on_an_end(history, result, word)
     if view is None:
-        return _gone(history, job_id, witness, signs)
+        return _verdict_on_a_lost_job(history, job_id, word, signs)
     if view.state == "completed":
         if history.cancel_requested:
             return Verdict("cancelled", BY_HPCTRAIN)
@@ -135,18 +135,18 @@ def verdict(
     return Verdict(view.state, reason)
 
 
-def _unasked(history: History, job_id: str | None, witness: Witness) -> Verdict:
+def _verdict_while_silent(history: History, job_id: str | None, word: SchedulerWord) -> Verdict:
     """The scheduler does not answer: the last known state is told, and is not the state."""
     if job_id is None and history.submitting is not None:
-        reason = f"not known whether it was taken ({witness.silence})"
-        return Verdict("submitting", reason, witness.silent_since)
-    before = f"; last seen {witness.before.state}" if witness.before is not None else ""
-    return Verdict("unknown", f"{witness.silence}{before}", witness.silent_since)
+        reason = f"not known whether it was taken ({word.silence})"
+        return Verdict("submitting", reason, word.silent_since)
+    before = f"; last seen {word.before.state}" if word.before is not None else ""
+    return Verdict("unknown", f"{word.silence}{before}", word.silent_since)
 
 
-def _made_to_end(history: History, result: Result, witness: Witness) -> Verdict:
+def _verdict_on_an_end(history: History, result: Result, word: SchedulerWord) -> Verdict:
     """The job, or its trainer, was made to end: the scheduler knows why, if anybody does."""
-    view, reason = witness.view, str(result.get("reason") or "")
+    view, reason = word.view, str(result.get("reason") or "")
     if view is not None and view.state not in ENDED:
         # The scheduler is not done with the job: why it ends, it will tell then.
         return Verdict("stopping" if view.state == "running" else view.state, view.reason)
@@ -161,21 +161,23 @@ def _made_to_end(history: History, result: Result, witness: Witness) -> Verdict:
     if result.get("state") == "failed":
         return Verdict("failed", reason)
     nobody = "the scheduler does not say why"
-    if witness.no_accounting is not None:
-        nobody = f"why is not known ({witness.no_accounting})"
+    if word.no_accounting is not None:
+        nobody = f"why is not known ({word.no_accounting})"
     return Verdict("failed", "; ".join(filter(None, [reason, nobody])))
 
 
-def _gone(history: History, job_id: str | None, witness: Witness, signs: Signs) -> Verdict:
+def _verdict_on_a_lost_job(
+    history: History, job_id: str | None, word: SchedulerWord, signs: Signs
+) -> Verdict:
     """The queue has answered and does not show the job; there is no result either."""
     job = "the next attempt's job" if job_id is None else f"job {job_id}"
-    if witness.no_accounting is not None:
+    if word.no_accounting is not None:
         nobody = (
             f"the queue does not show {job}, and the accounting cannot be asked "
-            f"({witness.no_accounting})"
+            f"({word.no_accounting})"
         )
-    elif witness.lagging is not None:
-        nobody = f"the queue does not show {job}; the accounting still calls it {witness.lagging}"
+    elif word.lagging is not None:
+        nobody = f"the queue does not show {job}; the accounting still calls it {word.lagging}"
     else:
         nobody = f"neither queue nor accounting knows {job}"
     if signs.heartbeat is not None and signs.heartbeat < DEAD_S:
@@ -184,9 +186,9 @@ def _gone(history: History, job_id: str | None, witness: Witness, signs: Signs) 
         return Verdict("unknown", f"{nobody}; it began {signs.claimed:.0f} s ago")
     if history.cancel_requested:
         return Verdict("cancelled", BY_HPCTRAIN)
-    if witness.no_accounting is not None and not witness.none_kept:
+    if word.no_accounting is not None and not word.none_kept:
         # It has ended, but how, the accounting will tell when it is back.
-        return Verdict("unknown", nobody, witness.silent_since)
+        return Verdict("unknown", nobody, word.silent_since)
     if signs.claimed is not None:
         return Verdict("failed", f"{nobody}; it has left no result, and gives no sign of life")
     if signs.submitted is not None and signs.submitted < LAG_S:
