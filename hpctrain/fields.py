@@ -42,7 +42,7 @@ def walltime_seconds(walltime: str) -> int:
     return total
 
 
-def _checked_walltime(walltime: object) -> object:
+def _check_walltime(walltime: object) -> object:
     if isinstance(walltime, int):
         # YAML 1.1 reads 12:00:00 as a number in base 60.
         raise ValueError('a walltime is written in quotes, for example "12:00:00"')
@@ -51,7 +51,7 @@ def _checked_walltime(walltime: object) -> object:
     return walltime
 
 
-Walltime = Annotated[str, BeforeValidator(_checked_walltime)]
+Walltime = Annotated[str, BeforeValidator(_check_walltime)]
 
 Evaluator = Literal["tensorpot", "pyace"]
 

@@ -49,14 +49,14 @@ class Project:
     def config(self, changes: dict[str, Any] | None = None) -> ProjectConfig:
         """What hpctrain.yaml says, with ``changes`` (nested like the file) on top."""
         from hpctrain.settings import ProjectConfig
-        from hpctrain.yamlfile import merge, read_mapping, validated
+        from hpctrain.yamlfile import merge, read_mapping, validate
 
         content = read_mapping(self.file)
         if changes:
             # First the file alone, so that its mistakes are reported with their lines.
-            validated(ProjectConfig, content, self.file)
-            return validated(ProjectConfig, merge(content, changes), "--set")
-        return validated(ProjectConfig, content, self.file)
+            validate(ProjectConfig, content, self.file)
+            return validate(ProjectConfig, merge(content, changes), "--set")
+        return validate(ProjectConfig, content, self.file)
 
 
 def find_project(file: str | None = None) -> Project:
@@ -79,14 +79,14 @@ def find_project(file: str | None = None) -> Project:
 
 
 @dataclass(frozen=True)
-class Initialised:
+class NewProject:
     """The files that were made."""
 
     folder: Path
     files: list[Path]
 
 
-def init(folder: Path, *, demo: bool = False) -> Initialised:
+def init(folder: Path, *, demo: bool = False) -> NewProject:
     """Write a commented hpctrain.yaml, and with ``demo`` a labelled database to train on.
 
     Nothing that is there is overwritten; a demo that is there already, unchanged, is left.
@@ -109,7 +109,7 @@ def init(folder: Path, *, demo: bool = False) -> Initialised:
     if not file.exists():
         file.write_text(text, encoding="utf-8")
         made.append(file)
-    return Initialised(folder, made)
+    return NewProject(folder, made)
 
 
 def _project_name(folder: Path) -> str:

@@ -51,7 +51,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise HpctrainError(f"{path} cannot be read: {reason}") from error
     try:
-        content = _parsed(text)
+        content = _parse(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise HpctrainError(f"{path}, line {line}: {error.problem}") from error
@@ -64,7 +64,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return content
 
 
-def _parsed(text: str) -> Any:
+def _parse(text: str) -> Any:
     try:
         return yaml.load(text, _FastLoader)  # noqa: S506  a SafeLoader
     except (yaml.YAMLError, ValueError):
@@ -82,7 +82,7 @@ def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def validated(model: type[Model], content: dict[str, Any], source: Path | str) -> Model:
+def validate(model: type[Model], content: dict[str, Any], source: Path | str) -> Model:
     """``content`` as a record; HpctrainError lists everything that is wrong with it.
 
     ``source`` is the file it came from (lines are looked up there), or a description.
@@ -122,11 +122,11 @@ def _key_path(model: type[BaseModel], location: Sequence[int | str]) -> list[str
         if path and inside is None:
             break
         path.append(str(part))
-        inside = _inside(inside, str(part))
+        inside = _record_at(inside, str(part))
     return path
 
 
-def _inside(
+def _record_at(
     holder: type[BaseModel] | dict[str, type[BaseModel]] | None, key: str
 ) -> type[BaseModel] | dict[str, type[BaseModel]] | None:
     """What a key holds: a record, or (``{"": record}``) records under names of one's own."""
@@ -155,7 +155,7 @@ def _in_words(model: type[BaseModel], path: list[str], detail: ErrorDetails) -> 
 def _keys_beside(model: type[BaseModel], path: Sequence[str]) -> list[str]:
     inside: type[BaseModel] | dict[str, type[BaseModel]] | None = model
     for part in path[:-1]:
-        inside = _inside(inside, part)
+        inside = _record_at(inside, part)
     return list(getattr(inside, "model_fields", {}))
 
 

@@ -9,7 +9,7 @@ import pytest
 from hpctrain.errors import HpctrainError
 from hpctrain.settings import ProjectConfig
 from hpctrain.sites.profile import SiteProfile
-from hpctrain.yamlfile import nearest, read_mapping, validated
+from hpctrain.yamlfile import nearest, read_mapping, validate
 
 GOOD = """\
 project: al
@@ -23,7 +23,7 @@ training:
 def message(path: Path, text: str, model: type = ProjectConfig) -> str:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(HpctrainError) as caught:
-        validated(model, read_mapping(path), path)
+        validate(model, read_mapping(path), path)
     return caught.value.message
 
 
@@ -34,7 +34,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_a_good_file(file: Path) -> None:
     file.write_text(GOOD)
-    assert validated(ProjectConfig, read_mapping(file), file).training.cutoff == 4.5
+    assert validate(ProjectConfig, read_mapping(file), file).training.cutoff == 4.5
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_files_that_cannot_be_opened(file: Path) -> None:
 
 def test_a_source_that_is_no_file_has_no_lines() -> None:
     with pytest.raises(HpctrainError) as caught:
-        validated(ProjectConfig, {"project": "a", "data": {"source": "x", "sed": 1}}, "--set")
+        validate(ProjectConfig, {"project": "a", "data": {"source": "x", "sed": 1}}, "--set")
     assert caught.value.message == ("--set: data.sed: there is no such key (did you mean 'seed'?)")
 
 

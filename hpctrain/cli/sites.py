@@ -57,11 +57,11 @@ def _list(project: Project | None) -> list[dict[str, Any]]:
 
     from hpctrain.launch.site_test import last_tests
     from hpctrain.sites.load import names
-    from hpctrain.sites.recognise import here, rules
+    from hpctrain.sites.recognise import read_rules, recognise
 
     folder = project.folder if project else None
     tests = last_tests(project.runs) if project else {}
-    at = {site.name for site in here(rules(folder), os.environ, platform.node())}
+    at = {site.name for site in recognise(read_rules(folder), os.environ, platform.node())}
     return [
         {
             "name": name,

@@ -13,11 +13,11 @@ from hpctrain.schedulers import scheduler_of
 from hpctrain.schedulers.base import Scheduler
 from hpctrain.settings import ProjectConfig
 from hpctrain.sites import load
-from hpctrain.sites.advice import advice, chosen_words
+from hpctrain.sites.advice import advice, explain_choice
 from hpctrain.sites.choose import choose
 from hpctrain.sites.demand import Cost, cost
 from hpctrain.sites.profile import SiteProfile
-from hpctrain.sites.recognise import here, rules
+from hpctrain.sites.recognise import read_rules, recognise
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def plan(project: Project, site_name: str | None, changes: dict[str, Any] | None
     site = load.load(name, project.folder, site_changes)
     choice = choose(site, os.environ)
     profile = choice.profile
-    notes += chosen_words(site, choice.target, choice.others)
+    notes += explain_choice(site, choice.target, choice.others)
     asked = site.at(choice.target) if choice.target else site.profile
     if profile.account != asked.account:
         notes.append(f"account {profile.account}, by the site's account_rule")
@@ -78,7 +78,7 @@ def plan(project: Project, site_name: str | None, changes: dict[str, Any] | None
 
 def _recognise_site(project: Project, notes: list[str]) -> str:
     """Name the site that this machine belongs to, where that is beyond doubt."""
-    found = here(rules(project.folder), os.environ, platform.node())
+    found = recognise(read_rules(project.folder), os.environ, platform.node())
     if len(found) == 1:
         notes.append(f"site {found[0].name}, known by {found[0].by}")
         return found[0].name

@@ -22,10 +22,10 @@ from hpctrain.schedulers import scheduler_of
 from hpctrain.schedulers.base import JobRequest, Scheduler
 from hpctrain.schedulers.cluster import LiveCluster
 from hpctrain.sites import load
-from hpctrain.sites.choose import completed, questions
+from hpctrain.sites.choose import complete, open_questions
 from hpctrain.sites.misfits import misfits
 from hpctrain.sites.profile import SCHEMA_FILE, SiteProfile
-from hpctrain.yamlfile import read_mapping, validated
+from hpctrain.yamlfile import read_mapping, validate
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def init(
     with tempfile.TemporaryDirectory(dir=folder, prefix=".hpctrain-") as temporary:
         new = Path(temporary) / path.name
         new.write_text(text, encoding="utf-8")
-        validated(SiteProfile, read_mapping(new), new)
+        validate(SiteProfile, read_mapping(new), new)
         os.link(new, path)  # never over a file that has come in between
     return path
 
@@ -91,9 +91,9 @@ def check(
     findings = [Finding(None, "unknown", f"not told: {reason}") for reason in cluster.untold]
     tried = []
     for name in names:
-        profile = completed(site.at(name) if name else site.profile, os.environ)
+        profile = complete(site.at(name) if name else site.profile, os.environ)
         findings += compare(profile, cluster)
-        open_ones = questions(profile)
+        open_ones = open_questions(profile)
         if open_ones:
             what = (
                 f"not tried: {', '.join(open_ones)} {'is' if len(open_ones) == 1 else 'are'} open"

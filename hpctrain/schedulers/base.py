@@ -24,6 +24,8 @@ CLUSTER_FRESH_S, CLUSTER_POLL_S = 5.0, 15.0
 # A queue that is files in the project's folder is nobody's burden.
 FILES_FRESH_S, FILES_POLL_S = 0.5, 1.0
 
+_NOT_STARTED = ("No such file or directory", "Permission denied", "Not a directory")
+
 # States after which the scheduler will not run the job again by itself.
 ENDED: frozenset[JobState] = frozenset(
     {"completed", "failed", "timeout", "out_of_memory", "cancelled"}
@@ -172,6 +174,20 @@ class Scheduler(Protocol):
     def read_try(self, reply: Reply) -> str | None:
         """None when the script would be taken, else what the scheduler said."""
         ...
+
+
+def message(reply: Reply) -> str:
+    """Return what a program said on stderr, or what became of it, in one line."""
+    lines = [line.strip() for line in reply.err.splitlines() if line.strip()]
+    if reply.problem:
+        lines.insert(0, reply.problem)
+    return "; ".join(lines) or f"{reply.argv[0]} ended with exit code {reply.code}"
+
+
+def is_absent(reply: Reply) -> bool:
+    """Say whether a program was not started because it is not on this machine."""
+    problem = reply.problem or ""
+    return reply.code is None and any(words in problem for words in _NOT_STARTED)
 
 
 def refuse_foreign(site: SiteProfile, keys: Sequence[str], scheduler: str, advice: str) -> None:

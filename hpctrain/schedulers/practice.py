@@ -61,51 +61,51 @@ class PracticeScheduler:
         return self.real.directives(site, job)
 
     def submit_argv(self, script: str, job: JobRequest, site: SiteProfile) -> list[str]:
-        return self._here(self.real.submit_argv(script, job, site))
+        return self._command(self.real.submit_argv(script, job, site))
 
     def read_submit(self, reply: Reply) -> Submitted | Refused | Unclear:
-        return self.real.read_submit(self._theirs(reply))
+        return self.real.read_submit(self._as_theirs(reply))
 
     def queue(self) -> Conversation:
-        return self._asked_here(self.real.queue())
+        return self._lead_here(self.real.queue())
 
     def accounting(self, since: float) -> Conversation | None:
         conversation = self.real.accounting(since)
-        return None if conversation is None else self._asked_here(conversation)
+        return None if conversation is None else self._lead_here(conversation)
 
     def cancel_argv(self, job_ids: Sequence[str]) -> list[str]:
-        return self._here(self.real.cancel_argv(job_ids))
+        return self._command(self.real.cancel_argv(job_ids))
 
     def read_cancel(self, reply: Reply) -> str | None:
-        return self.real.read_cancel(self._theirs(reply))
+        return self.real.read_cancel(self._as_theirs(reply))
 
     def cluster(self) -> ClusterConversation | None:
         conversation = self.real.cluster()
-        return None if conversation is None else self._asked_here(conversation)
+        return None if conversation is None else self._lead_here(conversation)
 
     def try_argv(self, script: str) -> list[str] | None:
         argv = self.real.try_argv(script)
-        return None if argv is None else self._here(argv)
+        return None if argv is None else self._command(argv)
 
     def read_try(self, reply: Reply) -> str | None:
-        return self.real.read_try(self._theirs(reply))
+        return self.real.read_try(self._as_theirs(reply))
 
-    def _asked_here(
+    def _lead_here(
         self, conversation: Generator[list[str], Reply, Answer]
     ) -> Generator[list[str], Reply, Answer]:
         try:
             argv = next(conversation)
             while True:
-                reply = yield self._here(argv)
-                argv = conversation.send(self._theirs(reply))
+                reply = yield self._command(argv)
+                argv = conversation.send(self._as_theirs(reply))
         except StopIteration as end:
             answer: Answer = end.value
             return answer
 
-    def _here(self, argv: list[str]) -> list[str]:
+    def _command(self, argv: list[str]) -> list[str]:
         return [*self._prefix, *argv]
 
-    def _theirs(self, reply: Reply) -> Reply:
+    def _as_theirs(self, reply: Reply) -> Reply:
         """The reply as if the program itself had been called: some of them name it."""
         return replace(reply, argv=reply.argv[len(self._prefix) :])
 

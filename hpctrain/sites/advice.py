@@ -33,15 +33,15 @@ def _waste(site: Site, profile: SiteProfile) -> Iterator[str]:
             yield f"{asked.gpus} GPUs are asked for, and the trainer uses one"
         return
     if node.gpus and node.gpus > 1:
-        also = _smaller(site, gpus=1)
+        also = _name_smaller_targets(site, gpus=1)
         yield (f"a whole node with {node.gpus} GPUs is charged, and the trainer uses one{also}")
     usable = node.usable_cores or node.cores
     if not node.gpus and usable and asked.cores and asked.cores < usable:
-        also = _smaller(site, gpus=0)
+        also = _name_smaller_targets(site, gpus=0)
         yield f"a whole node with {usable} cores is charged, and {asked.cores} are used{also}"
 
 
-def _smaller(site: Site, *, gpus: int) -> str:
+def _name_smaller_targets(site: Site, *, gpus: int) -> str:
     """Targets that give a part of a node."""
     names = []
     for name, target in site.profile.targets.items():
@@ -67,7 +67,7 @@ def _preemption(profile: SiteProfile) -> Iterator[str]:
 
 
 def _place(profile: SiteProfile, project_folder: Path) -> Iterator[str]:
-    if profile.home_folder == "no-jobs" and _below(project_folder, Path.home()):
+    if profile.home_folder == "no-jobs" and _is_below(project_folder, Path.home()):
         where = f", for example {profile.scratch.folder}" if profile.scratch else ""
         yield f"the project lies in the home folder, where jobs must not work here: move it{where}"
     if profile.submit_from:
@@ -79,11 +79,11 @@ def _age(profile: SiteProfile) -> Iterator[str]:
         yield f"the centre names {profile.until} as the end of this cluster"
 
 
-def _below(folder: Path, above: Path) -> bool:
+def _is_below(folder: Path, above: Path) -> bool:
     return folder.resolve().is_relative_to(above.resolve())
 
 
-def chosen_words(site: Site, target: str | None, others: dict[str, list[str]]) -> list[str]:
+def explain_choice(site: Site, target: str | None, others: dict[str, list[str]]) -> list[str]:
     """Which target was taken, and why not those before it."""
     if target is None or site.profile.target is not None:
         return []

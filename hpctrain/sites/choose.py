@@ -37,30 +37,32 @@ def choose(site: Site, environment: Mapping[str, str]) -> Choice:
             f"hpctrain sites show {site.name} lists them" if targets else "leave --target out",
         )
     if not targets or named is not None:
-        profile = completed(site.at(named) if named else site.profile, environment)
+        profile = complete(site.at(named) if named else site.profile, environment)
         where = f"the target {named} of {site.name}" if named else f"the site {site.name}"
         if reasons := misfits(profile):
-            raise HpctrainError(_listed(f"the job does not fit {where}:", reasons), _way(profile))
-        _ask(site, profile)
+            raise HpctrainError(
+                _list(f"the job does not fit {where}:", reasons), _next_step(profile)
+            )
+        _refuse_open_questions(site, profile)
         return Choice(named, profile)
     others: dict[str, list[str]] = {}
     ways: list[str] = []
     for name, target in targets.items():
-        profile = completed(site.at(name), environment)
+        profile = complete(site.at(name), environment)
         reasons = misfits(profile)
         if has_gpus(profile) and site.profile.gpus == 0:
             reasons.insert(0, "it is for jobs with GPUs, and none is asked for")
         if target.choice == "by-name":
             reasons.append("it is taken only when it is named")
         if not reasons:
-            _ask(site, profile)
+            _refuse_open_questions(site, profile)
             return Choice(name, profile, others)
         others[name] = reasons
-        if reasons == misfits(profile) and (way := _shorter(profile)):
+        if reasons == misfits(profile) and (way := _how_to_shorten(profile)):
             ways.append(f"{way} (--target {name})")
     lines = [f"{name}: {'; '.join(reasons)}" for name, reasons in others.items()]
     raise HpctrainError(
-        _listed(f"the job fits none of the targets of {site.name}:", lines),
+        _list(f"the job fits none of the targets of {site.name}:", lines),
         ways[0]
         if ways
         else "ask for something else (--gpus, --walltime, --memory, --set site.cores=…), or name "
@@ -68,7 +70,7 @@ def choose(site: Site, environment: Mapping[str, str]) -> Choice:
     )
 
 
-def completed(site: SiteProfile, environment: Mapping[str, str]) -> SiteProfile:
+def complete(site: SiteProfile, environment: Mapping[str, str]) -> SiteProfile:
     """What follows from the site's own rules: the account's ending, the cores of each GPU."""
     changes: dict[str, Any] = {}
     rule = site.account_rule
@@ -82,7 +84,7 @@ def completed(site: SiteProfile, environment: Mapping[str, str]) -> SiteProfile:
     return site.model_copy(update=changes) if changes else site
 
 
-def questions(site: SiteProfile) -> dict[str, str]:
+def open_questions(site: SiteProfile) -> dict[str, str]:
     """What has to be known and is not: by key, the question."""
     asked = dict(site.ask)
     rule = site.account_rule
@@ -92,13 +94,13 @@ def questions(site: SiteProfile) -> dict[str, str]:
     return {key: question for key, question in asked.items() if not _value(site, key)}
 
 
-def _ask(site: Site, profile: SiteProfile) -> None:
+def _refuse_open_questions(site: Site, profile: SiteProfile) -> None:
     from hpctrain.sites.load import users_folder
 
-    if open_ones := questions(profile):
+    if open_ones := open_questions(profile):
         one = next(iter(open_ones))
         raise HpctrainError(
-            _listed(
+            _list(
                 f"the site {site.name} needs to be told:",
                 [f"{key}: {question}" for key, question in open_ones.items()],
             ),
@@ -115,18 +117,18 @@ def _value(site: SiteProfile, path: str) -> object:
     return value
 
 
-def _listed(head: str, lines: list[str]) -> str:
+def _list(head: str, lines: list[str]) -> str:
     return "\n".join([head, *(f"  {line}" for line in lines)])
 
 
-def _way(site: SiteProfile) -> str:
+def _next_step(site: SiteProfile) -> str:
     """What to try when a job does not fit."""
-    return _shorter(site) or (
+    return _how_to_shorten(site) or (
         "change what is asked for; if the profile is out of date, --set site.limits.KEY=VALUE"
     )
 
 
-def _shorter(site: SiteProfile) -> str | None:
+def _how_to_shorten(site: SiteProfile) -> str | None:
     """How to go on where nothing but the walltime is too long."""
     most = longest(site.limits, site.nodes or 1)
     if most is None or misfits(site.model_copy(update={"walltime": most})):

@@ -74,7 +74,7 @@ def demand(site: SiteProfile) -> Demand:
     return Demand(nodes, cores, site.gpus, memory, walltime_seconds(walltime) if walltime else None)
 
 
-def held(site: SiteProfile) -> tuple[str, float | None]:
+def count_held(site: SiteProfile) -> tuple[str, float | None]:
     """``("gpu" or "core", how many the job holds)``: all of its nodes', where these are whole."""
     asked = demand(site)
     node = site.node
@@ -91,7 +91,7 @@ def held(site: SiteProfile) -> tuple[str, float | None]:
 def cost(site: SiteProfile) -> Cost:
     """The most that a training with this profile (of one target) costs."""
     asked = demand(site)
-    of, count = held(site)
+    of, count = count_held(site)
     attempts = 1 if site.continuation == "manual" else site.max_attempts
     if asked.seconds is None:
         return Cost(of, None, attempts, unknown="no walltime is asked for")
@@ -104,7 +104,7 @@ def cost(site: SiteProfile) -> Cost:
         return Cost(of, hours, attempts)
     if charge.by == "nothing":
         return Cost(of, hours, attempts, 0.0)
-    charged = _charged(site, of, count)
+    charged = _count_charged(site, of, count)
     units = None
     if charged is not None:
         units = charged * charge.rate * charge.factor * asked.seconds / 3600 * attempts
@@ -114,7 +114,7 @@ def cost(site: SiteProfile) -> Cost:
     return Cost(of, hours, attempts, units, words)
 
 
-def _charged(site: SiteProfile, of: str, count: float) -> float | None:
+def _count_charged(site: SiteProfile, of: str, count: float) -> float | None:
     """How many nodes, cores or GPUs are charged."""
     from hpctrain.sites.words import megabytes
 

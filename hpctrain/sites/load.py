@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpctrain.errors import HpctrainError
 from hpctrain.files import resource
-from hpctrain.yamlfile import merge, nearest, read_mapping, validated
+from hpctrain.yamlfile import merge, nearest, read_mapping, validate
 
 if TYPE_CHECKING:
     from hpctrain.sites.profile import SiteProfile
@@ -53,7 +53,7 @@ class Site:
         for key in _NOT_IN_A_PROFILE:
             content.pop(key, None)
         content["target"] = target
-        return validated(SiteProfile, content, f"{self.files[0]}, target {target}")
+        return validate(SiteProfile, content, f"{self.files[0]}, target {target}")
 
 
 def search_path(project_folder: Path | None) -> list[Path]:
@@ -91,11 +91,11 @@ def load(name: str, project_folder: Path | None, changes: dict[str, Any] | None 
         content = merge(content, layer)
         if file is not files[0]:
             # A mistake in a profile below is reported with that file's name and lines.
-            validated(SiteProfile, content, file)
+            validate(SiteProfile, content, file)
         layers.append(layer)
-    profile = validated(SiteProfile, content, files[0])
+    profile = validate(SiteProfile, content, files[0])
     if changes:
-        profile = validated(SiteProfile, merge(content, changes), "--set site")
+        profile = validate(SiteProfile, merge(content, changes), "--set site")
         layers.append(changes)
     return Site(name, profile, tuple(files), tuple(layers))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hpctrain.errors import HpctrainError
 from hpctrain.sites import load
-from hpctrain.yamlfile import read_mapping, validated
+from hpctrain.yamlfile import read_mapping, validate
 
 if TYPE_CHECKING:
     from hpctrain.sites.facts import Recognition
@@ -33,7 +33,7 @@ class Rule:
     extends: tuple[str, ...]
 
 
-def here(rules: Iterable[Rule], environment: Mapping[str, str], host: str) -> list[Recognised]:
+def recognise(rules: Iterable[Rule], environment: Mapping[str, str], host: str) -> list[Recognised]:
     """The sites that this machine may be; variables count before host names.
 
     A profile that extends another one that fits, stands for it.
@@ -53,7 +53,7 @@ def here(rules: Iterable[Rule], environment: Mapping[str, str], host: str) -> li
     return [Recognised(name, by) for name, by in found.items() if name not in covered]
 
 
-def rules(project_folder: Path | None) -> list[Rule]:
+def read_rules(project_folder: Path | None) -> list[Rule]:
     """Of every site that can be recognised; files that are broken are left out."""
     from hpctrain.sites.facts import Recognition
 
@@ -65,7 +65,7 @@ def rules(project_folder: Path | None) -> list[Rule]:
             rule = next((rule for rule in told if rule is not None), None)
             if rule is not None:
                 below = tuple(file.stem for file in files[1:] if file.stem != name)
-                found.append(Rule(name, validated(Recognition, rule, files[0]), below))
+                found.append(Rule(name, validate(Recognition, rule, files[0]), below))
         except HpctrainError:
             continue
     return found

@@ -39,7 +39,7 @@ def _date_as_text(value: object) -> object:
     return value.isoformat() if isinstance(value, datetime.date) else _number_as_text(value)
 
 
-def _checked_expression(value: object) -> object:
+def _check_expression(value: object) -> object:
     if isinstance(value, str):
         try:
             re.compile(value)
@@ -64,7 +64,7 @@ ChunkResource = Annotated[
     StringConstraints(pattern=_CHUNK),
     _text_or_number(_CHUNK),
 ]
-Expression = Annotated[str, BeforeValidator(_checked_expression)]
+Expression = Annotated[str, BeforeValidator(_check_expression)]
 Suffix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$")]
 # A year, a month or a day: what is known of when a source was read.
 When = Annotated[

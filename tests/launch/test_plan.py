@@ -14,7 +14,7 @@ from hpctrain.errors import HpctrainError
 from hpctrain.launch.plan import plan
 from hpctrain.project import Project
 from hpctrain.sites.facts import Recognition
-from hpctrain.sites.recognise import Rule, here
+from hpctrain.sites.recognise import Rule, recognise
 
 DEAR = "extends: slurm\ncores: 64\nwalltime: '100:00:00'\n"
 
@@ -36,10 +36,10 @@ def test_variables_come_before_host_names_and_extending_before_extended() -> Non
         Rule("b", Recognition(host=[r"b\d+"]), ()),
         Rule("mine", Recognition(variable={"HERE": ["a"]}), ("a",)),
     ]
-    assert [s.name for s in here(rules, {"HERE": "a"}, "b1")] == ["mine"]
-    assert [(s.name, s.by) for s in here(rules, {"HERE": "b"}, "b1")] == [("a", "HERE=b")]
-    assert [(s.name, s.by) for s in here(rules, {}, "b1")] == [("b", "host name b1")]
-    assert here(rules, {"HERE": "c"}, "b") == []
+    assert [s.name for s in recognise(rules, {"HERE": "a"}, "b1")] == ["mine"]
+    assert [(s.name, s.by) for s in recognise(rules, {"HERE": "b"}, "b1")] == [("a", "HERE=b")]
+    assert [(s.name, s.by) for s in recognise(rules, {}, "b1")] == [("b", "host name b1")]
+    assert recognise(rules, {"HERE": "c"}, "b") == []
 
 
 def test_the_site_this_machine_belongs_to(

@@ -14,7 +14,7 @@ from hpctrain.errors import HpctrainError, SiteUnreachable
 from hpctrain.launch.site_check import SiteCheck, check, init
 from hpctrain.sites.load import Site
 from hpctrain.sites.profile import SiteProfile
-from hpctrain.yamlfile import read_mapping, validated
+from hpctrain.yamlfile import read_mapping, validate
 
 
 @dataclass
@@ -55,7 +55,7 @@ def wrong(checked: SiteCheck) -> dict[str | None, str]:
 def test_what_init_writes_stands_up_to_check(live: Live) -> None:
     path = live.init()
     content = read_mapping(path)
-    profile = validated(SiteProfile, content, path)
+    profile = validate(SiteProfile, content, path)
     checked = live.check(content)
     assert checked.findings == []
     assert checked.ok

@@ -20,7 +20,7 @@ from hpctrain.schedulers.pbs.scheduler import PbsScheduler
 from hpctrain.schedulers.slurm import cluster as slurm_cluster
 from hpctrain.schedulers.slurm.scheduler import SlurmScheduler
 from hpctrain.sites.profile import SiteProfile
-from hpctrain.yamlfile import read_mapping, validated
+from hpctrain.yamlfile import read_mapping, validate
 
 
 def recorded(kind: str, name: str) -> Reply:
@@ -78,7 +78,7 @@ def test_slurm_as_recorded() -> None:
 
 def test_slurm_that_does_not_tell_everything() -> None:
     told = Told("slurm", scontrol_show_partition="site-partitions", sinfo="site-sinfo")
-    cluster = converse(slurm_cluster.describe(), told)
+    cluster = converse(slurm_cluster.ask(), told)
     assert [queue.name for queue in cluster.queues] == ["cpu", "short"]
     assert (cluster.qos, cluster.accounts) == (None, None)
     assert cluster.untold == ("sacctmgr: sacctmgr: No such file or directory",) * 2
@@ -86,9 +86,9 @@ def test_slurm_that_does_not_tell_everything() -> None:
 
 def test_slurm_that_does_not_answer() -> None:
     with pytest.raises(SiteUnreachable):
-        converse(slurm_cluster.describe(), Told("slurm"))
+        converse(slurm_cluster.ask(), Told("slurm"))
     with pytest.raises(SiteUnreachable, match="sinfo"):
-        converse(slurm_cluster.describe(), Told("slurm", scontrol="site-partitions"))
+        converse(slurm_cluster.ask(), Told("slurm", scontrol="site-partitions"))
 
 
 @pytest.mark.parametrize(
@@ -125,14 +125,14 @@ def test_pbs_as_recorded() -> None:
 
 def test_pbs_that_does_not_answer() -> None:
     cluster = converse(
-        pbs_cluster.describe(), Told("pbs", qstat="qstat_Q_json", pbsnodes="down_pbsnodes")
+        pbs_cluster.ask(), Told("pbs", qstat="qstat_Q_json", pbsnodes="down_pbsnodes")
     )
     assert cluster.queues[0].cores is None
     assert cluster.untold == (
         "pbsnodes -a -F json: pbsnodes: cannot connect to server pbsnode, error=15010",
     )
     with pytest.raises(SiteUnreachable):
-        converse(pbs_cluster.describe(), Told("pbs", qstat="down_qstat_Q"))
+        converse(pbs_cluster.ask(), Told("pbs", qstat="down_qstat_Q"))
 
 
 @pytest.mark.parametrize(("kind", "names"), [("slurm", SLURM), ("pbs", PBS)])
@@ -143,7 +143,7 @@ def test_a_draft_is_a_profile_that_agrees_with_its_cluster(
     cluster = converse(scheduler.cluster(), Told(kind, **names))
     path = tmp_path / "here.yaml"
     path.write_text(draft("here", kind, cluster, Path("/x/site.schema.json"), "2026-11-26"))
-    profile = validated(SiteProfile, read_mapping(path), path)
+    profile = validate(SiteProfile, read_mapping(path), path)
     first = "cpu" if kind == "slurm" else "workq"
     assert list(profile.targets) == [first, f"{first}-gpu", "short", "short-gpu"]
     assert profile.targets["short"].choice == "by-name"

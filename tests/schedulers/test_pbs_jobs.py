@@ -52,11 +52,11 @@ class Cluster:
         return found
 
     def reaches(self, *states: str, attempt: int = 1) -> JobView:
-        def look() -> JobView | None:
+        def job_row() -> JobView | None:
             view = self.view(attempt)
             return view if view.state in states else None
 
-        found = wait_for(look, LIMIT_S, f"attempt {attempt}: {states}")
+        found = wait_for(job_row, LIMIT_S, f"attempt {attempt}: {states}")
         assert found is not None
         return found
 
@@ -80,8 +80,8 @@ def test_a_job_is_found_by_its_token_and_ends(cluster: Cluster) -> None:
         'echo "$HPCTRAIN_ATTEMPT" >"$PBS_O_WORKDIR/seen"', walltime="00:08:00", cores=1, nodes=1,
         tasks=1, memory="100M", umask="0022",
     )  # fmt: skip
-    seen = cluster.view()
-    assert seen.walltime_s == 480
+    judge = cluster.view()
+    assert judge.walltime_s == 480
     ended = cluster.reaches(*ENDED)
     assert (ended.state, ended.exit_code, ended.raw) == ("completed", 0, "F/92")
     assert (cluster.folder / "seen").read_text() == "1\n"

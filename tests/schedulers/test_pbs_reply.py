@@ -9,7 +9,7 @@ import pytest
 from paths import RECORDED
 
 from hpctrain.schedulers.pbs.reply import Job, from_json, from_text
-from hpctrain.schedulers.pbs.states import seen
+from hpctrain.schedulers.pbs.states import judge
 
 OF_PBS = RECORDED / "pbs"
 TOKEN = "20261124-033000-ab12.01"
@@ -102,7 +102,7 @@ def test_text_and_json_say_the_same(other: str) -> None:
     texts = from_text(out("multi_text"))
     assert [job.job_id for job in texts] == list(jobs)
     for job in texts:
-        assert seen(job, "alice") == seen(jobs[job.job_id], "alice")
+        assert judge(job, "alice") == judge(jobs[job.job_id], "alice")
         assert job.get("Resource_List.select") == "1:ncpus=1"
         assert job.get("resources_used.walltime") == (
             jobs[job.job_id].get("resources_used.walltime")
@@ -119,7 +119,7 @@ def test_the_released_client_with_e_and_its_text() -> None:
         same = jobs[job.job_id]
         assert job.token == same.token == f"20261124-000000-{end}"
         assert job.get("Submit_arguments") == same.get("Submit_arguments")
-        assert seen(job, "alice") == seen(same, "alice")
+        assert judge(job, "alice") == judge(same, "alice")
 
 
 def as_text(name: str) -> str:
@@ -147,7 +147,7 @@ def test_every_recorded_job_reads_the_same_from_text(name: str) -> None:
     texts = from_text(as_text(name))
     assert [job.job_id for job in texts] == list(jobs)
     for job in texts:
-        assert seen(job, "alice") == seen(jobs[job.job_id], "alice")
+        assert judge(job, "alice") == judge(jobs[job.job_id], "alice")
         for key in ("Job_Name", "Resource_List.walltime", "Submit_arguments"):
             assert job.get(key) == jobs[job.job_id].get(key)
 
@@ -240,7 +240,7 @@ def healthy(job: Job) -> bool:
 
 
 def readable(job: Job) -> bool:
-    what = seen(job, "alice")
+    what = judge(job, "alice")
     return (
         (what.state, what.raw, what.exit_code) == ("failed", "F/93", 7)
         and job.get("Job_Owner") == "alice@pbsnode"
@@ -291,7 +291,7 @@ def test_a_job_that_is_cut_short_in_the_middle(layout: str) -> None:
         assert healthy(jobs[-1])
         for job in jobs[1:-1]:
             # Cut off before its exit code, it has not ended well, nor "never run".
-            what = seen(job, "alice")
+            what = judge(job, "alice")
             assert (what.state, what.exit_code) in (("failed", 7), ("unknown", None))
 
 

@@ -7,7 +7,7 @@ from paths import RECORDED
 
 from hpctrain.schedulers.base import JobState
 from hpctrain.schedulers.pbs.reply import Job, from_json
-from hpctrain.schedulers.pbs.states import LETTERS, STATES, seen
+from hpctrain.schedulers.pbs.states import LETTERS, STATES, judge
 
 OF_PBS = RECORDED / "pbs"
 
@@ -87,7 +87,7 @@ def jobs_of(name: str) -> dict[str, Job]:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]}-{row[1]}")
 def test_every_recorded_job(row: tuple[str, str, JobState, str, str, int | None]) -> None:
     name, job_id, state, raw, reason, exit_code = row
-    what = seen(jobs_of(name)[job_id], "alice")
+    what = judge(jobs_of(name)[job_id], "alice")
     assert (what.state, what.raw, what.exit_code) == (state, raw, exit_code)
     assert reason in what.reason
     assert bool(reason) == bool(what.reason)
@@ -117,7 +117,7 @@ def test_no_recorded_job_is_missing() -> None:
 def test_of_the_long_lists(
     name: str, job_id: str, state: JobState, raw: str, reason: str, exit_code: int | None
 ) -> None:
-    what = seen(jobs_of(name)[job_id], "alice")
+    what = judge(jobs_of(name)[job_id], "alice")
     assert (what.state, what.raw, what.exit_code) == (state, raw, exit_code)
     assert reason in what.reason
     assert bool(reason) == bool(what.reason)
@@ -152,7 +152,7 @@ def job(letter: str, substate: str = "", job_id: str = "1.s", **attributes: str)
 )
 def test_exit_codes(status: str, state: JobState, reason: str, exit_code: int | None) -> None:
     for substate in ("92", ""):
-        what = seen(job("F", substate, Exit_status=status, stime="x"), "alice")
+        what = judge(job("F", substate, Exit_status=status, stime="x"), "alice")
         assert (what.state, what.exit_code) == (state, exit_code)
         assert reason in what.reason
 
@@ -172,7 +172,7 @@ def test_exit_codes(status: str, state: JobState, reason: str, exit_code: int | 
 )
 def test_torques_own(status: str, state: JobState) -> None:
     for key in ("exit_status", "Exit_status"):
-        assert seen(job("C", **{key: status}), "alice").state == state
+        assert judge(job("C", **{key: status}), "alice").state == state
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_torques_own(status: str, state: JobState) -> None:
 def test_a_signal_at_the_time_limit(used: str, status: str, state: JobState) -> None:
     ended = job("F", "93", Exit_status=status, Resource_List__walltime="01:00:00",
                 resources_used__walltime=used)  # fmt: skip
-    assert seen(ended, "alice").state == state
+    assert judge(ended, "alice").state == state
 
 
 @pytest.mark.parametrize(
@@ -205,20 +205,20 @@ def test_a_signal_at_the_time_limit(used: str, status: str, state: JobState) -> 
 def test_ended_without_an_exit_code(
     attributes: dict[str, str], state: JobState, reason: str
 ) -> None:
-    what = seen(job("F", "92", **attributes), "alice")
+    what = judge(job("F", "92", **attributes), "alice")
     assert what.state == state
     assert reason in what.reason
 
 
 @pytest.mark.parametrize(("letter", "substate"), [("F", ""), ("F", "93"), ("X", "69"), ("X", "92")])
 def test_an_end_that_is_not_told_is_none(letter: str, substate: str) -> None:
-    assert seen(job(letter, substate), "alice").state == "unknown"
+    assert judge(job(letter, substate), "alice").state == "unknown"
 
 
 def test_an_array_whose_part_failed() -> None:
-    assert seen(job("F", "93", "1[].s", Exit_status="0"), "a").reason == "a part of it failed"
-    assert seen(job("F", "92", "1[].s", Exit_status="0"), "a").state == "completed"
-    assert "though its script" in seen(job("F", "93", Exit_status="0"), "a").reason
+    assert judge(job("F", "93", "1[].s", Exit_status="0"), "a").reason == "a part of it failed"
+    assert judge(job("F", "92", "1[].s", Exit_status="0"), "a").state == "completed"
+    assert "though its script" in judge(job("F", "93", Exit_status="0"), "a").reason
 
 
 @pytest.mark.parametrize(
@@ -241,13 +241,13 @@ def test_an_array_whose_part_failed() -> None:
     ],
 )  # fmt: skip
 def test_holds(hold: str, substate: str, comment: str, state: JobState, reason: str) -> None:
-    what = seen(job("H", substate, Hold_Types=hold, comment=comment), "alice")
+    what = judge(job("H", substate, Hold_Types=hold, comment=comment), "alice")
     assert what.state == state
     assert reason in what.reason
 
 
 def test_without_a_substate_a_dependency_is_known_by_itself() -> None:
-    what = seen(job("H", Hold_Types="s", depend="afterany:1.s"), "alice")
+    what = judge(job("H", Hold_Types="s", depend="afterany:1.s"), "alice")
     assert (what.state, what.reason) == ("queued", "waits for another job")
 
 
@@ -276,7 +276,7 @@ def test_without_a_substate_a_dependency_is_known_by_itself() -> None:
     ],
 )  # fmt: skip
 def test_why_a_job_waits(comment: str, reason: str) -> None:
-    what = seen(job("Q", "10", comment=comment), "alice")
+    what = judge(job("Q", "10", comment=comment), "alice")
     assert (what.state, what.reason) == ("queued", reason)
 
 
@@ -291,13 +291,13 @@ def test_why_a_job_waits(comment: str, reason: str) -> None:
     ],
 )
 def test_who_cancelled(comment: str, user: str, reason: str) -> None:
-    what = seen(job("F", "91", comment=comment), user)
+    what = judge(job("F", "91", comment=comment), user)
     assert (what.state, what.reason) == ("cancelled", reason)
 
 
 def test_what_an_array_is_doing() -> None:
     counts = "Queued:12 Running:3 Exiting:0 Expired:1"
-    what = seen(job("B", "70", "1[].s", array_state_count=counts), "alice")
+    what = judge(job("B", "70", "1[].s", array_state_count=counts), "alice")
     assert (what.state, what.reason) == ("running", "12 queued, 3 running, 1 expired")
 
 
@@ -313,13 +313,13 @@ def test_what_an_array_is_doing() -> None:
     ],
 )  # fmt: skip
 def test_letters_and_substates(letter: str, substate: str, state: JobState) -> None:
-    assert seen(job(letter, substate), "alice").state == state
+    assert judge(job(letter, substate), "alice").state == state
 
 
 def test_an_unknown_word_is_passed_on() -> None:
-    what = seen(job("Z", "10"), "alice")
+    what = judge(job("Z", "10"), "alice")
     assert (what.raw, what.reason) == ("Z/10", "")
-    assert seen(Job("1.s", {}), "alice").reason == "what qstat printed of it cannot be read"
+    assert judge(Job("1.s", {}), "alice").reason == "what qstat printed of it cannot be read"
 
 
 def test_every_letter_is_listed_alone_too() -> None:

@@ -56,13 +56,13 @@ class Cluster:
         return until(self.accounting, lambda view: view.state in ENDED)
 
 
-def until(look: Callable[[], JobView | None], good: Callable[[JobView], bool]) -> JobView:
+def until(job_row: Callable[[], JobView | None], good: Callable[[JobView], bool]) -> JobView:
     end = time.monotonic() + LIMIT_S
-    view = look()
+    view = job_row()
     while view is None or not good(view):
         assert time.monotonic() < end, f"last seen: {view}"
         time.sleep(0.2)
-        view = look()
+        view = job_row()
     return view
 
 

@@ -9,7 +9,7 @@ import pytest
 from made_sites import made_site
 
 from hpctrain.errors import HpctrainError
-from hpctrain.sites.advice import advice, chosen_words
+from hpctrain.sites.advice import advice, explain_choice
 from hpctrain.sites.choose import Choice, choose
 
 CLUSTER = """
@@ -94,9 +94,9 @@ def test_the_first_that_fits(asked: dict[str, Any], target: str) -> None:
 def test_what_was_passed_over_is_told_with_every_reason() -> None:
     choice = chosen(cores=48, walltime="20:00:00")
     assert choice.others == {"shared": ["48 cores are asked for, and a job may have 32"]}
-    [words] = chosen_words(made_site(CLUSTER), choice.target, choice.others)
+    [words] = explain_choice(made_site(CLUSTER), choice.target, choice.others)
     assert words == "target whole (not shared: 48 cores are asked for, and a job may have 32)"
-    assert chosen_words(made_site(CLUSTER, target="whole"), "whole", {}) == []
+    assert explain_choice(made_site(CLUSTER, target="whole"), "whole", {}) == []
 
 
 def test_none_fits() -> None:

@@ -14,7 +14,7 @@ from hpctrain.files import resource
 from hpctrain.sites.choose import choose
 from hpctrain.sites.load import names
 from hpctrain.sites.profile import SCHEMA_FILE, json_schema, schema_text
-from hpctrain.sites.recognise import here, rules
+from hpctrain.sites.recognise import read_rules, recognise
 
 FILES = sorted(resource("site_profiles").glob("*.yaml"))
 PERSONAL = ("account", "mail_user", "trainer", "walltime", "target")
@@ -110,7 +110,7 @@ def test_every_question_is_asked_of_those_who_have_not_answered() -> None:
                 assert f"  {key}: " in caught.value.message, f"{name} {target}"
 
 
-RULES = rules(None)
+RULES = read_rules(None)
 RECOGNISED: dict[str | None, tuple[dict[str, str], str]] = {
     "perlmutter": ({"NERSC_HOST": "perlmutter"}, "login07"),
     "frontier": ({}, "login03.frontier.olcf.ornl.gov"),
@@ -135,7 +135,7 @@ RECOGNISED: dict[str | None, tuple[dict[str, str], str]] = {
 
 @pytest.mark.parametrize(("name", "where"), RECOGNISED.items(), ids=str)
 def test_recognised(name: str | None, where: tuple[dict[str, str], str]) -> None:
-    found = [site.name for site in here(RULES, *where)]
+    found = [site.name for site in recognise(RULES, *where)]
     assert found == ([name] if name else [])
 
 
@@ -145,4 +145,4 @@ def test_no_two_clusters_take_each_other_for_themselves() -> None:
         rule = shipped.site(name).profile.recognise
         for variable, values in rule.variable.items():
             for value in values:
-                assert [site.name for site in here(RULES, {variable: value}, "x")] == [name]
+                assert [site.name for site in recognise(RULES, {variable: value}, "x")] == [name]

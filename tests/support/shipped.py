@@ -19,11 +19,11 @@ from hpctrain.files import resource
 from hpctrain.launch.script import job_script
 from hpctrain.schedulers import scheduler_of
 from hpctrain.schedulers.base import JobRequest
-from hpctrain.sites.choose import completed, questions
+from hpctrain.sites.choose import complete, open_questions
 from hpctrain.sites.load import Site, load
 from hpctrain.sites.misfits import longest, misfits
 from hpctrain.sites.profile import SiteProfile
-from hpctrain.yamlfile import read_mapping, validated
+from hpctrain.yamlfile import read_mapping, validate
 
 GOLDEN = TESTS / "golden" / "sites"
 TABLE = DOCS / "clusters.md"
@@ -54,7 +54,7 @@ def site(name: str) -> Site:
     if not closed.exists():
         return load(name, None)
     content = read_mapping(closed)
-    return Site(name, validated(SiteProfile, content, closed), (closed,), (content,))
+    return Site(name, validate(SiteProfile, content, closed), (closed,), (content,))
 
 
 def at(name: str, target: str, changes: dict[str, Any]) -> SiteProfile:
@@ -74,13 +74,13 @@ def answered(name: str, target: str) -> SiteProfile:
         changes["nodes"] = changes["tasks"] = bare.limits.min_nodes
     if bare.limits.min_memory:
         changes["memory"] = bare.limits.min_memory
-    for key in questions(at(name, target, changes)):
+    for key in open_questions(at(name, target, changes)):
         below = changes
         *path, last = key.split(".")
         for part in path:
             below = below.setdefault(part, {})
         below[last] = ANSWERS[key]
-    return completed(at(name, target, changes), {})
+    return complete(at(name, target, changes), {})
 
 
 def _walltime(profile: SiteProfile) -> str:

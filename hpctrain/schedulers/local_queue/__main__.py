@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from hpctrain.schedulers.local_queue import queue as jobs
-from hpctrain.schedulers.local_queue.state import ids, look
+from hpctrain.schedulers.local_queue.state import ids, job_row
 
 
 def submit(queue: Path, asked: argparse.Namespace) -> int:
@@ -41,7 +41,7 @@ def refuse(message: str) -> int:
 
 def show(queue: Path, _: argparse.Namespace) -> int:
     for number in ids(queue):
-        if shown := look(queue / str(number)):
+        if shown := job_row(queue / str(number)):
             print(json.dumps(shown))
     return 0
 

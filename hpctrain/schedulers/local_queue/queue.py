@@ -17,7 +17,7 @@ from hpctrain.schedulers.local_queue.state import (
     Json,
     ids,
     is_id,
-    look,
+    job_row,
     orphaned,
     read,
     signal_group,
@@ -78,7 +78,7 @@ def release(folder: Path) -> None:
 
 def cancel(folder: Path) -> bool:
     """End a job, now or before it begins; False if there is no such job."""
-    shown = look(folder) if is_id(folder.name) else None
+    shown = job_row(folder) if is_id(folder.name) else None
     if shown is None:
         return False
     if shown["state"] in (*ACTIVE, *WAITING, "ELSEWHERE", "UNKNOWN"):

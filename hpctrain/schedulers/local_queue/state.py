@@ -82,7 +82,7 @@ def obstacle(folder: Path, job: Json) -> Json | None:
     if time.time() < job.get("not_before", 0):
         return {"state": "HELD", "reason": "waits for its time"}
     for kind, number in job.get("after", ()):
-        other = look(folder.parent / str(number))
+        other = job_row(folder.parent / str(number))
         if other is None:
             return {"state": "NEVER", "reason": f"there is no job {number} to wait for"}
         if other["state"] in (*ACTIVE, *WAITING, "ELSEWHERE", "UNKNOWN"):
@@ -94,7 +94,7 @@ def obstacle(folder: Path, job: Json) -> Json | None:
     return None
 
 
-def judge(folder: Path, job: Json) -> Json:
+def job_state(folder: Path, job: Json) -> Json:
     # Asked before the files are read: a supervisor that ends in between has left its last word.
     supervisor = whereabouts(job["supervisor"])
     names = ("ended.json", "running.json", "stopping.json")
@@ -117,7 +117,7 @@ def judge(folder: Path, job: Json) -> Json:
     return {"state": "RUNNING", "reason": reason, "elapsed_s": elapsed_s}
 
 
-def look(folder: Path) -> Json | None:
+def job_row(folder: Path) -> Json | None:
     """What the list shows of one job; None when there is no such job, or not any more."""
     shown: Json = {"id": folder.name, "name": "", "comment": ""}
     shown |= {"state": "UNKNOWN", "reason": "its files cannot be read"}
@@ -126,5 +126,5 @@ def look(folder: Path) -> Json | None:
         job = read(folder / "job.json")
         shown |= {key: job[key] for key in ("name", "comment", "walltime_s")}
         shown["cores"] = job.get("cores", 1)
-        shown |= judge(folder, job)
+        shown |= job_state(folder, job)
     return shown if (folder / "job.json").exists() else None

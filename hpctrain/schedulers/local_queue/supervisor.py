@@ -18,7 +18,7 @@ from hpctrain.schedulers.local_queue.state import (
     group_alive,
     ids,
     is_id,
-    look,
+    job_row,
     obstacle,
     read,
     signal_group,
@@ -35,12 +35,12 @@ class Supervisor:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.job = read(folder / "job.json")
-        self.told: list[int] = []  # the signals that this process was sent
+        self.signals: list[int] = []  # the signals that this process was sent
         self.ahead: list[int] = []  # jobs that were here before, and are not over
 
-    def unwanted(self) -> str:
+    def why_unwanted(self) -> str:
         """Why the job should not go on, or nothing."""
-        if self.told:
+        if self.signals:
             return "its supervisor was told to end"
         if (self.folder / "cancel").exists():
             return "cancelled"
@@ -69,7 +69,7 @@ class Supervisor:
         ]
         while True:
             wait = obstacle(self.folder, self.job)
-            if reason := self.unwanted():
+            if reason := self.why_unwanted():
                 self.end("CANCELLED", f"{reason} before it started")
                 return
             if wait and wait["state"] == "NEVER":
@@ -82,19 +82,19 @@ class Supervisor:
 
     def room(self) -> bool:
         """Do the jobs before this one leave enough cores for it?"""
-        shown = {number: self.other(number) for number in self.ahead}
-        self.ahead = [number for number, other in shown.items() if other is not None]
+        shown = {number: self.job_ahead(number) for number in self.ahead}
+        self.ahead = [number for number, job in shown.items() if job is not None]
         # One that waits for something else is passed.
-        taken = sum(other["cores"] for other in shown.values() if other and other["counts"])
+        taken = sum(job["cores"] for job in shown.values() if job and job["counts"])
         cores: int = self.job.get("cores", 1)
         return bool(taken + cores <= self.job.get("room", 1))
 
-    def other(self, number: int) -> Json | None:
+    def job_ahead(self, number: int) -> Json | None:
         """An earlier job, and whether it ``counts``; None when it is over."""
         # A job on another host does not count: it uses that host's cores, and if that host is
         # gone for good, waiting for it would never end.
         try:
-            shown = look(self.folder.parent / str(number))
+            shown = job_row(self.folder.parent / str(number))
         except OSError:
             return {"cores": self.job.get("room", 1), "counts": True}
         if shown is None or shown["state"] not in (*ACTIVE, *WAITING):
@@ -105,11 +105,11 @@ class Supervisor:
         """Until something happens to this process or to its child, for a moment at most."""
         woken = signal.sigtimedwait(WOKEN_BY, POLL_S)
         if woken and woken.si_signo != signal.SIGCHLD:
-            self.told.append(woken.si_signo)
+            self.signals.append(woken.si_signo)
 
     def run(self) -> None:
         started, began = time.time(), time.monotonic()
-        path = self.named(self.job["output"])
+        path = self.path_of(self.job["output"])
         try:
             output = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         except OSError as error:
@@ -128,7 +128,7 @@ class Supervisor:
         write(self.folder / "running.json", running)
         os.write(go, b"!")
         os.close(go)
-        state, reason = self.watch(running)
+        state, reason = self.wait_for_end(running)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         if code and not state:
             state = "FAILED"
@@ -143,7 +143,7 @@ class Supervisor:
         """Append what the job's ``notes`` say about being made to end, where they say it."""
         path, text = self.job.get("notes", {}).get(state, ("", ""))
         if path:
-            with contextlib.suppress(OSError), self.named(path).open("a") as file:
+            with contextlib.suppress(OSError), self.path_of(path).open("a") as file:
                 moment = time.strftime("%Y-%m-%dT%H:%M:%S")
                 file.write(text.replace("%j", self.folder.name).replace("%t", moment))
 
@@ -151,21 +151,21 @@ class Supervisor:
         """Bring the job's ``moves`` to their places; those that could not be brought."""
         left = []
         for source, target in self.job.get("moves", ()):
-            place = self.named(target)
+            place = self.path_of(target)
             try:
                 # Copied, not renamed: the place may be a link, or /dev/null.
-                shutil.copyfile(self.named(source), place)
+                shutil.copyfile(self.path_of(source), place)
                 if place.is_file():
-                    shutil.copymode(self.named(source), place)
-                self.named(source).unlink()
+                    shutil.copymode(self.path_of(source), place)
+                self.path_of(source).unlink()
             except OSError:
                 left.append(str(place))
         return left
 
-    def named(self, path: str) -> Path:
+    def path_of(self, path: str) -> Path:
         return Path(path.replace("%j", self.folder.name))
 
-    def watch(self, running: Json) -> tuple[str, str]:
+    def wait_for_end(self, running: Json) -> tuple[str, str]:
         """Wait for the script and all it started; state and reason if it was made to end."""
         group, limit = running["group"], self.job["walltime_s"]
         state, reason, deadline = "", "", math.inf
@@ -183,7 +183,7 @@ class Supervisor:
                 warning = 0
             if now > deadline:
                 signal_group(group, signal.SIGKILL)
-            elif deadline == math.inf and ((why := self.unwanted()) or done or over):
+            elif deadline == math.inf and ((why := self.why_unwanted()) or done or over):
                 if not done:
                     self.note("CANCELLED" if why else "TIMEOUT")
                 signal_group(group, signal.SIGTERM, signal.SIGCONT)

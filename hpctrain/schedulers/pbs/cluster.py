@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _KIB = {"b": 1 / 1024, "kb": 1, "mb": 1024, "gb": 1024**2, "tb": 1024**3}
 
 
-def describe() -> ClusterConversation:
+def ask() -> ClusterConversation:
     """Queues must be told; nodes may be kept from users."""
     queues = _read((yield ["qstat", "-Q", "-f", "-F", "json"]), "Queue")
     untold: list[str] = []

@@ -17,7 +17,6 @@ JOB_ID = re.compile(r"\d+(\[\d*\])?(\.[\w.-]+)?")
 
 # qstat and qselect where the server answered: 153 unknown job, 35 finished and asked without -x.
 ANSWERS = frozenset({0, 35, 153})
-NOT_STARTED = ("No such file or directory", "Permission denied", "Not a directory")
 # PBSE_JOBHISTNOTSET: said with exit code 0, and without a single job.
 NO_HISTORY = ("not configured to maintain job history", "job_history_enable is set to false")
 NOT_UNDERSTOOD = ("usage:", "invalid option", "illegal option", "conflicting option",

@@ -22,11 +22,13 @@ from hpctrain.schedulers.base import (
     Refused,
     Submitted,
     Unclear,
+    is_absent,
+    message,
 )
+from hpctrain.schedulers.pbs import cluster
 from hpctrain.schedulers.pbs import reply as words
-from hpctrain.schedulers.pbs.cluster import describe
 from hpctrain.schedulers.pbs.directives import directives
-from hpctrain.schedulers.pbs.states import seen
+from hpctrain.schedulers.pbs.states import judge
 from hpctrain.schedulers.times import seconds
 
 if TYPE_CHECKING:
@@ -73,8 +75,8 @@ class PbsScheduler:
 
     def read_submit(self, reply: Reply) -> Submitted | Refused | Unclear:
         """The id is on stdout alone; what is on stderr can hold numbers too."""
-        said = _said(reply)
-        if _absent(reply):
+        said = message(reply)
+        if is_absent(reply):
             return Refused(f"qsub is not on this machine: {said}")
         if reply.code == 0:
             match = _SUBMITTED.search(reply.out)
@@ -95,7 +97,7 @@ class PbsScheduler:
         history = not (_no_history(listed) or _not_understood(listed))
         if not history:
             listed = yield ["qselect", "-u", user]
-        if _absent(listed):
+        if is_absent(listed):
             everybodys = yield from _details([], history=True)
             jobs = [job for job in everybodys if _owner(job) == user]
         else:
@@ -119,17 +121,17 @@ class PbsScheduler:
         others = [line for line in lines if not any(phrase in line for phrase in words.OVER)]
         if reply.code == 0 or (reply.code is not None and lines and not others):
             return None
-        return "; ".join(line.strip() for line in others) or _said(reply)
+        return "; ".join(line.strip() for line in others) or message(reply)
 
     def cluster(self) -> ClusterConversation:
-        return describe()
+        return cluster.ask()
 
     def try_argv(self, script: str) -> None:  # noqa: ARG002
         """qsub has no way to try."""
         return
 
     def read_try(self, reply: Reply) -> str | None:
-        return None if reply.code == 0 else _said(reply)
+        return None if reply.code == 0 else message(reply)
 
 
 def short_name(name: str) -> str:
@@ -167,7 +169,7 @@ def _details(ids: list[str], *, history: bool) -> Asking:
 
 
 def _view(job: words.Job, user: str) -> JobView:
-    what = seen(job, user)
+    what = judge(job, user)
     token = job.token
     return JobView(
         job_id=job.job_id,
@@ -192,12 +194,7 @@ def _check(reply: Reply) -> None:
     """Raise where the server has not answered: an exit code of 0 alone is no proof."""
     silent = reply.code == 0 and not reply.out.strip() and reply.err.startswith(reply.argv[0])
     if reply.code not in words.ANSWERS or silent:
-        raise SiteUnreachable(_said(reply))
-
-
-def _absent(reply: Reply) -> bool:
-    problem = reply.problem or ""
-    return reply.code is None and any(phrase in problem for phrase in words.NOT_STARTED)
+        raise SiteUnreachable(message(reply))
 
 
 def _no_history(reply: Reply) -> bool:
@@ -212,11 +209,3 @@ def _not_understood(reply: Reply) -> bool:
 
 def _owner(job: words.Job) -> str:
     return (job.get("Job_Owner") or "").partition("@")[0]
-
-
-def _said(reply: Reply) -> str:
-    """What the program said, in one line."""
-    lines = [line.strip() for line in reply.err.splitlines() if line.strip()]
-    if reply.problem:
-        lines.insert(0, reply.problem)
-    return "; ".join(lines) or f"{reply.argv[0]} ended with exit code {reply.code}"

@@ -122,7 +122,7 @@ _AMOUNT = re.compile(
 
 
 @dataclass(frozen=True)
-class Seen:
+class Judgement:
     """State, PBS's own word for it, why, and the exit code as a shell says it."""
 
     state: JobState
@@ -131,78 +131,80 @@ class Seen:
     exit_code: int | None = None
 
 
-def seen(job: Job, user: str) -> Seen:
+def judge(job: Job, user: str) -> Judgement:
     """What one job's attributes say."""
     letter, substate = job.get("job_state") or "", job.get("substate") or ""
     raw = "/".join(filter(None, [letter, substate]))
     if not letter:
-        return Seen("unknown", "?", "what qstat printed of it cannot be read")
+        return Judgement("unknown", "?", "what qstat printed of it cannot be read")
     state, words = STATES.get((letter, substate)) or LETTERS.get(letter) or ("unknown", "")
     code = _number(job.get("Exit_status") or job.get("exit_status"))  # Torque writes it small
     if state is None:
-        return _ended(job, raw, code)
+        return _judge_ended(job, raw, code)
     if state == "cancelled":
         exit_code, signal = _as_shell(code)
-        return Seen(state, raw, _cancelled(job, user) or signal, exit_code)
+        return Judgement(state, raw, _who_cancelled(job, user) or signal, exit_code)
     if letter == "H":
-        return _held(job, raw, state, words)
+        return _judge_held(job, raw, state, words)
     comment = job.get("comment") or ""
     if state == "queued":
-        return Seen(state, raw, words or _waiting(comment))
-    if letter == "R" and _cancelled(job, user):  # seen for the seconds it takes to end
-        return Seen("stopping", raw, f"it is being cancelled {_cancelled(job, user)}")
+        return Judgement(state, raw, words or _why_it_waits(comment))
+    if letter == "R" and _who_cancelled(job, user):  # seen for the seconds it takes to end
+        return Judgement("stopping", raw, f"it is being cancelled {_who_cancelled(job, user)}")
     if letter == "B":
         counts = re.findall(r"(\w+):([1-9]\d*)", job.get("array_state_count") or "")
         words = ", ".join(f"{number} {name.lower()}" for name, number in counts)
-    return Seen(state, raw, words)
+    return Judgement(state, raw, words)
 
 
-def _ended(job: Job, raw: str, code: int | None) -> Seen:
+def _judge_ended(job: Job, raw: str, code: int | None) -> Judgement:
     if code is None:
         # Seen: F/92, no exit code, no start, and the hold of a dependency still on it.
         began = job.get("stime") or job.get("exec_host") or job.get("resources_used.walltime")
         if raw.startswith("F/92") and not began:
             if "after" in (job.get("depend") or "") or "s" in (job.get("Hold_Types") or ""):
-                return Seen("failed", raw, "it never ran: a job it waited for did not end as asked")
-            return Seen("failed", raw, "it never ran, and PBS does not say why")
-        return Seen("unknown", raw, "PBS calls it ended, and does not say how")
+                return Judgement(
+                    "failed", raw, "it never ran: a job it waited for did not end as asked"
+                )
+            return Judgement("failed", raw, "it never ran, and PBS does not say why")
+        return Judgement("unknown", raw, "PBS calls it ended, and does not say how")
     if code < 0:
         table = {**EXITS, **TORQUE_EXITS} if raw.startswith("C") else EXITS
         state, words = table.get(code, ("failed", f"PBS ended it (Exit_status {code})"))
-        return Seen(state, raw, words)
+        return Judgement(state, raw, words)
     exit_code, signal = _as_shell(code)
     if signal:
         # Servers that know no -29 leave the signal alone.
         used = seconds(job.get("resources_used.walltime"))
         limit = seconds(job.get("Resource_List.walltime"))
         if signal.endswith((" 15", " 9")) and used and limit and used >= limit:
-            return Seen("timeout", raw, LIMIT, exit_code)
-        return Seen("failed", raw, signal, exit_code)
+            return Judgement("timeout", raw, LIMIT, exit_code)
+        return Judgement("failed", raw, signal, exit_code)
     if code:
-        return Seen("failed", raw, f"ended with exit code {code}", code)
+        return Judgement("failed", raw, f"ended with exit code {code}", code)
     if not raw.endswith("/93"):
-        return Seen("completed", raw, "", 0)
+        return Judgement("completed", raw, "", 0)
     # Seen: an array's own Exit_status is 0 whatever became of its parts.
     parts = "[]" in job.job_id
     words = "a part of it failed" if parts else "PBS calls it failed, though its script ended well"
-    return Seen("failed", raw, words, None if parts else 0)
+    return Judgement("failed", raw, words, None if parts else 0)
 
 
-def _held(job: Job, raw: str, state: JobState, words: str) -> Seen:
+def _judge_held(job: Job, raw: str, state: JobState, words: str) -> Judgement:
     """Whose hold it is; one that waits for another job (a system hold) is not held."""
     types, comment = job.get("Hold_Types") or "", job.get("comment") or ""
     others = types.replace("s", "")
     waits = state == "queued" or (types == "s" and job.get("depend") and "/" not in raw)
     if waits and others in ("", "n"):
-        return Seen("queued", raw, words or STATES["H", "22"][1])
+        return Judgement("queued", raw, words or STATES["H", "22"][1])
     for letter, whose in HOLDS:
         if letter in (others if waits else types):
             own = f" ({comment})" if letter != "u" and comment else ""
-            return Seen("held", raw, f"{whose}{own}")
-    return Seen("held", raw, comment or "held; qstat -f JOB may say by whom")
+            return Judgement("held", raw, f"{whose}{own}")
+    return Judgement("held", raw, comment or "held; qstat -f JOB may say by whom")
 
 
-def _waiting(comment: str) -> str:
+def _why_it_waits(comment: str) -> str:
     """Why a queued job waits, of the scheduler's comment; what is not listed as it stands."""
     prefix, _, rest = comment.partition(": ")
     if prefix == "Can Never Run":
@@ -216,7 +218,7 @@ def _waiting(comment: str) -> str:
     return next((words for begins, words in WAITS if rest.startswith(begins)), rest)
 
 
-def _cancelled(job: Job, user: str) -> str:
+def _who_cancelled(job: Job, user: str) -> str:
     """Who cancelled it: PBS writes it into the comment of a job that had begun."""
     match = re.search(r" and terminated by (\S+)$", job.get("comment") or "")
     if match is None:

@@ -21,7 +21,7 @@ _GPU = re.compile(r"gpu(?::([A-Za-z][\w.-]*))?:(\d+)")
 _CLUSTER = re.compile(r"^ClusterName\s*=\s*(\S+)", re.MULTILINE)
 
 
-def describe() -> ClusterConversation:
+def ask() -> ClusterConversation:
     """Partitions must be told; QOS and accounts may be kept from users."""
     partitions = [*map(partition, _lines((yield ["scontrol", "--oneliner", "show", "partition"])))]
     # --exact: one row for each kind of node, instead of numbers with a + behind them.

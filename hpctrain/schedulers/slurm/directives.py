@@ -40,7 +40,7 @@ def directives(site: SiteProfile, job: JobRequest) -> list[str]:
         ("mail-user", site.mail_user),
         ("mail-type", ",".join(site.mail_events) or None),
     ]
-    lines = [f"--{key}={_quoted(key, value)}" for key, value in options if value is not None]
+    lines = [f"--{key}={_quote(key, value)}" for key, value in options if value is not None]
     lines += _requeue(site)
     lines += [line.strip().removeprefix("#SBATCH").lstrip() for line in site.extra_directives]
     directive_rules.check(site, lines, directive_rules.SBATCH)
@@ -105,7 +105,7 @@ def _gpus(site: SiteProfile) -> tuple[str, str | None]:
     return dialect.removesuffix("-typed"), amount
 
 
-def _quoted(key: str, value: str | int) -> str:
+def _quote(key: str, value: str | int) -> str:
     text = str(value)
     if _PLAIN.fullmatch(text):
         return text

@@ -22,10 +22,12 @@ from hpctrain.schedulers.base import (
     Refused,
     Submitted,
     Unclear,
+    is_absent,
+    message,
     refuse_foreign,
 )
+from hpctrain.schedulers.slurm import cluster
 from hpctrain.schedulers.slurm import states as words
-from hpctrain.schedulers.slurm.cluster import describe
 from hpctrain.schedulers.slurm.directives import directives
 from hpctrain.schedulers.times import seconds
 
@@ -40,7 +42,6 @@ ACCOUNTING_FIELDS = "JobID,State,ExitCode,ElapsedRaw,TimelimitRaw,JobName,Commen
 # sacct's own choice leaves out jobs that were cancelled while held, and, for a while, jobs that
 # began at once: it goes by a time of eligibility that they lack. Naming every state does not.
 ACCOUNTING_STATES = "BF,CA,CD,DL,F,NF,OOM,PD,PR,R,RQ,RS,RV,S,TO"
-NOT_STARTED = ("No such file or directory", "Permission denied", "Not a directory")
 FOREIGN = ("account_option", "queue", "resource_style", "chunk", "place", "resources")
 SLURM_OOM_SIGNAL = 125  # sacct's "0:125" is Slurm's own mark, not a signal
 
@@ -75,10 +76,10 @@ class SlurmScheduler:
 
     def read_submit(self, reply: Reply) -> Submitted | Refused | Unclear:
         """The id is on stdout alone: stderr holds warnings, with numbers in them, on success."""
-        said = _said(reply)
+        said = message(reply)
+        if is_absent(reply):
+            return Refused(f"sbatch is not on this machine: {said}")
         if reply.code is None:
-            if any(phrase in (reply.problem or "") for phrase in NOT_STARTED):
-                return Refused(f"sbatch is not on this machine: {said}")
             return Unclear(said)
         if reply.code == 0:
             match = _SUBMITTED.search(reply.out)
@@ -159,10 +160,10 @@ class SlurmScheduler:
 
     def read_cancel(self, reply: Reply) -> str | None:
         """An unknown or finished job is no error to scancel, and none here."""
-        return None if reply.code == 0 else _said(reply)
+        return None if reply.code == 0 else message(reply)
 
     def cluster(self) -> ClusterConversation:
-        return describe()
+        return cluster.ask()
 
     def try_argv(self, script: str) -> list[str]:
         return ["sbatch", "--test-only", script]
@@ -170,29 +171,21 @@ class SlurmScheduler:
     def read_try(self, reply: Reply) -> str | None:
         """What it says on success, when the job would start, stands on stderr too."""
         if any(phrase.lower() in reply.err.lower() for phrase in words.NO_ANSWER):
-            raise SiteUnreachable(_said(reply))
-        return None if reply.code == 0 else _said(reply)
-
-
-def _said(reply: Reply) -> str:
-    """What the program said, in one line."""
-    lines = [line.strip() for line in reply.err.splitlines() if line.strip()]
-    if reply.problem:
-        lines.insert(0, reply.problem)
-    return "; ".join(lines) or f"{reply.argv[0]} ended with exit code {reply.code}"
+            raise SiteUnreachable(message(reply))
+        return None if reply.code == 0 else message(reply)
 
 
 def _rows(reply: Reply) -> list[list[str]]:
     """Rows of seven fields that begin with a job id; the rest is left out."""
     # squeue exits 0 after some errors, with no rows: that is no answer either.
     if reply.code != 0 or re.search(r"^(squeue|sacct): error:", reply.err, re.MULTILINE):
-        absent = reply.code is None and any(words in (reply.problem or "") for words in NOT_STARTED)
-        if "accounting storage is disabled" in reply.err or (absent and reply.argv[0] == "sacct"):
+        absent = is_absent(reply) and reply.argv[0] == "sacct"
+        if absent or "accounting storage is disabled" in reply.err:
             raise NotKept(
-                _said(reply),
+                message(reply),
                 "this site keeps no accounting: a job that left the queue cannot be asked about",
             )
-        raise SiteUnreachable(_said(reply))
+        raise SiteUnreachable(message(reply))
     rows = [line.split(SEPARATOR, 6) for line in reply.out.split("\n")]
     return [row for row in rows if len(row) == 7 and _JOB_ID.fullmatch(row[0])]
 

@@ -159,7 +159,7 @@ def reason_of(raw: str, reason: str) -> str:
     word = raw.split(" ", 1)[0]
     state = STATES.get(word)
     if word == "CANCELLED":
-        return _cancelled_by(raw)
+        return _who_cancelled(raw)
     if word in STATE_WORDS:
         return STATE_WORDS[word]
     if state in ENDED and state != "failed":
@@ -172,7 +172,7 @@ def reason_of(raw: str, reason: str) -> str:
     return reason
 
 
-def _cancelled_by(raw: str) -> str:
+def _who_cancelled(raw: str) -> str:
     """Who cancelled: sacct tells the user's number, squeue does not."""
     who = raw.partition(" by ")[2].strip()
     if not who.isdecimal():

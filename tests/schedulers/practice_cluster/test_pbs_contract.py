@@ -464,7 +464,7 @@ def test_a_real_job_sees_the_recorded_environment(cluster: Cluster) -> None:
     by_qsub = {"PBS_JOBNAME", "PBS_QUEUE", "PBS_O_QUEUE", "NCPUS", "OMP_NUM_THREADS", "FOO"}
     by_shell = set(re.findall(r"(\w+)=", qsub.SHELL.splitlines()[2]))
     of_bash = {"PWD", "SHLVL", "_"}
-    mine = {*clean, *variables.decoded(basic), *by_qsub, *by_shell, *of_bash}
+    mine = {*clean, *variables.decode(basic), *by_qsub, *by_shell, *of_bash}
     assert {*seen} - mine == {"MANPATH", "shell", "umask", "pwd"} & {*seen}
 
 

@@ -75,11 +75,11 @@ class Cluster:
     def reaches(self, job: str, *wanted: str) -> dict[str, Any]:
         """Wait for one of ``state/substate``."""
 
-        def reached() -> dict[str, Any] | None:
+        def reach() -> dict[str, Any] | None:
             shown: dict[str, Any] = self.show(job)[job]
             return shown if f"{shown['job_state']}/{shown['substate']}" in wanted else None
 
-        return until(reached, f"{job} is {wanted}: {self.show(job)}")
+        return until(reach, f"{job} is {wanted}: {self.show(job)}")
 
     def ends(self, job: str) -> dict[str, Any]:
         return self.reaches(job, "F/91", "F/92", "F/93")
@@ -116,7 +116,7 @@ def test_a_life_goes_through_the_recorded_states(cluster: Cluster) -> None:
     assert job == "1.practice"
     seen = []
 
-    def look() -> bool:
+    def job_row() -> bool:
         shown = cluster.show(job)[job]
         now = (shown["job_state"], shown["substate"], shown.get("Exit_status"))
         if now not in seen:
@@ -125,7 +125,7 @@ def test_a_life_goes_through_the_recorded_states(cluster: Cluster) -> None:
             (cluster.work / "go").touch()
         return bool(now[0] == "F")
 
-    until(look, "the end")
+    until(job_row, "the end")
     lines = (OF_PBS / "state_transitions.out").read_text().splitlines()
     wanted = [tuple(line.split()[1:]) for line in lines]
     # The first look may come after the start, and E/51 may be short; the order is the recorded.

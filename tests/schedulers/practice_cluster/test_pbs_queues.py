@@ -46,8 +46,8 @@ def test_as_recorded(name: str, key: str, tmp_path: Path) -> None:
 def test_as_recorded_when_the_server_is_down(tmp_path: Path) -> None:
     (tmp_path / "down").touch()
     reply = practice(tmp_path, "pbsnodes", "-a", "-F", "json")
-    said = (OF_PBS / "down_pbsnodes.err").read_text().replace("pbsnode,", "practice,")
-    assert (reply.returncode, reply.stdout, reply.stderr) == (1, "", said)
+    refusal = (OF_PBS / "down_pbsnodes.err").read_text().replace("pbsnode,", "practice,")
+    assert (reply.returncode, reply.stdout, reply.stderr) == (1, "", refusal)
     assert practice(tmp_path, "qstat", "-Q", "-f", "-F", "json").returncode == 255
 
 

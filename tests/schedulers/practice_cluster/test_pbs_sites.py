@@ -35,7 +35,7 @@ def test_qsub_understands_the_head(name: str, target: str, tmp_path: Path) -> No
     path = tmp_path / "job.sh"
     path.write_text(shipped.script(profile), encoding="utf-8")
     asked = pbs_script.read([str(path)])
-    found = resources.requested(asked.resources, own([profile]))
+    found = resources.resource_list(asked.resources, own([profile]))
     assert asked.letters.get("q") == profile.queue
     assert profile.walltime
     assert resources.seconds(found["walltime"]) == walltime_seconds(profile.walltime)
@@ -47,7 +47,7 @@ def test_qsub_understands_the_head(name: str, target: str, tmp_path: Path) -> No
     assert given[profile.account_option] == profile.account == "abc123"
     for key in own([profile]):
         with pytest.raises(Refusal) as caught:
-            resources.requested(asked.resources, own([profile]) - {key})
+            resources.resource_list(asked.resources, own([profile]) - {key})
         assert caught.value.code == 187
 
 

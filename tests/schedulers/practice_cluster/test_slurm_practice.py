@@ -162,10 +162,10 @@ def test_the_walltime_and_the_signal_before_it(site: Site) -> None:
     number = site.submit(body, walltime="00:00:02", margin="00:00:01")
     view = site.until(number, "timeout")
     assert view.walltime_s == 2
-    said = (site.cluster.cwd / f"job-{number}.out").read_text().splitlines()
-    assert (said[0], said[-1]) == ("told", "ended")
+    refusal = (site.cluster.cwd / f"job-{number}.out").read_text().splitlines()
+    assert (refusal[0], refusal[-1]) == ("told", "ended")
     ended = r"slurmstepd-\w+: error: \*\*\* JOB 1 ON \w+ CANCELLED AT 20[-\dT:]+ DUE TO TIME LIMIT "
-    assert re.match(ended, said[1])
+    assert re.match(ended, refusal[1])
     view = site.accounting()[number]
     assert (view.state, view.exit_code) == ("timeout", None)
 

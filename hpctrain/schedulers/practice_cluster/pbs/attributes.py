@@ -8,7 +8,7 @@ from pathlib import Path
 from hpctrain.schedulers.practice_cluster.pbs.resources import NODE, clock
 from hpctrain.schedulers.practice_cluster.pbs.server import STARTING_S, Job, Server
 from hpctrain.schedulers.practice_cluster.pbs.usage import SERVER
-from hpctrain.schedulers.practice_cluster.pbs.variables import encoded
+from hpctrain.schedulers.practice_cluster.pbs.variables import encode
 
 # Name, resource or nothing, value.
 Attribute = tuple[str, str, str]
@@ -62,7 +62,7 @@ def attributes(server: Server, job: Job, free: int) -> list[Attribute]:
     say("Shell_Path_List", letters.get("S"), "S" in letters)
     say("jobdir", server.home, heard)
     say("substate", job.substate)
-    say("Variable_List", encoded(facts["variables"], facts["queue"]))
+    say("Variable_List", encode(facts["variables"], facts["queue"]))
     say("comment", comment(server, job, free), comment(server, job, free))
     say("etime", date(job.ready_at), job.hold == "n" and job.state != "W")
     umask = facts["attributes"].get("umask")

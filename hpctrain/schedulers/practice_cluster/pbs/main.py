@@ -21,7 +21,7 @@ from hpctrain.schedulers.local_queue import queue
 from hpctrain.schedulers.practice_cluster.pbs import qstat, qsub, queues
 from hpctrain.schedulers.practice_cluster.pbs.attributes import comment
 from hpctrain.schedulers.practice_cluster.pbs.server import Job, Server, number_of
-from hpctrain.schedulers.practice_cluster.pbs.usage import SERVER, Refusal, misused, options
+from hpctrain.schedulers.practice_cluster.pbs.usage import SERVER, Refusal, options, usage_error
 
 
 def main(folder: Path, program: str, words: list[str]) -> int:
@@ -58,13 +58,13 @@ def each(
     """Do something to every job that is named; the last failure is the exit code."""
     found, at = options(program, words, "W:x" if program == "qdel" else "h:")
     if not words[at:]:
-        raise misused(program)
+        raise usage_error(program)
     asked = dict(found)
     if not asked.get("W", "suppress_email=1").startswith("suppress_email="):
-        raise misused(program, "illegal -W value")  # force is not imitated
+        raise usage_error(program, "illegal -W value")  # force is not imitated
     if asked.get("h", "u") not in ("u", "n"):
         raise Refusal(159, f"{program}: Unauthorized Request  {words[at]}\n")  # holds of others
-    server.reached(program)
+    server.reach(program)
     code = 0
     for word in words[at:]:
         number = number_of(word)

@@ -9,7 +9,13 @@ from hpctrain.schedulers.practice_cluster.pbs import text, torque
 from hpctrain.schedulers.practice_cluster.pbs.attributes import attributes
 from hpctrain.schedulers.practice_cluster.pbs.resources import QUEUES
 from hpctrain.schedulers.practice_cluster.pbs.server import Job, Server, number_of
-from hpctrain.schedulers.practice_cluster.pbs.usage import SERVER, Refusal, misused, options, said
+from hpctrain.schedulers.practice_cluster.pbs.usage import (
+    SERVER,
+    Refusal,
+    options,
+    refusal,
+    usage_error,
+)
 
 LETTERS = {
     "23.06.06": "fxEF:tu:wD:",
@@ -37,9 +43,9 @@ class Question:
         )
         self.wide = "w" in self.asked
         if self.format not in ("default", "json") or "D" in self.asked:
-            raise misused("qstat")  # dsv is not imitated
+            raise usage_error("qstat")  # dsv is not imitated
         if conflict:
-            raise misused("qstat", "conflicting options.")
+            raise usage_error("qstat", "conflicting options.")
         self.history = "x" in self.asked and self.client != "torque"
         self.jobs: list[Job] = []
         self.errors: list[str] = []
@@ -113,14 +119,14 @@ def full(word: str) -> str:
 def main(server: Server, words: Sequence[str]) -> int:
     question = Question(server, words)
     try:
-        server.reached("qstat")
+        server.reach("qstat")
         question.find()
     except Refusal as no:
         question.errors, question.code = [no.text], no.code
     free = server.free() if any(job.substate == 10 for job in question.jobs) else 0
     jobs = [(job.id, attributes(server, job, free)) for job in question.jobs]
     if question.client == "torque":
-        out = torque.shown(question.jobs, jobs, "x" in question.asked, "f" in question.asked)
+        out = torque.format_jobs(question.jobs, jobs, "x" in question.asked, "f" in question.asked)
     elif question.format == "json":
         out = text.as_json(jobs, int(server.now), question.client)
     else:
@@ -135,15 +141,15 @@ def select(server: Server, words: Sequence[str]) -> str:
     letters = "u:s:N:q:P:A:" + ("" if server.client == "torque" else "xH")
     found, at = options("qselect", words, letters)
     if len(words) > at:
-        raise misused("qselect")
+        raise usage_error("qselect")
     asked = dict(found)
     if not set(asked.get("s", "Q")) <= set(STATES):
-        raise misused("qselect", "illegal -s value")
-    server.reached("qselect")
+        raise usage_error("qselect", "illegal -s value")
+    server.reach("qselect")
     history = "x" in asked or "H" in asked
     if history and not server.history:
         # Said, and no failure: qselect takes care that it is none.
-        raise said("qselect", 0, "PBS is not configured to maintain job history")
+        raise refusal("qselect", 0, "PBS is not configured to maintain job history")
     ids = []
     for job in server.all():
         if job.finished and not history and server.client != "torque":

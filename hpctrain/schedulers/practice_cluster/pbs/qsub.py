@@ -15,7 +15,7 @@ from typing import Any
 from hpctrain.schedulers.local_queue import queue
 from hpctrain.schedulers.practice_cluster.pbs import resources, script, variables
 from hpctrain.schedulers.practice_cluster.pbs.server import Server
-from hpctrain.schedulers.practice_cluster.pbs.usage import SERVER, said
+from hpctrain.schedulers.practice_cluster.pbs.usage import SERVER, refusal
 
 # PBS starts a shell, and that starts the script: a script that a signal ends is a shell that ends
 # with 128 + n (qstat_finished_segv_json), and only a signal that ends the shell itself is 256 + n.
@@ -39,22 +39,22 @@ def main(server: Server, words: list[str]) -> str:
     asked = script.read(words)
     letters, cwd = asked.letters, variables.working_directory()
     sent = variables.variable_list(letters.get("v"), "V" in letters, os.environ, cwd, server.client)
-    server.reached("qsub")
+    server.reach("qsub")
     to = letters.get("q", "workq").partition("@")[0] or "workq"
     if to not in (*resources.QUEUES, *server.names("queues")):
-        raise said("qsub", 170, "Unknown queue")
-    lists = resources.requested(asked.resources, server.names("resources"))
+        raise refusal("qsub", 170, "Unknown queue")
+    lists = resources.resource_list(asked.resources, server.names("resources"))
     if to == "disabled":
-        raise said("qsub", 173, "Queue is not enabled")
-    resources.limits(to, lists)
+        raise refusal("qsub", 173, "Queue is not enabled")
+    resources.check_limits(to, lists)
     parents = [
         (kind, server.parent(job))
         for kind, job in script.dependencies(asked.attributes.get("depend", ""))
     ]
     facts: dict[str, Any] = {
         "queue": to, "lists": lists, "letters": letters, "attributes": asked.attributes,
-        "variables": variables.decoded(sent), "cwd": cwd, "words": " ".join(words),
-        "never": resources.never(to, lists), "user": server.user,
+        "variables": variables.decode(sent), "cwd": cwd, "words": " ".join(words),
+        "never": resources.why_never(to, lists), "user": server.user,
         "vnodes": resources.vnodes(lists["select"]),
     }  # fmt: skip
     if "a" in letters:

@@ -12,7 +12,7 @@ from typing import Any
 from hpctrain.schedulers.practice_cluster.pbs.resources import NODE, QUEUES, SHORT, clock
 from hpctrain.schedulers.practice_cluster.pbs.server import Server
 from hpctrain.schedulers.practice_cluster.pbs.text import VERSION
-from hpctrain.schedulers.practice_cluster.pbs.usage import SERVER, Refusal, said
+from hpctrain.schedulers.practice_cluster.pbs.usage import SERVER, Refusal, refusal
 
 STATES = ("Transit", "Queued", "Held", "Waiting", "Running", "Exiting", "Begun")
 LETTERS = {"Q": "Queued", "H": "Held", "W": "Waiting", "R": "Running", "E": "Exiting"}
@@ -20,14 +20,14 @@ LETTERS = {"Q": "Queued", "H": "Held", "W": "Waiting", "R": "Running", "E": "Exi
 
 def queues(server: Server, words: Sequence[str]) -> str:
     if list(words) != ["-Q", "-f", "-F", "json"]:
-        raise said("qstat", 2, f"the practice cluster does not imitate {' '.join(words)}")
-    server.reached("qstat")
+        raise refusal("qstat", 2, f"the practice cluster does not imitate {' '.join(words)}")
+    server.reach("qstat")
     return _json(server, "Queue", {name: _queue(server, name) for name in QUEUES})
 
 
 def nodes(server: Server, words: Sequence[str]) -> str:
     if list(words) != ["-a", "-F", "json"]:
-        raise said("pbsnodes", 2, f"the practice cluster does not imitate {' '.join(words)}")
+        raise refusal("pbsnodes", 2, f"the practice cluster does not imitate {' '.join(words)}")
     if (server.folder / "down").exists():
         complaint = f"pbsnodes: cannot connect to server {SERVER}, error=15010"
         raise Refusal(1, f"Connection refused\n{complaint}\n")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from hpctrain.schedulers.practice_cluster.pbs.usage import SERVER, misused, said
+from hpctrain.schedulers.practice_cluster.pbs.usage import SERVER, refusal, usage_error
 
 NODE = {"ncpus": 4, "ngpus": 2}
 QUEUES = ("workq", "short", "stopped", "disabled")
@@ -27,19 +27,19 @@ FORMS = {
 SCALE = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
 
-def given(values: list[str]) -> dict[str, str]:
+def read_l(values: list[str]) -> dict[str, str]:
     """The resources of some ``-l``: later ones replace earlier ones."""
     found = {}
     for text in values:
         for part in text.split(","):
             name, equals, value = part.partition("=")
             if not re.fullmatch(r"[A-Za-z]\w*", name) or not equals or not value:
-                raise misused("qsub", "illegal -l value")
+                raise usage_error("qsub", "illegal -l value")
             found[name] = value
     return found
 
 
-def requested(asked: dict[str, str], custom: Collection[str] = ()) -> dict[str, str]:
+def resource_list(asked: dict[str, str], custom: Collection[str] = ()) -> dict[str, str]:
     """``Resource_List``, complete; or PBS's refusal. ``custom`` are a site's own resources."""
     for name, value in asked.items():
         check(name, value, custom)
@@ -50,11 +50,11 @@ def requested(asked: dict[str, str], custom: Collection[str] = ()) -> dict[str, 
         for name in asked:
             # qsub_mixed_select_ncpus
             if name in OF_A_CHUNK:
-                raise said("qsub", 5, '"-lresource=" cannot be used with "select" or "place", '
+                raise refusal("qsub", 5, '"-lresource=" cannot be used with "select" or "place", '
                            f"resource is: {name}")  # fmt: skip
         lists.setdefault("place", "free")
     elif "place" in asked:
-        raise said("qsub", 7, 'Cannot have "place" without "select"')
+        raise refusal("qsub", 7, 'Cannot have "place" without "select"')
     else:
         parts = [f"{key}={asked[key]}" for key in asked if key in OF_A_CHUNK and key != "ncpus"]
         lists["select"] = ":".join([f"1:ncpus={asked.get('ncpus', 1)}", *parts])
@@ -70,8 +70,8 @@ def check(name: str, value: str, custom: Collection[str], place: str = "Resource
         return
     if name not in KNOWN:
         inside = f": {name}" if place == "select" else f" {place}.{name}"
-        raise said("qsub", 187, f"Unknown resource{inside}")
-    bad = said("qsub", 166, f"Illegal attribute or resource value {place}.{name}")
+        raise refusal("qsub", 187, f"Unknown resource{inside}")
+    bad = refusal("qsub", 166, f"Illegal attribute or resource value {place}.{name}")
     if name == "select":
         for _, parts in chunks(value):
             for inner in parts.items():
@@ -92,7 +92,9 @@ def chunks(select: str) -> list[tuple[int, dict[str, str]]]:
         for part in parts:
             name, equals, value = part.partition("=")
             if not name or not equals or not value or count < 1:
-                raise said("qsub", 166, "Illegal attribute or resource value Resource_List.select")
+                raise refusal(
+                    "qsub", 166, "Illegal attribute or resource value Resource_List.select"
+                )
             chunk[name] = value
         found.append((count, chunk))
     return found
@@ -126,13 +128,13 @@ def sums(lists: dict[str, str]) -> dict[str, str]:
     return together
 
 
-def limits(queue: str, asked: dict[str, str]) -> None:
+def check_limits(queue: str, asked: dict[str, str]) -> None:
     asks = {"ncpus": int(asked["ncpus"]), "walltime": seconds(asked.get("walltime", "0"))}
     if queue == "short" and any(asks[name] > most for name, most in SHORT.items()):
-        raise said("qsub", 188, "Job violates queue and/or server resource limits")
+        raise refusal("qsub", 188, "Job violates queue and/or server resource limits")
 
 
-def never(queue: str, asked: dict[str, str]) -> str:
+def why_never(queue: str, asked: dict[str, str]) -> str:
     """Why the job is accepted and will never run, as its comment says, or nothing."""
     if queue == "stopped":
         return "Not Running: Queue not started."

@@ -16,8 +16,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hpctrain.schedulers.practice_cluster.pbs.resources import given
-from hpctrain.schedulers.practice_cluster.pbs.usage import QSUB, Refusal, misused, options, said
+from hpctrain.schedulers.practice_cluster.pbs.resources import read_l
+from hpctrain.schedulers.practice_cluster.pbs.usage import (
+    QSUB,
+    Refusal,
+    options,
+    refusal,
+    usage_error,
+)
 
 LETTERS = "a:A:c:C:e:fhIj:J:k:l:m:M:N:o:p:q:r:R:S:u:v:VW:XzP:"
 DEPENDENCIES = ("afterany", "afterok", "afternotok")
@@ -40,20 +46,20 @@ class Asked:
     def take(self, found: list[tuple[str, str]]) -> None:
         for letter, value in found:
             if letter in REFUSED:
-                raise misused("qsub", f"illegal -{letter} value")
+                raise usage_error("qsub", f"illegal -{letter} value")
             if letter == "W":
                 self.attributes |= attributes(value)
             elif letter == "l":
-                self.resources |= given([value])
+                self.resources |= read_l([value])
             else:
-                self.letters[letter] = checked(letter, value)
+                self.letters[letter] = check_value(letter, value)
 
 
 def read(words: Sequence[str]) -> Asked:
     """Everything that ``qsub`` was asked for, from its words and from the script."""
     on_line, at = options("qsub", words, LETTERS)
     if len(words) - at > 1 or "--" in words:
-        raise misused("qsub")
+        raise usage_error("qsub")
     asked = Asked(words, script=words[at] if len(words) > at else "")
     by_line = Asked(words)
     by_line.take(on_line)
@@ -66,7 +72,7 @@ def read(words: Sequence[str]) -> Asked:
             found, _ = options("qsub", parts, LETTERS)
             asked.take(found)
         except ValueError:
-            raise said("qsub", 1, "unmatched ") from None
+            raise refusal("qsub", 1, "unmatched ") from None
         except Refusal as no:
             first = no.text.replace(QSUB, "")
             # Some values it looks at only when it has all; then the line is not named.
@@ -88,14 +94,14 @@ def script_text(script: str) -> bytes:
         try:
             if not path.is_file():
                 path.stat()
-                raise said("qsub", 1, "script not a file")
+                raise refusal("qsub", 1, "script not a file")
             text = path.read_bytes()
         except FileNotFoundError:
-            raise said("qsub", 1, f"script file:: {os.strerror(errno.ENOENT)}") from None
+            raise refusal("qsub", 1, f"script file:: {os.strerror(errno.ENOENT)}") from None
         except OSError as error:
-            raise said("qsub", 8, f"opening script file:: {error.strerror}") from None
+            raise refusal("qsub", 8, f"opening script file:: {error.strerror}") from None
     if b"\r\n" in text:
-        raise said("qsub", 1, "script contains cr, lf")
+        raise refusal("qsub", 1, "script contains cr, lf")
     return text
 
 
@@ -122,13 +128,13 @@ def attributes(text: str) -> dict[str, str]:
         name, equals, value = part.partition("=")
         value = value.strip("\"'")
         if not equals:
-            raise misused("qsub", "illegal -W value")
+            raise usage_error("qsub", "illegal -W value")
         if name not in ("depend", "umask", "group_list", "block"):
-            raise said("qsub", 154, "Error (15002) submitting job")
+            raise refusal("qsub", 154, "Error (15002) submitting job")
         if name == "block" and value.lower() != "false":
-            raise misused("qsub", "illegal -W value")  # not imitated: qsub would wait
+            raise usage_error("qsub", "illegal -W value")  # not imitated: qsub would wait
         if name == "umask" and not re.fullmatch(r"[0-7]{1,4}", value):
-            raise said("qsub", 166, "Illegal attribute or resource value umask")
+            raise refusal("qsub", 166, "Illegal attribute or resource value umask")
         if name == "depend":
             dependencies(value)
         found[name] = value
@@ -141,14 +147,14 @@ def dependencies(text: str) -> list[tuple[str, str]]:
     for part in text.split(",") if text else []:
         kind, *jobs = part.split(":")
         if kind not in DEPENDENCIES or not jobs or not all(job[:1].isdigit() for job in jobs):
-            raise misused("qsub", "illegal -W value")
+            raise usage_error("qsub", "illegal -W value")
         pairs += [(kind, job) for job in jobs]
     return pairs
 
 
-def checked(letter: str, value: str) -> str:
+def check_value(letter: str, value: str) -> str:
     if letter == "N" and len(value) > MOST_NAME:
-        raise said("qsub", 2, "Job name is too long ")
+        raise refusal("qsub", 2, "Job name is too long ")
     good = {
         "N": r"[\w.+-]+",
         "j": "oe|eo|n",
@@ -158,7 +164,7 @@ def checked(letter: str, value: str) -> str:
         "p": r"[+-]?(\d{1,3}|10[01]\d|102[0-3])",
     }
     if letter in good and not re.fullmatch(good[letter], value, re.ASCII):
-        raise misused("qsub", f"illegal -{letter} value")
+        raise usage_error("qsub", f"illegal -{letter} value")
     if letter == "a":
         moment(value)
     return value
@@ -168,7 +174,7 @@ def moment(text: str) -> float:
     """``-a [[[[CC]YY]MM]DD]hhmm[.SS]``: what is left out makes it the next such moment."""
     match = re.fullmatch(r"((\d\d)?\d\d)?(\d\d)?(\d\d)?(\d\d)(\d\d)(\.\d\d)?", text)
     if not match or len(text.split(".")[0]) not in (4, 6, 8, 10, 12):
-        raise misused("qsub", "illegal -a value")
+        raise usage_error("qsub", "illegal -a value")
     digits, _, second = text.partition(".")
     now = time.localtime()
     full = time.strftime("%Y%m%d%H%M", now)
@@ -176,7 +182,7 @@ def moment(text: str) -> float:
     try:
         at = time.mktime(time.strptime(whole + (second or "00"), "%Y%m%d%H%M%S"))
     except ValueError:
-        raise misused("qsub", "illegal -a value") from None
+        raise usage_error("qsub", "illegal -a value") from None
     if at <= time.time() and len(digits) == 4:
         at += 86400
     return at

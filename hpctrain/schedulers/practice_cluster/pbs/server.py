@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from hpctrain.schedulers.local_queue import queue
-from hpctrain.schedulers.local_queue.state import ids, is_id, look, read
+from hpctrain.schedulers.local_queue.state import ids, is_id, job_row, read
 from hpctrain.schedulers.practice_cluster.pbs.resources import NODE
-from hpctrain.schedulers.practice_cluster.pbs.usage import SERVER, Refusal, said
+from hpctrain.schedulers.practice_cluster.pbs.usage import SERVER, Refusal, refusal
 
 # How long a job is seen starting (R/41) and exiting (E/51); state_transitions.out shows seconds.
 STARTING_S = EXITING_S = 0.3
@@ -81,7 +81,7 @@ class Server:
         self.history = not (folder / "no-history").exists()
         self.user, self.home, self.shell = account()
 
-    def reached(self, program: str) -> None:
+    def reach(self, program: str) -> None:
         """A file ``down`` makes it unreachable (down_qsub, down_qdel, down_qstat), and while there
         is a file ``frozen`` it does not answer: every program waits, and goes on afterwards."""
         while (self.folder / "frozen").exists():
@@ -101,7 +101,7 @@ class Server:
         except FileNotFoundError:
             text = CLIENTS[0]
         if text not in CLIENTS:
-            raise said(SERVER, 1, f"{self.folder}/client is none of {', '.join(CLIENTS)}")
+            raise refusal(SERVER, 1, f"{self.folder}/client is none of {', '.join(CLIENTS)}")
         return text
 
     def number(self, name: str, default: float) -> float:
@@ -162,7 +162,7 @@ class Server:
             (self.jobs / str(parent) / f"before.{BEGINS[kind]}.{child}").touch()
 
     def judge(self, job: Job, folder: Path, names: set[str]) -> None:
-        word = "" if "ended.json" in names else str((look(folder) or {})["state"])
+        word = "" if "ended.json" in names else str((job_row(folder) or {})["state"])
         ended = read(folder / "ended.json") if word in ("", *OVER) else {}
         running = read(folder / "running.json")
         word = str(ended.get("state", word))
@@ -170,13 +170,13 @@ class Server:
         job.started, job.group = running.get("started"), running.get("group", 0)
         job.ended = ended.get("ended")
         job.delivered = not ended.get("not_moved")
-        self.remembered(job, folder, names)
+        self.remember(job, folder, names)
         held = "hold" in names and (not job.facts["never"] or "user-hold" in names)
-        standing = self.waits_for(job)
+        standing = self.standing_dependencies(job)
         job.depends = [] if running else standing
         job.hold = ("s" if job.depends else "") + ("u" if held else "") or "n"
         if word in OVER:
-            self.over(job, word, ended)
+            self.judge_ended(job, word, ended)
         elif running:
             begun = self.now - running["started"] > STARTING_S
             job.state, job.substate = ("R", 42) if begun else ("R", 41)
@@ -185,7 +185,7 @@ class Server:
         elif self.now < job.record.get("not_before", 0):
             job.state, job.substate = "W", 30
 
-    def over(self, job: Job, word: str, ended: dict[str, Any]) -> None:
+    def judge_ended(self, job: Job, word: str, ended: dict[str, Any]) -> None:
         job.state = "F"
         job.ended = job.ended or job.started or job.record["submitted"]
         if word == "NEVER":  # depend_done_all_json: it never ran, and that is all there is to see
@@ -206,7 +206,7 @@ class Server:
         if self.now - job.ended < EXITING_S:
             job.state, job.substate = "E", 51
 
-    def remembered(self, job: Job, folder: Path, names: set[str]) -> None:
+    def remember(self, job: Job, folder: Path, names: set[str]) -> None:
         if "user-hold" in names:
             job.held_at = (folder / "user-hold").stat().st_mtime
         if "released" in names:
@@ -221,7 +221,7 @@ class Server:
             job.record["submitted"], job.released_at or 0, job.record.get("not_before", 0)
         )
 
-    def waits_for(self, job: Job) -> list[tuple[str, int]]:
+    def standing_dependencies(self, job: Job) -> list[tuple[str, int]]:
         """Dependencies that stand; one is dropped when the job it names has let it go."""
         standing = []
         for kind, number in job.after:

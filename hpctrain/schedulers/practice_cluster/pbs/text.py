@@ -20,7 +20,7 @@ ESCAPES = {"\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 LINE = 78
 
 
-def bytewise(text: str) -> str:
+def as_letters(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
@@ -38,11 +38,11 @@ def as_json(jobs: Shown, now: int, client: str) -> str:
     return "{\n" + ",\n".join(items) + "\n}" + ("\n" if jobs else "")
 
 
-def grouped(attributes: Sequence[Attribute]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+def group(attributes: Sequence[Attribute]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Attributes with resources as one each."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for name, resource, value in attributes:
-        groups.setdefault(name, []).append((resource, bytewise(value)))
+        groups.setdefault(name, []).append((resource, as_letters(value)))
     yield from groups.items()
 
 
@@ -73,7 +73,7 @@ def pairs(variables: str, swallow: bool) -> list[tuple[str, str]]:
 def of_2306(job: tuple[str, Sequence[Attribute]]) -> str:
     name, attributes = job
     items = []
-    for key, values in grouped(attributes):
+    for key, values in group(attributes):
         inner = values if values[0][0] else []
         if key == "Variable_List":
             inner = pairs(values[0][1], swallow=True)
@@ -117,7 +117,7 @@ def printable(letter: str) -> str:
 def of_master(job: tuple[str, Sequence[Attribute]]) -> str:
     name, attributes = job
     items = []
-    for key, values in grouped(attributes):
+    for key, values in group(attributes):
         inner = values if values[0][0] else []
         if key == "Variable_List":
             inner = pairs(values[0][1], swallow=False)
@@ -126,7 +126,7 @@ def of_master(job: tuple[str, Sequence[Attribute]]) -> str:
             items.append(f'\t\t\t"{key}":\t{{\n' + ",\n".join(lines) + "\n\t\t\t}")
         else:
             value = values[0][1]
-            shown = quoted(value) if key in STRINGS else value_master(value)
+            shown = quote(value) if key in STRINGS else value_master(value)
             items.append(f'\t\t\t"{key}":\t{shown}')
     return f'\t\t"{name}":\t{{\n' + ",\n".join(items) + "\n\t\t}"
 
@@ -144,11 +144,11 @@ def value_master(value: str) -> str:
         return short if float(short) == number else f"{number:.17g}"
     if re.fullmatch(r'"[^"\\]*"', text):
         text = text[1:-1]
-        return quoted(text)
-    return quoted(value)
+        return quote(text)
+    return quote(value)
 
 
-def quoted(value: str) -> str:
+def quote(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -159,12 +159,12 @@ def as_text(jobs: Shown) -> str:
         lines = [f"Job Id: {name}\n"]
         for key, resource, value in attributes:
             label = f"{key}.{resource}" if resource else key
-            lines.append(f"    {label} = {broken(bytewise(value), len(label) + 7)}\n")
+            lines.append(f"    {label} = {break_lines(as_letters(value), len(label) + 7)}\n")
         found.append("".join(lines) + "\n")
     return "".join(found)
 
 
-def broken(value: str, start: int) -> str:
+def break_lines(value: str, start: int) -> str:
     out, first = "", True
     for number, part in enumerate(each for each in value.split(",") if each):
         if number:
@@ -194,7 +194,7 @@ def as_table(jobs: Shown, wide: bool = False) -> str:
     dashes = [29, 15, 15, 8, 1, 15] if wide else [16, 16, 16, 8, 1, 5]
     rows = [row(widths, head).rstrip(), row(widths, ["-" * number for number in dashes]).rstrip()]
     for name, attributes in jobs:
-        of = {(key, resource): bytewise(value) for key, resource, value in attributes}
+        of = {(key, resource): as_letters(value) for key, resource, value in attributes}
         user, spent = of["Job_Owner", ""].partition("@")[0], of.get(("resources_used", "cput"), "0")
         parts = (
             cut(name, widths[0]), cut(of["Job_Name", ""], widths[1] - 1), cut(user, widths[2]),

@@ -29,7 +29,7 @@ def of(job: Job, attributes: Sequence[Attribute]) -> Iterator[Attribute]:
         yield "exit_status", "", "271"
 
 
-def shown(
+def format_jobs(
     jobs: Sequence[Job], all_of: Sequence[tuple[str, Sequence[Attribute]]], xml: bool, full: bool
 ) -> str:
     mine = [
@@ -49,7 +49,7 @@ def as_xml(jobs: Sequence[tuple[str, Sequence[Attribute]]]) -> str:
     found = []
     for name, attributes in jobs:
         out = f"<Job_Id>{name}</Job_Id>"
-        for key, values in text.grouped(attributes):
+        for key, values in text.group(attributes):
             inner = "".join(
                 f"<{resource}>{escape(value)}</{resource}>" if resource else escape(value)
                 for resource, value in values

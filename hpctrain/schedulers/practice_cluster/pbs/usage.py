@@ -54,11 +54,11 @@ class Refusal(Exception):
         self.text = text
 
 
-def said(program: str, code: int, message: str) -> Refusal:
+def refusal(program: str, code: int, message: str) -> Refusal:
     return Refusal(code, f"{program}: {message}\n")
 
 
-def misused(program: str, message: str = "") -> Refusal:
+def usage_error(program: str, message: str = "") -> Refusal:
     before = f"{program}: {message}\n" if message else ""
     return Refusal(2, before + USAGE[program])
 
@@ -71,5 +71,5 @@ def options(program: str, words: Sequence[str], letters: str) -> tuple[list[tupl
         # The long option --parsable is to getopt() the letter "-" (recorded: qsub_bad_option).
         letter = error.opt[:1] if f"-{error.opt}" in words or len(error.opt) == 1 else "-"
         wants = "option requires an argument" if "requires" in error.msg else "invalid option"
-        raise misused(program, f"{wants} -- '{letter}'") from None
+        raise usage_error(program, f"{wants} -- '{letter}'") from None
     return [(name[1:], value) for name, value in found], len(words) - len(rest)

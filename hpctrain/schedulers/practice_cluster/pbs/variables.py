@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from hpctrain.schedulers.practice_cluster.pbs.usage import SERVER, said
+from hpctrain.schedulers.practice_cluster.pbs.usage import SERVER, refusal
 
 SPECIAL = "\"',\\"
-NOT_SENT = said("qsub", 1, "cannot send environment with the job")
+NOT_SENT = refusal("qsub", 1, "cannot send environment with the job")
 
 
 def variable_list(
@@ -29,14 +29,14 @@ def variable_list(
         basic["PBS_O_INTERACTIVE_ENCRYPT_METHOD"] = ""
     basic |= {"PBS_O_WORKDIR": cwd, "PBS_O_SYSTEM": "Linux"}
     parts = [f"{name}={value.replace(',', chr(92) + ',')}" for name, value in basic.items()]
-    parts += [f"{name}={value}" for name, value in of_v(asked, environment)] if asked else []
+    parts += [f"{name}={value}" for name, value in read_v(asked, environment)] if asked else []
     if everything:
         own = {key: value for key, value in environment.items() if not key.startswith("PBS_O")}
-        parts += [f"{name}={copied(value, True)[0]}" for name, value in own.items()]
+        parts += [f"{name}={copy_value(value, True)[0]}" for name, value in own.items()]
     return ",".join(parts)
 
 
-def of_v(asked: str, environment: Mapping[str, str]) -> list[tuple[str, str]]:
+def read_v(asked: str, environment: Mapping[str, str]) -> list[tuple[str, str]]:
     """expand_varlist() and set_job_env() of qsub."""
     expanded = []
     for token in tokens(asked):
@@ -44,13 +44,13 @@ def of_v(asked: str, environment: Mapping[str, str]) -> list[tuple[str, str]]:
         if not equals and not name.startswith("PBS_O"):
             if name not in environment:
                 raise NOT_SENT
-            expanded.append(f"{name}={copied(environment[name], True)[0]}")
+            expanded.append(f"{name}={copy_value(environment[name], True)[0]}")
         elif equals:
-            expanded.append(f"{name}={copied(value, False)[0]}")
+            expanded.append(f"{name}={copy_value(value, False)[0]}")
     rest, found = ",".join(expanded), []
     while rest:
         name, _, rest = rest.partition("=")
-        value, end = copied(rest, False)
+        value, end = copy_value(rest, False)
         rest = rest[end:]
         if not name.startswith("PBS_O"):
             found.append((name, value))
@@ -73,7 +73,7 @@ def tokens(text: str) -> list[str]:
     return [*found, text[start:]] if start < len(text) else found
 
 
-def copied(value: str, whole: bool) -> tuple[str, int]:
+def copy_value(value: str, whole: bool) -> tuple[str, int]:
     """copy_env_value() of qsub: the value, escaped, and where the next one begins.
 
     ``whole``: quotes and commas are part of the value; else they end it or quote in it.
@@ -106,7 +106,7 @@ def copied(value: str, whole: bool) -> tuple[str, int]:
     return out, at
 
 
-def decoded(text: str) -> dict[str, str]:
+def decode(text: str) -> dict[str, str]:
     """parse_comma_string_bs() of the server: what the job gets."""
     found, item, at = [], "", 0
     while at < len(text):
@@ -124,7 +124,7 @@ def decoded(text: str) -> dict[str, str]:
     return dict(each.partition("=")[::2] for each in found if each)
 
 
-def encoded(variables: Mapping[str, str], queue: str) -> str:
+def encode(variables: Mapping[str, str], queue: str) -> str:
     """encode_arst_bs() of the server: what its clients get."""
     shown = {**variables, "PBS_O_QUEUE": queue, "PBS_O_HOST": SERVER}
     parts = []

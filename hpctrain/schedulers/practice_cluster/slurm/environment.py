@@ -18,13 +18,13 @@ from hpctrain.schedulers.practice_cluster.slurm.options import Options, megabyte
 from hpctrain.schedulers.practice_cluster.slurm.request import Request, gpus_of
 
 
-def expanded(pattern: str, name: str) -> str:
+def expand(pattern: str, name: str) -> str:
     """A file's name, but for the job's number."""
     values = {"x": name, "u": user_name(), "N": NODE, "J": "%j", "A": "%j", "j": "%j", "%": "%"}
     return re.sub(r"%([xuNJAj%])", lambda match: values[match[1]], pattern)
 
 
-def told(given: Options, wanted: Request, name: str) -> dict[str, str]:
+def job_variables(given: Options, wanted: Request, name: str) -> dict[str, str]:
     """The job's environment, but for its number: what a job of Slurm 22.05 was seen to have
     (practice-environment). SLURM_JOB_END_TIME is not among it."""
     cores = str(wanted.cores)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpctrain.schedulers.local_queue.state import ids, look, read
+from hpctrain.schedulers.local_queue.state import ids, job_row, read
 
 Json = dict[str, Any]
 NODE = "practice"
@@ -82,7 +82,7 @@ class Job:
 
 
 def job_of(folder: Path) -> Job | None:
-    shown = look(folder)
+    shown = job_row(folder)
     if shown is None:
         return None
     try:
@@ -178,7 +178,7 @@ def job_at(cluster: Path, word: str) -> Job | None:
     return None if job is None or job.purged else job
 
 
-def states_in(text: str) -> tuple[set[str], str]:
+def read_states(text: str) -> tuple[set[str], str]:
     """States by their long names, of a list of long and short ones; and one that is neither."""
     long = {short: name for name, short in SHORT.items()}
     words = {word.strip().upper() for word in text.split(",") if word}

@@ -68,7 +68,7 @@ def _usage(program: str, problem: str, code: int) -> Refusal:
     return Refusal(code, f"{program}: {problem}", *more)
 
 
-def head(script: str) -> list[str]:
+def read_head(script: str) -> list[str]:
     """The words of the ``#SBATCH`` lines, up to the first command."""
     words: list[str] = []
     for line in script.splitlines():
@@ -82,7 +82,7 @@ def head(script: str) -> list[str]:
     return words
 
 
-def minutes_and_seconds(text: str) -> float | None:
+def time_limit(text: str) -> float | None:
     """Seconds of a time limit; 0 is none; None is not a time."""
     if text.upper() in ("-1", "UNLIMITED", "INFINITE"):
         return 0.0

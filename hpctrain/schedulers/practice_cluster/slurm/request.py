@@ -21,7 +21,7 @@ from hpctrain.schedulers.practice_cluster.slurm.options import (
     Options,
     Refusal,
     megabytes,
-    minutes_and_seconds,
+    time_limit,
 )
 
 FAILED = "sbatch: error: Batch job submission failed: "
@@ -76,7 +76,7 @@ def check_words(found: Options) -> None:
     for name, value in found.items():
         good = True
         if name == "time":
-            good = minutes_and_seconds(value) is not None
+            good = time_limit(value) is not None
         elif name.startswith("mem"):
             good = megabytes(value) is not None
         elif name == "signal":
@@ -145,7 +145,7 @@ def request(given: Options) -> Request:
     if not set(features) <= set(FEATURES):
         raise Refusal(1, FAILED + "Invalid feature specification")
     longest, usual = PARTITIONS[partition]
-    limit_s = minutes_and_seconds(given["time"]) if "time" in given else usual
+    limit_s = time_limit(given["time"]) if "time" in given else usual
     nodes = int(given.get("nodes", "1").partition("-")[0])
     tasks = int(given.get("ntasks", given.get("ntasks-per-node", "1")))
     if "ntasks" in given and tasks < nodes:

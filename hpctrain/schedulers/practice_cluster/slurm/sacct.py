@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from hpctrain.schedulers.practice_cluster.slurm.jobs import ACCOUNT, OVER, Job, jobs_in, states_in
+from hpctrain.schedulers.practice_cluster.slurm.jobs import ACCOUNT, OVER, Job, jobs_in, read_states
 from hpctrain.schedulers.practice_cluster.slurm.options import Refusal, parse
 
 SACCT = {
@@ -68,7 +68,7 @@ def sacct(cluster: Path, words: list[str], down: bool) -> list[str]:
     for name in fields:
         if name.lower() not in ACCOUNTING_FIELDS:
             raise Refusal(1, f'sacct: error: Invalid field requested: "{name}"')
-    states, bad = states_in(found["state"]) if "state" in found else (None, "")
+    states, bad = read_states(found["state"]) if "state" in found else (None, "")
     if bad:
         raise Refusal(1, f"sacct: fatal: unrecognized job state value '{bad}'")
     numbers = found["jobs"].split(",") if "jobs" in found else None

@@ -15,7 +15,7 @@ from hpctrain.schedulers.practice_cluster.slurm.jobs import (
     Job,
     job_at,
     jobs_in,
-    states_in,
+    read_states,
     user_name,
 )
 from hpctrain.schedulers.practice_cluster.slurm.options import Refusal, parse
@@ -71,7 +71,7 @@ def squeue(cluster: Path, words: list[str], down: bool) -> list[str]:
         raise Refusal(1, f"squeue: fatal: the practice cluster does not know %{unknown[0]}")
     states = found.get("states", "PENDING,RUNNING,COMPLETING")
     every = states.lower() == "all"
-    shown, bad = states_in("" if every else states)
+    shown, bad = read_states("" if every else states)
     if bad:
         raise Refusal(1, f"squeue: error: Invalid job state specified: {bad}")
     if down:

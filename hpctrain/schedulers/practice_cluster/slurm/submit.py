@@ -12,7 +12,7 @@ from hpctrain.identity import identity
 from hpctrain.schedulers.local_queue import queue as engine
 from hpctrain.schedulers.local_queue.state import write
 from hpctrain.schedulers.practice_cluster.slurm import request as ask
-from hpctrain.schedulers.practice_cluster.slurm.environment import expanded, told
+from hpctrain.schedulers.practice_cluster.slurm.environment import expand, job_variables
 from hpctrain.schedulers.practice_cluster.slurm.jobs import (
     CORES,
     DOWN,
@@ -21,7 +21,7 @@ from hpctrain.schedulers.practice_cluster.slurm.jobs import (
     Json,
     job_at,
 )
-from hpctrain.schedulers.practice_cluster.slurm.options import Options, Refusal, head, parse
+from hpctrain.schedulers.practice_cluster.slurm.options import Options, Refusal, parse, read_head
 
 FAILED = "sbatch: error: Batch job submission failed: "
 NOT_A_SCRIPT = (
@@ -51,7 +51,7 @@ def sbatch(cluster: Path, words: list[str], down: bool) -> list[str]:
     ask.check_words(found)
     name, script = _script(found, rest)
     in_head, _ = parse(
-        "sbatch", head(script.decode("utf-8", "surrogateescape")), ask.OPTIONS, code=255
+        "sbatch", read_head(script.decode("utf-8", "surrogateescape")), ask.OPTIONS, code=255
     )
     ask.check_words(in_head)
     given = {**in_head, **found}
@@ -81,7 +81,7 @@ def sbatch(cluster: Path, words: list[str], down: bool) -> list[str]:
     for variable in [each for each in os.environ if each.startswith(FOREIGN)]:
         if variable != "SLURM_CONF":
             del os.environ[variable]
-    os.environ.update(told(given, wanted, job["name"]))
+    os.environ.update(job_variables(given, wanted, job["name"]))
     try:
         number = engine.put(cluster / "jobs", job, held="hold" in given or bool(wanted.never))
     except engine.NotTaken as reason:
@@ -131,7 +131,7 @@ def _after(cluster: Path, text: str) -> list[tuple[str, int]]:
 
 def _job(given: Options, wanted: ask.Request, name: str) -> Json:
     name = given.get("job-name", name)
-    output = expanded(given.get("output", "slurm-%j.out"), name)
+    output = expand(given.get("output", "slurm-%j.out"), name)
     begins_in = Path(given.get("chdir", "")).absolute()
     facts = {
         "partition": wanted.partition, "comment": given.get("comment"), "cores": wanted.cores,
@@ -142,7 +142,7 @@ def _job(given: Options, wanted: ask.Request, name: str) -> Json:
         "walltime_s": wanted.limit_s or None, "grace_s": KILL_WAIT_S, "cwd": str(Path.cwd()),
         "begins_in": str(begins_in), "cores": wanted.cores, "room": CORES, "facts": facts,
     }  # fmt: skip
-    errors = str(begins_in / expanded(given["error"], name)) if "error" in given else job["output"]
+    errors = str(begins_in / expand(given["error"], name)) if "error" in given else job["output"]
     job["notes"] = {"TIMEOUT": (errors, KILLED.format(" DUE TO TIME LIMIT"))}
     job["notes"]["CANCELLED"] = (errors, KILLED.format(""))
     if wanted.warning and wanted.limit_s:
@@ -167,7 +167,7 @@ def _more(given: Options) -> str:
     """More lines of the starter: where errors go, and whether old output goes."""
     lines = "" if given.get("open-mode", "").startswith("a") else ": >/proc/self/fd/1\n"
     if "error" in given:
-        name = shlex.quote(expanded(given["error"], given.get("job-name", "")))
+        name = shlex.quote(expand(given["error"], given.get("job-name", "")))
         lines += f'error={name}\nexec 2>>"${{error//%j/$SLURM_JOB_ID}}"\n'
     return lines
 
