@@ -1,4 +1,4 @@
-"""``python -m hpctrain``."""
+"""The program, as ``python -m hpctrain`` starts it."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What the records that people write by hand are made of. Unknown keys are refused."""
+"""The types that settings and profiles are made of; unknown keys are refused."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WALLTIME = re.compile(r"(?:([0-9]+)-)?([0-9]{1,3}):([0-5][0-9]):([0-5][0-9])")
 
 
 def walltime_seconds(walltime: str) -> int:
-    """Seconds of ``[D-]HH:MM:SS``; ValueError on anything else, and on zero."""
+    """Return the seconds of ``[D-]HH:MM:SS``; ValueError on anything else, and on zero."""
     match = _WALLTIME.fullmatch(walltime)
     if match is None:
         raise ValueError("a walltime is written [D-]HH:MM:SS, for example 12:00:00 or 2-00:00:00")
@@ -57,15 +57,17 @@ Evaluator = Literal["tensorpot", "pyace"]
 
 
 class Record(BaseModel):
-    """Base of all records: strict about keys, never changed after it was read."""
+    """The base of all records that people write: strict about keys, never changed after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @field_validator("*", mode="before")
     @classmethod
     def _no_truth(cls, value: object, info: ValidationInfo) -> object:
-        """YAML reads yes and no as truth values, and pydantic those as 1 and 0, or 1 as true: a
-        switch takes nothing else, and all other keys do not take them."""
+        """Refuse truth values where the key is no switch, and all else where it is one.
+
+        YAML reads yes and no as truth values, and pydantic takes these for 1 and 0, or 1 for true.
+        """
         if cls.model_fields[str(info.field_name)].annotation is bool:
             if not isinstance(value, bool):
                 raise ValueError("this key is true or false")

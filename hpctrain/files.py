@@ -1,4 +1,4 @@
-"""Files: written by rename, as JSON, their sums and times; and where the shipped ones are."""
+"""Files written by rename, JSON, sums and times; and where the shipped files are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def resource(name: str) -> Path:
-    """Path of a shipped file or folder, for example ``templates`` or ``demo/al_pbe.db``.
+    """Return the path of a shipped file or folder, as ``templates`` or ``demo/al_pbe.db``.
 
     A wheel holds ``templates`` and ``site_profiles`` inside the package; an editable install
     leaves them beside it.
@@ -30,17 +30,17 @@ def resource(name: str) -> Path:
 
 
 def now() -> str:
-    """The time as it is written everywhere: ISO 8601, UTC, milliseconds."""
+    """Return the time as it is written everywhere: ISO 8601, UTC, milliseconds."""
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
 def iso(seconds: float) -> str:
-    """A time in seconds since the epoch, written as all the others."""
+    """Write seconds since the epoch as :func:`now` does."""
     return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
 
 
 def timestamp(time: str | None) -> float:
-    """A written time in seconds since the epoch; 0 if it is none."""
+    """Return the seconds since the epoch of a written time; 0 if it is none."""
     try:
         return datetime.fromisoformat(time).timestamp() if time else 0.0
     except ValueError:
@@ -48,7 +48,7 @@ def timestamp(time: str | None) -> float:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file by rename: a reader sees all of it, or the one before."""
+    """Write a file by rename, so that a reader sees all of it, or the one before."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("w", encoding="utf-8") as file:
@@ -61,16 +61,17 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def as_json(content: object) -> str:
+    """Write a value as JSON for a file; ValueError on NaN and infinity."""
     return encodable(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
 def encodable(text: str) -> str:
-    """JSON that any file can hold: half a surrogate pair, from a path not in UTF-8, as \\udcXX."""
+    """Write half a surrogate pair, from a path that is not UTF-8, as \\udcXX."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def sha256_of(path: Path) -> str:
-    """The sum of a file, read in pieces, in hexadecimal digits."""
+    """Return the SHA-256 of a file in hexadecimal digits; the file is read in pieces."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while part := file.read(2**20):
@@ -79,7 +80,7 @@ def sha256_of(path: Path) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON object that somebody writes by rename; None if it is not there, or not whole."""
+    """Read a JSON object; None if the file is not there, or not whole."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Which process is this, and is it still there? A number alone could be another one tomorrow."""
+"""The identity of a process: whether a number still stands for the process that it once did."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ Json = dict[str, Any]
 
 
 def process_fields(pid: int | str) -> list[str]:
-    """Field 3 and the next of /proc/PID/stat; none for no process, or one that only waits to be
-    reaped."""
+    """Return /proc/PID/stat from field 3 on; nothing for a process that is gone or a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
@@ -20,14 +19,14 @@ def process_fields(pid: int | str) -> list[str]:
 
 
 def identity(pid: int) -> Json:
-    """A number alone could be another process tomorrow, or on another machine."""
+    """Return what tells a process from another one of the same number, later or elsewhere."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     start = (process_fields(pid) or [""] * 20)[19]
     return {"host": os.uname().nodename, "boot": boot, "pid": pid, "start": start}
 
 
 def whereabouts(process: Json) -> str:
-    """``here`` (alive), ``gone``, or ``elsewhere``: on a machine that cannot be asked from here."""
+    """Return ``here`` (alive), ``gone``, or ``elsewhere``: on a machine that cannot be asked."""
     now = identity(process["pid"])
     if process["start"] and all(process[key] == now[key] for key in ("boot", "start")):
         return "here"

@@ -28,7 +28,7 @@ class Reply:
 
 
 class Run(Protocol):
-    """How the use cases call other programs; tests pass their own."""
+    """What runs a program for the use cases; tests pass their own."""
 
     def __call__(self, argv: Sequence[str], *, cwd: str | None = None) -> Reply: ...
 
@@ -78,7 +78,7 @@ def run(
 
 
 def converse(conversation: Generator[list[str], Reply, Answer], program: Run) -> Answer:
-    """Give the commands that a conversation yields, send it the replies, return its answer."""
+    """Run the commands that a conversation yields, send it the replies, return its answer."""
     try:
         argv = next(conversation)
         while True:

@@ -1,4 +1,4 @@
-"""A project: ``hpctrain.yaml`` and the folders beside it; a new project."""
+"""A project: ``hpctrain.yaml`` and the folders beside it; and how a new one is made."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEMO_DATABASE = "al_pbe.db"
 
 @dataclass(frozen=True)
 class Project:
-    """Where a project keeps what."""
+    """A project, by its hpctrain.yaml; its properties are its folders."""
 
     file: Path
 
@@ -38,16 +38,16 @@ class Project:
 
     @property
     def cache(self) -> Path:
-        """What the schedulers answered a moment ago."""
+        """Return the folder of what was read and answered a moment ago."""
         return self.runs / ".cache"
 
     @property
     def queue(self) -> Path:
-        """State of the site ``local``."""
+        """Return the folder of the queue of the site ``local``."""
         return self.runs / ".queue"
 
     def config(self, changes: dict[str, Any] | None = None) -> ProjectConfig:
-        """What hpctrain.yaml says, with ``changes`` (nested like the file) on top."""
+        """Read hpctrain.yaml, with ``changes`` (nested like the file) on top."""
         from hpctrain.settings import ProjectConfig
         from hpctrain.yamlfile import merge, read_mapping, validate
 
@@ -60,7 +60,7 @@ class Project:
 
 
 def find_project(file: str | None = None) -> Project:
-    """The project of ``--project FILE``, else of the nearest hpctrain.yaml here or above."""
+    """Find the project of ``--project FILE``, else the nearest hpctrain.yaml here or above."""
     if file is not None:
         path = Path(file).absolute()
         if path.is_dir():
@@ -80,7 +80,7 @@ def find_project(file: str | None = None) -> Project:
 
 @dataclass(frozen=True)
 class NewProject:
-    """The files that were made."""
+    """A folder, and the files that were written into it."""
 
     folder: Path
     files: list[Path]
@@ -113,6 +113,6 @@ def init(folder: Path, *, demo: bool = False) -> NewProject:
 
 
 def _project_name(folder: Path) -> str:
-    """The folder's name, as it may stand in a job's."""
+    """Return the folder's name, without what cannot stand in the name of a job."""
     name = re.sub(r"[^A-Za-z0-9._+-]+", "-", folder.absolute().name).strip("-._+")
     return name[:40] or "project"

@@ -1,4 +1,4 @@
-"""Numbers, durations and what data hold, as text: the same on terminals and on pages."""
+"""Numbers, durations and names from data as text, for terminals and pages alike."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Metrics = Mapping[str, float | None]
 
 
 def duration(seconds: float | None) -> str:
-    """``2 h 05 min``, ``3 min 20 s``, ``12 s``; ``-`` if not known."""
+    """Write seconds as ``2 h 05 min``, ``3 min 20 s`` or ``12 s``; ``-`` if not known."""
     if seconds is None:
         return "-"
     whole = round(seconds)
@@ -21,12 +21,12 @@ def duration(seconds: float | None) -> str:
 
 
 def printable(text: str) -> str:
-    """Data may hold anything, also what moves a terminal's cursor."""
+    """Replace what is not printable by ``?``: data may hold what moves a terminal's cursor."""
     return "".join(c if c.isprintable() or c == "\u00a0" else "?" for c in text)
 
 
 def rmse(metrics: Metrics | None) -> str:
-    """``25.3 / 0.031``: meV/atom and eV/Å."""
+    """Write both errors as ``25.3 / 0.031``, in meV/atom and eV/Å."""
     if metrics is None:
         return "-"
     energy, force = metrics["rmse_energy_mev_per_atom"], metrics["rmse_force_ev_per_a"]
@@ -34,7 +34,7 @@ def rmse(metrics: Metrics | None) -> str:
 
 
 def metrics_rows(metrics: Mapping[str, Metrics]) -> list[list[str]]:
-    """Rows (set, meV/atom, eV/Å) of a small table of errors."""
+    """Return rows (set, meV/atom, eV/Å) for a small table of errors."""
     return [
         [
             name,

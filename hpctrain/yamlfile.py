@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _UniqueKeys:
-    """PyYAML keeps the last of two equal keys without a word; a settings file must not."""
+    """A loader that refuses equal keys: PyYAML keeps the last of them without a word."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -36,15 +36,15 @@ class _UniqueKeys:
 
 
 class _Loader(_UniqueKeys, yaml.SafeLoader):
-    """Says best what is wrong."""
+    """The loader with the best messages."""
 
 
 class _FastLoader(_UniqueKeys, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Ten times as fast, where PyYAML was built with libyaml."""
+    """A loader ten times as fast, where PyYAML was built with libyaml."""
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file; HpctrainError names the file and line of what is wrong."""
+    """Read the mapping in a YAML file; HpctrainError names the file and the line of a mistake."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -83,7 +83,7 @@ def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 
 def validate(model: type[Model], content: dict[str, Any], source: Path | str) -> Model:
-    """``content`` as a record; HpctrainError lists everything that is wrong with it.
+    """Return ``content`` as a record; HpctrainError lists everything that is wrong with it.
 
     ``source`` is the file it came from (lines are looked up there), or a description.
     """
@@ -99,7 +99,7 @@ def validate(model: type[Model], content: dict[str, Any], source: Path | str) ->
 
 
 def _problems(model: type[BaseModel], error: ValidationError, source: Path | str) -> list[str]:
-    """One line per wrong key; a key that several types refuse is named once."""
+    """Describe each wrong key in a line; a key that several types refuse is named once."""
     lines: dict[str, str] = {}
     details = error.errors(include_url=False)
     for detail in details:
@@ -115,7 +115,7 @@ def _problems(model: type[BaseModel], error: ValidationError, source: Path | str
 
 
 def _key_path(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
-    """The keys of the file; pydantic's marks for the members of a union are left out."""
+    """Return the keys of the file, without pydantic's marks for the members of a union."""
     path: list[str] = []
     inside: type[BaseModel] | dict[str, type[BaseModel]] | None = model
     for part in location:
@@ -129,7 +129,7 @@ def _key_path(model: type[BaseModel], location: Sequence[int | str]) -> list[str
 def _record_at(
     holder: type[BaseModel] | dict[str, type[BaseModel]] | None, key: str
 ) -> type[BaseModel] | dict[str, type[BaseModel]] | None:
-    """What a key holds: a record, or (``{"": record}``) records under names of one's own."""
+    """Return the record that a key holds, or ``{"": record}`` for records under any names."""
     if isinstance(holder, dict):
         return holder[""]
     field = getattr(holder, "model_fields", {}).get(key)
@@ -160,7 +160,7 @@ def _keys_beside(model: type[BaseModel], path: Sequence[str]) -> list[str]:
 
 
 def nearest(word: str, choices: Sequence[str]) -> str:
-    """`` (did you mean …?)``, or what there is to choose from."""
+    """Return `` (did you mean …?)``, or what there is to choose from."""
     close = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
     if close:
         return f" (did you mean '{close[0]}'?)"
@@ -168,7 +168,7 @@ def nearest(word: str, choices: Sequence[str]) -> str:
 
 
 def _line(source: Path | str, path: Sequence[str]) -> str:
-    """`` line N`` of a key in a file, as far down the path as it goes."""
+    """Return ``, line N`` for a key in a file, as far down its path as the file goes."""
     if not isinstance(source, Path):
         return ""
     node: yaml.Node | None = yaml.compose(source.read_text(encoding="utf-8"), yaml.SafeLoader)

@@ -1,4 +1,4 @@
-"""What the events of a run add up to. Pure."""
+"""The history of a run: what its events add up to. Pure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Accepted(TypedDict):
 
 @dataclass
 class History:
-    """A run as its own events tell it.
+    """A run as its events tell it.
 
-    ``job_ids`` by attempt; ``submitting`` is the attempt whose submission was begun and whose end
-    is not recorded, ``submitting_host`` the machine it was begun on. ``interrupted``: the user
+    ``job_ids`` is by attempt. ``submitting`` is the attempt whose submission was begun and whose
+    end is not recorded, ``submitting_host`` the machine it was begun on. ``interrupted``: the user
     stopped that submission; ``abandoned``: it turned out that there is no job. ``first`` is the
     attempt that ``hpctrain resume`` submitted last: those before it are over, whatever they left.
-    ``accepted`` says when a failing verification was accepted, and why.
-    ``since`` is the time of the last event.
+    ``accepted`` says when a failing verification was accepted, and why. ``since`` is the time of
+    the last event.
     """
 
     attempt: int = 0
@@ -45,14 +45,14 @@ class History:
 
     @property
     def unfinished(self) -> bool:
-        """Was a submission asked for whose end is not recorded?"""
+        """Say whether a submission was begun whose end is not recorded."""
         if self.submitting is not None:
             return True
         return not (self.attempt or self.refused or self.abandoned)
 
 
 def fold(events: Iterable[Mapping[str, Any]]) -> History:
-    """Read the events in order; one of an unknown kind, or without its facts, changes nothing."""
+    """Add up the events, in order; one of an unknown kind, or without its facts, counts nothing."""
     history = History()
     resuming, firsts = False, [1]
     for event in events:

@@ -1,9 +1,9 @@
-"""One command at a time on a project, on shared file systems too.
+"""The lock of a project: one command at a time, on shared file systems too.
 
 No flock: over NFS it holds or not, as the servers please. A lock is a file with the next number in
 ``runs/.lock``; link() gives a number to one process only, and the file with the highest number is
-the lock. It is never removed, only marked as released, so that numbers only grow: whoever comes
-late, with an old idea of the highest number, finds a higher one and steps back.
+the lock. It is not removed when it is released, only marked, so that numbers only grow: a process
+that still has an old idea of the highest number finds a higher one and steps back.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ELSEWHERE_S = 1800.0
 
 
 class Locked(HpctrainError):
-    """Another command is at work on the project."""
+    """The error that another command is at work on the project."""
 
 
 @contextlib.contextmanager
@@ -93,7 +93,7 @@ def _highest(folder: Path) -> int:
 
 
 def _take(path: Path, record: dict[str, Any]) -> bool:
-    """Give the record this name, unless the name is taken."""
+    """Give the record this name; False if the name is taken."""
     temporary = path.with_name(f".{path.name}.{record['host']}.{record['pid']}")
     temporary.write_text(json.dumps(record), encoding="utf-8")
     try:
@@ -120,7 +120,7 @@ def _release(path: Path, record: dict[str, Any]) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The record of a lock; one that has just gone was followed by a higher number."""
+    """Read the record of a lock; a file that has just gone was followed by a higher number."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

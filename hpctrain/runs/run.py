@@ -1,4 +1,4 @@
-"""The run folder on disk: the manifest, the events, and what the job left. No ase, no pydantic."""
+"""The run's folder on disk: its manifest, its events, and what the jobs left."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Run:
 
     @cached_property
     def manifest(self) -> Manifest:
-        """What was asked; written once."""
+        """Return what was asked for, as run.json holds it; it is written once."""
         content = read_manifest(self.folder / MANIFEST)
         if content is None:
             raise HpctrainError(
@@ -43,11 +43,11 @@ class Run:
 
     @property
     def scheduler_name(self) -> str:
-        """The scheduler that its site asks for."""
+        """Return the name of the scheduler that the site's profile gives."""
         return str(self.manifest["site"]["profile"]["scheduler"])
 
     def events(self) -> list[dict[str, Any]]:
-        """What happened, in order. A last line without its end is a write that never finished."""
+        """Read what happened, in order; a last line without its end was never finished."""
         try:
             text = (self.folder / EVENTS).read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
@@ -82,7 +82,7 @@ class Run:
             os.close(descriptor)
 
     def job_output(self, job_id: str | None) -> Path:
-        """Where the scheduler puts what the job script itself prints."""
+        """Return the file that the scheduler writes what the job script prints to."""
         output = str(self.manifest["site"]["profile"]["output"])
         return self.folder / output.replace("%j", job_id or "")
 
@@ -90,23 +90,23 @@ class Run:
         return self.folder / "attempts" / f"{number:02d}"
 
     def attempts(self) -> list[int]:
-        """Attempts whose trainer was started, in order."""
+        """List the attempts whose folder is there, in order."""
         folder = self.folder / "attempts"
         if not folder.is_dir():
             return []
         return sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal())
 
     def claim(self, number: int) -> dict[str, Any] | None:
-        """Which job took this attempt; None if none has begun it."""
+        """Read which job took this attempt; None if none has begun it."""
         return read_json(self.attempt(number) / "claim.json")
 
     def result(self, number: int) -> Result | None:
-        """What the job said at its end; None if it has not ended, or could not say."""
+        """Read what the job said at its end; None if it has not ended, or could not say."""
         return read_result(self.attempt(number) / "result.json")
 
 
 def all_runs(folder: Path) -> Iterator[Run]:
-    """Every run, the oldest first."""
+    """Yield every run, the oldest first."""
     if not folder.is_dir():
         return
     for entry in sorted(folder.iterdir()):
@@ -115,7 +115,7 @@ def all_runs(folder: Path) -> Iterator[Run]:
 
 
 def find_runs(folder: Path, names: tuple[str, ...]) -> list[Run]:
-    """The runs with these ids, or unique beginnings of ids; all runs if none is named."""
+    """Find the runs with these ids, or unique beginnings of ids; all if none is named."""
     every = list(all_runs(folder))
     if not names:
         return every

@@ -1,4 +1,4 @@
-"""Hands an attempt to the scheduler, at most once: intent, submission, id, each on the disk."""
+"""The submission of an attempt, at most once: intent, submission and id are each on the disk."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ SCRIPT = "job.sh"
 
 
 class JobRefused(HpctrainError):
-    """The scheduler answered, and did not take the job: there is none."""
+    """The error that the scheduler answered, and did not take the job: there is none."""
 
 
 def token(run_id: str, attempt: int) -> str:
-    """What a job of this attempt carries in its name and comment, and no other job does."""
+    """Return what a job of this attempt carries in its name and comment, and no other job does."""
     return f"{run_id}.{attempt:02d}"
 
 
 def job_request(
     project: str, run_id: str, attempt: int, output: str, after: str | None = None
 ) -> JobRequest:
+    """Return what the scheduler is asked for one attempt."""
     mark = token(run_id, attempt)
     return JobRequest(
         name=f"{project}.{mark}",
@@ -47,19 +48,20 @@ def job_request(
 
 
 def carries(view: JobView, mark: str) -> bool:
-    """Is this the job of that token? Sites may drop the comment; old ones may cut the name."""
+    """Say whether this is the job of that token: sites drop comments, old ones cut names."""
     return view.comment == f"hpctrain:{mark}" or view.name.endswith(f".{mark}")
 
 
 def belongs(view: JobView, run_id: str) -> bool:
-    """Is this a job of that run, of whichever attempt? A job that is requeued keeps its token."""
+    """Say whether this is a job of that run; a job that is requeued keeps its first token."""
     return view.comment.startswith(f"hpctrain:{run_id}.") or f".{run_id}." in view.name
 
 
 def send_all(run: Run, attempt: int, scheduler: Scheduler, program: RunProgram) -> str:
     """Submit an attempt, and, where the site asks for a chain, all that may follow it.
 
-    Returns the first one's job id. A chain that the scheduler cuts short is just shorter.
+    Returns the first one's job id. Where the scheduler takes no more jobs, the chain is just
+    shorter.
     """
     job_id = before = send(run, attempt, scheduler, program)
     profile = _profile(run)
@@ -83,7 +85,7 @@ def send(
     """Submit one attempt and return the job's id; the project's lock must be held.
 
     Raises JobRefused if there is no job, SiteUnreachable if nobody can say whether there is one:
-    then nothing may be submitted until :mod:`hpctrain.recovery` has found out.
+    then nothing may be submitted until :mod:`hpctrain.runs.actions.recovery` has found out.
     """
     profile = _profile(run)
     job = job_request(run.manifest["project"], run.run_id, attempt, profile.output, after)

@@ -1,4 +1,4 @@
-"""The schedulers hpctrain can speak to, by the name that a site profile gives them."""
+"""The schedulers that hpctrain can speak to, by the name that a site's profile gives them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hpctrain.schedulers.base import Scheduler
 
 
 def scheduler_of(name: str, queue: Path) -> Scheduler:
-    """The translator for a profile's ``scheduler``.
+    """Return the translator for a profile's ``scheduler``.
 
     ``queue`` is the folder of the site local; the practice clusters have theirs beside it.
     """

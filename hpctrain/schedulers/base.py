@@ -1,4 +1,4 @@
-"""What every scheduler can say. A scheduler translates: arguments out, text in. It runs nothing."""
+"""The Protocol of schedulers and its records. A scheduler translates, and runs nothing."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class JobRequest:
 
 @dataclass(frozen=True)
 class JobView:
-    """One job as one query of the queue or of the accounting showed it.
+    """One job, as one query of the queue or of the accounting showed it.
 
     ``raw`` is the scheduler's own word for the state; ``reason`` is in plain words, or empty.
     Times are seconds; None is "not told".
@@ -69,27 +69,27 @@ class JobView:
 
 @dataclass(frozen=True)
 class Submitted:
-    """The scheduler took the job and told its id."""
+    """A submission that the scheduler took, with the job's id."""
 
     job_id: str
 
 
 @dataclass(frozen=True)
 class Refused:
-    """The scheduler answered, and did not take the job."""
+    """A submission that the scheduler answered and did not take: there is no job."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Unclear:
-    """No id, and no proof that there is no job: look the token up before anything else."""
+    """A submission without an id and without proof that there is no job: look the token up."""
 
     reason: str
 
 
 class NotKept(SiteUnreachable):
-    """The site keeps no accounting: it will never answer."""
+    """The error that a site keeps no accounting: it will never answer."""
 
 
 if TYPE_CHECKING:
@@ -99,8 +99,7 @@ if TYPE_CHECKING:
 
 
 class Scheduler(Protocol):
-    """One module of this package per scheduler; :func:`hpctrain.schedulers.scheduler_of` lists
-    them.
+    """A scheduler, as :func:`hpctrain.schedulers.scheduler_of` returns it.
 
     Every command is complete for :func:`hpctrain.process.run`. The conversations ``queue`` and
     ``accounting`` are led by :func:`hpctrain.process.converse`; they raise
@@ -140,39 +139,49 @@ class Scheduler(Protocol):
     def is_charged(self) -> bool: ...
 
     def directives(self, site: SiteProfile, job: JobRequest) -> list[str]:
-        """Lines for the head of the job script, without the comment prefix."""
+        """Return the lines for the head of the job script, without the comment prefix."""
         ...
 
-    def submit_argv(self, script: str, job: JobRequest, site: SiteProfile) -> list[str]: ...
+    def submit_argv(self, script: str, job: JobRequest, site: SiteProfile) -> list[str]:
+        """Return the command that submits a job script."""
+        ...
 
-    def read_submit(self, reply: Reply) -> Submitted | Refused | Unclear: ...
+    def read_submit(self, reply: Reply) -> Submitted | Refused | Unclear:
+        """Read what became of the submission."""
+        ...
 
     def queue(self) -> Conversation:
-        """All of the user's jobs that the queue still shows."""
+        """Ask for all of the user's jobs that the queue still shows."""
         ...
 
     def accounting(self, since: float) -> Conversation | None:
-        """The user's jobs since a time (seconds since the epoch); None where there is no more to
-        learn than from the queue."""
+        """Ask for the user's jobs since a time, in seconds since the epoch.
+
+        None where there is no more to learn than from the queue.
+        """
         ...
 
-    def cancel_argv(self, job_ids: Sequence[str]) -> list[str]: ...
+    def cancel_argv(self, job_ids: Sequence[str]) -> list[str]:
+        """Return the command that ends these jobs."""
+        ...
 
     def read_cancel(self, reply: Reply) -> str | None:
-        """None when the scheduler took the request, else what it said."""
+        """Return None when the scheduler took the request, else what it said."""
         ...
 
     def cluster(self) -> ClusterConversation | None:
-        """What the cluster has: partitions or queues, nodes, QOS, accounts; None where there is
-        nothing to describe."""
+        """Ask what the cluster has: partitions or queues, nodes, QOS, accounts.
+
+        None where there is nothing to describe.
+        """
         ...
 
     def try_argv(self, script: str) -> list[str] | None:
-        """The command that judges a job script without submitting it; None where there is none."""
+        """Return the command that judges a job script without submitting it, if there is one."""
         ...
 
     def read_try(self, reply: Reply) -> str | None:
-        """None when the script would be taken, else what the scheduler said."""
+        """Return None when the script would be taken, else what the scheduler said."""
         ...
 
 
@@ -191,7 +200,7 @@ def is_absent(reply: Reply) -> bool:
 
 
 def refuse_foreign(site: SiteProfile, keys: Sequence[str], scheduler: str, advice: str) -> None:
-    """Refuse a profile that sets keys which this scheduler has no word for, all named at once."""
+    """Refuse a profile with keys that this scheduler has no word for, all named at once."""
     fields = type(site).model_fields
     unknown = [
         key

@@ -1,4 +1,4 @@
-"""A live cluster, as its scheduler describes it: what a site's profile is held against."""
+"""A live cluster, as its scheduler describes it; site profiles are compared with it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LiveQueue:
-    """One partition (Slurm) or queue (PBS). Numbers are of its largest node; None is "not told",
-    or no limit. Times are seconds, memory is MiB; ``gpus`` are those of one node, by type."""
+    """One partition (Slurm) or queue (PBS).
+
+    Numbers are of its largest node; None is "not told", or no limit. Times are seconds, memory is
+    MiB; ``gpus`` are those of one node, by type.
+    """
 
     name: str
     default: bool = False
@@ -32,8 +35,11 @@ class LiveQueue:
 
 @dataclass(frozen=True)
 class LiveCluster:
-    """``qos`` (with the longest walltime of each) and ``accounts`` (the user's) are None where
-    nobody would tell; ``untold`` says why."""
+    """A cluster: its queues, and what users are told of its QOS and accounts.
+
+    ``qos`` (with the longest walltime of each) and ``accounts`` (the user's) are None where nobody
+    would tell; ``untold`` says why.
+    """
 
     queues: tuple[LiveQueue, ...]
     qos: dict[str, int | None] | None = None
@@ -41,6 +47,7 @@ class LiveCluster:
     untold: tuple[str, ...] = ()
 
     def queue(self, name: str) -> LiveQueue | None:
+        """Find a queue by its name."""
         return next((queue for queue in self.queues if queue.name == name), None)
 
 

@@ -1,4 +1,4 @@
-"""Options that a site requires, or refuses, held against the head of a job script."""
+"""The check of a job script's head for options that a site requires, or refuses."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def check(site: SiteProfile, lines: Sequence[str], letters: dict[str, str]) -> N
 
 
 def _options(line: str) -> list[str]:
-    """``-l select=1:ncpus=2`` is ``-l select``; ``--mem=1G`` is ``--mem``."""
+    """Name the option of a line: ``-l select`` of ``-l select=1:ncpus=2``."""
     if match := re.match(r"-l\s*([A-Za-z_]\w*)", line):
         return [f"-l {match[1]}"]
     if match := re.match(r"--[A-Za-z][A-Za-z0-9-]*|-[A-Za-z]", line):

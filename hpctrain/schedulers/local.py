@@ -1,4 +1,4 @@
-"""This machine: the small queue of :mod:`.local_queue` in the project's folder."""
+"""The scheduler of this machine: the small queue of :mod:`.local_queue` in the project's folder."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _STATES: dict[str, JobState] = {
 
 @dataclass(frozen=True)
 class LocalScheduler:
-    """``folder`` is the queue's own, the same absolute path for every command of a project."""
+    """The site ``local``; ``folder`` is its queue's, and the same for all of a project."""
 
     folder: str
 
@@ -66,7 +66,7 @@ class LocalScheduler:
     is_charged = False
 
     def directives(self, site: SiteProfile, job: JobRequest) -> list[str]:  # noqa: ARG002
-        """None: what the queue needs stands on its command line."""
+        """Return none: what the queue needs stands on its command line."""
         _check(site)
         return []
 
@@ -94,7 +94,7 @@ class LocalScheduler:
         return self.read_queue((yield self.queue_argv()))
 
     def queue_argv(self) -> list[str]:
-        """All jobs the folder knows, ended ones too."""
+        """Return the command that lists all jobs of the folder, ended ones too."""
         return self._argv("list")
 
     def read_queue(self, reply: Reply) -> list[JobView]:
@@ -107,7 +107,7 @@ class LocalScheduler:
         return views
 
     def accounting(self, since: float) -> None:  # noqa: ARG002
-        """The list keeps everything."""
+        """Return None: the list keeps everything."""
         return
 
     def cancel_argv(self, job_ids: Sequence[str]) -> list[str]:
@@ -117,7 +117,7 @@ class LocalScheduler:
         return None if reply.code == 0 else _complaint(reply)
 
     def cluster(self) -> None:
-        """It is this machine."""
+        """Return None: it is this machine."""
         return
 
     def try_argv(self, script: str) -> None:  # noqa: ARG002

@@ -1,6 +1,6 @@
-"""A practice cluster: the real translator, and commands that go to :mod:`.practice_cluster`.
+"""The schedulers of practice clusters: the real translators, speaking to :mod:`.practice_cluster`.
 
-Nothing is said differently to it or read differently from it; only who answers is another.
+What is asked and how answers are read is the same as with the real one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class PracticeScheduler:
-    """``real`` speaks; what it says goes to the practice cluster in ``folder``."""
+    """A practice cluster in ``folder``, spoken to as ``real`` speaks to a real one."""
 
     real: Scheduler
     folder: str
@@ -106,7 +106,7 @@ class PracticeScheduler:
         return [*self._prefix, *argv]
 
     def _as_theirs(self, reply: Reply) -> Reply:
-        """The reply as if the program itself had been called: some of them name it."""
+        """Return the reply as if the program itself had been called: some of them name it."""
         return replace(reply, argv=reply.argv[len(self._prefix) :])
 
     @property

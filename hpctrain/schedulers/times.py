@@ -9,7 +9,7 @@ _DURATION = re.compile(r"(?:(?:(?:([0-9]+)[-:])?([0-9]+):)?([0-9]+):)?([0-9]+)")
 
 
 def seconds(text: str | None) -> int | None:
-    """Read ``[D-]H:M:S``, ``M:S`` or seconds; None for all else, as UNLIMITED, INVALID, NONE."""
+    """Read ``[D-]H:M:S``, ``M:S`` or seconds; return None for UNLIMITED, INVALID and all else."""
     match = _DURATION.fullmatch(text or "")
     if match is None:
         return None

@@ -1,4 +1,4 @@
-"""What is allowed, and probably not meant: waste, and what will go wrong later. Pure."""
+"""Warnings about a job that is allowed and probably not meant: waste, and what goes wrong later."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def advice(site: Site, profile: SiteProfile, project_folder: Path) -> list[str]:
-    """Warnings about a job that fits; ``profile`` is that of its target."""
+    """Warn about a job that fits; ``profile`` is that of its target."""
     return [
         *_waste(site, profile),
         *_preemption(profile),
@@ -24,7 +24,7 @@ def advice(site: Site, profile: SiteProfile, project_folder: Path) -> list[str]:
 
 
 def _waste(site: Site, profile: SiteProfile) -> Iterator[str]:
-    """The trainer is one process with threads, and uses one GPU at most."""
+    """Warn of what is paid for and not used: the trainer is one process, with one GPU at most."""
     asked, node = demand(profile), profile.node
     if asked.nodes > 1:
         yield f"{asked.nodes} nodes are asked for, and the trainer uses one"
@@ -42,7 +42,7 @@ def _waste(site: Site, profile: SiteProfile) -> Iterator[str]:
 
 
 def _name_smaller_targets(site: Site, *, gpus: int) -> str:
-    """Targets that give a part of a node."""
+    """Name the targets that give a part of a node."""
     names = []
     for name, target in site.profile.targets.items():
         shared = (target.node_sharing or site.profile.node_sharing) == "shared"
@@ -84,7 +84,7 @@ def _is_below(folder: Path, above: Path) -> bool:
 
 
 def explain_choice(site: Site, target: str | None, others: dict[str, list[str]]) -> list[str]:
-    """Which target was taken, and why not those before it."""
+    """Say which target was taken, and why not those before it."""
     if target is None or site.profile.target is not None:
         return []
     passed = [f"not {name}: {'; '.join(reasons)}" for name, reasons in others.items()]

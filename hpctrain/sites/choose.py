@@ -1,4 +1,4 @@
-"""Which of a site's targets a job goes to: the one that is named, or the first that it fits."""
+"""The choice of a target: the one that is named, or the first that the job fits."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Choice:
-    """``profile`` is complete: the target's keys are in it. ``others`` are the targets that were
-    passed over on the way, each with all reasons."""
+    """The target that was chosen; None where the profile has none.
+
+    ``profile`` is complete: the target's keys are in it. ``others`` are the targets that were
+    passed over on the way, each with all reasons.
+    """
 
     target: str | None
     profile: SiteProfile
@@ -26,9 +29,10 @@ class Choice:
 
 
 def choose(site: Site, environment: Mapping[str, str]) -> Choice:
-    """Raises HpctrainError, with every reason, if the job does not fit, or a question is open.
+    """Choose the target of a job.
 
-    ``environment`` is the login session's: some sites say there which account to take.
+    Raises HpctrainError, with every reason, if the job does not fit, or if a question of the site
+    is open. ``environment`` is the login session's: some sites say there which account to take.
     """
     targets, named = site.profile.targets, site.profile.target
     if named is not None and named not in targets:
@@ -71,7 +75,7 @@ def choose(site: Site, environment: Mapping[str, str]) -> Choice:
 
 
 def complete(site: SiteProfile, environment: Mapping[str, str]) -> SiteProfile:
-    """What follows from the site's own rules: the account's ending, the cores of each GPU."""
+    """Add what follows from the site's own rules: the account's ending, the cores of each GPU."""
     changes: dict[str, Any] = {}
     rule = site.account_rule
     account = site.account or (environment.get(rule.variable) if rule.variable else None) or None
@@ -85,7 +89,7 @@ def complete(site: SiteProfile, environment: Mapping[str, str]) -> SiteProfile:
 
 
 def open_questions(site: SiteProfile) -> dict[str, str]:
-    """What has to be known and is not: by key, the question."""
+    """Return the questions of the site that have no answer yet, by key."""
     asked = dict(site.ask)
     rule = site.account_rule
     if rule.needed == "always":
@@ -110,7 +114,7 @@ def _refuse_open_questions(site: Site, profile: SiteProfile) -> None:
 
 
 def _value(site: SiteProfile, path: str) -> object:
-    """The value at a dotted key; None where there is none."""
+    """Return the value at a dotted key; None where there is none."""
     value: Any = site
     for part in path.split("."):
         value = value.get(part) if isinstance(value, dict) else getattr(value, part, None)
@@ -122,14 +126,14 @@ def _list(head: str, lines: list[str]) -> str:
 
 
 def _next_step(site: SiteProfile) -> str:
-    """What to try when a job does not fit."""
+    """Say what to try when a job does not fit."""
     return _how_to_shorten(site) or (
         "change what is asked for; if the profile is out of date, --set site.limits.KEY=VALUE"
     )
 
 
 def _how_to_shorten(site: SiteProfile) -> str | None:
-    """How to go on where nothing but the walltime is too long."""
+    """Say how to go on where nothing but the walltime is too long."""
     most = longest(site.limits, site.nodes or 1)
     if most is None or misfits(site.model_copy(update={"walltime": most})):
         return None

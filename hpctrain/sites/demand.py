@@ -1,4 +1,4 @@
-"""What one job asks of its site, added up, and what it costs at most. Pure."""
+"""What a job asks for, added up, and what it costs at most. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Demand:
-    """A job in numbers; None is "the site decides, and its profile does not say how".
+    """A job in numbers; None: the site decides, and its profile does not say how.
 
     ``memory_mb`` is MiB on one node. ``seconds`` is the walltime.
     """
@@ -26,11 +26,11 @@ class Demand:
 
 @dataclass(frozen=True)
 class Cost:
-    """The most that a training costs, all attempts together that follow without being asked for.
+    """The most that a training costs, with all attempts that follow by themselves.
 
     ``hours`` are core-hours, or GPU-hours (``of``: "core" or "gpu"), of what the job holds;
-    ``units`` is what the centre charges, in its own ``unit``. None: not known, and ``unknown``
-    says why.
+    ``units`` is what the centre charges, in its own ``unit``. None: not known, and ``unknown`` says
+    why.
     """
 
     of: str
@@ -41,7 +41,7 @@ class Cost:
     unknown: str | None = None
 
     def words(self) -> str:
-        """For people, in one line."""
+        """Write the cost in a line."""
         if self.hours is None:
             return f"not known: {self.unknown}"
         what = {"gpu": "GPU-hours", "core": "core-hours"}[self.of]
@@ -58,7 +58,7 @@ def _number(value: float) -> str:
 
 
 def demand(site: SiteProfile) -> Demand:
-    """What the profile (of one target) asks for."""
+    """Add up what the profile (of one target) asks for."""
     from hpctrain.fields import walltime_seconds
     from hpctrain.sites.words import megabytes
 
@@ -75,7 +75,7 @@ def demand(site: SiteProfile) -> Demand:
 
 
 def count_held(site: SiteProfile) -> tuple[str, float | None]:
-    """``("gpu" or "core", how many the job holds)``: all of its nodes', where these are whole."""
+    """Return ``("gpu" or "core", how many the job holds)``; whole nodes are held in full."""
     asked = demand(site)
     node = site.node
     whole = site.node_sharing == "whole"
@@ -89,7 +89,7 @@ def count_held(site: SiteProfile) -> tuple[str, float | None]:
 
 
 def cost(site: SiteProfile) -> Cost:
-    """The most that a training with this profile (of one target) costs."""
+    """Return the most that a training with this profile (of one target) costs."""
     asked = demand(site)
     of, count = count_held(site)
     attempts = 1 if site.continuation == "manual" else site.max_attempts
@@ -115,7 +115,7 @@ def cost(site: SiteProfile) -> Cost:
 
 
 def _count_charged(site: SiteProfile, of: str, count: float) -> float | None:
-    """How many nodes, cores or GPUs are charged."""
+    """Count the nodes, cores or GPUs that are charged."""
     from hpctrain.sites.words import megabytes
 
     asked, charge = demand(site), site.charge

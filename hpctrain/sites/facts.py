@@ -1,6 +1,6 @@
-"""What is known of a cluster: its nodes, limits, prices and rules. All of it may be left out.
+"""Facts about a cluster: its nodes, limits, prices and rules.
 
-What is left out is not established, and nothing is concluded from it.
+All of it may be left out. What is left out is not established, and nothing is concluded from it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class WalltimeStep(Record):
 
 
 class Limits(Record):
-    """What a job, and a user's jobs together, may be. Per job where nothing else is said."""
+    """What a job, and a user's jobs together, may be; per job where nothing else is said."""
 
     min_walltime: Walltime | None = Field(None, description="[D-]HH:MM:SS")
     max_walltime: Walltime | None = Field(None, description="[D-]HH:MM:SS")
@@ -67,7 +67,7 @@ class Limits(Record):
 
 
 class Charge(Record):
-    """What an hour costs."""
+    """The price of an hour."""
 
     by: Literal["node", "core", "gpu", "nothing"] = Field(
         description="what is counted; nothing: jobs are free of charge"
@@ -83,7 +83,7 @@ class Charge(Record):
 
 
 class Preemption(Record):
-    """A job may be ended for the sake of others."""
+    """The rule that a job may be ended for the sake of others."""
 
     then: Literal["requeued", "ended"] | None = Field(
         None, description="what becomes of the job; left out if not established"
@@ -93,7 +93,7 @@ class Preemption(Record):
 
 
 class AccountRule(Record):
-    """Who has to say who pays, and how. The account itself is in the user's own file."""
+    """Which account has to be given, and how. The account itself is in the user's own file."""
 
     needed: Literal["always", "sometimes", "never"] | None = None
     pattern: Expression | None = Field(
@@ -110,7 +110,7 @@ class AccountRule(Record):
 
 
 class Recognition(Record):
-    """How one knows to be on this cluster. A variable is believed before a host name is."""
+    """How this cluster is recognised. A variable is believed before a host name is."""
 
     variable: dict[VariableName, list[Line]] = Field(
         default_factory=dict, description="variables, and the values that they have there"
@@ -122,7 +122,7 @@ class Recognition(Record):
 
 
 class Scratch(Record):
-    """Where large files go. Variables are the job's own."""
+    """Where large files go. Variables in it are the job's own."""
 
     folder: Line = Field(description="for example $SCRATCH; {account} is the account")
     purge: Line | None = Field(None, description="after how long files are removed")
@@ -138,8 +138,7 @@ class Source(Record):
 
 
 class AskAbove(Record):
-    """What a training may cost in all, attempts that follow by themselves included, before one is
-    asked."""
+    """What a training may cost in all, with the attempts that follow, without a question."""
 
     core_hours: float = Field(5000.0, gt=0)
     gpu_hours: float = Field(500.0, gt=0)

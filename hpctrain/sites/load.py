@@ -1,4 +1,4 @@
-"""Finds and loads site profiles: one YAML file per cluster."""
+"""Site profiles, one YAML file per cluster: found, and loaded with those they extend."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Site:
     layers: tuple[dict[str, Any], ...] = ()
 
     def at(self, target: str) -> SiteProfile:
-        """The profile with the keys of one of its targets.
+        """Return the profile with the keys of one of its targets.
 
         In each file a target's keys come before the file's own, and what a nearer file says
         before both. ``targets`` is empty in what is returned, and ``target`` is set.
@@ -57,19 +57,19 @@ class Site:
 
 
 def search_path(project_folder: Path | None) -> list[Path]:
-    """Folders of profiles: the project's, the user's, the shipped ones."""
+    """List the folders of profiles: the project's, the user's, the shipped ones."""
     own = [project_folder / FOLDER] if project_folder else []
     return [*own, users_folder(), resource(FOLDER)]
 
 
 def users_folder() -> Path:
-    """Where a user's own profiles are, for all projects."""
+    """Return the folder of a user's own profiles, for all projects."""
     configuration = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     return configuration / "hpctrain" / FOLDER
 
 
 def names(project_folder: Path | None) -> dict[str, Path]:
-    """Every site that can be named, with the file that describes it."""
+    """Find every site that can be named, with the file that describes it."""
     found: dict[str, Path] = {}
     for folder in search_path(project_folder):
         for file in sorted(folder.glob("*.yaml")):
@@ -78,7 +78,7 @@ def names(project_folder: Path | None) -> dict[str, Path]:
 
 
 def load(name: str, project_folder: Path | None, changes: dict[str, Any] | None = None) -> Site:
-    """The site called ``name``, with ``changes`` (from the command line) on top."""
+    """Load the site called ``name``, with ``changes`` (from the command line) on top."""
     from hpctrain.sites.profile import SiteProfile
 
     files = chain(name, project_folder)
@@ -101,7 +101,7 @@ def load(name: str, project_folder: Path | None, changes: dict[str, Any] | None 
 
 
 def chain(name: str, project_folder: Path | None) -> list[Path]:
-    """The file of a site, then the one it extends, and so on.
+    """Return the file of a site, then the one it extends, and so on.
 
     A file that extends its own name means the next one of that name on the search path.
     """

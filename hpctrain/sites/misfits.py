@@ -1,4 +1,4 @@
-"""Does a job fit where it is to go? Every reason why it does not, in words. Pure."""
+"""The reasons why a job does not fit where it is to go, in words. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def misfits(site: SiteProfile) -> list[str]:
-    """Why a job with this profile (of one target) would be refused, or would never run."""
+    """List why a job with this profile (of one target) would be refused, or never run."""
     asked = demand(site)
     return [
         *_gpus(site, asked),
@@ -26,7 +26,7 @@ def misfits(site: SiteProfile) -> list[str]:
 
 
 def longest(limits: Limits, nodes: int) -> str | None:
-    """The longest walltime for so many nodes."""
+    """Return the longest walltime for so many nodes."""
     for step in limits.max_walltime_by_nodes:
         if step.max_nodes is None or nodes <= step.max_nodes:
             return step.max_walltime
@@ -49,7 +49,7 @@ def _gpus(site: SiteProfile, asked: Demand) -> Iterator[str]:
 
 
 def has_gpus(site: SiteProfile) -> bool:
-    """Is this a target with GPUs? Their number need not be established."""
+    """Say whether this is a target with GPUs; their number need not be established."""
     return bool(site.node.gpus or site.node.gpu or site.limits.max_gpus)
 
 

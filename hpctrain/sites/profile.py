@@ -147,7 +147,7 @@ class Request(Record):
 
 
 class Target(Request):
-    """One way to ask a cluster: its GPU nodes, its shared nodes, its debug queue, …"""
+    """One way to request jobs on a cluster: its GPU nodes, its shared nodes, its debug queue, …"""
 
     choice: Literal["automatic", "by-name"] = Field(
         "automatic", description="by-name: taken only when it is named"
@@ -155,7 +155,7 @@ class Target(Request):
 
 
 class TrainerProfile(Record):
-    """Where the trainer is on a site."""
+    """The trainer on a site."""
 
     python: Line | None = Field(
         None, description="Python of the trainer's environment; hpctrain's own if not given"

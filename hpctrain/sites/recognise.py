@@ -1,4 +1,4 @@
-"""Where are we? The site whose variable, or else whose host name, is this machine's."""
+"""Which site this machine belongs to, by its variables, or else by its host name."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Rule:
 
 
 def recognise(rules: Iterable[Rule], environment: Mapping[str, str], host: str) -> list[Recognised]:
-    """The sites that this machine may be; variables count before host names.
+    """List the sites that this machine may be; variables count before host names.
 
-    A profile that extends another one that fits, stands for it.
+    Of two profiles that fit, one that extends the other stands for both.
     """
     by_variable: dict[str, str] = {}
     by_host: dict[str, str] = {}
@@ -54,7 +54,7 @@ def recognise(rules: Iterable[Rule], environment: Mapping[str, str], host: str) 
 
 
 def read_rules(project_folder: Path | None) -> list[Rule]:
-    """Of every site that can be recognised; files that are broken are left out."""
+    """Read the rules of every site that can be recognised; broken files are left out."""
     from hpctrain.sites.facts import Recognition
 
     found = []

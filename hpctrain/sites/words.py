@@ -1,4 +1,4 @@
-"""The words that a site's profile is written in: how they look, and what they amount to."""
+"""The words that a site's profile is written in: their form, and what they amount to."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Option = Annotated[str, StringConstraints(pattern=r"^-{1,2}[A-Za-z][A-Za-z0-9-]*
 
 
 def _text_or_number(pattern: str) -> WithJsonSchema:
-    """For editors: YAML reads 2026 as a number, which is text here."""
+    """Let editors accept a number: YAML reads 2026 as one, which is text here."""
     return WithJsonSchema({"type": ["string", "integer"], "pattern": pattern})
 
 
@@ -98,5 +98,5 @@ _UNITS = {"K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1024.0**2}
 
 
 def megabytes(memory: str) -> float:
-    """MiB of ``16G``, as schedulers count: with 1024."""
+    """Return the MiB of ``16G``, as schedulers count: with 1024."""
     return int(memory[:-1]) * _UNITS[memory[-1]]

@@ -20,7 +20,7 @@ from hpctrain.schedulers import scheduler_of
 
 @dataclass(frozen=True)
 class Cancelled:
-    """What was done about one run; ``asked`` if its scheduler was told to end the job."""
+    """What was done about one run; ``asked``: its scheduler was told to end the job."""
 
     run_id: str
     job_id: str | None
@@ -64,14 +64,14 @@ def cancel(
 
 
 def sentence(one: Cancelled) -> str:
-    """What was done about a run, in a line."""
+    """Say in a line what was done about a run."""
     if one.asked:
         return f"{one.run_id}: job {one.job_id} was {one.state}; asked to end"
     return f"{one.run_id}: {one.state}; there is no job to end"
 
 
 def _ask_to_end(project: Project, found: RunStatus, program: RunProgram) -> str | None:
-    """Have a run's job ended, and those that would follow it; what the scheduler objects."""
+    """Have a run's job ended, and those that follow it; return what the scheduler objects."""
     run = found.run
     assert run is not None and found.job_id is not None
     # Before the scheduler is told: a job that ends now must not start the next one.

@@ -1,4 +1,4 @@
-"""Use case: what the trainer and the job have printed."""
+"""Use case: show what the trainer and the job have printed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ POLL_S = 0.5
 
 
 def log_files(project: Project, name: str) -> list[Path]:
-    """Every log of a run that is there, the most telling first."""
+    """List the logs of a run that are there, the most telling first."""
     run = find_runs(project.runs, (name,))[0]
     found = [
         run.attempt(number) / file
@@ -33,7 +33,7 @@ def log_files(project: Project, name: str) -> list[Path]:
 
 
 def tail(project: Project, name: str, ended: Callable[[], bool]) -> Iterator[str]:
-    """The first of the logs, and what is appended to it until ``ended``."""
+    """Yield the first of the logs, and what is appended to it until ``ended``."""
     files = log_files(project, name)
     while not files:
         if ended():

@@ -1,4 +1,4 @@
-"""Finishes what a killed or interrupted command left half done; commands on runs begin with it.
+"""The recovery that commands on runs begin with: it finishes what a killed command left half done.
 
 A run whose submission was begun and not recorded has a job, or has none, or a program that submits
 it is still at work. The claim that a job makes, the queue and the accounting tell which, by the
@@ -36,10 +36,10 @@ POLL_S = 0.1
 
 
 def recover(project: Project, program: RunProgram, say: Say = lambda _: None) -> None:
-    """Find the truth about every unfinished submission of the project, and finish it.
+    """Find out what became of every unfinished submission of the project, and finish it.
 
     What cannot be decided now (another command is at work, the scheduler does not answer) is left
-    as it is, for the next command, and said.
+    for the next command, and ``say`` is told.
     """
     if not any(fold(run.events()).unfinished for run in all_runs(project.runs)):
         return
@@ -82,7 +82,7 @@ def _finish(project: Project, run: Run, program: RunProgram, say: Say) -> None:
 
 
 def _job_before(run: Run, attempt: int, history: History) -> str | None:
-    """In a chain, the job that an attempt must wait for: it may be training still."""
+    """Return the job that an attempt of a chain must wait for: it may still be training."""
     chained = run.manifest["site"]["profile"].get("continuation") == "chain"
     return history.job_ids.get(attempt - 1) if chained else None
 
@@ -95,7 +95,7 @@ def _find_job(
     scheduler: Scheduler,
     program: RunProgram,
 ) -> str | None:
-    """The job of this attempt, or None if it is certain that there is none."""
+    """Find the job of this attempt; None if it is certain that there is none."""
     if history.submitting is None:
         return None  # the intent was never written: nothing was asked of the scheduler
     host, begun = history.submitting_host, timestamp(history.since)
@@ -115,7 +115,7 @@ def _find_job(
 def _all_jobs(
     project: Project, scheduler: Scheduler, program: RunProgram, since: float
 ) -> list[JobView]:
-    """Everything that the scheduler knows now; SiteUnreachable if the queue does not answer.
+    """List all jobs that the scheduler knows; SiteUnreachable if the queue does not answer.
 
     One that did not answer a moment ago is not asked again before its pause is over. Accounting
     that is down or disabled is no obstacle: a job that is not in the queue and has trained has
@@ -139,7 +139,7 @@ def _all_jobs(
 
 
 def _find_submitting_process(folder: Path) -> int | None:
-    """A process that works in the run's folder on its job script: a submission under way."""
+    """Find a process that works on the job script in the run's folder: it submits."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdecimal() or int(entry.name) == os.getpid():
             continue

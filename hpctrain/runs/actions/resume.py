@@ -1,4 +1,4 @@
-"""Use case: the next attempt of a run that has ended before its training was complete."""
+"""Use case: submit the next attempt of a run that ended before its training was complete."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def resume(
 ) -> list[Resumed]:
     """Submit the next attempt of each of these runs, from where its training stands.
 
-    A run that is complete, or still has a job, is left as it is. HpctrainError if what became of
-    its job is not known: it may be training.
+    A run that is complete, or still has a job, is left as it is. Raises HpctrainError if it is not
+    known what became of its job: it may still be training.
     """
     done: list[Resumed] = []
     for found in status(project, names, program=program, say=say).runs:
@@ -59,7 +59,7 @@ def resume(
 
 
 def sentence(one: Resumed) -> str:
-    """What was done about a run, in a line."""
+    """Say in a line what was done about a run."""
     if one.submitted:
         return f"{one.run_id}: was {one.state}; attempt {one.attempt} is job {one.job_id}"
     return f"{one.run_id}: {one.state}; there is nothing to resume"

@@ -1,4 +1,4 @@
-"""Use case: events, evidence and one look at each site give one honest state per run."""
+"""Use case: tell the state of runs, from their events, their evidence and their schedulers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from hpctrain.schedulers.base import ENDED
 
 @dataclass(frozen=True)
 class SiteStatus:
-    """Whether a site could be asked."""
+    """A site, and whether its scheduler answered."""
 
     site: str
     reachable: bool
@@ -92,7 +92,7 @@ def status(
 
 @dataclass
 class _Inquiry:
-    """A run, and what was found out about it so far."""
+    """A run, and what is known of it so far."""
 
     run: Run
     history: History
@@ -102,6 +102,7 @@ class _Inquiry:
 
     @classmethod
     def begin(cls, run: Run) -> _Inquiry:
+        """Begin with what is in the run's folder."""
         history = fold(run.events())
         now = find_counting_attempt(run, history)
         return cls(run, history, now, verdict_without_asking(history, now.job_id, now.result))
@@ -113,11 +114,12 @@ class _Inquiry:
 
     @property
     def may_go_on(self) -> bool:
-        """Has its attempt ended, and another one was announced, or submitted ahead?"""
+        """Say whether its attempt ended, and another was announced or submitted ahead."""
         ended = self.verdict is not None and self.verdict.state in ENDED - {"completed"}
         return ended and bool(self.counting.later)
 
     def cases(self) -> list[Case]:
+        """List the attempts that the scheduler is asked about."""
         submitted = timestamp(self.history.first_submitted)
         cases = [self._case(self.counting.attempt, self.counting.job_id, submitted)]
         if self.verdict is not None:
@@ -129,7 +131,7 @@ class _Inquiry:
         return Case(self.run.run_id, attempt, job_id, submitted)
 
     def judge(self, answer: Answer, now: float) -> None:
-        """The state, from what the scheduler has said."""
+        """Set the state, from what the scheduler has said."""
         # The job may have written its result between the first look and the answer.
         self.history = fold(self.run.events())
         self.counting = here = find_counting_attempt(self.run, self.history)

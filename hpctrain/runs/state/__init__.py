@@ -1,1 +1,1 @@
-"""Which state a run is in, and how far its training is."""
+"""The state of a run, and how far its training is."""

@@ -1,4 +1,4 @@
-"""Asks each site's scheduler once, however many runs there are, and finds each run's job."""
+"""One question to each scheduler, however many runs there are; and each run's job in the answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hpctrain.schedulers.base import ENDED, JobView, Scheduler
 
 @dataclass(frozen=True)
 class Case:
-    """An attempt whose state its scheduler has to be asked for; ``submitted`` in seconds.
+    """An attempt whose scheduler has to be asked; ``submitted`` is in seconds since the epoch.
 
     ``begun``: it may have ended and left the queue, so that the accounting is worth asking.
     """
@@ -38,11 +38,11 @@ class Answer:
 
     @property
     def error(self) -> str | None:
-        """Why it could not be asked, or None."""
+        """Return why the scheduler could not be asked, or None."""
         return self.queue.error
 
     def word_on(self, case: Case) -> SchedulerWord:
-        """What the scheduler knows of one job."""
+        """Return what the scheduler knows of one job."""
         view = _of(case, self.queue)
         if self.queue.error is not None:
             failing = self.queue.failing_since
@@ -93,7 +93,7 @@ def ask(
 
 
 def _of(case: Case, answer: KeptAnswer) -> JobView | None:
-    """The run's job: by its id, and by the run's mark, so that a reused id misleads nobody."""
+    """Find a run's job by its id and the run's mark, so that a reused id misleads nobody."""
     if case.job_id is not None:
         mine = (view for view in answer.by_id.get(case.job_id, []) if belongs(view, case.run_id))
     else:

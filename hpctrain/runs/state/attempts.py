@@ -1,7 +1,7 @@
-"""Which attempt of a run counts now, and which job it is: events and evidence together.
+"""Which attempt of a run counts, and which job it is, by events and evidence together.
 
-hpctrain records what it submits; the jobs of a training that is longer than a walltime submit, or
-requeue, each other, and leave word of it in their results.
+hpctrain records what it submits. The jobs of a training that is longer than a walltime submit, or
+requeue, each other, and say so in their results.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class CountingAttempt:
     """The last attempt that has begun, or the first of all, or the one that was resumed.
 
     ``result`` is its own, or None. ``later`` are those that may follow and have not begun, with
-    their jobs as far as they are known: announced in the result, or submitted ahead.
+    their jobs as far as these are known: announced in the result, or submitted ahead.
     """
 
     attempt: int
@@ -29,7 +29,7 @@ class CountingAttempt:
 
 
 def find_counting_attempt(run: Run, history: History) -> CountingAttempt:
-    """Find the attempt that counts; one that is complete ends the trail."""
+    """Find the attempt that counts; none is looked for behind one that is complete."""
     claims = {number: run.claim(number) for number in run.attempts()}
     begun = [number for number in claims if claims[number] is not None]
     last = max([history.first, *begun])
@@ -61,7 +61,7 @@ def find_counting_attempt(run: Run, history: History) -> CountingAttempt:
 
 
 def _next_job_id(run: Run, number: int) -> object:
-    """The id of the job that an attempt's own job has submitted, if it has."""
+    """Return the id of the job that an attempt's own job has submitted, if it has."""
     if number < 1:
         return None
     return (read_json(run.attempt(number) / "next.json") or {}).get("job_id")
@@ -72,7 +72,7 @@ def _state(result: Result | None) -> str | None:
 
 
 def _announcement(result: Result | None) -> Continues | None:
-    """What an attempt says about the next one, if it says that it will come."""
+    """Return what an attempt says about the next one; None if it announces none."""
     goes_on = (result or {}).get("continues")
     if not goes_on:
         return None

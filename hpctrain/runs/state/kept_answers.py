@@ -1,7 +1,7 @@
-"""What a scheduler answered, kept for a few seconds for every command of the project.
+"""The answers of schedulers, kept for a few seconds for every command of the project.
 
-So that ``watch hpctrain status`` cannot hammer a controller, and one that does not answer is asked
-less and less often. The last good answer is kept, to say what was known before.
+So ``watch hpctrain status`` cannot hammer a controller, and one that does not answer is asked less
+and less often. The last good answer is kept, to say what was known before.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
 
 @dataclass(frozen=True)
 class KeptAnswer:
-    """One answer. ``error`` is why there is none, ``failing_since`` when that began (seconds).
+    """One answer of a queue or an accounting; or why there is none.
 
-    ``views`` are of the last good answer, given at ``time``, and are out of date if there is an
-    error. ``asked`` is 0 as long as nobody has asked. ``never``: there will not be any answer,
-    nothing of the kind is kept there.
+    ``error`` is why there is none, ``failing_since`` when that began (seconds). ``views`` are of
+    the last good answer, given at ``time``; where there is an error they are out of date. ``asked``
+    is 0 until somebody has asked. ``never``: there will be no answer, nothing of the kind is kept
+    there.
     """
 
     views: list[JobView] = field(default_factory=list)
@@ -40,7 +41,7 @@ class KeptAnswer:
 
     @cached_property
     def by_id(self) -> dict[str, list[JobView]]:
-        """The jobs by their id, so that a thousand runs find theirs among a thousand."""
+        """Return the jobs by their id, so that a thousand runs find theirs among a thousand."""
         found: dict[str, list[JobView]] = {}
         for view in self.views:
             found.setdefault(view.job_id, []).append(view)
@@ -56,7 +57,7 @@ def ask_unless_fresh(
     fresh_s: float,
     since: float = 0.0,
 ) -> KeptAnswer:
-    """The kept answer if it is fresh and reaches back to ``since``, else a new one.
+    """Return the kept answer if it is fresh and reaches back to ``since``, else ask.
 
     After a failure nobody asks again for a pause that doubles each time.
     """
@@ -88,7 +89,7 @@ def ask_unless_fresh(
 
 
 def forget(folder: Path) -> None:
-    """Something was changed: everybody asks again. What was known, and since when not, is kept."""
+    """Make everybody ask again, after a change; what was known, and since when not, is kept."""
     for path in [*folder.glob("*-queue.json"), *folder.glob("*-accounting.json")]:
         _keep(path, replace(_read(path), asked=0.0))
 

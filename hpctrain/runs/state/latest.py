@@ -174,7 +174,7 @@ def _latest(attempt: Json) -> Latest:
 
 
 def _point(file: Json | None, curve: str | None = None) -> TrainingMetrics | None:
-    """The last point that a reader has seen."""
+    """Return the last point that a reader has met."""
     if not file:
         return None
     state = file["state"] if curve is None else file["state"]["part"]
@@ -183,7 +183,7 @@ def _point(file: Json | None, curve: str | None = None) -> TrainingMetrics | Non
 
 
 def _pace(log: Json) -> float | None:
-    """Seconds per iteration since the first one: before it the trainer builds its graphs."""
+    """Return seconds per iteration since the first: before it the trainer builds its graphs."""
     last = _point(log, "points")
     if last is None or not log["state"]["part"]["times"] or last.epoch == log["first"]:
         return None
@@ -205,7 +205,7 @@ def _goes_on(file: BinaryIO, kept: Json) -> bool:
 
 
 def _feed(reader: Reader, text: str, first: int | None) -> int | None:
-    """Read on; the epoch of the first point of this start of the trainer."""
+    """Feed a reader, and return the epoch of the first point of this start of the trainer."""
     parts = len(reader.parts) if isinstance(reader, LogReader) else 0
     reader.feed(text)
     if not isinstance(reader, LogReader):
@@ -217,7 +217,7 @@ def _feed(reader: Reader, text: str, first: int | None) -> int | None:
 
 
 def _whole_lines(file: BinaryIO) -> Iterator[bytes]:
-    """The rest of a file in pieces that end with a line; a line being written has to wait."""
+    """Yield the rest of a file in pieces of whole lines; a line being written has to wait."""
     rest = b""
     while True:
         piece = file.read(CHUNK)

@@ -1,4 +1,4 @@
-"""One run in words and numbers: its verdict, its attempt, and where its training stands."""
+"""One run as ``status`` shows it: its verdict, its attempt, and where its training stands."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def summarise(
     latest: Latest,
     now: float,
 ) -> RunStatus:
-    """Everything that is told about a run."""
+    """Put together all that is told about a run."""
     folder = run.attempt(counting.attempt)
     potential = (counting.result or {}).get("potential") or {}
     alive = found.state in ("running", "unknown")
@@ -95,7 +95,7 @@ def summarise(
 
 
 def age(path: Path, now: float) -> float | None:
-    """Seconds since a file was written, by the file server's clock; None if it is not there."""
+    """Return the seconds since a file was written; None if it is not there."""
     try:
         return max(0.0, now - path.stat().st_mtime)
     except OSError:
@@ -110,7 +110,7 @@ def _warnings(
     word: SchedulerWord,
     now: float,
 ) -> list[str]:
-    """What the user should know of a run that is running."""
+    """List what the user should know of a run that is running."""
     found: list[str] = []
     if phase is None:
         return found
@@ -155,7 +155,7 @@ def _since(
     found: Verdict,
     heartbeat: Mapping[str, Any],
 ) -> str | None:
-    """When the state began, where it was told; else the last event of the run."""
+    """Return when the state began, where that was told; else the time of the last event."""
     if counting.result is not None and found.state != "collected" and counting.result.get("ended"):
         return iso(float(counting.result["ended"]))
     if found.state == "running":
@@ -177,7 +177,7 @@ def _metrics_of(point: TrainingMetrics | None) -> Metrics | None:
 
 
 def _last_lines(path: Path, lines: int = 3) -> str:
-    """The end of what a job script printed: why it failed before the trainer was started."""
+    """Return the end of what a job script printed: why it failed before the trainer started."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - 4000))

@@ -1,8 +1,8 @@
-"""One honest state from three witnesses: the events, the job's evidence, the scheduler. Pure.
+"""The rules that give a run one honest state, from its events, its evidence and its scheduler.
 
-The job's own result counts most; then what the scheduler says; leaving the queue is no success,
-a failed query is no answer, and what is not known is called unknown. docs/states.md is the table
-of these rules, and a test goes with each row.
+The job's own result counts most; then what the scheduler says. Leaving the queue is no success, a
+failed query is no answer, and what is not known is called unknown. docs/states.md is the table of
+these rules, and a test goes with each row.
 """
 
 from __future__ import annotations
@@ -41,13 +41,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class SchedulerWord:
-    """What the scheduler said of the job.
+    """What the scheduler said of one job.
 
     ``view`` is the job as the queue shows it, or its end as the accounting does. ``silence`` is why
     the queue could not be asked, ``before`` the job as last seen there. ``no_accounting``: the
-    queue does not show the job, and the accounting could not be asked; ``none_kept``: nor will it
-    ever. ``silent_since`` is when either began. ``lagging``: the queue does not show the job, and
-    the accounting has this old word for it. Nothing at all: both were asked, and do not know it.
+    queue does not show the job, and the accounting could not be asked; ``none_kept``: nor can it
+    ever be. ``silent_since`` is when either began. ``lagging``: the queue does not show the job,
+    and the accounting still calls it this. Where all are empty, both were asked, and neither knows
+    the job.
     """
 
     view: JobView | None = None
@@ -61,7 +62,7 @@ class SchedulerWord:
 
 @dataclass(frozen=True)
 class Signs:
-    """What the job has left behind, beside its result. Ages in seconds; None: no such sign.
+    """What the job has left behind, beside its result. Ages are in seconds; None: no such sign.
 
     ``heartbeat``: since the last one, ``claimed``: since the attempt was begun, ``submitted``:
     since it was submitted, or announced. ``coming``: it goes on from an attempt before.
@@ -76,7 +77,7 @@ class Signs:
 def verdict_without_asking(
     history: History, job_id: str | None, result: Result | None
 ) -> Verdict | None:
-    """The verdict where no scheduler needs to be asked, else None."""
+    """Return the verdict where no scheduler needs to be asked, else None."""
     if history.collected is not None:
         return Verdict("collected", history.collected)
     if result is not None:
@@ -104,7 +105,7 @@ def verdict(
     word: SchedulerWord,
     signs: Signs,
 ) -> Verdict:
-    """The state of one attempt of a run."""
+    """Return the state of one attempt of a run."""
     settled = verdict_without_asking(history, job_id, result)
     if settled is not None:
         return settled
@@ -136,7 +137,7 @@ def verdict(
 
 
 def _verdict_while_silent(history: History, job_id: str | None, word: SchedulerWord) -> Verdict:
-    """The scheduler does not answer: the last known state is told, and is not the state."""
+    """Judge where the scheduler does not answer: the last known state is told beside it."""
     if job_id is None and history.submitting is not None:
         reason = f"not known whether it was taken ({word.silence})"
         return Verdict("submitting", reason, word.silent_since)
@@ -145,7 +146,7 @@ def _verdict_while_silent(history: History, job_id: str | None, word: SchedulerW
 
 
 def _verdict_on_an_end(history: History, result: Result, word: SchedulerWord) -> Verdict:
-    """The job, or its trainer, was made to end: the scheduler knows why, if anybody does."""
+    """Judge a job, or its trainer, that was made to end: the scheduler may know why."""
     view, reason = word.view, str(result.get("reason") or "")
     if view is not None and view.state not in ENDED:
         # The scheduler is not done with the job: why it ends, it will tell then.
@@ -169,7 +170,7 @@ def _verdict_on_an_end(history: History, result: Result, word: SchedulerWord) ->
 def _verdict_on_a_lost_job(
     history: History, job_id: str | None, word: SchedulerWord, signs: Signs
 ) -> Verdict:
-    """The queue has answered and does not show the job; there is no result either."""
+    """Judge where the queue does not show the job, and there is no result either."""
     job = "the next attempt's job" if job_id is None else f"job {job_id}"
     if word.no_accounting is not None:
         nobody = (

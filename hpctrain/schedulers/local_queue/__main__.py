@@ -1,4 +1,4 @@
-"""The program: submit a job, list the jobs, cancel some."""
+"""The program of the local queue: submit a job, list the jobs, cancel some."""
 
 from __future__ import annotations
 

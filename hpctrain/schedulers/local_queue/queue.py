@@ -28,7 +28,7 @@ from hpctrain.schedulers.local_queue.supervisor import supervise
 
 
 class NotTaken(Exception):
-    """There is no job, for this reason."""
+    """The error that there is no job, with the reason."""
 
 
 def put(queue: Path, job: Json, *, held: bool = False) -> int:
@@ -62,7 +62,7 @@ def put(queue: Path, job: Json, *, held: bool = False) -> int:
 
 
 def nudge(job: Json) -> None:
-    """Let its supervisor look now, not at its next poll."""
+    """Let a job's supervisor look now, not at its next poll."""
     if whereabouts(job["supervisor"]) == "here":
         with contextlib.suppress(OSError):
             os.kill(job["supervisor"]["pid"], signal.SIGCHLD)
@@ -94,7 +94,10 @@ def cancel(folder: Path) -> bool:
 
 
 def _start(draft: Path) -> tuple[int, int]:
-    """A detached supervisor's number, 0 if there is none, and the pipe end that holds it back."""
+    """Start a detached supervisor; return its number and the pipe end that holds it back.
+
+    The number is 0 if none could be started.
+    """
     reported, report = os.pipe()
     hold, release = os.pipe()
     middle = os.fork()
@@ -112,7 +115,7 @@ def _start(draft: Path) -> tuple[int, int]:
 
 
 def move_in(draft: Path, queue: Path) -> int:
-    """Give the draft the next id."""
+    """Give the draft the next id, and return it."""
     # A folder with something in it cannot be renamed over: of two submits, one takes the next id.
     # So an id has its job.json from its first instant, and every lower id is there before it.
     number = max(ids(queue), default=0) + 1

@@ -1,4 +1,4 @@
-"""What the queue's folder and this machine's processes say about a job."""
+"""The state of a job, from the queue's folder and this machine's processes."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def sync(folder: Path) -> None:
 
 
 def write(path: Path, record: Json) -> None:
+    """Write a record by rename, and see it onto the disk."""
     new = path.with_suffix(".new")
     with new.open("w", encoding="ascii") as file:
         json.dump(record, file)
@@ -37,7 +38,7 @@ def write(path: Path, record: Json) -> None:
 
 
 def read(path: Path) -> Json:
-    """The record, empty when there is none; ValueError when it is torn."""
+    """Read a record; it is empty where there is none, and a torn one is a ValueError."""
     try:
         record = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
@@ -48,35 +49,39 @@ def read(path: Path) -> Json:
 
 
 def is_id(text: str) -> bool:
+    """Say whether a name is a job's number."""
     return text.isascii() and text.isdecimal() and not text.startswith("0")
 
 
 def ids(queue: Path) -> list[int]:
+    """List the numbers of all jobs, in order."""
     if not queue.exists():
         return []
     return sorted(int(entry.name) for entry in queue.iterdir() if is_id(entry.name))
 
 
 def group_alive(running: Json) -> bool:
+    """Say whether a process of the script's group still lives."""
     wanted = [str(running["group"]), str(running["session"])]
     pids = (entry.name for entry in Path("/proc").iterdir() if is_id(entry.name))
     return any(process_fields(pid)[2:4] == wanted for pid in pids)
 
 
 def signal_group(group: int, *numbers: int) -> None:
+    """Send these signals to a process group, as long as it is there."""
     for number in numbers:
         with contextlib.suppress(OSError):
             os.killpg(group, number)
 
 
 def orphaned(job: Json, running: Json) -> bool:
-    """The script outlived a supervisor that was killed: it still trains, so it is not lost."""
+    """Say whether the script outlived its killed supervisor: then it trains on, and is not lost."""
     same_boot = job["supervisor"]["boot"] == identity(os.getpid())["boot"]
     return bool(running) and same_boot and group_alive(running)
 
 
 def obstacle(folder: Path, job: Json) -> Json | None:
-    """Why the job may not start, however much room there is: as ``state`` and ``reason``."""
+    """Return why the job may not start, however much room there is, as ``state`` and ``reason``."""
     if (folder / "hold").exists():
         return {"state": "HELD", "reason": "held"}
     if time.time() < job.get("not_before", 0):
@@ -95,6 +100,7 @@ def obstacle(folder: Path, job: Json) -> Json | None:
 
 
 def job_state(folder: Path, job: Json) -> Json:
+    """Return a job's state, why, and for how long it has run."""
     # Asked before the files are read: a supervisor that ends in between has left its last word.
     supervisor = whereabouts(job["supervisor"])
     names = ("ended.json", "running.json", "stopping.json")
@@ -118,7 +124,7 @@ def job_state(folder: Path, job: Json) -> Json:
 
 
 def job_row(folder: Path) -> Json | None:
-    """What the list shows of one job; None when there is no such job, or not any more."""
+    """Return what the list shows of one job; None when there is no such job, or no more."""
     shown: Json = {"id": folder.name, "name": "", "comment": ""}
     shown |= {"state": "UNKNOWN", "reason": "its files cannot be read"}
     shown |= {"elapsed_s": None, "walltime_s": None, "exit_code": None, "cores": 1}

@@ -30,7 +30,7 @@ WOKEN_BY = (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class Supervisor:
-    """Looks after one job from its submission to its end."""
+    """The process that looks after one job, from its submission to its end."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -39,7 +39,7 @@ class Supervisor:
         self.ahead: list[int] = []  # jobs that were here before, and are not over
 
     def why_unwanted(self) -> str:
-        """Why the job should not go on, or nothing."""
+        """Return why the job should not go on, or nothing."""
         if self.signals:
             return "its supervisor was told to end"
         if (self.folder / "cancel").exists():
@@ -53,6 +53,7 @@ class Supervisor:
         return ""
 
     def end(self, state: str, reason: str, **more: Any) -> None:
+        """Write down how the job ended."""
         record = {"state": state, "reason": reason, "elapsed_s": None, "exit_code": None}
         record |= {"ended": time.time()} | more
         # A full disk must not turn a finished job into a lost one. Into a folder that is being
@@ -64,6 +65,7 @@ class Supervisor:
             self.nap()
 
     def main(self) -> None:
+        """Wait for the job's turn, and run it."""
         self.ahead = [
             number for number in ids(self.folder.parent) if number < int(self.folder.name)
         ]
@@ -81,7 +83,7 @@ class Supervisor:
         self.run()
 
     def room(self) -> bool:
-        """Do the jobs before this one leave enough cores for it?"""
+        """Say whether the jobs before this one leave enough cores for it."""
         shown = {number: self.job_ahead(number) for number in self.ahead}
         self.ahead = [number for number, job in shown.items() if job is not None]
         # One that waits for something else is passed.
@@ -90,7 +92,7 @@ class Supervisor:
         return bool(taken + cores <= self.job.get("room", 1))
 
     def job_ahead(self, number: int) -> Json | None:
-        """An earlier job, and whether it ``counts``; None when it is over."""
+        """Return an earlier job, and whether it ``counts``; None when it is over."""
         # A job on another host does not count: it uses that host's cores, and if that host is
         # gone for good, waiting for it would never end.
         try:
@@ -102,12 +104,13 @@ class Supervisor:
         return {"cores": shown["cores"], "counts": shown["state"] in ACTIVE}
 
     def nap(self) -> None:
-        """Until something happens to this process or to its child, for a moment at most."""
+        """Wait until something happens to this process or its child, for a moment at most."""
         woken = signal.sigtimedwait(WOKEN_BY, POLL_S)
         if woken and woken.si_signo != signal.SIGCHLD:
             self.signals.append(woken.si_signo)
 
     def run(self) -> None:
+        """Run the script, and write down how it ended."""
         started, began = time.time(), time.monotonic()
         path = self.path_of(self.job["output"])
         try:
@@ -148,7 +151,7 @@ class Supervisor:
                 file.write(text.replace("%j", self.folder.name).replace("%t", moment))
 
     def move(self) -> list[str]:
-        """Bring the job's ``moves`` to their places; those that could not be brought."""
+        """Bring the job's ``moves`` to their places; return those that could not be brought."""
         left = []
         for source, target in self.job.get("moves", ()):
             place = self.path_of(target)
@@ -163,10 +166,11 @@ class Supervisor:
         return left
 
     def path_of(self, path: str) -> Path:
+        """Return a path of the job, with its number in the place of ``%j``."""
         return Path(path.replace("%j", self.folder.name))
 
     def wait_for_end(self, running: Json) -> tuple[str, str]:
-        """Wait for the script and all it started; state and reason if it was made to end."""
+        """Wait for the script and all it started; return state and reason if made to end."""
         group, limit = running["group"], self.job["walltime_s"]
         state, reason, deadline = "", "", math.inf
         warning, before_s = self.job.get("warning") or (0, 0.0)
@@ -220,7 +224,7 @@ def become(job: Json, output: int, gate: int, number: str) -> NoReturn:
 
 
 def supervise(draft: Path, report: int, hold: int) -> int:
-    """The detached process: nothing of the caller's stays open but two pipes to the submitter."""
+    """Be the detached process: of the caller's, two pipes to the submitter stay open."""
     null = os.open(os.devnull, os.O_RDONLY)
     log = os.open(draft / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     for descriptor, standard in ((null, 0), (log, 1), (log, 2)):

@@ -1,7 +1,7 @@
 """PBS's queues and nodes: what is asked, and how the answers are read.
 
-OpenPBS and PBS Professional, which know ``-F json``; nodes are not told apart by queue there, so
-that every queue gets the numbers of the largest node.
+This is for OpenPBS and PBS Professional, which know ``-F json``. They do not tell nodes apart by
+queue, so that every queue gets the numbers of the largest node.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _KIB = {"b": 1 / 1024, "kb": 1, "mb": 1024, "gb": 1024**2, "tb": 1024**3}
 
 
 def ask() -> ClusterConversation:
-    """Queues must be told; nodes may be kept from users."""
+    """Ask for queues, which must be told, and for nodes, which may be kept from users."""
     queues = _read((yield ["qstat", "-Q", "-f", "-F", "json"]), "Queue")
     untold: list[str] = []
     reply = yield ["pbsnodes", "-a", "-F", "json"]
@@ -63,7 +63,7 @@ def _queue(name: str, told: dict[str, Any], largest: dict[str, Any]) -> LiveQueu
 
 
 def megabytes(text: str) -> int:
-    """MiB of ``8gb``; 0 of what is no size."""
+    """Return the MiB of ``8gb``; 0 of what is no size."""
     number = text.rstrip("abcdefghijklmnopqrstuvwxyz")
     unit = text[len(number) :]
     return int(int(number) * _KIB[unit] / 1024) if number.isdigit() and unit in _KIB else 0

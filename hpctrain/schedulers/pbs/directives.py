@@ -46,7 +46,7 @@ _OPTION = re.compile(r"-([fhVXz]*)([A-Za-z])(.*)")
 
 
 def directives(site: SiteProfile) -> list[str]:
-    """Lines for the head of the job script, without ``#PBS``."""
+    """Return the lines for the head of the job script, without ``#PBS``."""
     _check(site)
     # -r n: PBS must not run it again by itself, the next attempt is hpctrain's.
     lines = ["-S /bin/bash", "-j oe", "-r n"]
@@ -205,7 +205,7 @@ def _gpus(site: SiteProfile) -> bool:
 
 
 def _shared(site: SiteProfile, key: str) -> tuple[int, int]:
-    """Nodes, and how many of the job's tasks or GPUs each of them has."""
+    """Return the nodes, and how many of the job's tasks or GPUs each of them has."""
     nodes, amount = site.nodes or 1, getattr(site, key)
     if amount is None:
         return nodes, 1
@@ -224,7 +224,7 @@ def _account(account: str, option: str) -> str:
 
 
 def _one(value: str, key: str) -> str:
-    """A value without the comma at which PBS would begin the next one."""
+    """Return a value, unless it has a comma: at one PBS would begin the next value."""
     if "," in value:
         raise HpctrainError(
             f"{key}: {value} holds a comma, after which PBS expects something else",
@@ -234,7 +234,7 @@ def _one(value: str, key: str) -> str:
 
 
 def _memory(memory: str) -> str:
-    """``16G`` as PBS writes it."""
+    """Write ``16G`` as PBS does."""
     return f"{memory.lower()}b"
 
 

@@ -1,4 +1,4 @@
-"""What PBS's programs print, and what they exit with.
+"""The replies of PBS's programs: what they print, and what they exit with.
 
 qstat's JSON is broken by what jobs carry in their variables: bare NaN, numbers with leading zeros,
 unescaped quotes, bytes that are no text (all seen, or reported for some release). So a reply that
@@ -88,11 +88,12 @@ class Job:
     text: str = ""
 
     def get(self, name: str) -> str | None:
+        """Return an attribute, if the job has it."""
         return self.attributes.get(name)
 
     @property
     def token(self) -> str | None:
-        """What ``qsub -v`` gave it.
+        """Return the token that ``qsub -v`` gave the job.
 
         Its arguments come first: they hold one token alone, whatever ``-V`` passed on.
         """
@@ -104,7 +105,7 @@ class Job:
 
 
 def from_json(text: str) -> tuple[list[Job], bool]:
-    """The jobs of ``qstat -f -F json``, and whether the reply is whole."""
+    """Read the jobs of ``qstat -f -F json``, and whether the reply is whole."""
     begin = text.find("{")
     whole = _object(text, begin) if begin >= 0 else None
     if whole is not None:
@@ -122,7 +123,7 @@ def from_json(text: str) -> tuple[list[Job], bool]:
 
 
 def from_text(text: str) -> list[Job]:
-    """The jobs of ``qstat -f``."""
+    """Read the jobs of ``qstat -f``."""
     jobs = []
     for part in re.split(r"^Job Id:", text, flags=re.MULTILINE)[1:]:
         first, *lines = part.split("\n")
@@ -163,7 +164,7 @@ def _flat(job: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _lines(part: str) -> dict[str, str]:
-    """What can be read of a job that is no JSON: every member is on a line of its own."""
+    """Read what can be read of a job that is no JSON: every member is on a line of its own."""
     found: dict[str, Any] = {}
     inner: dict[str, Any] | None = None
     for line in part.split("\n")[1:]:

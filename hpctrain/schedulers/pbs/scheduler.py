@@ -74,7 +74,7 @@ class PbsScheduler:
         return [*argv, script]
 
     def read_submit(self, reply: Reply) -> Submitted | Refused | Unclear:
-        """The id is on stdout alone; what is on stderr can hold numbers too."""
+        """Take the id from stdout alone; what is on stderr can hold numbers too."""
         said = message(reply)
         if is_absent(reply):
             return Refused(f"qsub is not on this machine: {said}")
@@ -92,6 +92,7 @@ class PbsScheduler:
         return Refused(f"{reason} ({advice})" if advice else reason)
 
     def queue(self) -> Conversation:
+        """Ask for the ids first, and then for what is known of each."""
         user = pwd.getpwuid(os.getuid()).pw_name
         listed = yield ["qselect", "-x", "-u", user]
         history = not (_no_history(listed) or _not_understood(listed))
@@ -109,14 +110,14 @@ class PbsScheduler:
         return [_view(job, user) for job in jobs]
 
     def accounting(self, since: float) -> None:  # noqa: ARG002
-        """What PBS still knows, qstat -x shows."""
+        """Return None: what PBS still knows, qstat -x shows."""
         return
 
     def cancel_argv(self, job_ids: Sequence[str]) -> list[str]:
         return ["qdel", *job_ids]
 
     def read_cancel(self, reply: Reply) -> str | None:
-        """A job that has ended, or is not known any more, is no error."""
+        """Return what qdel objects; a job that has ended, or is unknown, is no error."""
         lines = [line for line in reply.err.splitlines() if line.strip()]
         others = [line for line in lines if not any(phrase in line for phrase in words.OVER)]
         if reply.code == 0 or (reply.code is not None and lines and not others):
@@ -127,7 +128,7 @@ class PbsScheduler:
         return cluster.ask()
 
     def try_argv(self, script: str) -> None:  # noqa: ARG002
-        """qsub has no way to try."""
+        """Return None: qsub has no way to try."""
         return
 
     def read_try(self, reply: Reply) -> str | None:
@@ -135,7 +136,7 @@ class PbsScheduler:
 
 
 def short_name(name: str) -> str:
-    """``project.run_id.NN`` in 15 characters, of which the first is a letter."""
+    """Write ``project.run_id.NN`` in 15 characters, of which the first is a letter."""
     parts = name.rsplit(".", 2)
     project, end = (parts[0], f".{parts[1][-4:]}.{parts[2]}") if len(parts) == 3 else (name, "")
     if not ("A" <= project[:1] <= "Z" or "a" <= project[:1] <= "z"):
@@ -144,7 +145,7 @@ def short_name(name: str) -> str:
 
 
 def _details(ids: list[str], *, history: bool) -> Asking:
-    """What is known of these jobs, or of everybody's; asked again where a server is older.
+    """Ask what is known of these jobs, or of everybody's; ask again where a server is older.
 
     ``-E`` makes one request of it: without, one release prints the first job only. It goes with
     ids alone.
@@ -191,7 +192,7 @@ def _ids(reply: Reply) -> list[str]:
 
 
 def _check(reply: Reply) -> None:
-    """Raise where the server has not answered: an exit code of 0 alone is no proof."""
+    """Raise SiteUnreachable where the server has not answered: exit code 0 is no proof."""
     silent = reply.code == 0 and not reply.out.strip() and reply.err.startswith(reply.argv[0])
     if reply.code not in words.ANSWERS or silent:
         raise SiteUnreachable(message(reply))
@@ -202,7 +203,7 @@ def _no_history(reply: Reply) -> bool:
 
 
 def _not_understood(reply: Reply) -> bool:
-    """The program is older than the option."""
+    """Say whether the program is older than the option."""
     said = reply.err.lower()
     return reply.code in (1, 2) and any(phrase in said for phrase in words.NOT_UNDERSTOOD)
 

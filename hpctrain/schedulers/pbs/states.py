@@ -123,7 +123,7 @@ _AMOUNT = re.compile(
 
 @dataclass(frozen=True)
 class Judgement:
-    """State, PBS's own word for it, why, and the exit code as a shell says it."""
+    """A job's state, PBS's own word for it, why, and the exit code as a shell says it."""
 
     state: JobState
     raw: str
@@ -132,7 +132,7 @@ class Judgement:
 
 
 def judge(job: Job, user: str) -> Judgement:
-    """What one job's attributes say."""
+    """Judge a job by its attributes."""
     letter, substate = job.get("job_state") or "", job.get("substate") or ""
     raw = "/".join(filter(None, [letter, substate]))
     if not letter:
@@ -191,7 +191,7 @@ def _judge_ended(job: Job, raw: str, code: int | None) -> Judgement:
 
 
 def _judge_held(job: Job, raw: str, state: JobState, words: str) -> Judgement:
-    """Whose hold it is; one that waits for another job (a system hold) is not held."""
+    """Judge whose hold it is; one that waits for another job (a system hold) is not held."""
     types, comment = job.get("Hold_Types") or "", job.get("comment") or ""
     others = types.replace("s", "")
     waits = state == "queued" or (types == "s" and job.get("depend") and "/" not in raw)
@@ -205,7 +205,7 @@ def _judge_held(job: Job, raw: str, state: JobState, words: str) -> Judgement:
 
 
 def _why_it_waits(comment: str) -> str:
-    """Why a queued job waits, of the scheduler's comment; what is not listed as it stands."""
+    """Explain the scheduler's comment on a queued job; what is not listed stays as it is."""
     prefix, _, rest = comment.partition(": ")
     if prefix == "Can Never Run":
         return f"it never runs; ask for less ({rest})"
@@ -219,7 +219,7 @@ def _why_it_waits(comment: str) -> str:
 
 
 def _who_cancelled(job: Job, user: str) -> str:
-    """Who cancelled it: PBS writes it into the comment of a job that had begun."""
+    """Say who cancelled a job that had begun: PBS writes it into the job's comment."""
     match = re.search(r" and terminated by (\S+)$", job.get("comment") or "")
     if match is None:
         return ""
@@ -227,7 +227,7 @@ def _who_cancelled(job: Job, user: str) -> str:
 
 
 def _as_shell(code: int | None) -> tuple[int | None, str]:
-    """Exit code as a shell says it, and a signal in words, of PBS's 256+n."""
+    """Return the exit code as a shell says it, and a signal in words, of PBS's 256+n."""
     if code is None or code < 256:
         return (None if code is None or code < 0 else code), ""
     return 128 + code - 256, f"ended by signal {code - 256}"

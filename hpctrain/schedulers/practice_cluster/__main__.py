@@ -1,4 +1,4 @@
-"""The program: one of the cluster's own programs, on the cluster in a folder."""
+"""The program of the practice clusters: it is one of theirs, on the cluster in a folder."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def setup(folder: Path, kind: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
+    """Run one of the cluster's programs, and return its exit code."""
     if len(arguments) < 2:
         print(USAGE, file=sys.stderr)
         return 2

@@ -1,1 +1,1 @@
-"""Slurm: requests out, replies in."""
+"""Slurm."""

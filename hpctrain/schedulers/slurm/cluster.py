@@ -22,7 +22,7 @@ _CLUSTER = re.compile(r"^ClusterName\s*=\s*(\S+)", re.MULTILINE)
 
 
 def ask() -> ClusterConversation:
-    """Partitions must be told; QOS and accounts may be kept from users."""
+    """Ask for partitions, which must be told, and for QOS and accounts, which need not be."""
     partitions = [*map(partition, _lines((yield ["scontrol", "--oneliner", "show", "partition"])))]
     # --exact: one row for each kind of node, instead of numbers with a + behind them.
     reply = yield ["sinfo", "--noheader", "--exact", f"--format={NODES}"]
@@ -45,7 +45,7 @@ def ask() -> ClusterConversation:
 
 
 def partition(line: str) -> LiveQueue | None:
-    """One line of ``scontrol --oneliner show partition``."""
+    """Read one line of ``scontrol --oneliner show partition``."""
     fields = dict(_FIELD.findall(line))
     if "PartitionName" not in fields:
         return None

@@ -16,7 +16,7 @@ _PLAIN = re.compile(r"[^\s\"'\\#]+")
 
 
 def directives(site: SiteProfile, job: JobRequest) -> list[str]:
-    """Lines for the head of the job script, without ``#SBATCH``."""
+    """Return the lines for the head of the job script, without ``#SBATCH``."""
     from hpctrain.fields import walltime_seconds  # slow to import: pydantic
 
     options = [

@@ -75,7 +75,7 @@ class SlurmScheduler:
         return [*argv, script, str(job.attempt)]
 
     def read_submit(self, reply: Reply) -> Submitted | Refused | Unclear:
-        """The id is on stdout alone: stderr holds warnings, with numbers in them, on success."""
+        """Take the id from stdout alone: on success stderr has warnings, with numbers in them."""
         said = message(reply)
         if is_absent(reply):
             return Refused(f"sbatch is not on this machine: {said}")
@@ -121,9 +121,10 @@ class SlurmScheduler:
         return self.read_accounting((yield self.accounting_argv(since)))
 
     def accounting_argv(self, since: float) -> list[str]:
-        """Held jobs may be in the queue only, and comments come at the end of a job, if at all.
+        """Ask for all states, and for the name beside the comment.
 
-        So both are asked for, and the token is looked for in the name too.
+        Held jobs may be in the queue only, and comments come at the end of a job, if at all; so the
+        token is looked for in the name too.
         """
         start = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(since))
         return [
@@ -159,7 +160,7 @@ class SlurmScheduler:
         return ["scancel", *job_ids]
 
     def read_cancel(self, reply: Reply) -> str | None:
-        """An unknown or finished job is no error to scancel, and none here."""
+        """Return what scancel objects; an unknown or finished job is no error to it."""
         return None if reply.code == 0 else message(reply)
 
     def cluster(self) -> ClusterConversation:
@@ -169,14 +170,14 @@ class SlurmScheduler:
         return ["sbatch", "--test-only", script]
 
     def read_try(self, reply: Reply) -> str | None:
-        """What it says on success, when the job would start, stands on stderr too."""
+        """Return what sbatch objects; on success it says on stderr when the job would start."""
         if any(phrase.lower() in reply.err.lower() for phrase in words.NO_ANSWER):
             raise SiteUnreachable(message(reply))
         return None if reply.code == 0 else message(reply)
 
 
 def _rows(reply: Reply) -> list[list[str]]:
-    """Rows of seven fields that begin with a job id; the rest is left out."""
+    """Read the rows of seven fields that begin with a job's id, and leave out the rest."""
     # squeue exits 0 after some errors, with no rows: that is no answer either.
     if reply.code != 0 or re.search(r"^(squeue|sacct): error:", reply.err, re.MULTILINE):
         absent = is_absent(reply) and reply.argv[0] == "sacct"
@@ -191,7 +192,7 @@ def _rows(reply: Reply) -> list[list[str]]:
 
 
 def _exit(text: str) -> tuple[int | None, str]:
-    """Exit code as a shell says it, and in words, of sacct's ``code:signal``."""
+    """Return the exit code as a shell says it, and in words, of sacct's ``code:signal``."""
     match = re.fullmatch(r"(\d+):(\d+)", text)
     if match is None or int(match[2]) == SLURM_OOM_SIGNAL:
         return None, ""

@@ -146,7 +146,7 @@ SUBMISSION_FAILED = "Batch job submission failed: "
 
 
 def state_of(raw: str, reason: str) -> JobState:
-    """Our state for Slurm's word (``CANCELLED by 1000`` is CANCELLED) and its reason."""
+    """Return our state for Slurm's word (``CANCELLED by 1000`` is CANCELLED) and its reason."""
     word = raw.split(" ", 1)[0]
     state = STATES.get(word, "unknown")
     if word == "PENDING" and (reason in HOLDS or reason.endswith("held")):
@@ -155,7 +155,7 @@ def state_of(raw: str, reason: str) -> JobState:
 
 
 def reason_of(raw: str, reason: str) -> str:
-    """In plain words, why the job is where it is; an unknown reason as Slurm wrote it."""
+    """Say plainly why the job is where it is; an unknown reason stays as Slurm wrote it."""
     word = raw.split(" ", 1)[0]
     state = STATES.get(word)
     if word == "CANCELLED":
@@ -173,7 +173,7 @@ def reason_of(raw: str, reason: str) -> str:
 
 
 def _who_cancelled(raw: str) -> str:
-    """Who cancelled: sacct tells the user's number, squeue does not."""
+    """Say who cancelled: sacct tells the user's number, squeue does not."""
     who = raw.partition(" by ")[2].strip()
     if not who.isdecimal():
         return ""

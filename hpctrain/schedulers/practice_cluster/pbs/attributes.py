@@ -1,4 +1,4 @@
-"""A job as PBS's attributes: which there are in which state, in what order, and what they say."""
+"""A job as PBS's attributes: which there are in which state, in what order, and their values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KNOWN_SESSION_S = 2.0
 
 
 def attributes(server: Server, job: Job, free: int) -> list[Attribute]:
-    """All that ``qstat -f`` shows, in its order (the recordings qstat_*_json)."""
+    """List all that ``qstat -f`` shows, in its order (the recordings qstat_*_json)."""
     facts, letters = job.facts, job.facts["letters"]
     ran = job.started is not None
     elapsed = ((job.ended or server.now) - job.started) if job.started is not None else 0.0
@@ -80,7 +80,7 @@ def attributes(server: Server, job: Job, free: int) -> list[Attribute]:
 
 
 def used(ncpus: str, elapsed: float) -> list[Attribute]:
-    """Only the time is measured here."""
+    """List ``resources_used``, of which only the time is measured here."""
     values = {
         "cpupercent": "0", "cput": "00:00:00", "mem": "0kb", "ncpus": ncpus, "vmem": "0kb",
         "walltime": clock(elapsed),
@@ -89,10 +89,12 @@ def used(ncpus: str, elapsed: float) -> list[Attribute]:
 
 
 def times(ncpus: str) -> str:
+    """Write the number of cores behind a node's name, where it is not one."""
     return f"*{ncpus}" if int(ncpus) > 1 else ""
 
 
 def path(job: Job, stream: str) -> str:
+    """Return where a stream of the job goes, as ``qstat`` shows it."""
     letters, cwd = job.facts["letters"], job.facts["cwd"]
     asked = letters.get(stream)
     if asked and ":" in asked:
@@ -103,7 +105,7 @@ def path(job: Job, stream: str) -> str:
 
 
 def dependencies(job: Job) -> str:
-    """Those that are not met, and who waits for this one."""
+    """Write the dependencies that are not met, and the jobs that wait for this one."""
     kinds: dict[str, list[str]] = {}
     for kind, number in [*job.depends, *job.before]:
         kinds.setdefault(kind, []).append(f"{number}.{SERVER}@{SERVER}")
@@ -111,11 +113,13 @@ def dependencies(job: Job) -> str:
 
 
 def changed(job: Job) -> float:
+    """Return when the job was last changed."""
     moments = [job.record["submitted"], job.started, job.ended, job.held_at, job.released_at]
     return float(max(moment for moment in moments if moment))
 
 
 def comment(server: Server, job: Job, free: int) -> str:
+    """Return the comment that the server, or its scheduler, would write."""
     if job.started is not None:
         run = time.strftime("%a %b %d at %H:%M", time.localtime(job.started))
         text = f"Job run at {run} on {job.facts['vnodes']}"
@@ -135,6 +139,7 @@ def comment(server: Server, job: Job, free: int) -> str:
 
 
 def waiting(server: Server, job: Job, free: int) -> str:
+    """Return the comment on a job that waits."""
     if job.facts["never"]:
         return str(job.facts["never"])
     needs = int(job.facts["lists"]["ncpus"])
@@ -147,5 +152,5 @@ def waiting(server: Server, job: Job, free: int) -> str:
 
 
 def date(moment: float | None) -> str:
-    """As ctime() writes it: ``Mon Nov 23 13:30:46 2026``."""
+    """Write a time as ctime() does: ``Mon Nov 23 13:30:46 2026``."""
     return time.ctime(moment or 0)

@@ -2,10 +2,11 @@
 
 They behave as those of OpenPBS 23.06 did in the recordings. The cluster is one node of 4 cores with
 the queues workq, short (10 minutes, 2 cores), stopped and disabled, and one user: whoever calls.
-How it is, files in its folder say: ``down`` (the server is unreachable), ``frozen`` (it does not
+Files in its folder change it: ``down`` (the server is unreachable), ``frozen`` (it does not
 answer), ``no-history`` (what is over is forgotten), ``client`` (whose qstat it is: 23.06.06,
 master, old or torque), ``late`` and ``kill_delay`` (the seconds until a walltime's end is noticed,
-and between TERM and KILL), ``queues`` and ``resources`` (names that a site has beside the usual).
+and between TERM and KILL), ``queues`` and ``resources`` (names that a site has beside the usual
+ones).
 
 What is not imitated: job arrays, interactive jobs, requeueing, mail, measured memory and cpu time,
 GPUs that are taken, login shells, and a scheduler that lets a small job overtake a big one.
@@ -25,6 +26,7 @@ from hpctrain.schedulers.practice_cluster.pbs.usage import SERVER, Refusal, opti
 
 
 def main(folder: Path, program: str, words: list[str]) -> int:
+    """Run one of the programs, and return its exit code."""
     folder.mkdir(parents=True, exist_ok=True)
     server = Server(folder)
     try:
@@ -84,6 +86,7 @@ def each(
 
 
 def delete(server: Server, job: Job, purge: bool) -> None:
+    """End a job; with ``purge``, nobody is told of it any more."""
     folder = server.jobs / str(job.number)
     if not job.finished and job.started is None and (text := comment(server, job, server.free())):
         (folder / "comment").write_text(text, encoding="utf-8")
@@ -94,13 +97,14 @@ def delete(server: Server, job: Job, purge: bool) -> None:
 
 
 def hold(server: Server, job: Job, _: bool) -> None:
+    """Hold a job."""
     folder = server.jobs / str(job.number)
     queue.hold(folder)
     (folder / "user-hold").touch()
 
 
 def release(server: Server, job: Job, _: bool) -> None:
-    """What never runs keeps the queue's hold: PBS has it waiting, not held."""
+    """Release a job; one that never runs stays held in the queue, where PBS has it waiting."""
     folder = server.jobs / str(job.number)
     if "u" in job.hold:
         (folder / "released").touch()

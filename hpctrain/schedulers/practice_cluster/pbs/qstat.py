@@ -1,4 +1,4 @@
-"""``qstat``: which jobs are meant, and what is said about those that cannot be shown."""
+"""``qstat`` and ``qselect``: which jobs are meant, and the errors about those not shown."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HISTORY = "use -x or -H to obtain historical job information"
 
 
 class Question:
-    """What one ``qstat`` was asked, and what it found."""
+    """One ``qstat``: what it was asked, and what it found."""
 
     def __init__(self, server: Server, words: Sequence[str]) -> None:
         self.server = server
@@ -52,10 +52,12 @@ class Question:
         self.code = 0
 
     def fail(self, code: int, message: str) -> None:
+        """Add an error, whose code is the exit code until there is another."""
         self.errors.append(f"qstat: {message}\n")
         self.code = code
 
     def find(self) -> None:
+        """Find the jobs that are asked for."""
         if self.history and not self.server.history:
             # It is no failure, as was seen.
             asked = [full(word) for word in self.operands] or [""]
@@ -76,9 +78,11 @@ class Question:
             self.jobs = []
 
     def seen(self, job: Job) -> bool:
+        """Say whether a job is shown to those who do not ask for the history."""
         return not job.finished or self.client == "torque"
 
     def one(self, word: str) -> None:
+        """Find the job, or the jobs of the queue, that a word names."""
         if word[:1].isdigit():
             number = number_of(word)
             if number is None and word.partition(".")[0].isdecimal() and "," not in word:
@@ -100,7 +104,7 @@ class Question:
             self.fail(170, f"Unknown queue destination {word}")
 
     def at_once(self) -> None:
-        """``-E``: one question for all; what it does not find it leaves out (multi_json_E…)."""
+        """Answer ``-E``: one question for all, without what is not found (multi_json_E…)."""
         for word in sorted(self.operands, key=lambda each: (number_of(each) or 0, each)):
             if not word[:1].isdigit():
                 self.fail(1, "Express option can only be used with job ids")
@@ -113,10 +117,12 @@ class Question:
 
 
 def full(word: str) -> str:
+    """Return a job's id with the server's name."""
     return word if "." in word else f"{word}.{SERVER}"
 
 
 def main(server: Server, words: Sequence[str]) -> int:
+    """Print what ``qstat`` prints, and return its exit code."""
     question = Question(server, words)
     try:
         server.reach("qstat")
@@ -137,7 +143,7 @@ def main(server: Server, words: Sequence[str]) -> int:
 
 
 def select(server: Server, words: Sequence[str]) -> str:
-    """``qselect``: the ids of those that fit."""
+    """Return what ``qselect`` prints: the ids of the jobs that fit."""
     letters = "u:s:N:q:P:A:" + ("" if server.client == "torque" else "xH")
     found, at = options("qselect", words, letters)
     if len(words) > at:

@@ -1,4 +1,4 @@
-"""``qsub``: check as PBS checks, and put the job into the queue of this machine.
+"""``qsub``: it checks as PBS checks, and puts the job into the queue of this machine.
 
 Unlike a real PBS, root may submit. Not imitated, and refused with the usage text and exit code 2:
 job arrays (``-J``), interactive jobs, ``-- command``, ``-W block=true``, and dependencies other
@@ -36,6 +36,7 @@ exit "$code"
 
 
 def main(server: Server, words: list[str]) -> str:
+    """Submit a job, and return what ``qsub`` prints."""
     asked = script.read(words)
     letters, cwd = asked.letters, variables.working_directory()
     sent = variables.variable_list(letters.get("v"), "V" in letters, os.environ, cwd, server.client)
@@ -68,6 +69,7 @@ def main(server: Server, words: list[str]) -> str:
 def put(
     server: Server, asked: script.Asked, facts: dict[str, Any], parents: list[tuple[str, int]]
 ) -> int:
+    """Put the job into the queue of this machine, and return its number."""
     letters, lists = asked.letters, facts["lists"]
     home = server.home
     shell = letters.get("S", "").split("@")[0] or server.shell
@@ -112,7 +114,7 @@ def put(
 def places(
     folder: Path, letters: dict[str, str], cwd: str, home: str
 ) -> tuple[list[str], list[list[str]]]:
-    """Where output and errors are written, and what is delivered where at the end."""
+    """Return where output and errors are written, and what is moved where at the end."""
     join, keep = letters.get("j", "n"), letters.get("k", "n")
     streams, moves = {"o": "", "e": ""}, []
     for stream, spooled in (("o", "OU"), ("e", "ER")):
@@ -131,7 +133,7 @@ def places(
 
 
 def target_of(asked: str | None, name: str, in_folder: str, cwd: str) -> str:
-    """Where a stream ends up: ``-o path``, ``-o host:path``, or a folder of it."""
+    """Return where a stream ends up: ``-o path``, ``-o host:path``, or a folder of it."""
     if not asked:
         return f"{cwd}/{name}"
     path = Path(cwd, asked.partition(":")[2] if ":" in asked else asked)

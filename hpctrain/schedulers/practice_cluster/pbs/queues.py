@@ -1,4 +1,4 @@
-"""``qstat -Q -f -F json`` and ``pbsnodes -a -F json``: what the practice cluster has.
+"""``qstat -Q -f -F json`` and ``pbsnodes -a -F json``: the queues and the node.
 
 Recorded: qstat_Q_json, pbsnodes_json. Other ways to ask for queues and nodes are not imitated.
 """
@@ -19,6 +19,7 @@ LETTERS = {"Q": "Queued", "H": "Held", "W": "Waiting", "R": "Running", "E": "Exi
 
 
 def queues(server: Server, words: Sequence[str]) -> str:
+    """Return what ``qstat -Q -f -F json`` prints."""
     if list(words) != ["-Q", "-f", "-F", "json"]:
         raise refusal("qstat", 2, f"the practice cluster does not imitate {' '.join(words)}")
     server.reach("qstat")
@@ -26,6 +27,7 @@ def queues(server: Server, words: Sequence[str]) -> str:
 
 
 def nodes(server: Server, words: Sequence[str]) -> str:
+    """Return what ``pbsnodes -a -F json`` prints."""
     if list(words) != ["-a", "-F", "json"]:
         raise refusal("pbsnodes", 2, f"the practice cluster does not imitate {' '.join(words)}")
     if (server.folder / "down").exists():

@@ -1,4 +1,4 @@
-"""What a job asks for with ``-l``: understood, checked, added up as PBS does.
+"""The resources that a job asks for with ``-l``: read, checked, and added up as PBS does.
 
 One node, ``practice``, of 4 ncpus and 2 ngpus, as in the recordings. Memory is not limited.
 """
@@ -28,7 +28,7 @@ SCALE = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
 
 def read_l(values: list[str]) -> dict[str, str]:
-    """The resources of some ``-l``: later ones replace earlier ones."""
+    """Read the resources of some ``-l``; later ones replace earlier ones."""
     found = {}
     for text in values:
         for part in text.split(","):
@@ -40,7 +40,7 @@ def read_l(values: list[str]) -> dict[str, str]:
 
 
 def resource_list(asked: dict[str, str], custom: Collection[str] = ()) -> dict[str, str]:
-    """``Resource_List``, complete; or PBS's refusal. ``custom`` are a site's own resources."""
+    """Return ``Resource_List``, complete, or refuse; ``custom`` are a site's own resources."""
     for name, value in asked.items():
         check(name, value, custom)
     lists = dict(asked)
@@ -66,6 +66,7 @@ def resource_list(asked: dict[str, str], custom: Collection[str] = ()) -> dict[s
 
 
 def check(name: str, value: str, custom: Collection[str], place: str = "Resource_List") -> None:
+    """Refuse a resource that PBS does not know, or that has no value of its kind."""
     if name in custom:
         return
     if name not in KNOWN:
@@ -83,7 +84,7 @@ def check(name: str, value: str, custom: Collection[str], place: str = "Resource
 
 
 def chunks(select: str) -> list[tuple[int, dict[str, str]]]:
-    """How often, and what, for each chunk of a ``select``."""
+    """Read a ``select``: how often, and what, for each chunk."""
     found = []
     for text in select.split("+"):
         parts = text.split(":")
@@ -101,6 +102,7 @@ def chunks(select: str) -> list[tuple[int, dict[str, str]]]:
 
 
 def from_nodes(nodes: str) -> str:
+    """Translate ``-l nodes=`` to a ``select``."""
     parts = []
     for text in nodes.split("+"):
         count, _, rest = text.partition(":")
@@ -111,7 +113,7 @@ def from_nodes(nodes: str) -> str:
 
 
 def sums(lists: dict[str, str]) -> dict[str, str]:
-    """What all chunks are together, beside what was asked for the whole job."""
+    """Add up all chunks, beside what was asked for the whole job."""
     of = chunks(lists["select"])
     totals = {"ncpus": sum(n * int(chunk.get("ncpus", 1)) for n, chunk in of)}
     for name in ("ngpus", "mpiprocs"):
@@ -129,13 +131,14 @@ def sums(lists: dict[str, str]) -> dict[str, str]:
 
 
 def check_limits(queue: str, asked: dict[str, str]) -> None:
+    """Refuse what is beyond the limits of the queue."""
     asks = {"ncpus": int(asked["ncpus"]), "walltime": seconds(asked.get("walltime", "0"))}
     if queue == "short" and any(asks[name] > most for name, most in SHORT.items()):
         raise refusal("qsub", 188, "Job violates queue and/or server resource limits")
 
 
 def why_never(queue: str, asked: dict[str, str]) -> str:
-    """Why the job is accepted and will never run, as its comment says, or nothing."""
+    """Return why the job is accepted and will never run, as its comment says, or nothing."""
     if queue == "stopped":
         return "Not Running: Queue not started."
     for name, most in NODE.items():
@@ -146,7 +149,7 @@ def why_never(queue: str, asked: dict[str, str]) -> str:
 
 
 def vnodes(select: str) -> str:
-    """``exec_vnode``: what was given, memory in kilobytes (select_json)."""
+    """Write ``exec_vnode``: what was given, memory in kilobytes (select_json)."""
     parts = []
     for count, chunk in chunks(select):
         shown = {"ncpus": chunk.get("ncpus", "1")} | {
@@ -160,6 +163,7 @@ def vnodes(select: str) -> str:
 
 
 def kilobytes(size: str) -> int:
+    """Return a size in kilobytes, rounded up."""
     match = re.fullmatch(r"(\d+)([kmgtp]?)([bw]?)", size.lower())
     assert match, size
     bytes_: int = int(match[1]) * 1024 ** SCALE[match[2]] * (8 if match[3] == "w" else 1)
@@ -167,6 +171,7 @@ def kilobytes(size: str) -> int:
 
 
 def seconds(time: str) -> int:
+    """Read ``[[H:]M:]S``."""
     total = 0.0
     for part in time.split(":"):
         total = total * 60 + float(part)
@@ -174,5 +179,6 @@ def seconds(time: str) -> int:
 
 
 def clock(time: float) -> str:
+    """Write ``HH:MM:SS``."""
     whole = int(time)
     return f"{whole // 3600:02d}:{whole % 3600 // 60:02d}:{whole % 60:02d}"

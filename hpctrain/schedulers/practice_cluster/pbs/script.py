@@ -1,4 +1,4 @@
-"""What ``qsub`` is asked for: its options and, in the head of the script, the ``#PBS`` lines.
+"""The options of ``qsub``, from its words and from the ``#PBS`` lines in the head of the script.
 
 An option on the command line wins over the same one in the script; each ``-l`` resource and each
 ``-W`` attribute by itself; and of two in the same place, the later one.
@@ -34,7 +34,7 @@ MOST_NAME = 236
 
 @dataclass
 class Asked:
-    """One option each, by its letter; ``-l`` and ``-W`` by their names."""
+    """What ``qsub`` was asked: options by their letter, ``-l`` and ``-W`` by their names."""
 
     words: Sequence[str]
     script: str = ""
@@ -44,6 +44,7 @@ class Asked:
     attributes: dict[str, str] = field(default_factory=dict)
 
     def take(self, found: list[tuple[str, str]]) -> None:
+        """Add these options."""
         for letter, value in found:
             if letter in REFUSED:
                 raise usage_error("qsub", f"illegal -{letter} value")
@@ -56,7 +57,7 @@ class Asked:
 
 
 def read(words: Sequence[str]) -> Asked:
-    """Everything that ``qsub`` was asked for, from its words and from the script."""
+    """Read everything that ``qsub`` was asked for, from its words and from the script."""
     on_line, at = options("qsub", words, LETTERS)
     if len(words) - at > 1 or "--" in words:
         raise usage_error("qsub")
@@ -87,6 +88,7 @@ def read(words: Sequence[str]) -> Asked:
 
 
 def script_text(script: str) -> bytes:
+    """Read the script, or refuse it."""
     if script in ("", "-"):
         text = sys.stdin.buffer.read()
     else:
@@ -106,7 +108,7 @@ def script_text(script: str) -> bytes:
 
 
 def directives(script: bytes, prefix: str) -> list[str]:
-    """What stands behind ``#PBS``, up to the first line that does something."""
+    """Return what stands behind ``#PBS``, up to the first line that does something."""
     found: list[str] = []
     lines = iter(script.decode("utf-8", "surrogateescape").split("\n"))
     for each in lines:
@@ -121,7 +123,7 @@ def directives(script: bytes, prefix: str) -> list[str]:
 
 
 def attributes(text: str) -> dict[str, str]:
-    """``-W name=value,name=value``; values with commas in quotes."""
+    """Read ``-W name=value,name=value``; values with commas are in quotes."""
     found = {}
     # The value of depend holds commas: a name is what stands before "=".
     for part in re.split(r",(?=\w+=)", text.strip()):
@@ -142,7 +144,7 @@ def attributes(text: str) -> dict[str, str]:
 
 
 def dependencies(text: str) -> list[tuple[str, str]]:
-    """Pairs of kind and job. Others of PBS's kinds are not imitated."""
+    """Read pairs of kind and job. Others of PBS's kinds are not imitated."""
     pairs = []
     for part in text.split(",") if text else []:
         kind, *jobs = part.split(":")
@@ -153,6 +155,7 @@ def dependencies(text: str) -> list[tuple[str, str]]:
 
 
 def check_value(letter: str, value: str) -> str:
+    """Return the value of an option, or refuse it."""
     if letter == "N" and len(value) > MOST_NAME:
         raise refusal("qsub", 2, "Job name is too long ")
     good = {
@@ -171,7 +174,7 @@ def check_value(letter: str, value: str) -> str:
 
 
 def moment(text: str) -> float:
-    """``-a [[[[CC]YY]MM]DD]hhmm[.SS]``: what is left out makes it the next such moment."""
+    """Read ``-a [[[[CC]YY]MM]DD]hhmm[.SS]``; what is left out makes it the next such moment."""
     match = re.fullmatch(r"((\d\d)?\d\d)?(\d\d)?(\d\d)?(\d\d)(\d\d)(\.\d\d)?", text)
     if not match or len(text.split(".")[0]) not in (4, 6, 8, 10, 12):
         raise usage_error("qsub", "illegal -a value")

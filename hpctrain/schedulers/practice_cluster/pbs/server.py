@@ -1,4 +1,4 @@
-"""What the practice server knows of its jobs: which there are, and in what state each is.
+"""The practice server: which jobs there are, and in what state each is.
 
 A job is a folder of the local queue, and its state is read from there whenever somebody asks.
 Beside the queue's own files, PBS's own: ``user-hold`` and ``released`` (when), ``before.KIND.N``
@@ -52,28 +52,34 @@ class Job:
 
     @property
     def facts(self) -> dict[str, Any]:
+        """Return what was kept of the request."""
         facts: dict[str, Any] = self.record["facts"]
         return facts
 
     @property
     def after(self) -> list[tuple[str, int]]:
-        """What it was to wait for when it was submitted."""
+        """List what it was to wait for when it was submitted."""
         return [(kind, number) for kind, number in self.record.get("after", ())]
 
     @property
     def name(self) -> str:
+        """Return the job's name."""
         return str(self.record["name"])
 
     @property
     def id(self) -> str:
+        """Return the job's id, with the server's name."""
         return f"{self.number}.{SERVER}"
 
     @property
     def finished(self) -> bool:
+        """Say whether the job is over."""
         return self.state == "F"
 
 
 class Server:
+    """The server of the practice cluster in a folder."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.jobs = folder / "jobs"
@@ -82,8 +88,11 @@ class Server:
         self.user, self.home, self.shell = account()
 
     def reach(self, program: str) -> None:
-        """A file ``down`` makes it unreachable (down_qsub, down_qdel, down_qstat), and while there
-        is a file ``frozen`` it does not answer: every program waits, and goes on afterwards."""
+        """Reach the server, or fail as its programs do.
+
+        While there is a file ``down`` it is unreachable (down_qsub, down_qdel, down_qstat). While
+        there is a file ``frozen`` it does not answer: every program waits, and goes on afterwards.
+        """
         while (self.folder / "frozen").exists():
             time.sleep(0.02)
         if (self.folder / "down").exists():
@@ -95,7 +104,7 @@ class Server:
 
     @property
     def client(self) -> str:
-        """Whose programs these are: see CLIENTS."""
+        """Return whose programs these are, one of CLIENTS."""
         try:
             text = (self.folder / "client").read_text(encoding="utf-8").strip()
         except FileNotFoundError:
@@ -105,26 +114,27 @@ class Server:
         return text
 
     def number(self, name: str, default: float) -> float:
-        """How it is set, by a file of that name."""
+        """Return a number that a file of that name sets."""
         try:
             return float((self.folder / name).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return default
 
     def names(self, file: str) -> list[str]:
-        """Queues, or resources, that a site has beside those of every practice cluster."""
+        """List the queues, or resources, that a site has beside those of every practice cluster."""
         try:
             return (self.folder / file).read_text(encoding="utf-8").split()
         except FileNotFoundError:
             return []
 
     def all(self) -> Iterator[Job]:
+        """Yield all jobs, in order."""
         for number in ids(self.jobs):
             if job := self.job(number):
                 yield job
 
     def job(self, number: int) -> Job | None:
-        """None for one that is unknown, or no longer known."""
+        """Return a job; None for one that is unknown, or no longer known."""
         folder = self.jobs / str(number)
         try:
             with os.scandir(folder) as entries:
@@ -141,7 +151,7 @@ class Server:
         return job
 
     def free(self) -> int:
-        """How many of the node's cores no job has."""
+        """Count the node's cores that no job has."""
         taken = 0
         for number in ids(self.jobs):
             folder = self.jobs / str(number)
@@ -150,18 +160,19 @@ class Server:
         return NODE["ncpus"] - taken
 
     def parent(self, job_id: str) -> int:
-        """The number to wait for: 0, which no job has, for one that is no longer known."""
+        """Return the number to wait for: 0, which no job has, for one that is no longer known."""
         number = number_of(job_id) or 0
         known = self.job(number) or not (self.jobs / str(number)).exists()
         return number if known else 0
 
     def register(self, parent: int, kind: str, child: int) -> None:
-        """The parent tells which jobs wait for it (multi_json), if it was not over before."""
+        """Let the parent tell that a job waits for it (multi_json), unless it was over before."""
         job = self.job(parent)
         if job and not job.finished:
             (self.jobs / str(parent) / f"before.{BEGINS[kind]}.{child}").touch()
 
     def judge(self, job: Job, folder: Path, names: set[str]) -> None:
+        """Fill in the state of a job."""
         word = "" if "ended.json" in names else str((job_row(folder) or {})["state"])
         ended = read(folder / "ended.json") if word in ("", *OVER) else {}
         running = read(folder / "running.json")
@@ -186,6 +197,7 @@ class Server:
             job.state, job.substate = "W", 30
 
     def judge_ended(self, job: Job, word: str, ended: dict[str, Any]) -> None:
+        """Fill in the state of a job that is over."""
         job.state = "F"
         job.ended = job.ended or job.started or job.record["submitted"]
         if word == "NEVER":  # depend_done_all_json: it never ran, and that is all there is to see
@@ -207,6 +219,7 @@ class Server:
             job.state, job.substate = "E", 51
 
     def remember(self, job: Job, folder: Path, names: set[str]) -> None:
+        """Fill in what the files beside the queue's own tell."""
         if "user-hold" in names:
             job.held_at = (folder / "user-hold").stat().st_mtime
         if "released" in names:
@@ -222,7 +235,7 @@ class Server:
         )
 
     def standing_dependencies(self, job: Job) -> list[tuple[str, int]]:
-        """Dependencies that stand; one is dropped when the job it names has let it go."""
+        """List the dependencies that stand: their jobs have not let this one go."""
         standing = []
         for kind, number in job.after:
             parent = read(self.jobs / str(number) / "ended.json")
@@ -235,7 +248,7 @@ class Server:
         return standing
 
     def cancel(self, number: int) -> None:
-        """Returns when a job that waits is gone, which is at once (qdel_queued)."""
+        """Cancel a job, and return when one that waits is gone, at once (qdel_queued)."""
         folder = self.jobs / str(number)
         queue.cancel(folder)
         end = time.monotonic() + 5
@@ -245,7 +258,7 @@ class Server:
 
 
 def account() -> tuple[str, str, str]:
-    """The only user there is: the caller's name, home and shell."""
+    """Return the caller's name, home and shell: there is no other user."""
     try:
         entry = pwd.getpwuid(os.getuid())
     except KeyError:
@@ -255,6 +268,6 @@ def account() -> tuple[str, str, str]:
 
 
 def number_of(text: str) -> int | None:
-    """The number in a job's id, None for an id of another server."""
+    """Return the number in a job's id; None for an id of another server."""
     number, _, server = text.partition("@")[0].partition(".")
     return int(number) if is_id(number) and server in ("", SERVER) else None

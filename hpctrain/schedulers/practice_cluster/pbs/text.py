@@ -1,4 +1,4 @@
-"""How ``qstat`` prints a job: as JSON, as two of its clients do it, as text, and as a table.
+"""What ``qstat`` prints of jobs: JSON, as two of its clients write it, text, and a table.
 
 Strings here are bytes, one letter each: what a client prints need not be UTF-8.
 """
@@ -21,10 +21,12 @@ LINE = 78
 
 
 def as_letters(text: str) -> str:
+    """Return a text's bytes, one letter each."""
     return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def as_json(jobs: Shown, now: int, client: str) -> str:
+    """Return what ``qstat -f -F json`` prints."""
     head = {"timestamp": str(now), "pbs_version": f'"{VERSION}"', "pbs_server": f'"{SERVER}"'}
     if client == "master":
         items = [f'\t"{key}":\t{value}' for key, value in head.items()]
@@ -39,7 +41,7 @@ def as_json(jobs: Shown, now: int, client: str) -> str:
 
 
 def group(attributes: Sequence[Attribute]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """Attributes with resources as one each."""
+    """Group the attributes, so that resources are one attribute each."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for name, resource, value in attributes:
         groups.setdefault(name, []).append((resource, as_letters(value)))
@@ -47,8 +49,11 @@ def group(attributes: Sequence[Attribute]) -> Iterator[tuple[str, list[tuple[str
 
 
 def pairs(variables: str, swallow: bool) -> list[tuple[str, str]]:
-    """``Variable_List`` cut up by the client; the released one takes the letter after the first
-    ``=`` as it comes, even if it is the comma that ends an empty value (weird_empty_2306)."""
+    """Cut ``Variable_List`` up as the client does.
+
+    The released client takes the letter after the first ``=`` as it comes, even if it is the comma
+    that ends an empty value (weird_empty_2306).
+    """
     found, at = [], 0
     while at < len(variables):
         key, value, equals = "", "", False
@@ -71,6 +76,7 @@ def pairs(variables: str, swallow: bool) -> list[tuple[str, str]]:
 
 
 def of_2306(job: tuple[str, Sequence[Attribute]]) -> str:
+    """Write a job as the client of 23.06.06 does."""
     name, attributes = job
     items = []
     for key, values in group(attributes):
@@ -86,7 +92,7 @@ def of_2306(job: tuple[str, Sequence[Attribute]]) -> str:
 
 
 def value_2306(value: str) -> str:
-    """A number when strtod() reads all of it, which ``NaN`` and ``1e5`` are; ``007`` is none."""
+    """Write a number where strtod() reads all of it, as of ``NaN`` and ``1e5``; ``007`` is none."""
     number = re.fullmatch(
         r"\s*[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|0x[\da-f]+|nan|inf(inity)?)\s*", value, re.I
     )
@@ -97,24 +103,26 @@ def value_2306(value: str) -> str:
 
 
 def real(text: str) -> float:
+    """Read a number, also one in hexadecimal digits."""
     return float(int(text, 16)) if "x" in text.lower() else float(text)
 
 
 def escape(match: re.Match[str]) -> str:
-    """strdup_escape(): a quote gets a backslash unless one is before it."""
+    """Escape as strdup_escape() does: a quote gets a backslash unless one is before it."""
     if match[1] or match[2]:
         return match[1] or match[2]
     return ESCAPES.get(match[0]) or ('\\"' if match[3] and match.start() else '"')
 
 
 def printable(letter: str) -> str:
-    """show_nonprint_chars(), for which what is beyond ASCII is negative (weird_utf8_2306)."""
+    """Do as show_nonprint_chars(), to which what is beyond ASCII is negative (weird_utf8_2306)."""
     code = ord(letter)
     plain = 32 <= code < 128 or letter in "\n\t"
     return letter if plain else "^" + chr((code + 64) % 256)
 
 
 def of_master(job: tuple[str, Sequence[Attribute]]) -> str:
+    """Write a job as the development client does."""
     name, attributes = job
     items = []
     for key, values in group(attributes):
@@ -132,7 +140,7 @@ def of_master(job: tuple[str, Sequence[Attribute]]) -> str:
 
 
 def value_master(value: str) -> str:
-    """What cJSON reads as JSON is JSON, and ``007`` is 7; objects and lists are not imitated."""
+    """Write what cJSON reads as JSON as JSON: ``007`` is 7. Objects and lists are not imitated."""
     text = value.strip(" \t\n\r")
     if text in ("true", "false", "null"):
         return text
@@ -149,11 +157,12 @@ def value_master(value: str) -> str:
 
 
 def quote(value: str) -> str:
+    """Write a JSON string."""
     return json.dumps(value, ensure_ascii=False)
 
 
 def as_text(jobs: Shown) -> str:
-    """``qstat -f``: lines are broken at commas, as prt_attr() breaks them (multi_text)."""
+    """Return what ``qstat -f`` prints; lines are broken as prt_attr() does (multi_text)."""
     found = []
     for name, attributes in jobs:
         lines = [f"Job Id: {name}\n"]
@@ -165,6 +174,7 @@ def as_text(jobs: Shown) -> str:
 
 
 def break_lines(value: str, start: int) -> str:
+    """Break a value at its commas, and what is too long anywhere."""
     out, first = "", True
     for number, part in enumerate(each for each in value.split(",") if each):
         if number:
@@ -186,6 +196,7 @@ def break_lines(value: str, start: int) -> str:
 
 
 def as_table(jobs: Shown, wide: bool = False) -> str:
+    """Return what ``qstat`` prints."""
     if not jobs:
         return ""
     # The widths of a job's id, its name, its owner and its queue (qstat_plain, qstat_wide).
@@ -205,10 +216,11 @@ def as_table(jobs: Shown, wide: bool = False) -> str:
 
 
 def row(widths: Sequence[int], parts: Sequence[str]) -> str:
+    """Return a row of the table."""
     first = " ".join(f"{part:<{width}}" for part, width in zip(parts, widths[:3], strict=False))
     return f"{first}  {parts[3]:>8} {parts[4]} {parts[5]:<{widths[3]}}"
 
 
 def cut(text: str, most: int) -> str:
-    """What is too long loses its end; a name of 16 letters counts as too long (qstat_x_plain)."""
+    """Cut off what is too long; a name of 16 letters counts as too long (qstat_x_plain)."""
     return text if len(text) <= most else text[:most] + "*"

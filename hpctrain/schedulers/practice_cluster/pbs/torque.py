@@ -1,6 +1,6 @@
-"""How Torque's ``qstat`` shows a job. From its manual and from memory, not pinned to recordings.
+"""Torque's ``qstat``, from its manual and from memory, not held to recordings.
 
-It knows neither ``-F`` nor ``-E``, ``-x`` is XML, there is no substate, and a job that is over is C
+It knows neither ``-F`` nor ``-E``, ``-x`` is XML, and there is no substate. A job that is over is C
 and has an ``exit_status``; that a job was deleted shows in it alone.
 """
 
@@ -20,6 +20,7 @@ UNKNOWN = ("substate", "Stageout_status", "run_count", "history_timestamp", "pro
 
 
 def of(job: Job, attributes: Sequence[Attribute]) -> Iterator[Attribute]:
+    """Yield a job's attributes as Torque has them."""
     for name, resource, value in attributes:
         if name == "job_state":
             yield name, "", STATES[value]
@@ -32,6 +33,7 @@ def of(job: Job, attributes: Sequence[Attribute]) -> Iterator[Attribute]:
 def format_jobs(
     jobs: Sequence[Job], all_of: Sequence[tuple[str, Sequence[Attribute]]], xml: bool, full: bool
 ) -> str:
+    """Return what ``qstat`` prints."""
     mine = [
         (name, list(of(job, attributes)))
         for job, (name, attributes) in zip(jobs, all_of, strict=True)
@@ -42,10 +44,12 @@ def format_jobs(
 
 
 def escape(text: str) -> str:
+    """Escape a text for XML."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def as_xml(jobs: Sequence[tuple[str, Sequence[Attribute]]]) -> str:
+    """Return what ``qstat -x`` prints."""
     found = []
     for name, attributes in jobs:
         out = f"<Job_Id>{name}</Job_Id>"

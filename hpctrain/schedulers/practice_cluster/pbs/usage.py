@@ -1,4 +1,4 @@
-"""How PBS says no: the exit codes, the messages, and how to use its programs, in its own words."""
+"""How PBS refuses: exit codes, messages and usage texts, in its own words."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ USAGE = {
 
 
 class Refusal(Exception):
-    """What goes to stderr, whole lines, and the exit code: PBS's error number modulo 256."""
+    """A refusal: whole lines for stderr, and the exit code, PBS's error number modulo 256."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(text)
@@ -55,16 +55,18 @@ class Refusal(Exception):
 
 
 def refusal(program: str, code: int, message: str) -> Refusal:
+    """Return a refusal of one line."""
     return Refusal(code, f"{program}: {message}\n")
 
 
 def usage_error(program: str, message: str = "") -> Refusal:
+    """Return a refusal with the program's usage text."""
     before = f"{program}: {message}\n" if message else ""
     return Refusal(2, before + USAGE[program])
 
 
 def options(program: str, words: Sequence[str], letters: str) -> tuple[list[tuple[str, str]], int]:
-    """The options as pairs of letter and value, and where the operands begin."""
+    """Read the options as pairs of letter and value, and where the operands begin."""
     try:
         found, rest = getopt.getopt(list(words), letters)
     except getopt.GetoptError as error:

@@ -1,8 +1,8 @@
-"""``qsub -v`` and ``-V``: the variables that go with a job, quoted and unquoted as PBS does it.
+"""``qsub -v`` and ``-V``: the variables that go with a job, quoted and unquoted as PBS does.
 
 What PBS keeps and shows of a value with quotes or backslashes differs from what was given, and a
-client that is careless with it breaks its own JSON (the recordings weird_*). So the same three
-steps are taken here: qsub's two, and the server's.
+careless client breaks its own JSON (the recordings weird_*). So the same three steps are taken
+here: qsub's two, and the server's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NOT_SENT = refusal("qsub", 1, "cannot send environment with the job")
 def variable_list(
     asked: str | None, everything: bool, environment: Mapping[str, str], cwd: str, client: str
 ) -> str:
-    """``Variable_List`` as the server is sent it."""
+    """Return ``Variable_List`` as the server is sent it."""
     basic = {"PBS_O_HOME": environment.get("HOME", "/")}
     for name in ("LANG", "LOGNAME", "PATH", "MAIL", "SHELL", "TZ"):
         if name in environment:
@@ -37,7 +37,7 @@ def variable_list(
 
 
 def read_v(asked: str, environment: Mapping[str, str]) -> list[tuple[str, str]]:
-    """expand_varlist() and set_job_env() of qsub."""
+    """Read ``-v`` as expand_varlist() and set_job_env() of qsub do."""
     expanded = []
     for token in tokens(asked):
         name, equals, value = token.partition("=")
@@ -74,7 +74,7 @@ def tokens(text: str) -> list[str]:
 
 
 def copy_value(value: str, whole: bool) -> tuple[str, int]:
-    """copy_env_value() of qsub: the value, escaped, and where the next one begins.
+    """Copy as copy_env_value() of qsub: the escaped value, and where the next begins.
 
     ``whole``: quotes and commas are part of the value; else they end it or quote in it.
     """
@@ -107,7 +107,7 @@ def copy_value(value: str, whole: bool) -> tuple[str, int]:
 
 
 def decode(text: str) -> dict[str, str]:
-    """parse_comma_string_bs() of the server: what the job gets."""
+    """Decode as parse_comma_string_bs() of the server: what the job gets."""
     found, item, at = [], "", 0
     while at < len(text):
         letter = text[at]
@@ -125,7 +125,7 @@ def decode(text: str) -> dict[str, str]:
 
 
 def encode(variables: Mapping[str, str], queue: str) -> str:
-    """encode_arst_bs() of the server: what its clients get."""
+    """Encode as encode_arst_bs() of the server: what its clients get."""
     shown = {**variables, "PBS_O_QUEUE": queue, "PBS_O_HOST": SERVER}
     parts = []
     for name, value in shown.items():
@@ -135,7 +135,7 @@ def encode(variables: Mapping[str, str], queue: str) -> str:
 
 
 def clean_environment(home: str, user: str, shell: str, programs: str) -> dict[str, str]:
-    """What a job starts with (envjob.o51); what only the number tells is added as it starts."""
+    """Return what a job starts with (envjob.o51), without what depends on its number."""
     return {
         "ENVIRONMENT": "BATCH", "HOME": home, "LOGNAME": user, "USER": user, "SHELL": shell,
         "PATH": f"/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games:{programs}",
@@ -145,7 +145,7 @@ def clean_environment(home: str, user: str, shell: str, programs: str) -> dict[s
 
 
 def working_directory() -> str:
-    """As qsub finds it: PWD if that is where it is, since it may go by a friendlier way."""
+    """Return the folder as qsub finds it: by PWD, if that is the same folder."""
     here, said_so = os.getcwd(), os.environ.get("PWD", "")  # noqa: PTH109
     try:
         return said_so if said_so and os.path.samefile(said_so, here) else here  # noqa: PTH121

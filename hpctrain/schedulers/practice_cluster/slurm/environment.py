@@ -1,4 +1,4 @@
-"""What a job of a practice Slurm is told, and what its output is called."""
+"""The environment of a practice Slurm's job, and the name of its output."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ from hpctrain.schedulers.practice_cluster.slurm.request import Request, gpus_of
 
 
 def expand(pattern: str, name: str) -> str:
-    """A file's name, but for the job's number."""
+    """Expand a file's name, but for the job's number."""
     values = {"x": name, "u": user_name(), "N": NODE, "J": "%j", "A": "%j", "j": "%j", "%": "%"}
     return re.sub(r"%([xuNJAj%])", lambda match: values[match[1]], pattern)
 
 
 def job_variables(given: Options, wanted: Request, name: str) -> dict[str, str]:
-    """The job's environment, but for its number: what a job of Slurm 22.05 was seen to have
-    (practice-environment). SLURM_JOB_END_TIME is not among it."""
+    """Return the job's environment, but for its number.
+
+    It is what a job of Slurm 22.05 was seen to have (practice-environment); SLURM_JOB_END_TIME is
+    not among it.
+    """
     cores = str(wanted.cores)
     variables = {
         "CLUSTER_NAME": CLUSTER, "CPUS_ON_NODE": cores, "JOB_ACCOUNT": ACCOUNT,

@@ -57,7 +57,7 @@ OVER = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL")
 
 @dataclass
 class Job:
-    """``state`` and ``reason`` as squeue says them; ``ended`` in seconds since the epoch."""
+    """One job; ``state`` and ``reason`` are squeue's, ``ended`` is in seconds since the epoch."""
 
     number: int
     folder: Path
@@ -77,11 +77,12 @@ class Job:
 
     @property
     def purged(self) -> bool:
-        """Has the controller forgotten it?"""
+        """Say whether the controller has forgotten it."""
         return self.ended is not None and time.time() - self.ended >= MIN_JOB_AGE_S
 
 
 def job_of(folder: Path) -> Job | None:
+    """Return the job in a folder; None if there is none."""
     shown = job_row(folder)
     if shown is None:
         return None
@@ -135,7 +136,7 @@ def job_of(folder: Path) -> Job | None:
 
 
 def _code(state: str, shown: Json, end: Json) -> str:
-    """sacct's exit code and signal."""
+    """Return sacct's exit code and signal."""
     if state != "FAILED":
         return "0:0"  # of what was made to end, whatever its script said
     if shown["exit_code"] is None:
@@ -158,7 +159,7 @@ def _owner(path: Path) -> int:
 
 
 def jobs_in(cluster: Path) -> Iterator[Job]:
-    """All jobs, by number; of those that wait for room, the first has another reason."""
+    """Yield all jobs, by number; of those that wait for room, the first has another reason."""
     first = True
     for number in ids(cluster / "jobs"):
         job = job_of(cluster / "jobs" / str(number))
@@ -171,7 +172,7 @@ def jobs_in(cluster: Path) -> Iterator[Job]:
 
 
 def job_at(cluster: Path, word: str) -> Job | None:
-    """The job of that number, unless the controller has forgotten it."""
+    """Return the job of that number, unless the controller has forgotten it."""
     if not (word.isascii() and word.isdecimal()):
         return None
     job = job_of(cluster / "jobs" / str(int(word)))
@@ -179,7 +180,7 @@ def job_at(cluster: Path, word: str) -> Job | None:
 
 
 def read_states(text: str) -> tuple[set[str], str]:
-    """States by their long names, of a list of long and short ones; and one that is neither."""
+    """Read a list of states, short or long, as long names; and return one that is neither."""
     long = {short: name for name, short in SHORT.items()}
     words = {word.strip().upper() for word in text.split(",") if word}
     strange = [word for word in words if word not in (*long, *SHORT, *OTHERS)]
@@ -187,6 +188,7 @@ def read_states(text: str) -> tuple[set[str], str]:
 
 
 def user_name() -> str:
+    """Return the caller's name."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

@@ -4,9 +4,9 @@ One cluster, one user, one node: partitions cpu (default, 1 day) and short (10 m
 16000 MB, 2 GPUs a100, the account materials, QOS normal and long. Associations and QOS are
 enforced; what no partition can run is accepted and waits for ever (``EnforcePartLimits=NO``).
 
-Otherwise than with the real one: nothing is requeued (as with ``JobRequeue=0``); time limits are
-kept to the second, not to the minute, and --signal comes at its second; there is no backfill; GPUs
-and memory are checked, and then not counted; a job that waits for one whose dependency can never be
+It differs from the real one: nothing is requeued (as with ``JobRequeue=0``); time limits are kept
+to the second, not to the minute, and --signal comes at its second; there is no backfill; GPUs and
+memory are checked, and then not counted; a job that waits for one whose dependency can never be
 satisfied is let go; a job, even one that waits, is lost (NODE_FAIL) when the machine restarts.
 There are no arrays, steps, reservations or mail. What is not imitated is refused, and named.
 """
@@ -34,7 +34,10 @@ PARTITION = "Requested partition configuration not available now"
 
 
 def main(folder: Path, program: str, words: list[str]) -> int:
-    """One of the programs; its exit code. A file ``down`` makes the whole cluster unreachable."""
+    """Run one of the programs, and return its exit code.
+
+    As long as there is a file ``down``, the whole cluster is unreachable.
+    """
     for stream in (sys.stdout, sys.stderr):
         # As it was given: a name need not be UTF-8.
         stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
@@ -52,6 +55,7 @@ def main(folder: Path, program: str, words: list[str]) -> int:
 
 
 def scancel(cluster: Path, words: list[str], down: bool) -> list[str]:
+    """Cancel jobs; nothing is printed."""
     found, numbers = parse("scancel", words, SCANCEL)
     if not numbers and "me" not in found:
         raise Refusal(1, "scancel: error: No job identification provided")
@@ -73,7 +77,7 @@ def scancel(cluster: Path, words: list[str], down: bool) -> list[str]:
 
 
 def scontrol(cluster: Path, words: list[str], down: bool) -> list[str]:
-    """release, hold and requeue; the last is always refused, as with ``JobRequeue=0``."""
+    """Release, hold or requeue; the last is always refused, as with ``JobRequeue=0``."""
     _, rest = parse("scontrol", words, {})
     keyword, numbers = (rest[0] if rest else ""), ",".join(rest[1:]).split(",")
     if keyword not in ("release", "hold", "uhold", "requeue"):
@@ -95,7 +99,7 @@ def scontrol(cluster: Path, words: list[str], down: bool) -> list[str]:
 
 
 def _set(cluster: Path, word: str, keyword: str) -> str:
-    """Do it, or say why not."""
+    """Do it, or return why not."""
     job = job_at(cluster, word)
     if job is None:
         return BAD_ID

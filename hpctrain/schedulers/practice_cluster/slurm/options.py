@@ -1,4 +1,4 @@
-"""Options as Slurm's programs read them, and refuse them."""
+"""The options of Slurm's programs, read and refused as they do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Options = dict[str, str]
 
 
 class Refusal(Exception):
-    """What the program says on stderr, and its exit code."""
+    """A refusal: what the program says on stderr, and its exit code."""
 
     def __init__(self, code: int, *lines: str) -> None:
         super().__init__("\n".join(lines))
@@ -19,7 +19,7 @@ class Refusal(Exception):
 def parse(
     program: str, words: list[str], options: Mapping[str, str], code: int = 1
 ) -> tuple[Options, list[str]]:
-    """Options under their long names, and the words that are none.
+    """Read options under their long names, and the words that are none.
 
     ``options`` has each long name and its short letter (or nothing). A name that ends with ``=``
     takes a value, one with ``?`` may; one with ``!`` is Slurm's, and not imitated. As sbatch does,
@@ -69,7 +69,7 @@ def _usage(program: str, problem: str, code: int) -> Refusal:
 
 
 def read_head(script: str) -> list[str]:
-    """The words of the ``#SBATCH`` lines, up to the first command."""
+    """Read the words of the ``#SBATCH`` lines, up to the first command."""
     words: list[str] = []
     for line in script.splitlines():
         if line.strip() and not line.startswith("#"):
@@ -83,7 +83,7 @@ def read_head(script: str) -> list[str]:
 
 
 def time_limit(text: str) -> float | None:
-    """Seconds of a time limit; 0 is none; None is not a time."""
+    """Read a time limit in seconds; 0 is no limit, None is not a time."""
     if text.upper() in ("-1", "UNLIMITED", "INFINITE"):
         return 0.0
     days, dash, clock = text.partition("-") if "-" in text else ("0", "", text)
@@ -99,7 +99,7 @@ def time_limit(text: str) -> float | None:
 
 
 def megabytes(text: str) -> int | None:
-    """Memory as --mem takes it; None is not memory."""
+    """Read memory as --mem takes it; None is not memory."""
     number, unit = text.upper().removesuffix("B"), "M"
     if number[-1:] in tuple("KMGT"):
         number, unit = number[:-1], number[-1]

@@ -1,4 +1,4 @@
-"""What sbatch was asked for, checked against the one node of a practice Slurm."""
+"""A request to sbatch, checked against the one node of a practice Slurm."""
 
 from __future__ import annotations
 
@@ -58,8 +58,11 @@ NO_NODE = FAILED + "Requested node configuration is not available"
 
 @dataclass(frozen=True)
 class Request:
-    """``never`` is why it waits for ever, ``impossible`` what is said when it is refused;
-    ``warning`` a signal for the script, and how many seconds before its end."""
+    """What the controller makes of the options.
+
+    ``never`` is why it waits for ever, ``impossible`` what is said when it is refused, ``warning``
+    a signal for the script, and how many seconds before its end.
+    """
 
     partition: str
     cores: int
@@ -72,7 +75,7 @@ class Request:
 
 
 def check_words(found: Options) -> None:
-    """What sbatch refuses by itself, in the order of the options."""
+    """Refuse what sbatch refuses by itself, in the order of the options."""
     for name, value in found.items():
         good = True
         if name == "time":
@@ -97,7 +100,7 @@ def check_words(found: Options) -> None:
 
 
 def _signal(text: str) -> tuple[bool, int, int] | None:
-    """To the script itself?, the number, and the seconds before the end."""
+    """Read ``--signal``: for the script itself?, the number, the seconds before the end."""
     match = _SIGNAL.fullmatch(text)
     if match is None:
         return None
@@ -108,11 +111,12 @@ def _signal(text: str) -> tuple[bool, int, int] | None:
 
 
 def unknown_gres(given: Options) -> bool:
+    """Say whether anything but GPUs is asked for."""
     return any(part.split(":")[0] != "gpu" for part in given.get("gres", "").split(",") if part)
 
 
 def gpus_of(given: Options, tasks: int) -> int | None:
-    """How many; None if the node cannot have them."""
+    """Count the GPUs; None if the node cannot have them."""
     asked = [part.removeprefix("gpu").lstrip(":") for part in given.get("gres", "").split(",")]
     asked += [given.get(name, "") for name in ("gpus", "gpus-per-node", "gpus-per-task")]
     most = 0
@@ -129,7 +133,7 @@ def gpus_of(given: Options, tasks: int) -> int | None:
 
 
 def request(given: Options) -> Request:
-    """What the controller makes of it; Refusal for what it refuses."""
+    """Return what the controller makes of the options; Refusal for what it refuses."""
     partition = given.get("partition", next(iter(PARTITIONS)))
     if partition not in PARTITIONS:
         raise Refusal(

@@ -60,7 +60,7 @@ def _moment(text: str) -> float:
 
 
 def sacct(cluster: Path, words: list[str], down: bool) -> list[str]:
-    """The lines of sacct."""
+    """Return the lines of sacct."""
     found, rest = parse("sacct", words, SACCT)
     if rest or not {"allocations", "parsable2"} <= set(found):
         raise Refusal(1, "sacct: fatal: the practice cluster imitates sacct -X -P only")
@@ -91,7 +91,7 @@ def sacct(cluster: Path, words: list[str], down: bool) -> list[str]:
 
 
 def _recorded(job: Job, states: set[str] | None) -> bool:
-    """Does the accounting show it? It goes by a time of eligibility.
+    """Say whether the accounting shows it, which goes by a time of eligibility.
 
     Jobs that are held or wait for another have none yet, and one that was cancelled before it had
     one shows only where states are named.

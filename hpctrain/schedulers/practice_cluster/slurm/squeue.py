@@ -31,7 +31,7 @@ _FIELD = re.compile(r"%(\.?)(\d*)(.)")
 
 
 def clock(seconds: float) -> str:
-    """``[D-][H:]MM:SS``."""
+    """Write ``[D-][H:]MM:SS``."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
@@ -61,7 +61,7 @@ QUEUE_FIELDS: dict[str, tuple[str, Callable[[Job], str]]] = {
 
 
 def squeue(cluster: Path, words: list[str], down: bool) -> list[str]:
-    """The lines of squeue."""
+    """Return the lines of squeue."""
     found, rest = parse("squeue", words, SQUEUE)
     if rest:
         raise Refusal(1, f"squeue: error: Unrecognized option: {rest[0]}")

@@ -46,7 +46,7 @@ unset HPCTRAIN_LOCAL_JOB_ID
 
 
 def sbatch(cluster: Path, words: list[str], down: bool) -> list[str]:
-    """The lines of sbatch."""
+    """Submit a job, and return the lines of sbatch."""
     found, rest = parse("sbatch", words, ask.OPTIONS, code=255)
     ask.check_words(found)
     name, script = _script(found, rest)
@@ -90,7 +90,7 @@ def sbatch(cluster: Path, words: list[str], down: bool) -> list[str]:
 
 
 def _script(found: Options, rest: list[str]) -> tuple[str, bytes]:
-    """The job's name, if no option says another, and its script."""
+    """Return the job's name, if no option says another, and its script."""
     if "wrap" in found:
         text = f"#!/bin/sh\n# This script was created by sbatch --wrap.\n\n{found['wrap']}\n"
         return "wrap", text.encode("utf-8", "surrogateescape")
@@ -114,8 +114,10 @@ def _script(found: Options, rest: list[str]) -> tuple[str, bytes]:
 
 
 def _after(cluster: Path, text: str) -> list[tuple[str, int]]:
-    """What the job waits for, without the jobs that the controller does not know: seen, those
-    count as satisfied."""
+    """Return what the job waits for, without jobs that the controller does not know.
+
+    It was seen that those count as satisfied.
+    """
     pairs = []
     for part in [part for part in text.split(",") if part]:
         kind, *numbers = part.split(":")
@@ -151,7 +153,7 @@ def _job(given: Options, wanted: ask.Request, name: str) -> Json:
 
 
 def _leave_a_row(jobs: Path, job: Json) -> None:
-    """Seen: what no node can ever be (queue.out) is refused, and used up an id all the same."""
+    """Use up an id, as was seen where no node can ever be what is asked (queue.out)."""
     jobs.mkdir(parents=True, exist_ok=True)
     draft = jobs / f".refused-{os.uname().nodename}-{os.getpid()}-{time.time_ns()}"
     draft.mkdir()
@@ -164,7 +166,7 @@ def _leave_a_row(jobs: Path, job: Json) -> None:
 
 
 def _more(given: Options) -> str:
-    """More lines of the starter: where errors go, and whether old output goes."""
+    """Return more lines of the starter: where errors go, and whether old output goes."""
     lines = "" if given.get("open-mode", "").startswith("a") else ": >/proc/self/fd/1\n"
     if "error" in given:
         name = shlex.quote(expand(given["error"], given.get("job-name", "")))
@@ -173,6 +175,6 @@ def _more(given: Options) -> str:
 
 
 def _command(script: bytes, path: Path) -> str:
-    """The script by its own interpreter, as the kernel would start it."""
+    """Return the script behind its own interpreter, as the kernel would start it."""
     line = script.splitlines()[0][2:].decode("utf-8", "surrogateescape")
     return shlex.join([*line.strip().split(maxsplit=1), str(path)])
