@@ -73,6 +73,6 @@ class Record(BaseModel):
                 raise ValueError("this key is true or false")
         elif isinstance(value, bool):
             raise ValueError(
-                "true and false, which YAML also reads yes and no as, are no value of this key"
+                "this key does not take true or false; YAML also reads yes and no as these"
             )
         return value

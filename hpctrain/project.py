@@ -99,7 +99,7 @@ def init(folder: Path, *, demo: bool = False) -> NewProject:
     file, database = folder / FILE, folder / DEMO_DATABASE
     if file.exists() and not (demo and file.read_text(encoding="utf-8") == text):
         raise HpctrainError(
-            f"{file} is there already", "edit it, or name another folder: hpctrain init DIR"
+            f"{file} already exists", "edit it, or name another folder: hpctrain init DIR"
         )
     folder.mkdir(parents=True, exist_ok=True)
     made = []

@@ -28,7 +28,7 @@ class _UniqueKeys:
                 continue
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key '{key.value}' stands here twice", key.start_mark
+                    None, None, f"the key '{key.value}' appears twice", key.start_mark
                 )
             seen.add(key.value)
         mapping: dict[Any, Any] = super().construct_mapping(node, deep)  # type: ignore[misc]
@@ -60,7 +60,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise HpctrainError(f"{path} must hold keys and values, not {type(content).__name__}")
+        raise HpctrainError(f"{path} must contain keys and values, not {type(content).__name__}")
     return content
 
 

@@ -124,8 +124,8 @@ def find_runs(folder: Path, names: tuple[str, ...]) -> list[Run]:
         matches = [run for run in every if run.run_id.startswith(name)]
         exact = [run for run in matches if run.run_id == name]
         if len(exact or matches) != 1:
-            problem = "no run is" if not matches else f"{len(matches)} runs are"
-            raise HpctrainError(f"{problem} called {name}…", "list them with: hpctrain status")
+            problem = f"the ids of {len(matches)} runs begin" if matches else "no run's id begins"
+            raise HpctrainError(f"{problem} with {name}", "list them with: hpctrain status")
         if (exact or matches)[0] not in found:
             found.append((exact or matches)[0])
     return found

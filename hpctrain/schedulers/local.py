@@ -146,7 +146,7 @@ def _check(site: SiteProfile) -> None:
 
 def _complaint(reply: Reply) -> str:
     lines = (reply.problem or reply.err or reply.out).strip().splitlines()
-    return lines[-1] if lines else f"exit code {reply.code} and not a word"
+    return lines[-1] if lines else f"exit code {reply.code}, and no message"
 
 
 def _read_job(line: str) -> JobView | None:

@@ -44,7 +44,7 @@ def _check_expression(value: object) -> object:
         try:
             re.compile(value)
         except re.error as error:
-            raise ValueError(f"this is no regular expression: {error}") from error
+            raise ValueError(f"this is not a regular expression: {error}") from error
     return value
 
 

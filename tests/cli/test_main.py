@@ -101,7 +101,7 @@ def test_init_overwrites_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["init", str(tmp_path / "p")]) == 0
     (tmp_path / "p/hpctrain.yaml").write_text("project: mine\n")
     assert main(["init", str(tmp_path / "p")]) == 1
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert (tmp_path / "p/hpctrain.yaml").read_text() == "project: mine\n"
 
 
@@ -153,7 +153,7 @@ def test_no_runs(inside: Project, capsys: pytest.CaptureFixture[str]) -> None:
     }  # fmt: skip
     assert json_of(capsys, "potentials", "list")["potentials"] == []
     assert main(["status", "2026"]) == 1
-    assert "no run is called 2026" in capsys.readouterr().err
+    assert "no run's id begins with 2026" in capsys.readouterr().err
 
 
 def test_sites(inside: Project, capsys: pytest.CaptureFixture[str]) -> None:

@@ -294,7 +294,7 @@ def test_a_supervisor_killed_while_it_waits(queue: Queue) -> None:
     queue.pid("first")
     os.kill(queue.supervisor("2"), signal.SIGKILL)
     job = queue.reaches("2", "LOST")
-    assert "without a word" in job["reason"]
+    assert "left no result" in job["reason"]
     assert queue.call("cancel", "2").returncode == 0
     assert queue.jobs()["2"]["state"] == "LOST"
     queue.call("cancel", "1")

@@ -203,7 +203,7 @@ def test_refusals_name_the_key_and_the_way_out(keys: dict[str, Any], key: str, h
 def test_what_hpctrain_says_itself(line: str, option: str, hint: str) -> None:
     with pytest.raises(HpctrainError) as caught:
         head(extra_directives=[line])
-    assert f"extra_directives: {option} cannot stand there" in caught.value.message
+    assert f"extra_directives: {option} is not allowed there" in caught.value.message
     assert hint in (caught.value.hint or "")
 
 

@@ -46,7 +46,9 @@ def cancel(
         forget(project.cache)
         for found in status(project, names, program=program, say=say).runs:
             if found.state == "submitting":
-                problems.append(f"{found.run_id}: not known whether it has a job: {found.reason}")
+                problems.append(
+                    f"{found.run_id}: it is not known whether it has a job: {found.reason}"
+                )
             elif found.state in SETTLED or found.job_id is None:
                 done.append(Cancelled(found.run_id, found.job_id, asked=False, state=found.state))
             else:
@@ -59,7 +61,7 @@ def cancel(
     if problems:
         for one in done:  # what was done is told, whatever went wrong beside it
             say(sentence(one))
-        raise SiteUnreachable("; ".join(problems), "try again; what was cancelled stays so")
+        raise SiteUnreachable("; ".join(problems), "try again; what was cancelled stays cancelled")
     return done
 
 

@@ -15,7 +15,7 @@ Json = dict[str, Any]
 ACTIVE = ("QUEUED", "RUNNING", "STOPPING")
 # In nobody's way: somebody must let it go, or another job must end.
 WAITING = ("HELD", "DEPENDS")
-LOST = "its supervisor ended without a word (killed or the machine restarted)"
+LOST = "its supervisor ended and left no result (it was killed, or the machine restarted)"
 
 
 def sync(folder: Path) -> None:

@@ -76,12 +76,12 @@ def _check(site: SiteProfile) -> None:
     )
     if site.continuation == "requeue":
         raise HpctrainError(
-            "continuation: requeue is nothing PBS lets a user do",
+            "continuation: requeue is not possible: PBS lets no user requeue a job",
             "choose continuation: resubmit, or chain where compute nodes may not submit",
         )
     if site.memory_style not in ("mem", "omit", "forbidden"):
         raise HpctrainError(
-            f"memory_style: {site.memory_style} is Slurm's; PBS has no such option",
+            f"memory_style: {site.memory_style} is for Slurm; PBS has no such option",
             "choose memory_style: mem, or omit",
         )
     if site.memory_style != "mem" and site.memory is not None:
@@ -108,7 +108,7 @@ def _check_gpu_dialect(site: SiteProfile) -> None:
     dialect = site.gpu_dialect
     if dialect not in (None, *_IMPLICIT, *_STYLE_OF):
         raise HpctrainError(
-            f"gpu_dialect: {dialect} is Slurm's; on PBS resource_style says how GPUs are asked for",
+            f"gpu_dialect: {dialect} is for Slurm; on PBS, resource_style says how to ask for GPUs",
             "remove gpu_dialect from the site, or choose implicit where the queue gives them",
         )
     style = _STYLE_OF.get(dialect or "", site.resource_style)
@@ -227,7 +227,7 @@ def _one(value: str, key: str) -> str:
     """Return a value, unless it has a comma: at one PBS would begin the next value."""
     if "," in value:
         raise HpctrainError(
-            f"{key}: {value} holds a comma, after which PBS expects something else",
+            f"{key}: {value} has a comma, at which PBS would begin the next value",
             f"give one value to {key}; more resources go into resources:",
         )
     return value
@@ -242,7 +242,7 @@ def _mail(events: list[str]) -> str:
     letters = "".join(events)
     if not (letters == "n" or set(letters) <= set("abe")):
         raise HpctrainError(
-            f"mail_events: {', '.join(events)} are no letters of PBS",
+            f"mail_events: {', '.join(events)} are not letters that PBS knows",
             "choose of a (aborted), b (begun), e (ended), or n (none), for example [a, e]",
         )
     return "".join(sorted(set(letters)))
@@ -266,5 +266,5 @@ def _extra(line: str) -> str:
                 (option, None),
             )  # fmt: skip
         if advice is not None:
-            raise HpctrainError(f"extra_directives: -{option} cannot stand there: {line}", advice)
+            raise HpctrainError(f"extra_directives: -{option} is not allowed there: {line}", advice)
     return line

@@ -82,7 +82,7 @@ def _gpus(site: SiteProfile) -> tuple[str, str | None]:
         return "gpus", None
     if dialect.startswith("pbs-"):
         raise HpctrainError(
-            f"gpu_dialect: {dialect} is PBS's", "choose one of Slurm's; docs/sites.md lists them"
+            f"gpu_dialect: {dialect} is for PBS", "choose one for Slurm; docs/sites.md lists them"
         )
     if dialect in ("gpus-typed", "gres-typed") and kind is None:
         raise HpctrainError(
@@ -110,5 +110,5 @@ def _quote(key: str, value: str | int) -> str:
     if _PLAIN.fullmatch(text):
         return text
     if '"' in text or "\\" in text:
-        raise HpctrainError(f'{key}: {text!r} holds a " or a \\', "choose a plainer one")
+        raise HpctrainError(f'{key}: {text!r} has a " or a \\ in it', "choose a plainer one")
     return f'"{text}"'
