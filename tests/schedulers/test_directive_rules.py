@@ -86,7 +86,7 @@ def test_pbs_gpu_dialects(keys: dict[str, Any], select: str) -> None:
 @pytest.mark.parametrize(
     ("scheduler", "keys", "words"),
     [
-        ("slurm", {"gpu_dialect": "pbs-implicit", "gpus": 1}, "gpu_dialect: pbs-implicit is for PBS"),
+        ("slurm", {"gpu_dialect": "pbs-implicit", "gpus": 1}, "pbs-implicit is for PBS"),
         ("pbs", {"gpu_dialect": "gres", "gpus": 1}, "gpu_dialect: gres is for Slurm"),
         ("pbs", {"gpu_dialect": "pbs-l-ngpus"}, "goes with resource_style: flat"),
         ("pbs", {"gpu_dialect": "pbs-select-ngpus", "resource_style": "flat"},
