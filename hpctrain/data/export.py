@@ -13,7 +13,7 @@ import numpy as np
 
 from hpctrain.data.duplicates.groups import Signatures
 from hpctrain.data.duplicates.search import LEFT_OUT, Alike, watched
-from hpctrain.data.sides import UNNAMED, Told, drawn_sides, told_rows
+from hpctrain.data.split import UNNAMED, CardRows, draw_rows, from_card
 from hpctrain.data.split_files import SplitFile, made, put, write
 from hpctrain.data.structures.rows import (
     NO_GENERATION,
@@ -101,7 +101,7 @@ def export(
     skip_bad: bool = False,
     progress: Progress = lambda *_: None,
     watch: Watch | None = None,
-    told: Told | None = None,
+    card_rows: CardRows | None = None,
     look_for: Likeness = "identical",
 ) -> Dataset:
     """Write ``train.extxyz`` and ``test.extxyz`` into ``folder``, whole or not at all.
@@ -110,18 +110,18 @@ def export(
     ``mixed_pbc=False`` refuses structures periodic in one or two directions only, which the
     evaluator tensorpot cannot take. Raises HpctrainError, with the rows and the reasons, if a
     selected row cannot be used, unless ``skip_bad``. ``progress`` is told the rows read so far, and
-    of how many; ``watch`` is shown every selected row. ``told`` names the rows and their sides, as
-    a card does, instead of all that the settings say of them. ``look_for``: how much alike
-    structures on both sides of the split must be, to be told.
+    of how many; ``watch`` is shown every selected row. ``card_rows`` are the rows to write, each on
+    its side, instead of all that the settings choose. ``look_for``: how much alike structures on
+    both sides of the split must be, to be told.
     """
     search = Signatures() if {look_for, data.dedupe} & {"same", "near"} else None
     leakage = None
     with made(folder), tempfile.TemporaryFile(dir=folder, buffering=2**20) as spool:
         watch = watched(search, watch)
         rows = read_rows(data, base, spool, cutoff, mixed_pbc, progress, watch)
-        if told is not None:
+        if card_rows is not None:
             skipped: tuple[Skipped, ...] = ()
-            good, tested = told_rows(told, rows)
+            sides = from_card(card_rows, rows)
         else:
             chosen = of_generations(rows, data, up_to_generation)
             skipped = _skipped(rows, chosen)
@@ -132,12 +132,13 @@ def export(
             if data.dedupe is not None:
                 alike, gone = alike.without(data.dedupe)
                 skipped += (Skipped(LEFT_OUT[data.dedupe], tuple(gone)),) * bool(gone)
-            good = alike.places
-            tested = drawn_sides(data, rows, good)
-            leakage = alike.facts(tested, look_for)
-        sides = {"train": good[~tested], "test": good[tested]}
+            sides = draw_rows(data, rows, alike.places)
+            leakage = alike.facts(sides.tested, look_for)
+        good = sides.places
         with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as new:
-            files = write(Path(new), folder, rows, sides, spool)
+            files = write(
+                Path(new), folder, rows, {"train": sides.train, "test": sides.test}, spool
+            )
             put(Path(new), [file.path for file in files.values()])
     isolated: dict[str, list[float]] = defaultdict(list)
     compositions = rows.column("compositions")
@@ -149,7 +150,7 @@ def export(
         train=files["train"],
         test=files["test"],
         skipped=skipped,
-        fingerprint=fingerprint(rows.digests, sides["train"], sides["test"]),
+        fingerprint=fingerprint(rows.digests, sides.train, sides.test),
         rows_fingerprint=fingerprint(rows.digests, good),
         elements=tuple(sorted(elements)),
         isolated_atoms={element: tuple(energies) for element, energies in isolated.items()},

@@ -1,4 +1,4 @@
-"""Which structures are trained on, and which are tested on. Pure.
+"""Which rows are trained on, and which are tested on: drawn, or as a potential's card says.
 
 Structures, or groups of them, draw lots: hashes of what they are and of the seed. So neither the
 order of the rows nor their numbers matter, and every machine draws the same.
@@ -7,9 +7,9 @@ order of the rows nor their numbers matter, and every machine draws the same.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,8 +18,95 @@ from hpctrain.errors import HpctrainError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Sides = NDArray[np.bool_]
+    from hpctrain.data.structures.rows import Rows
+    from hpctrain.settings import DataConfig
+
+    Tested = NDArray[np.bool_]
     Lots = NDArray[np.uint64]
+
+UNNAMED = "unnamed"
+MARK = 8  # hexadecimal digits by which a row is known again
+
+
+@dataclass(frozen=True)
+class CardRows:
+    """The rows of both sides, as a run and its card keep them: ids, and marks of what they were."""
+
+    ids: Mapping[str, Sequence[str]]
+    marks: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Rows by their ``places``, ascending, and for each whether it is ``tested`` on."""
+
+    places: NDArray[Any]
+    tested: Tested
+
+    @property
+    def train(self) -> NDArray[Any]:
+        """Return the places of the rows to train on."""
+        return self.places[~self.tested]
+
+    @property
+    def test(self) -> NDArray[Any]:
+        """Return the places of the rows to test on."""
+        return self.places[self.tested]
+
+
+def draw_rows(data: DataConfig, rows: Rows, places: NDArray[Any]) -> Sides:
+    """Split the rows at ``places`` as the settings say."""
+    digests = rows.digests if len(places) == len(rows) else rows.digests[places]
+    strata: NDArray[Any] | None = None
+    strata_names: list[str] = []
+    if data.stratify == "config_type":
+        strata = rows.column("kinds")[places]
+        strata_names = [kind or UNNAMED for kind in rows.kinds.names]
+    elif data.stratify == "composition":
+        strata = rows.column("compositions")[places]
+        strata_names = [rows.formula(number) for number in range(len(rows.compositions.names))]
+    table = SplitTable(
+        digests,
+        rows.geometries[places] if data.split == "stable" else digests,
+        rows.column("groups")[places] if data.group_by else None,
+        rows.groups.names,
+        strata,
+        strata_names,
+    )
+    return Sides(places, draw(table, data.split, data.test_fraction, data.seed))
+
+
+def from_card(known: CardRows, rows: Rows) -> Sides:
+    """Find the rows of a card again, each on its side; all others are left out.
+
+    HpctrainError if one is gone, or is not what it was.
+    """
+    left = {row_id: (side, n) for side in known.ids for n, row_id in enumerate(known.ids[side])}
+    digests = rows.digests
+    places: list[int] = []
+    tested: list[bool] = []
+    changed: list[str] = []
+    for place in range(len(rows)):
+        row_id = rows.ids[place]
+        if row_id not in left:
+            continue
+        side, n = left.pop(row_id)
+        places.append(place)
+        tested.append(side == "test")
+        mark = known.marks.get(side, "")[MARK * n : MARK * (n + 1)]
+        if place in rows.bad or not digests[place].tobytes().hex().startswith(mark):
+            changed.append(row_id)
+    lines = [
+        f"  {what}: {len(ids)} (row {', '.join(ids[:10])}{', …' * (len(ids) > 10)})"
+        for what, ids in (("changed", changed), ("gone, or not selected", list(left)))
+        if ids
+    ]
+    if lines:
+        raise HpctrainError(
+            "\n".join(["these rows are not what they were:", *lines]),
+            "what was trained on is in the run's own folder, as train.extxyz and test.extxyz",
+        )
+    return Sides(np.array(places), np.array(tested, dtype=np.bool_))
 
 
 @dataclass(frozen=True)
@@ -39,8 +126,11 @@ class SplitTable:
     strata_names: Sequence[str] = ()
 
 
-def sides(table: SplitTable, kind: str, test_fraction: float, seed: int) -> Sides:
-    """For each structure [n]: is it tested on? ``kind``: random, stable or grouped."""
+def draw(table: SplitTable, kind: str, test_fraction: float, seed: int) -> Tested:
+    """Say for each structure [n] whether it is tested on. ``kind``: random, stable or grouped.
+
+    HpctrainError where a side would be empty, or a structure belongs to no group.
+    """
     if kind == "stable":
         return _stable(table.geometries, test_fraction, seed)
     if kind == "grouped":
@@ -49,7 +139,7 @@ def sides(table: SplitTable, kind: str, test_fraction: float, seed: int) -> Side
     return _random(table, test_fraction, seed)
 
 
-def _random(table: SplitTable, test_fraction: float, seed: int) -> Sides:
+def _random(table: SplitTable, test_fraction: float, seed: int) -> Tested:
     """Exactly round(fraction · n), halves rounded up: the lowest lots."""
     total = len(table.digests)
     wanted = int(total * test_fraction + 0.5)
@@ -65,7 +155,7 @@ def _random(table: SplitTable, test_fraction: float, seed: int) -> Sides:
     lots = _lots(_hexadecimal(table.digests), total, seed)
     if table.strata is None:
         highest = np.partition(lots, wanted - 1)[wanted - 1]
-        tested: Sides = lots < highest
+        tested: Tested = lots < highest
         # Of equal lots those of the first rows.
         tested[np.flatnonzero(lots == highest)[: wanted - int(tested.sum())]] = True
         return tested
@@ -115,7 +205,7 @@ def _shares(
     return shares
 
 
-def _lowest(lots: Lots, strata: NDArray[np.int64], shares: NDArray[np.int64]) -> Sides:
+def _lowest(lots: Lots, strata: NDArray[np.int64], shares: NDArray[np.int64]) -> Tested:
     """The lowest lots of each stratum, as many as its share; equal lots in the order of rows."""
     order = np.lexsort((lots, strata))
     sizes = np.bincount(strata, minlength=len(shares))
@@ -125,10 +215,10 @@ def _lowest(lots: Lots, strata: NDArray[np.int64], shares: NDArray[np.int64]) ->
     return tested
 
 
-def _stable(geometries: NDArray[np.uint8], test_fraction: float, seed: int) -> Sides:
+def _stable(geometries: NDArray[np.uint8], test_fraction: float, seed: int) -> Tested:
     """Those whose lot, as a number from 0 to 1, is below the fraction: others do not matter."""
     lots = _lots(_hexadecimal(geometries), len(geometries), seed)
-    tested: Sides = lots < np.uint64(min(int(test_fraction * 2.0**64), 2**64 - 1))
+    tested: Tested = lots < np.uint64(min(int(test_fraction * 2.0**64), 2**64 - 1))
     if tested.all() or not tested.any():
         empty = "test" if not tested.any() else "training"
         raise HpctrainError(
@@ -142,7 +232,7 @@ def _stable(geometries: NDArray[np.uint8], test_fraction: float, seed: int) -> S
 
 def _grouped(
     groups: NDArray[np.int64], names: Sequence[str], test_fraction: float, seed: int
-) -> Sides:
+) -> Tested:
     """Whole groups. In the order of their lots each is taken if it brings the sum nearer."""
     without = int((groups < 0).sum())
     if without:

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from hpctrain.data.sides import MARK
+from hpctrain.data.split import MARK
 from hpctrain.errors import HpctrainError
 from hpctrain.files import resource, sha256_of
 from hpctrain.potentials.card import Card, rows_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hpctrain.data.sides import MARK
+from hpctrain.data.split import MARK
 from hpctrain.potentials import archive
 from hpctrain.potentials.card import Card, rows_of
 from hpctrain.potentials.common_errors import common_errors, long_run

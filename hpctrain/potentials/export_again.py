@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpctrain.data.export import Dataset, export
-from hpctrain.data.sides import Told
+from hpctrain.data.split import CardRows
 from hpctrain.data.structures.rows import Progress
 from hpctrain.data.structures.sources import shown
 from hpctrain.errors import HpctrainError
@@ -31,7 +31,7 @@ def export_again(
         assert content is not None
         known, settings = content["dataset"], dict(content["settings"]["data"])
         rows, cutoff = known["rows"], float(content["settings"]["training"]["cutoff"])
-        told = Told({side: rows[side] for side in SIDES}, rows.get("marks", {}))
+        card_rows = CardRows({side: rows[side] for side in SIDES}, rows.get("marks", {}))
         expected = {side: known[side]["sha256"] for side in SIDES}
     except (AssertionError, KeyError, TypeError, ValueError) as error:
         raise HpctrainError(
@@ -44,7 +44,7 @@ def export_again(
     source = type(data).model_validate(
         {"source": settings["source"], "select": settings.get("select", "")}
     )
-    dataset = export(source, base, folder, cutoff=cutoff, told=told, progress=progress)
+    dataset = export(source, base, folder, cutoff=cutoff, card_rows=card_rows, progress=progress)
     found = {"train": dataset.train.sha256, "test": dataset.test.sha256}
     if found != expected:
         for file in (dataset.train, dataset.test):

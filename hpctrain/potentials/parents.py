@@ -82,7 +82,7 @@ class Parent:
 
 def _marked(rows: Mapping[str, Any], side: str) -> set[str]:
     """Return the marks of a side's structures, which say what they are; ids in older cards."""
-    from hpctrain.data.sides import MARK
+    from hpctrain.data.split import MARK
 
     marks = (rows.get("marks") or {}).get(side)
     if not marks:
