@@ -20,7 +20,6 @@ from hpctrain.data.structures import ase_sqlite
 from hpctrain.data.structures.ase_sqlite import DatabaseRow
 from hpctrain.data.structures.extxyz import Structure
 from hpctrain.data.structures.frames import Frame, frames
-from hpctrain.data.structures.sqlite_file import checked
 from hpctrain.errors import HpctrainError
 
 SYMBOLS: list[str] = list(chemical_symbols)
@@ -55,7 +54,7 @@ def read_source(
     if path.suffix in _FILES:
         yield from _read_extxyz(path, name, select, prefix)
     else:
-        checked(path, name)
+        ase_sqlite.refuse_other_files(path, name)
         yield from _read_database(str(path), name, select, prefix)
 
 
@@ -65,10 +64,10 @@ def count(source: str, base: Path, select: str) -> int | None:
     if "://" in source or path.suffix in _FILES or not path.is_file():
         return None
     try:
-        checked(path, source)
+        ase_sqlite.refuse_other_files(path, source)
         database = ase.db.connect(str(path))
         if ase_sqlite.can_read(database):
-            return ase_sqlite.count(database, *parse_selection(select))
+            return ase_sqlite.count_rows(database, *parse_selection(select))
     except Exception:  # noqa: BLE001  what is wrong, the reading will tell
         return None
     return None
@@ -78,7 +77,7 @@ def _read_database(target: str, name: str, select: str, prefix: str) -> Iterator
     try:
         database = ase.db.connect(target)
         fast = ase_sqlite.can_read(database)
-        rows = ase_sqlite.rows(database, *parse_selection(select)) if fast else None
+        rows = ase_sqlite.read_rows(database, *parse_selection(select)) if fast else None
         for number, numbers, positions, cell, pbc, energy, forces, stress, keys in (
             rows or _general_rows(database, select)
         ):
