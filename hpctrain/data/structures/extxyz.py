@@ -1,4 +1,4 @@
-"""One labelled structure as extended XYZ, with every digit, and as a digest of what it is."""
+"""A labelled structure, as extended XYZ with every digit, and as a digest; the frames of a file."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import hashlib
 import json
 import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import accumulate, pairwise, product
+from itertools import accumulate, islice, pairwise, product
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
+
+from hpctrain.errors import HpctrainError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,6 +66,15 @@ class Structure:
     keys: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Frame:
+    """The lines of one structure; its ``number`` and its first ``line`` count from 1."""
+
+    number: int
+    line: int
+    text: str
+
+
 @dataclass(slots=True)
 class Batch:
     """Structures put together, with their labels: what numpy and orjson do, they do once for all.
@@ -85,6 +97,36 @@ class Batch:
             np.concatenate(forces),
             [0, *accumulate(len(one.numbers) for one in structures)],
         )
+
+
+def read_frames(path: Path, name: str) -> Iterator[Frame]:
+    """Read the frames of a file, called ``name`` in errors.
+
+    HpctrainError, with the line, where the lines of a frame do not add up.
+    """
+    line, number = 1, 0
+    with path.open(encoding="utf-8") as file:
+        for first in file:
+            if not first.strip() and not any(rest.strip() for rest in file):
+                return  # empty lines at the end
+            number += 1
+            try:
+                atoms = int(first)
+            except ValueError:
+                raise HpctrainError(
+                    f"{name}, structure {number}: line {line} is {first.strip()[:60]!r}, "
+                    "not its number of atoms",
+                    "mend the file, or name another in data.source",
+                ) from None
+            lines = list(islice(file, atoms + 1))
+            if len(lines) <= atoms:
+                raise HpctrainError(
+                    f"{name}, structure {number}: it begins in line {line} with {atoms} atoms, "
+                    f"and the file ends in line {line + len(lines)}",
+                    "the file is cut off: write it again",
+                )
+            yield Frame(number, line, first + "".join(lines))
+            line += 1 + len(lines)
 
 
 def digests(batch: Batch) -> list[tuple[bytes, bytes]]:

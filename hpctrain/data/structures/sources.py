@@ -18,8 +18,7 @@ from ase.db.core import ops, parse_selection
 
 from hpctrain.data.structures import ase_sqlite
 from hpctrain.data.structures.ase_sqlite import DatabaseRow
-from hpctrain.data.structures.extxyz import Structure
-from hpctrain.data.structures.frames import Frame, frames
+from hpctrain.data.structures.extxyz import Frame, Structure, read_frames
 from hpctrain.errors import HpctrainError
 
 SYMBOLS: list[str] = list(chemical_symbols)
@@ -124,7 +123,7 @@ def _general_rows(database: Any, select: str) -> Iterator[DatabaseRow]:
 def _read_extxyz(path: Path, name: str, select: str, prefix: str) -> Iterator[Structure]:
     chosen = _selector(select)
     try:
-        for frame in frames(path, name):
+        for frame in read_frames(path, name):
             atoms = _atoms(frame, name)
             if chosen(atoms):
                 yield _of_atoms(atoms, frame.number, name, prefix)
