@@ -23,9 +23,14 @@ from hpctrain.data.check.elements import RADII
 from hpctrain.data.check.names import CHECKS, SILENCEABLE, checked_name
 from hpctrain.data.check.report import Report, report
 from hpctrain.data.check.scan import Preflight
-from hpctrain.data.structures import distances
 from hpctrain.data.structures.extxyz import Structure
 from hpctrain.data.structures.labels import fault
+from hpctrain.data.structures.neighbours import (
+    heights,
+    images_within,
+    nearest_images,
+    whole_cells,
+)
 from hpctrain.data.structures.sources import read_source
 from hpctrain.files import resource
 from hpctrain.init import DEMO_DATABASE
@@ -224,10 +229,10 @@ def test_distances_agree_with_ase_in_skewed_small_and_open_cells() -> None:
         reach = float(draw.uniform(2, 7))
         if not pbc.all() and draw.random() < 0.5:
             cell[~pbc] = 0.0
-        whole = distances.whole_cells(cell[None], pbc[None])
-        height = distances.heights(whole, pbc[None])[0]
-        square, seen = distances.squared(
-            positions[None], whole, pbc[None], distances.images_within(reach, height),
+        whole = whole_cells(cell[None], pbc[None])
+        height = heights(whole, pbc[None])[0]
+        square, seen = nearest_images(
+            positions[None], whole, pbc[None], images_within(reach, height),
             np.array([reach]),
         )  # fmt: skip
         i, j, d = primitive_neighbor_list("ijd", pbc, whole[0], positions, reach)

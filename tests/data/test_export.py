@@ -410,6 +410,7 @@ def test_what_is_a_fault() -> None:
         ({"cell": np.zeros((3, 3)), "pbc": (False, False, False)}, True),
         # Every vector is long, and yet the images along their difference are near.
         ({"cell": np.array([[20.0, 0, 0], [20.0, 5.0, 0], [0, 0, 20.0]])}, False),
+        ({"cell": np.array([[20.0, 0, 0], [41.0, 5.0, 0], [0, 0, 20.0]])}, False),
         ({"numbers": np.array([13, 13]), "positions": np.zeros((2, 3))}, False),
     ],
 )

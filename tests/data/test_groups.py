@@ -23,7 +23,7 @@ from hpctrain.data.duplicates.groups import Duplicate, Signatures, across, drop,
 from hpctrain.data.duplicates.likeness import difference, environment
 from hpctrain.data.duplicates.signatures import UNKNOWN
 from hpctrain.data.structures.extxyz import Structure
-from hpctrain.data.structures.neighbours import short_distances, whole, within
+from hpctrain.data.structures.neighbours import pairs_within, shortest_distances, whole_cells
 from hpctrain.files import resource
 
 Change = Callable[[Atoms, np.random.Generator], Atoms]
@@ -383,12 +383,15 @@ def test_distances(atoms: int, pbc: tuple[bool, bool, bool]) -> None:
         made = Atoms("Al" * atoms, draw.uniform(-9, 9, (atoms, 3)), pbc=pbc)
         made.cell = np.eye(3) * 4 + draw.uniform(-1, 1, (3, 3))
         expected = np.sort(neighbor_list("d", made, 5.0))
-        pairs = within(made.positions, np.asarray(made.cell), pbc, 5.0)
+        pairs = pairs_within(made.positions, np.asarray(made.cell), pbc, 5.0)
         assert pairs is not None
         np.testing.assert_allclose(np.sort(pairs[2]), expected, atol=1e-9)
-        short = short_distances(
-            made.positions[None], whole(np.asarray(made.cell), pbc)[None], pbc, 2, 5, None
-        )
+        repeat = np.array([pbc])
+        a, b, c = (2 * repeat[0]).tolist()
+        short = shortest_distances(
+            made.positions[None], whole_cells(np.asarray(made.cell)[None], repeat), repeat,
+            (a, b, c), 5.0, 5, None,
+        )  # fmt: skip
         for atom in range(atoms):
             own = np.sort(pairs[2][pairs[0] == atom])[:5]
             np.testing.assert_allclose(short[0, atom, : len(own)], own, atol=1e-4)

@@ -141,8 +141,9 @@ class Preflight:
         self.marks[name].add(place, structure.row_id, badness)
 
     def _sample(self, structure: Structure) -> None:
-        """Counts neighbours; of many rows, every second, fourth, … so that there are 32 to 64."""
-        self.samples.append((len(structure.numbers), batch.neighbours(structure, self.cutoff)))
+        """Count the neighbours; of many rows every second, fourth, … so that there are 32 to 64."""
+        pairs = batch.count_neighbours(structure, self.cutoff)
+        self.samples.append((len(structure.numbers), pairs))
         if len(self.samples) >= 2 * _SAMPLES:
             self.samples = self.samples[::2]
             self._stride *= 2

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hpctrain.data.structures.neighbours import within
+from hpctrain.data.structures.neighbours import pairs_within
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,10 +38,10 @@ class Environment:
 
 def environment(structure: Structure, reach: float) -> Environment | None:
     """None for a cell that cannot be searched."""
-    found = within(structure.positions, structure.cell, structure.pbc, reach)
-    if found is None:
+    pairs = pairs_within(structure.positions, structure.cell, structure.pbc, reach)
+    if pairs is None:
         return None
-    first, second, distances = found
+    first, second, distances, _ = pairs
     order = np.argsort(structure.numbers, kind="stable")
     elements, counts = np.unique(structure.numbers, return_counts=True)
     row = np.empty(len(order), dtype=np.int64)

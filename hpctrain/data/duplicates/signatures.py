@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hpctrain.data.structures.neighbours import heights, short_distances, whole, within
+from hpctrain.data.structures.neighbours import (
+    heights,
+    pairs_within,
+    shortest_distances,
+    whole_cells,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,19 +99,21 @@ def _composition(numbers: bytes, kind: str) -> bytes:
 
 def _features(structures: list[Structure], atoms: int, pbc: tuple[bool, bool, bool]) -> Features:
     positions = np.array([structure.positions for structure in structures])
-    cells = np.array([whole(structure.cell, pbc) for structure in structures])
+    repeat = np.tile(pbc, (len(structures), 1))
+    cells = whole_cells(np.array([structure.cell for structure in structures]), repeat)
     numbers = np.array([structure.numbers for structure in structures])
     factors = None
     if (numbers != numbers[:, :1]).any():
         factors = _FACTORS[numbers[:, :, None], numbers[:, None, :]]
-    least = heights(cells, np.array(pbc)).min(axis=1)
+    least = heights(cells, repeat).min(axis=1)
     shortest = np.full((len(structures), atoms, _MANY), np.nan, dtype=np.float32)
     left = np.arange(len(structures))
     # In cells with many atoms the nearest image is nearly always enough. What is found is right
     # if it is no farther than any image that was not looked at can be.
     for images in (0, 1) if atoms >= 12 else (1,):
-        tried = short_distances(
-            positions[left], cells[left], pbc, images, _MANY,
+        a, b, c = (images if repeats else 0 for repeats in pbc)
+        tried = shortest_distances(
+            positions[left], cells[left], repeat[left], (a, b, c), CLIP, _MANY,
             None if factors is None else factors[left],
         )  # fmt: skip
         farthest = np.minimum(tried[..., -1].max(axis=1), CLIP)
@@ -128,10 +135,10 @@ def _features(structures: list[Structure], atoms: int, pbc: tuple[bool, bool, bo
 
 def _search(structure: Structure, shortest: NDArray[np.float32]) -> None:
     """The same [atoms, _MANY] for cells that are small or skewed: slow, and exact in any."""
-    found = within(structure.positions, structure.cell, structure.pbc, CLIP)
-    if found is None:
+    pairs = pairs_within(structure.positions, structure.cell, structure.pbc, CLIP)
+    if pairs is None:
         return
-    first, second, distances = found
+    first, second, distances, _ = pairs
     numbers = structure.numbers
     distances = distances * _FACTORS[numbers[first], numbers[second]]
     order = np.lexsort((distances, first))

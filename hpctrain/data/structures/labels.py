@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hpctrain.data.structures.extxyz import Structure
+from hpctrain.data.structures.neighbours import pairs_within
 from hpctrain.data.structures.sources import SYMBOLS
 
 if TYPE_CHECKING:
@@ -67,10 +68,11 @@ def _volume(cell: Array) -> float:
 
 
 def is_isolated(structure: Structure, cutoff: float) -> bool:
-    """One atom that sees no other, nor its own periodic image, within the cutoff."""
+    """Say whether it is one atom that sees no other, nor its own image, within the cutoff (Å)."""
     if len(structure.numbers) != 1:
         return False
-    steps = [(-1, 0, 1) if periodic else (0,) for periodic in structure.pbc]
-    images = np.array([(i, j, k) for i in steps[0] for j in steps[1] for k in steps[2]])
-    distances = np.linalg.norm(images @ structure.cell, axis=1)
-    return bool((distances[np.any(images, axis=1)] > cutoff).all())
+    vectors = structure.cell[list(structure.pbc)]
+    if (np.linalg.norm(vectors, axis=1) <= cutoff).any():
+        return False  # as in every crystal, without a search
+    pairs = pairs_within(structure.positions, structure.cell, structure.pbc, cutoff)
+    return pairs is not None and not len(pairs.first)
