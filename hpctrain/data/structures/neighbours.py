@@ -162,7 +162,7 @@ def _shifts(images: Images, cells: Array, pbc: Periodic, reach: Array) -> NDArra
         return shifts
     # Wrapped differences are no longer than half of the longest diagonal.
     half = np.linalg.norm((_CORNERS * pbc[:, None]) @ cells, axis=2).max(axis=1)
-    near = np.linalg.norm(shifts @ cells, axis=2) < (reach + half)[:, None]
+    near: Periodic = np.linalg.norm(shifts @ cells, axis=2) < (reach + half)[:, None]
     return shifts[near.any(axis=0)]
 
 
