@@ -115,8 +115,9 @@ def _prepare(
 
 
 def _print_check(prepared: Prepared | None, found: Report) -> None:
-    from hpctrain.cli.terminal.findings import findings, summary
+    from hpctrain.cli.terminal.findings import findings
     from hpctrain.cli.terminal.tables import manifest
+    from hpctrain.data.check.report import summary
 
     if prepared is not None:
         print(manifest(prepared.manifest))

@@ -18,10 +18,10 @@ from ase.neighborlist import primitive_neighbor_list
 from made_structures import copper, labelled, lonely
 from paths import DOCS
 
-from hpctrain.cli.terminal.findings import findings, summary
+from hpctrain.cli.terminal.findings import findings
 from hpctrain.data.check.elements import RADII
 from hpctrain.data.check.names import CHECKS, SILENCEABLE, checked_name
-from hpctrain.data.check.report import Report, report
+from hpctrain.data.check.report import Report, report, summary
 from hpctrain.data.check.scan import Preflight
 from hpctrain.data.structures.extxyz import Structure
 from hpctrain.data.structures.labels import fault

@@ -14,6 +14,7 @@ from hpctrain.data.check.findings import KEPT, Finding, Marks
 from hpctrain.data.check.names import CHECKS, Severity
 from hpctrain.data.duplicates import search
 from hpctrain.data.structures.sources import SYMBOLS
+from hpctrain.text import duration, printable
 
 if TYPE_CHECKING:
     from hpctrain.data.check.scan import Preflight
@@ -214,3 +215,45 @@ def _number(value: float) -> float | None:
 def _formula(counted: Any) -> str:
     parts = [f"{SYMBOLS[n]}{counted[n] if counted[n] > 1 else ''}" for n in np.flatnonzero(counted)]
     return "".join(parts) or "(others)"
+
+
+def summary(data: dict[str, Any]) -> str:
+    """Say what the data are in a few lines; ``data`` as in a Report."""
+    energy, force, cells = data["energy_per_atom_ev"], data["force_ev_per_a"], data["cells"]
+    lines = [f"rows        {data['rows']}, of which {data['usable']} can be trained on, with "
+             f"{data['atoms']} atoms"]  # fmt: skip
+    if energy:
+        lines.append(
+            f"energies    {energy['min']:.3f} to {energy['max']:.3f} eV per atom, median "
+            f"{energy['median']:.3f}"
+        )
+    if force["rms"] is not None:
+        lines.append(f"forces      {force['rms']:.3f} eV/Å RMS, {force['max']:.2f} at most")
+    shortest = sorted(data["shortest_distances_a"].items(), key=lambda one: one[1])
+    if shortest:
+        pairs = ", ".join(f"{pair} {distance:.2f}" for pair, distance in shortest[:6])
+        lines.append(f"distances   shortest, Å: {pairs}{', …' if len(shortest) > 6 else ''}")
+    if data["neighbours_per_atom"] is not None:
+        lines.append(
+            f"neighbours  {data['neighbours_per_atom']:.0f} per atom within the cutoff; "
+            f"{cells['below_cutoff']} cells are smaller than it, which is no harm"
+        )
+    follow = data["energies_follow_forces"]
+    if follow and follow["spread"] is not None:
+        lines.append(
+            f"units       energies change by {follow['slope']:.2f} of what the forces say "
+            f"({follow['pairs']} pairs of rows)"
+        )
+    lines += [_cost(data["training"])] if data.get("training") else []
+    return "\n".join(map(printable, lines))
+
+
+def _cost(task: dict[str, Any]) -> str:
+    step, whole, memory = task["seconds_per_iteration"], task["seconds"], task["memory_bytes"]
+    return (
+        f"training    roughly {step['likely']:.2g} s per iteration on {task['cores']} cores "
+        f"({step['from']:.2g} to {step['to']:.2g}), {duration(whole['likely'])} in all "
+        f"({duration(whole['from'])} to {duration(whole['to'])}), "
+        f"{memory['likely'] / 1e9:.1f} GB of memory ({memory['from'] / 1e9:.1f} to "
+        f"{memory['to'] / 1e9:.1f})"
+    )
