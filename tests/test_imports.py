@@ -41,7 +41,7 @@ ROOMS: dict[str, str] = {
     "data/duplicates": "data/structures",
     "data/structures": "",
     "sites": "",
-    "": "data/check",
+    "": "",
 }
 # Outside libraries, and the one place that speaks to each.
 OWNERS = {

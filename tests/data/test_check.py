@@ -20,7 +20,7 @@ from paths import DOCS
 
 from hpctrain.cli.terminal.findings import findings
 from hpctrain.data.check.elements import RADII
-from hpctrain.data.check.names import CHECKS, SILENCEABLE, checked_name
+from hpctrain.data.check.names import CHECKS
 from hpctrain.data.check.report import Report, report, summary
 from hpctrain.data.check.scan import Preflight
 from hpctrain.data.structures.extxyz import Structure
@@ -347,15 +347,6 @@ def test_silencing() -> None:
     assert not finding.stops
     assert finding.facts()["silenced"] is True
     assert "zero_energy" in findings(result).splitlines()[-1]
-
-
-def test_names_that_can_be_silenced() -> None:
-    for name in SILENCEABLE:
-        assert checked_name(name) == name
-    with pytest.raises(ValueError, match="did you mean 'net_force'"):
-        checked_name("net_forces")
-    with pytest.raises(ValueError, match="--skip-bad"):
-        checked_name("unusable")
 
 
 def test_no_rows_at_all() -> None:
