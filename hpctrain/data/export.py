@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ import numpy as np
 
 from hpctrain.data.duplicates.groups import Signatures
 from hpctrain.data.duplicates.search import LEFT_OUT, Alike, watched
-from hpctrain.data.split import UNNAMED, CardRows, draw_rows, from_card
+from hpctrain.data.split import UNNAMED, draw_rows, from_card
 from hpctrain.data.split_files import SplitFile, made, put, write
 from hpctrain.data.structures.rows import (
     NO_GENERATION,
@@ -101,18 +101,20 @@ def export(
     skip_bad: bool = False,
     progress: Progress = lambda *_: None,
     watch: Watch | None = None,
-    card_rows: CardRows | None = None,
+    card_rows: Mapping[str, Any] | None = None,
     look_for: Likeness = "identical",
 ) -> Dataset:
     """Write ``train.extxyz`` and ``test.extxyz`` into ``folder``, whole or not at all.
 
     Relative sources are looked up in ``base``. ``cutoff`` (Å) decides what an isolated atom is.
     ``mixed_pbc=False`` refuses structures periodic in one or two directions only, which the
-    evaluator tensorpot cannot take. Raises HpctrainError, with the rows and the reasons, if a
-    selected row cannot be used, unless ``skip_bad``. ``progress`` is told the rows read so far, and
-    of how many; ``watch`` is shown every selected row. ``card_rows`` are the rows to write, each on
-    its side, instead of all that the settings choose. ``look_for``: how much alike structures on
-    both sides of the split must be, to be told.
+    evaluator tensorpot cannot take. ``card_rows``, the rows of a card, are written, each on its
+    side, instead of those that the settings choose. ``look_for``: how much alike structures on both
+    sides of the split must be, to be reported. ``progress`` gets the number of rows read so far,
+    and of all; ``watch`` every selected row.
+
+    Raises HpctrainError, with the rows and the reasons, if a selected row cannot be used, unless
+    ``skip_bad``.
     """
     search = Signatures() if {look_for, data.dedupe} & {"same", "near"} else None
     leakage = None

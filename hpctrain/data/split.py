@@ -29,14 +29,6 @@ MARK = 8  # hexadecimal digits by which a row is known again
 
 
 @dataclass(frozen=True)
-class CardRows:
-    """The rows of both sides, as a run and its card keep them: ids, and marks of what they were."""
-
-    ids: Mapping[str, Sequence[str]]
-    marks: Mapping[str, str]
-
-
-@dataclass(frozen=True)
 class Sides:
     """Rows by their ``places``, ascending, and for each whether it is ``tested`` on."""
 
@@ -76,29 +68,44 @@ def draw_rows(data: DataConfig, rows: Rows, places: NDArray[Any]) -> Sides:
     return Sides(places, draw(table, data.split, data.test_fraction, data.seed))
 
 
-def from_card(known: CardRows, rows: Rows) -> Sides:
+def read_marks(card_rows: Mapping[str, Any], side: str) -> list[str] | None:
+    """Return the mark of each row of a side, in their order; None where there are none.
+
+    ``card_rows`` is what ``rows.json`` holds, and a card under ``dataset.rows``: the ids of each
+    side, and in one text the marks of what the rows were, which cards of older versions lack.
+    """
+    text = (card_rows.get("marks") or {}).get(side) or ""
+    if len(text) != MARK * len(card_rows[side]):
+        return None
+    return [text[n : n + MARK] for n in range(0, len(text), MARK)]
+
+
+def from_card(card_rows: Mapping[str, Any], rows: Rows) -> Sides:
     """Find the rows of a card again, each on its side; all others are left out.
 
     HpctrainError if one is gone, or is not what it was.
     """
-    left = {row_id: (side, n) for side in known.ids for n, row_id in enumerate(known.ids[side])}
+    known: dict[str, tuple[str, str]] = {}
+    for side in ("train", "test"):
+        ids = card_rows[side]
+        marks = read_marks(card_rows, side) or [""] * len(ids)
+        known |= {row_id: (side, mark) for row_id, mark in zip(ids, marks, strict=True)}
     digests = rows.digests
     places: list[int] = []
     tested: list[bool] = []
     changed: list[str] = []
     for place in range(len(rows)):
         row_id = rows.ids[place]
-        if row_id not in left:
+        if row_id not in known:
             continue
-        side, n = left.pop(row_id)
+        side, mark = known.pop(row_id)
         places.append(place)
         tested.append(side == "test")
-        mark = known.marks.get(side, "")[MARK * n : MARK * (n + 1)]
         if place in rows.bad or not digests[place].tobytes().hex().startswith(mark):
             changed.append(row_id)
     lines = [
         f"  {what}: {len(ids)} (row {', '.join(ids[:10])}{', …' * (len(ids) > 10)})"
-        for what, ids in (("changed", changed), ("gone, or not selected", list(left)))
+        for what, ids in (("changed", changed), ("gone, or not selected", list(known)))
         if ids
     ]
     if lines:

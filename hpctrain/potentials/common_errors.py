@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hpctrain.data.split import MARK
+from hpctrain.data.split import read_marks
 from hpctrain.data.structures.extxyz import read_frames
 from hpctrain.errors import HpctrainError
 from hpctrain.files import resource, sha256_of
@@ -103,14 +103,13 @@ def _common_structures(
 
 
 def _marks(card: Card, side: Side) -> list[str]:
-    rows = rows_of(card)
-    marks = (rows.get("marks") or {}).get(side)
-    if marks is None or len(marks) != MARK * len(rows[side]):
+    marks = read_marks(rows_of(card), side)
+    if marks is None:
         raise HpctrainError(
             f"the card of {card['name']} is of an older version, and does not say which "
             "structures are the same"
         )
-    return [marks[n : n + MARK] for n in range(0, len(marks), MARK)]
+    return marks
 
 
 def _test_file(project: Project, card: Card, folder: Path) -> Path:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hpctrain.data.export import Dataset, export
-from hpctrain.data.split import CardRows
 from hpctrain.data.structures.rows import Progress
 from hpctrain.data.structures.sources import shown
 from hpctrain.errors import HpctrainError
@@ -30,8 +29,10 @@ def export_again(
     try:
         assert content is not None
         known, settings = content["dataset"], dict(content["settings"]["data"])
-        rows, cutoff = known["rows"], float(content["settings"]["training"]["cutoff"])
-        card_rows = CardRows({side: rows[side] for side in SIDES}, rows.get("marks", {}))
+        rows = known["rows"]
+        card_rows: dict[str, Any] = {side: rows[side] for side in SIDES}
+        card_rows["marks"] = rows.get("marks")
+        cutoff = float(content["settings"]["training"]["cutoff"])
         expected = {side: known[side]["sha256"] for side in SIDES}
     except (AssertionError, KeyError, TypeError, ValueError) as error:
         raise HpctrainError(
