@@ -24,7 +24,7 @@ from hpctrain.data.check.names import CHECKS
 from hpctrain.data.check.report import Report, report, summary
 from hpctrain.data.check.scan import Preflight
 from hpctrain.data.structures.extxyz import Structure
-from hpctrain.data.structures.labels import fault
+from hpctrain.data.structures.labels import find_fault
 from hpctrain.data.structures.neighbours import (
     heights,
     images_within,
@@ -41,7 +41,7 @@ CUTOFF = 6.0
 def looked(structures: Iterable[Structure], *, mixed_pbc: bool = True, **options: Any) -> Report:
     preflight = Preflight(CUTOFF)
     for structure in structures:
-        preflight.see(structure, fault(structure, mixed_pbc))
+        preflight.see(structure, find_fault(structure, mixed_pbc))
     return report(preflight, **options)
 
 

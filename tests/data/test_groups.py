@@ -19,7 +19,14 @@ from hypothesis import strategies as st
 from hpctrain.data.duplicates import candidates as candidates_module
 from hpctrain.data.duplicates import groups as leakage
 from hpctrain.data.duplicates.candidates import candidates
-from hpctrain.data.duplicates.groups import Duplicate, Signatures, across, drop, duplicates
+from hpctrain.data.duplicates.groups import (
+    Duplicate,
+    Signatures,
+    across,
+    conflicting,
+    drop,
+    duplicates,
+)
 from hpctrain.data.duplicates.likeness import difference, environment
 from hpctrain.data.duplicates.signatures import UNKNOWN
 from hpctrain.data.structures.extxyz import Structure
@@ -466,25 +473,24 @@ def test_across() -> None:
 
 def test_the_first_in_order_stays() -> None:
     energies = [-1.0] * 7
-    assert drop(GROUPS, range(7), energies).indices == (2, 4, 5)
-    assert drop(GROUPS, range(7, 0, -1), energies).indices == (0, 1, 2)
+    assert drop(GROUPS, range(7), energies) == (2, 4, 5)
+    assert drop(GROUPS, range(7, 0, -1), energies) == (0, 1, 2)
     # 0 stays; 3 is near it and goes; 6 is near 3 only.
-    assert drop(GROUPS, range(7), energies, "near").indices == (2, 3, 4, 5)
+    assert drop(GROUPS, range(7), energies, "near") == (2, 3, 4, 5)
     # 6 stays; 3 goes; of 0, 2 and 4 the last is the first in order.
-    assert drop(GROUPS, range(7, 0, -1), energies, "near").indices == (0, 1, 2, 3)
+    assert drop(GROUPS, range(7, 0, -1), energies, "near") == (0, 1, 2, 3)
     # 3 stays, and what is near it goes with all that are the same.
-    assert drop(GROUPS, [5, 5, 5, 1, 5, 5, 5], energies, "near").indices == (0, 2, 4, 5, 6)
+    assert drop(GROUPS, [5, 5, 5, 1, 5, 5, 5], energies, "near") == (0, 2, 4, 5, 6)
 
 
 def test_labels_in_conflict_stay() -> None:
     energies = np.full(7, -1.0)
     energies[4] += 0.0051
     for level in ("same", "near"):
-        left = drop(GROUPS, range(7), energies, level)
-        assert left.conflicts == (GROUPS[0],)
-        assert left.indices == ((5,) if level == "same" else (3, 5))
+        assert drop(GROUPS, range(7), energies, level) == ((5,) if level == "same" else (3, 5))
+    assert conflicting(GROUPS, energies) == [GROUPS[0]]
     energies[4] = -1.0049
-    assert drop(GROUPS, range(7), energies).conflicts == ()
+    assert conflicting(GROUPS, energies) == []
 
 
 @given(st.integers(2, 12), st.integers(0, 10_000))
@@ -498,7 +504,7 @@ def test_what_is_left_is_not_alike(count: int, seed: int) -> None:
         one.positions[0] += draw.choice([0.0, 0.004, 0.008, 0.2], 3)
         atoms.append(rotated(one, draw))
     order = draw.permutation(count)
-    left_out = drop(found(atoms), order, [0.0] * count, "near").indices
+    left_out = drop(found(atoms), order, [0.0] * count, "near")
     assert found([one for index, one in enumerate(atoms) if index not in left_out]) == []
     assert int(np.argmin(order)) not in left_out
 

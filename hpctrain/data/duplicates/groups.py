@@ -51,14 +51,6 @@ class Duplicate:
     pairs: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(frozen=True)
-class Dropped:
-    """``indices`` to leave out, ascending; and what nothing was left out of, labels in conflict."""
-
-    indices: tuple[int, ...]
-    conflicts: tuple[Duplicate, ...]
-
-
 def duplicates(
     signatures: tuple[NDArray[np.uint64], NDArray[np.uint16]] | None,
     geometries: NDArray[np.uint8],
@@ -136,7 +128,7 @@ def drop(
     order: Sequence[int] | Places,
     energies: Energies,
     level: Literal["same", "near"] = "same",
-) -> Dropped:
+) -> tuple[int, ...]:
     """What to leave out: of what is alike the first stays. ``order`` [n]: the lower, the earlier.
 
     Of what is near, one after the other in this order, each stays unless one that stays is near
@@ -144,8 +136,7 @@ def drop(
     [n]) that differ by more than CONFLICT nothing is left out: which is right only people know.
     """
     out: set[int] = set()
-    conflicts = conflicting(found, energies)
-    held = {one.indices[0] for one in conflicts}
+    held = {one.indices[0] for one in conflicting(found, energies)}
     members: dict[int, tuple[int, ...]] = {}
     for one in found:
         if one.kind == "near":
@@ -165,7 +156,7 @@ def drop(
                 stays.add(index)
             else:
                 out.update(members.get(index, (index,)))
-    return Dropped(tuple(sorted(out)), tuple(conflicts))
+    return tuple(sorted(out))
 
 
 def conflicting(found: Iterable[Duplicate], energies: Energies) -> list[Duplicate]:

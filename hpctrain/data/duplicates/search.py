@@ -64,7 +64,7 @@ class Alike:
         order[np.argsort(generations, kind="stable")] = np.arange(len(order))
         found = self.groups(degree)
         level: Literal["same", "near"] = "near" if degree == "near" else "same"
-        gone = drop(found, order, self._energies(found), level).indices
+        gone = drop(found, order, self._energies(found), level)
         stays = np.delete(self.places, gone)
         return replace(self, places=stays), [self._id(index) for index in gone]
 

@@ -1,4 +1,4 @@
-"""Can a structure be trained on, and is it an isolated atom?"""
+"""What is wrong with a structure and its labels; and which are isolated atoms."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ if TYPE_CHECKING:
     from hpctrain.data.structures.extxyz import Array
 
 
-def fault(structure: Structure, mixed_pbc: bool = True) -> str | None:
-    """Why a structure cannot be trained on, or None."""
-    return incomplete(structure, mixed_pbc) or not_finite(structure)
+def find_fault(structure: Structure, mixed_pbc: bool = True) -> str | None:
+    """Return why a structure cannot be trained on, or None; numbers that are not finite apart.
 
-
-def incomplete(structure: Structure, mixed_pbc: bool = True) -> str | None:
-    """Why it cannot be trained on, but for numbers that are none."""
+    ``mixed_pbc=False``: one that is periodic in some directions only cannot either.
+    """
     numbers = structure.numbers.tolist()
     if not numbers:
         return "no atoms"
@@ -42,8 +40,8 @@ def incomplete(structure: Structure, mixed_pbc: bool = True) -> str | None:
     return None
 
 
-def not_finite(structure: Structure) -> str | None:
-    """Which of its numbers is none, or None."""
+def find_not_finite(structure: Structure) -> str | None:
+    """Return which number of a structure without another fault is not finite, or None."""
     assert structure.energy is not None
     assert structure.forces is not None
     if not math.isfinite(structure.energy):

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from hpctrain.data.structures.extxyz import Batch, Structure, digests, formatted
-from hpctrain.data.structures.labels import incomplete, is_isolated, not_finite
+from hpctrain.data.structures.labels import find_fault, find_not_finite, is_isolated
 from hpctrain.data.structures.sources import SYMBOLS, count, read_source
 from hpctrain.errors import HpctrainError
 
@@ -160,10 +160,6 @@ class Rows:
         column = getattr(self, f"_{name}")
         return np.frombuffer(column, column.typecode)
 
-    def generation(self, place: int) -> int | None:
-        found = self._generations[place]
-        return None if found == NO_GENERATION else found
-
     def formula(self, composition: int) -> str:
         counted = np.frombuffer(self.compositions.names[composition], np.int64)
         return "".join(f"{SYMBOLS[z]}{counted[z]}" for z in np.flatnonzero(counted))
@@ -207,7 +203,7 @@ def _add(
     mixed_pbc: bool,
     watch: Watch | None,
 ) -> None:
-    faults = [incomplete(structure, mixed_pbc) for structure in part]
+    faults = [find_fault(structure, mixed_pbc) for structure in part]
     whole = [one for one, bad in zip(part, faults, strict=True) if bad is None]
     batch = Batch.of(whole) if whole else None
     texts = iter(formatted(batch, _SYMBOLS) if batch else ())
@@ -216,7 +212,7 @@ def _add(
         bad = fault
         if bad is None:
             text, digest = next(texts), next(known)
-            bad = not_finite(structure) if b"null" in text else None  # it may stand in a name
+            bad = find_not_finite(structure) if b"null" in text else None  # it may stand in a name
         if bad is not None:
             rows.add_bad(structure, bad)
         else:
