@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from hpctrain.data.structures.rows import Ids, Names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -14,43 +16,6 @@ if TYPE_CHECKING:
 MOST_KINDS = 200
 MOST_COMPOSITIONS = 20_000
 OTHERS = "(others)"
-
-
-class Ids:
-    """Row ids, in one piece of memory."""
-
-    def __init__(self) -> None:
-        self._text, self._ends = bytearray(), array("Q", [0])
-
-    def append(self, row_id: str) -> None:
-        self._text += row_id.encode(errors="surrogatepass")
-        self._ends.append(len(self._text))
-
-    def __len__(self) -> int:
-        return len(self._ends) - 1
-
-    def __getitem__(self, place: int) -> str:
-        text = self._text[self._ends[place] : self._ends[place + 1]]
-        return text.decode(errors="surrogatepass")
-
-
-class Names:
-    """Names by number: each is kept once. Those beyond ``most`` share one number."""
-
-    def __init__(self, most: int, others: Any) -> None:
-        self.names: list[Any] = []
-        self._numbers: dict[Any, int] = {}
-        self._most, self._others = most, others
-
-    def number(self, name: Any) -> int:
-        found = self._numbers.get(name)
-        if found is not None:
-            return found
-        if len(self.names) >= self._most and name != self._others:
-            return self.number(self._others)
-        self._numbers[name] = len(self.names)
-        self.names.append(name)
-        return self._numbers[name]
 
 
 class Columns:

@@ -37,13 +37,14 @@ NO_GENERATION = -(2**31)
 
 
 class Ids(Sequence[str]):
-    """Many ids or names in little memory: as numbers where all are, else as one piece of text."""
+    """Many ids in little memory: as numbers where all are, else as one piece of text."""
 
     def __init__(self) -> None:
         self._numbers = array("I")
         self._bytes, self._ends = bytearray(), array("Q", [0])
 
     def append(self, row_id: str) -> None:
+        """Add the id of the next row."""
         if len(self._ends) == 1:
             if _NUMBER.fullmatch(row_id):
                 self._numbers.append(int(row_id))
@@ -54,7 +55,8 @@ class Ids(Sequence[str]):
         self._append_text(row_id)
 
     def _append_text(self, text: str) -> None:
-        self._bytes += text.encode()
+        # An id may begin with the name of a file, which need not be UTF-8.
+        self._bytes += text.encode(errors="surrogatepass")
         self._ends.append(len(self._bytes))
 
     def __len__(self) -> int:
@@ -63,22 +65,31 @@ class Ids(Sequence[str]):
     def __getitem__(self, place: Any) -> Any:
         if self._numbers:
             return str(self._numbers[place])
-        return self._bytes[self._ends[place] : self._ends[place + 1]].decode()
+        text = self._bytes[self._ends[place] : self._ends[place + 1]]
+        return text.decode(errors="surrogatepass")
 
 
 class Names:
-    """Texts that many rows share: each is kept once, and a row holds its number."""
+    """Values that many rows share: each is kept once, and a row holds its number.
 
-    def __init__(self) -> None:
+    Those beyond ``most``, if that is given, share the number of ``others``.
+    """
+
+    def __init__(self, most: int | None = None, others: Hashable = None) -> None:
         self.names: list[Any] = []
         self._numbers: dict[Hashable, int] = {}
+        self._most, self._others = most, others
 
     def number(self, name: Hashable) -> int:
-        found = self._numbers.get(name)
-        if found is None:
-            found = self._numbers[name] = len(self.names)
-            self.names.append(name)
-        return found
+        """Return the number of a name; a new one gets the next."""
+        number = self._numbers.get(name)
+        if number is not None:
+            return number
+        if self._most is not None and len(self.names) >= self._most and name != self._others:
+            return self.number(self._others)
+        self._numbers[name] = len(self.names)
+        self.names.append(name)
+        return self._numbers[name]
 
 
 class Rows:
