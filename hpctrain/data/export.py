@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpctrain.data.duplicates.groups import Signatures
-from hpctrain.data.duplicates.search import LEFT_OUT, Alike, watched
+from hpctrain.data.duplicates.search import REASONS, Search, with_signatures
 from hpctrain.data.split import UNNAMED, draw_rows, from_card
-from hpctrain.data.split_files import SplitFile, made, put, write
+from hpctrain.data.split_files import SplitFile, make_folder, move_into_place, write_files
 from hpctrain.data.structures.rows import (
     NO_GENERATION,
     Progress,
     Rows,
-    Watch,
+    Scan,
     fingerprint,
-    of_generations,
     read_rows,
+    select_generations,
 )
-from hpctrain.data.structures.sources import shown
+from hpctrain.data.structures.sources import without_password
 from hpctrain.errors import HpctrainError
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def export(
     up_to_generation: int | None = None,
     skip_bad: bool = False,
     progress: Progress = lambda *_: None,
-    watch: Watch | None = None,
+    scan: Scan | None = None,
     card_rows: Mapping[str, Any] | None = None,
     look_for: Likeness = "identical",
 ) -> Dataset:
@@ -111,37 +111,37 @@ def export(
     evaluator tensorpot cannot take. ``card_rows``, the rows of a card, are written, each on its
     side, instead of those that the settings choose. ``look_for``: how much alike structures on both
     sides of the split must be, to be reported. ``progress`` gets the number of rows read so far,
-    and of all; ``watch`` every selected row.
+    and of all; ``scan`` every selected row.
 
     Raises HpctrainError, with the rows and the reasons, if a selected row cannot be used, unless
     ``skip_bad``.
     """
     search = Signatures() if {look_for, data.dedupe} & {"same", "near"} else None
     leakage = None
-    with made(folder), tempfile.TemporaryFile(dir=folder, buffering=2**20) as spool:
-        watch = watched(search, watch)
-        rows = read_rows(data, base, spool, cutoff, mixed_pbc, progress, watch)
+    with make_folder(folder), tempfile.TemporaryFile(dir=folder, buffering=2**20) as spool:
+        scan = with_signatures(search, scan)
+        rows = read_rows(data, base, spool, cutoff, mixed_pbc, progress, scan)
         if card_rows is not None:
             skipped: tuple[Skipped, ...] = ()
             sides = from_card(card_rows, rows)
         else:
-            chosen = of_generations(rows, data, up_to_generation)
-            skipped = _skipped(rows, chosen)
+            chosen = select_generations(rows, data, up_to_generation)
+            skipped = _list_skipped(rows, chosen)
             _refuse(data, skipped, len(chosen), skip_bad)
             usable = np.ones(len(rows), dtype=bool)
             usable[list(rows.bad)] = False
-            alike = Alike(rows, chosen[usable[chosen]], spool, search, cutoff)
+            found = Search(rows, chosen[usable[chosen]], spool, search, cutoff)
             if data.dedupe is not None:
-                alike, gone = alike.without(data.dedupe)
-                skipped += (Skipped(LEFT_OUT[data.dedupe], tuple(gone)),) * bool(gone)
-            sides = draw_rows(data, rows, alike.places)
-            leakage = alike.facts(sides.tested, look_for)
+                found, gone = found.without(data.dedupe)
+                skipped += (Skipped(REASONS[data.dedupe], tuple(gone)),) * bool(gone)
+            sides = draw_rows(data, rows, found.places)
+            leakage = found.facts(sides.tested, look_for)
         good = sides.places
         with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as new:
-            files = write(
+            files = write_files(
                 Path(new), folder, rows, {"train": sides.train, "test": sides.test}, spool
             )
-            put(Path(new), [file.path for file in files.values()])
+            move_into_place(Path(new), [file.path for file in files.values()])
     isolated: dict[str, list[float]] = defaultdict(list)
     compositions = rows.column("compositions")
     for place, energy in rows.isolated.items():
@@ -156,8 +156,8 @@ def export(
         rows_fingerprint=fingerprint(rows.digests, good),
         elements=tuple(sorted(elements)),
         isolated_atoms={element: tuple(energies) for element, energies in isolated.items()},
-        config_types=_counted(rows.column("kinds")[good], rows.kinds.names),
-        generations=_generations(rows, good),
+        config_types=_count_by_name(rows.column("kinds")[good], rows.kinds.names),
+        generations=_count_generations(rows, good),
         leakage=leakage,
     )
 
@@ -167,23 +167,25 @@ def _refuse(data: DataConfig, skipped: Sequence[Skipped], chosen: int, skip_bad:
     bad = sum(len(one.ids) for one in skipped)
     if skipped and not skip_bad:
         raise HpctrainError(
-            "\n".join(["these rows are selected but cannot be used:", *map(_said, skipped)]),
+            "\n".join(
+                ["these rows are selected but cannot be used:", *map(_format_skipped, skipped)]
+            ),
             "mend or deselect them (data.select), or leave them out with --skip-bad",
         )
     if skipped and bad == chosen:
         raise HpctrainError(
-            "\n".join(["no selected row can be used:", *map(_said, skipped)]),
+            "\n".join(["no selected row can be used:", *map(_format_skipped, skipped)]),
             "mend them, or select others (data.select)",
         )
     if not chosen:
         raise HpctrainError(
-            f"no structure in {shown(data.source)} matches data.select '{data.select}'"
+            f"no structure in {without_password(data.source)} matches data.select '{data.select}'"
             + (f" and data.generations {data.generations}" if data.generations != "all" else ""),
             "look with: ase db FILE.db  ·  an empty data.select takes every row",
         )
 
 
-def _counted(numbers: NDArray[Any], names: Sequence[Any]) -> dict[str, int]:
+def _count_by_name(numbers: NDArray[Any], names: Sequence[Any]) -> dict[str, int]:
     """How many there are of each name; names are numbered in the order in which they come."""
     counts = np.bincount(numbers, minlength=len(names))
     # An empty name counts with those that have none.
@@ -193,7 +195,7 @@ def _counted(numbers: NDArray[Any], names: Sequence[Any]) -> dict[str, int]:
     return dict(told)
 
 
-def _generations(rows: Rows, good: NDArray[Any]) -> dict[str, int]:
+def _count_generations(rows: Rows, good: NDArray[Any]) -> dict[str, int]:
     found, counts = np.unique(rows.column("generations")[good], return_counts=True)
     return {
         "none" if number == NO_GENERATION else str(number): count
@@ -201,7 +203,7 @@ def _generations(rows: Rows, good: NDArray[Any]) -> dict[str, int]:
     }
 
 
-def _skipped(rows: Rows, chosen: NDArray[Any]) -> tuple[Skipped, ...]:
+def _list_skipped(rows: Rows, chosen: NDArray[Any]) -> tuple[Skipped, ...]:
     reasons: dict[str, list[str]] = defaultdict(list)
     wanted = set(chosen.tolist()) if rows.bad else set()
     for place, reason in rows.bad.items():
@@ -210,6 +212,6 @@ def _skipped(rows: Rows, chosen: NDArray[Any]) -> tuple[Skipped, ...]:
     return tuple(Skipped(reason, tuple(ids)) for reason, ids in reasons.items())
 
 
-def _said(skipped: Skipped) -> str:
+def _format_skipped(skipped: Skipped) -> str:
     ids = ", ".join(skipped.ids[:10]) + (", …" if len(skipped.ids) > 10 else "")
     return f"  {skipped.reason}: {len(skipped.ids)} (row {ids})"

@@ -139,14 +139,14 @@ def draw(table: SplitTable, kind: str, test_fraction: float, seed: int) -> Teste
     HpctrainError where a side would be empty, or a structure belongs to no group.
     """
     if kind == "stable":
-        return _stable(table.geometries, test_fraction, seed)
+        return _draw_stable(table.geometries, test_fraction, seed)
     if kind == "grouped":
         assert table.groups is not None
-        return _grouped(table.groups, table.group_names, test_fraction, seed)
-    return _random(table, test_fraction, seed)
+        return _draw_groups(table.groups, table.group_names, test_fraction, seed)
+    return _draw_random(table, test_fraction, seed)
 
 
-def _random(table: SplitTable, test_fraction: float, seed: int) -> Tested:
+def _draw_random(table: SplitTable, test_fraction: float, seed: int) -> Tested:
     """Exactly round(fraction · n), halves rounded up: the lowest lots."""
     total = len(table.digests)
     wanted = int(total * test_fraction + 0.5)
@@ -159,25 +159,25 @@ def _random(table: SplitTable, test_fraction: float, seed: int) -> Tested:
             if total > 1
             else "at least two structures are needed",
         )
-    lots = _lots(_hexadecimal(table.digests), total, seed)
+    lots = _draw_lots(_as_hexadecimal(table.digests), total, seed)
     if table.strata is None:
         highest = np.partition(lots, wanted - 1)[wanted - 1]
         tested: Tested = lots < highest
         # Of equal lots those of the first rows.
         tested[np.flatnonzero(lots == highest)[: wanted - int(tested.sum())]] = True
         return tested
-    strata, sizes, pooled = _with_a_pool(table.strata, table.strata_names)
-    shares = _shares(sizes, pooled, wanted, test_fraction)
+    strata, sizes, pooled = _pool_singles(table.strata, table.strata_names)
+    shares = _share_out(sizes, pooled, wanted, test_fraction)
     if not 0 < shares.sum() < total:
         raise HpctrainError(
             f"data.stratify: {total} structures of {len(table.strata_names)} kinds cannot be "
             f"stratified with data.test_fraction {test_fraction:g}",
             "choose another fraction, or leave data.stratify out",
         )
-    return _lowest(lots, strata, shares)
+    return _take_lowest(lots, strata, shares)
 
 
-def _with_a_pool(
+def _pool_singles(
     strata: NDArray[np.int64], names: Sequence[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
     """Strata in the order of their names, and their sizes; the last is all those of one structure.
@@ -192,7 +192,7 @@ def _with_a_pool(
     return strata, np.bincount(strata, minlength=len(names) + 1), len(names)
 
 
-def _shares(
+def _share_out(
     sizes: NDArray[np.int64], pooled: int, wanted: int, test_fraction: float
 ) -> NDArray[np.int64]:
     """Test structures of each stratum: its own share, rounded down or up.
@@ -212,7 +212,7 @@ def _shares(
     return shares
 
 
-def _lowest(lots: Lots, strata: NDArray[np.int64], shares: NDArray[np.int64]) -> Tested:
+def _take_lowest(lots: Lots, strata: NDArray[np.int64], shares: NDArray[np.int64]) -> Tested:
     """The lowest lots of each stratum, as many as its share; equal lots in the order of rows."""
     order = np.lexsort((lots, strata))
     sizes = np.bincount(strata, minlength=len(shares))
@@ -222,9 +222,9 @@ def _lowest(lots: Lots, strata: NDArray[np.int64], shares: NDArray[np.int64]) ->
     return tested
 
 
-def _stable(geometries: NDArray[np.uint8], test_fraction: float, seed: int) -> Tested:
+def _draw_stable(geometries: NDArray[np.uint8], test_fraction: float, seed: int) -> Tested:
     """Those whose lot, as a number from 0 to 1, is below the fraction: others do not matter."""
-    lots = _lots(_hexadecimal(geometries), len(geometries), seed)
+    lots = _draw_lots(_as_hexadecimal(geometries), len(geometries), seed)
     tested: Tested = lots < np.uint64(min(int(test_fraction * 2.0**64), 2**64 - 1))
     if tested.all() or not tested.any():
         empty = "test" if not tested.any() else "training"
@@ -237,7 +237,7 @@ def _stable(geometries: NDArray[np.uint8], test_fraction: float, seed: int) -> T
     return tested
 
 
-def _grouped(
+def _draw_groups(
     groups: NDArray[np.int64], names: Sequence[str], test_fraction: float, seed: int
 ) -> Tested:
     """Whole groups. In the order of their lots each is taken if it brings the sum nearer."""
@@ -259,7 +259,7 @@ def _grouped(
     wanted = len(groups) * test_fraction
     # In the order of names first: the numbers of the groups follow the rows.
     named = sorted(present.tolist(), key=lambda group: names[group])
-    drawn = _lots((names[group].encode() for group in named), len(named), seed)
+    drawn = _draw_lots((names[group].encode() for group in named), len(named), seed)
     order = [named[place] for place in np.argsort(drawn, kind="stable")]
     taken: list[int] = []
     tested = 0
@@ -275,7 +275,7 @@ def _grouped(
     return chosen[groups]
 
 
-def _hexadecimal(digests: NDArray[np.uint8]) -> Iterable[bytes]:
+def _as_hexadecimal(digests: NDArray[np.uint8]) -> Iterable[bytes]:
     """Digest after digest; all at once would take as much memory again as the table."""
     width = 2 * digests.shape[1]
     for start in range(0, len(digests), 4096):
@@ -284,7 +284,7 @@ def _hexadecimal(digests: NDArray[np.uint8]) -> Iterable[bytes]:
             yield text[place : place + width]
 
 
-def _lots(keys: Iterable[bytes], count: int, seed: int) -> Lots:
+def _draw_lots(keys: Iterable[bytes], count: int, seed: int) -> Lots:
     """Lots of 64 bits [count]: two of a million are equal with a probability of 3e-8."""
     drawn = bytearray(8 * count)
     start = f"{seed}:".encode()

@@ -58,7 +58,7 @@ class SplitFile:
 
 
 @contextmanager
-def made(folder: Path) -> Iterator[None]:
+def make_folder(folder: Path) -> Iterator[None]:
     """The folder; after an error, one that was not there before is gone again."""
     there = folder.exists()
     try:
@@ -74,7 +74,7 @@ def made(folder: Path) -> Iterator[None]:
         raise
 
 
-def write(
+def write_files(
     new: Path, folder: Path, rows: Rows, sides: dict[str, NDArray[Any]], spool: IO[bytes]
 ) -> dict[str, SplitFile]:
     """Both sides, in a place that no reader looks at; they are to go to ``folder``."""
@@ -96,12 +96,12 @@ def write(
             atoms=int(atoms[places].sum()),
             sha256=sha.hexdigest(),
             ids=SomeIds(rows, places),
-            marks=partial(_marks, rows, places),
+            marks=partial(_format_marks, rows, places),
         )
     return files
 
 
-def _marks(rows: Rows, places: NDArray[Any]) -> str:
+def _format_marks(rows: Rows, places: NDArray[Any]) -> str:
     text: str = rows.digests[:, :4][places].tobytes().hex()
     return text
 
@@ -113,7 +113,7 @@ def _spans(places: NDArray[Any], ends: NDArray[Any]) -> Iterator[tuple[int, int]
             yield int(ends[run[0]]), int(ends[run[-1] + 1])
 
 
-def put(new: Path, paths: Sequence[Path]) -> None:
+def move_into_place(new: Path, paths: Sequence[Path]) -> None:
     """Give the files their names; one that says something else is not overwritten."""
     for path in paths:
         if path.exists() and not filecmp.cmp(new / path.name, path, shallow=False):

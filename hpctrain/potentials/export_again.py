@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpctrain.data.export import Dataset, export
 from hpctrain.data.structures.rows import Progress
-from hpctrain.data.structures.sources import shown
+from hpctrain.data.structures.sources import without_password
 from hpctrain.errors import HpctrainError
 from hpctrain.files import read_json
 from hpctrain.runs.manifest import SIDES
@@ -39,7 +39,7 @@ def export_again(
             f"{card} is not the card of a potential",
             "name the .json beside a .yace in potentials/",
         ) from error
-    if settings["source"] == _shown(data.source):
+    if settings["source"] == _without_password(data.source):
         settings["source"] = data.source
     # The rows are named one by one: how they were chosen does not matter any more.
     source = type(data).model_validate(
@@ -58,5 +58,9 @@ def export_again(
     return dataset
 
 
-def _shown(source: str | list[str]) -> str | list[str]:
-    return shown(source) if isinstance(source, str) else [shown(one) for one in source]
+def _without_password(source: str | list[str]) -> str | list[str]:
+    return (
+        without_password(source)
+        if isinstance(source, str)
+        else [without_password(one) for one in source]
+    )

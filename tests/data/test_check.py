@@ -21,7 +21,7 @@ from paths import DOCS
 from hpctrain.cli.terminal.findings import findings
 from hpctrain.data.check.elements import RADII
 from hpctrain.data.check.names import CHECKS
-from hpctrain.data.check.report import Report, report, summary
+from hpctrain.data.check.report import Findings, find_all, summary
 from hpctrain.data.check.scan import Preflight
 from hpctrain.data.structures.extxyz import Structure
 from hpctrain.data.structures.labels import find_fault
@@ -38,11 +38,11 @@ from hpctrain.init import DEMO_DATABASE
 CUTOFF = 6.0
 
 
-def looked(structures: Iterable[Structure], *, mixed_pbc: bool = True, **options: Any) -> Report:
+def looked(structures: Iterable[Structure], *, mixed_pbc: bool = True, **options: Any) -> Findings:
     preflight = Preflight(CUTOFF)
     for structure in structures:
-        preflight.see(structure, find_fault(structure, mixed_pbc))
-    return report(preflight, **options)
+        preflight.add(structure, find_fault(structure, mixed_pbc))
+    return find_all(preflight, **options)
 
 
 def found_in(structures: Iterable[Structure], **options: Any) -> dict[str, Any]:
@@ -314,8 +314,8 @@ def test_generations_are_those_that_are_trained_on() -> None:
                                      ("all", 1, 6)):  # fmt: skip
         preflight = Preflight(CUTOFF, generations=wanted, up_to=up_to)  # type: ignore[arg-type]
         for row in rows:
-            preflight.see(row, None)
-        assert report(preflight).data["rows"] == rows_left
+            preflight.add(row, None)
+        assert find_all(preflight).data["rows"] == rows_left
 
 
 # --- all together ---
@@ -367,7 +367,7 @@ def test_memory_is_flat() -> None:
 
     def feed(first: int, last: int) -> None:
         for n in range(first, last):
-            preflight.see(replace(row, row_id=str(n)), None)
+            preflight.add(replace(row, row_id=str(n)), None)
         preflight.finish()
 
     feed(0, 1000)

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from hpctrain.data import split_files as module
 from hpctrain.data.export import Dataset, export
-from hpctrain.data.structures.extxyz import Batch, Structure, formatted
+from hpctrain.data.structures.extxyz import Batch, Structure, format_structures
 from hpctrain.data.structures.labels import find_fault, find_not_finite, is_isolated
-from hpctrain.data.structures.sources import SYMBOLS, read_source, shown
+from hpctrain.data.structures.sources import SYMBOLS, read_source, without_password
 from hpctrain.errors import HpctrainError
 from hpctrain.files import resource
 from hpctrain.settings import DataConfig
@@ -498,7 +498,7 @@ def test_the_fingerprint_changes_with_the_last_bit_of_anything(tmp_path: Path, w
 
 def as_text(**changes: Any) -> str:
     batch = Batch.of([structure(**changes)])
-    return formatted(batch, [symbol.encode() for symbol in SYMBOLS])[0].decode()
+    return format_structures(batch, [symbol.encode() for symbol in SYMBOLS])[0].decode()
 
 
 def survives(config_type: str) -> Atoms:
@@ -661,8 +661,8 @@ def test_no_source(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_password_is_not_shown(url: str, printed: str) -> None:
-    assert shown(url) == printed
-    assert shown(["a.db", url]) == f"a.db, {printed}"
+    assert without_password(url) == printed
+    assert without_password(["a.db", url]) == f"a.db, {printed}"
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ import textwrap
 from hpctrain.cli.terminal.tables import table
 from hpctrain.data.check.findings import Finding
 from hpctrain.data.check.names import CHECKS
-from hpctrain.data.check.report import Report
+from hpctrain.data.check.report import Findings
 from hpctrain.text import printable
 
 _IDS = 5
 
 
-def findings(report: Report, width: int = 100) -> str:
+def findings(report: Findings, width: int = 100) -> str:
     """Write severity, name, count and ids of each finding, what was seen, and what to do."""
     shown = [one for one in report.findings if not one.silenced]
     silent = [one.name for one in report.findings if one.silenced]

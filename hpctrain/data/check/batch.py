@@ -1,4 +1,4 @@
-"""Structures of one size, judged together: forces, stresses and distances."""
+"""Structures of one size, measure together: forces, stresses and distances."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _RADII = np.array([radius(number) for number in range(119)])
 
 
 @dataclass
-class Batch:
+class Measures:
     """What is known of ``b`` structures of n atoms. Distances in Å, forces in eV/Å.
 
     ``force`` [b, n] norms; ``net`` [b] norm of the sum of the forces per atom; ``stress`` [b]
@@ -54,7 +54,7 @@ class Batch:
     unsearched: int
 
 
-def judged(structures: list[Structure], cutoff: float) -> Batch:
+def measure(structures: list[Structure], cutoff: float) -> Measures:
     """All structures have the same number of atoms, and no fault."""
     forces = np.array([structure.forces for structure in structures])
     cells = np.array([structure.cell for structure in structures])
@@ -65,7 +65,7 @@ def judged(structures: list[Structure], cutoff: float) -> Batch:
     volume = np.where(pbc.all(axis=1), np.abs(np.linalg.det(cells)) / atoms, np.nan)
     cells = whole_cells(cells, pbc)
     height = heights(cells, pbc)
-    result = Batch(
+    result = Measures(
         force=np.sqrt(np.einsum("bnx,bnx->bn", forces, forces)),
         net=np.linalg.norm(forces.sum(axis=1), axis=1) / atoms,
         stress=np.array([0.0 if s.stress is None else np.abs(s.stress).max() for s in structures]),
@@ -82,7 +82,7 @@ def judged(structures: list[Structure], cutoff: float) -> Batch:
 
 
 def _search(
-    result: Batch, positions: Array, cells: Array, pbc: NDArray[np.bool_], height: Array,
+    result: Measures, positions: Array, cells: Array, pbc: NDArray[np.bool_], height: Array,
     numbers: NDArray[np.int64], cutoff: float,
 ) -> None:  # fmt: skip
     """Nearest images first: exact up to half of the cell's smallest height, and enough where each
@@ -119,7 +119,7 @@ def _search(
 
 
 def _note(
-    result: Batch, places: NDArray[np.int64], square: Array, numbers: NDArray[np.int64],
+    result: Measures, places: NDArray[np.int64], square: Array, numbers: NDArray[np.int64],
     reach: Array,
 ) -> None:  # fmt: skip
     """Shortest distances of the structures at ``places``, and of each pair of elements."""
@@ -147,7 +147,7 @@ def _note(
             _keep(result, int(a), int(b), float(shortest[a, b]))
 
 
-def _keep(result: Batch, one: int, other: int, distance: float) -> None:
+def _keep(result: Measures, one: int, other: int, distance: float) -> None:
     pair = (one, other)
     result.pairs[pair] = min(distance, result.pairs.get(pair, np.inf))
 

@@ -60,7 +60,7 @@ class Columns:
     def isolated(self) -> NDArray[np.bool_]:
         return np.array(self._isolated, dtype=bool)
 
-    def counted(self) -> NDArray[np.int64]:
+    def element_counts(self) -> NDArray[np.int64]:
         """Atoms of each element in each composition, [compositions, 119]; zeros where several
         compositions share a place."""
         table = np.zeros((len(self.compositions.names), 119), dtype=np.int64)

@@ -27,7 +27,7 @@ FAR, FAR_EV = 10.0, 0.1
 DEEPEST, SHALLOWEST = 12.0, 0.35
 
 
-def outliers(columns: Columns) -> list[tuple[int, float]]:
+def find_outliers(columns: Columns) -> list[tuple[int, float]]:
     """Places of rows whose energy is far from those of their kind, and how far (eV per atom).
 
     Compared are rows of one kind and composition where there are ten of them, otherwise rows of one
@@ -40,20 +40,20 @@ def outliers(columns: Columns) -> list[tuple[int, float]]:
     groups = kinds * (len(columns.compositions.names) + 1) + compositions
     _, group, size = np.unique(groups, return_inverse=True, return_counts=True)
     fine = judged & (size[group] >= ENOUGH)
-    found = _far(energies, group, fine)
+    found = _find_far(energies, group, fine)
     rest = judged & ~fine
     if rest.any():
-        without = energies - _parts(columns, energies, judged)[compositions]
+        without = energies - _element_parts(columns, energies, judged)[compositions]
         # The kind's rows of common compositions help to judge the rare ones; and where a kind
         # has few rows, all rows do.
         rare = rest & (np.bincount(kinds[judged], minlength=kinds.max() + 1)[kinds] < ENOUGH)
         everywhere = np.zeros_like(kinds)
-        found += [one for one in _far(without, kinds, judged) if rest[one[0]]]
-        found += [one for one in _far(without, everywhere, judged) if rare[one[0]]]
+        found += [one for one in _find_far(without, kinds, judged) if rest[one[0]]]
+        found += [one for one in _find_far(without, everywhere, judged) if rare[one[0]]]
     return sorted(found)
 
 
-def _far(values: Array, group: NDArray[np.int64], judged: NDArray[np.bool_]) -> list[
+def _find_far(values: Array, group: NDArray[np.int64], judged: NDArray[np.bool_]) -> list[
     tuple[int, float]
 ]:  # fmt: skip
     places = np.flatnonzero(judged)
@@ -70,7 +70,7 @@ def _far(values: Array, group: NDArray[np.int64], judged: NDArray[np.bool_]) -> 
     return found
 
 
-def _medians(group: NDArray[np.int64], values: Array) -> tuple[
+def _group_medians(group: NDArray[np.int64], values: Array) -> tuple[
     NDArray[np.int64], Array, NDArray[np.int64]
 ]:  # fmt: skip
     """Each group's number, the median of its values, and how many they are."""
@@ -82,24 +82,26 @@ def _medians(group: NDArray[np.int64], values: Array) -> tuple[
     return there, np.array([np.median(part) for part in parts]), size
 
 
-def _parts(columns: Columns, energies: Array, judged: NDArray[np.bool_]) -> Array:
+def _element_parts(columns: Columns, energies: Array, judged: NDArray[np.bool_]) -> Array:
     """Energy per atom [compositions] that the elements alone explain."""
-    counted = columns.counted().astype(float)
+    counted = columns.element_counts().astype(float)
     share = counted / np.maximum(counted.sum(axis=1, keepdims=True), 1)
     compositions = columns.composition_of
     # One equation for each composition, with its median: no row alone can bend it.
-    there, medians, _ = _medians(compositions[judged], energies[judged])
+    there, medians, _ = _group_medians(compositions[judged], energies[judged])
     solved, *_ = np.linalg.lstsq(share[there], medians, rcond=1e-6)
     result: Array = share @ solved
     return result
 
 
-def look_per_atom(columns: Columns) -> str | None:
+def find_energies_per_atom(columns: Columns) -> str | None:
     """Words, if structures of one formula and different size have the same energy in all."""
-    counted = columns.counted()
+    counted = columns.element_counts()
     atoms = counted.sum(axis=1)
     judged = ~columns.isolated
-    there, medians, sizes_of = _medians(columns.composition_of[judged], columns.energies[judged])
+    there, medians, sizes_of = _group_medians(
+        columns.composition_of[judged], columns.energies[judged]
+    )
     formulas: dict[bytes, list[tuple[int, float]]] = {}
     for place, median, rows in zip(there, medians, sizes_of, strict=True):
         if atoms[place] == 0 or rows < 3:
@@ -124,9 +126,9 @@ def look_per_atom(columns: Columns) -> str | None:
     return f"of the same formula, {example}" if equal > different else None
 
 
-def look_binding(columns: Columns, free: Mapping[int, float]) -> tuple[str | None, list[int]]:
+def find_wrong_binding(columns: Columns, free: Mapping[int, float]) -> tuple[str | None, list[int]]:
     """Words and rows, if what free atoms (eV, by atomic number) gain by binding cannot be."""
-    counted = columns.counted()
+    counted = columns.element_counts()
     known = np.zeros(119)
     for number, energy in free.items():
         known[number] = energy

@@ -40,7 +40,7 @@ class Finding:
         }
 
 
-class Marks:
+class Hits:
     """The rows that a check marked. Rows come in batches, so the first ones are kept by place."""
 
     def __init__(self) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 
 from hpctrain.data.check import batch
 from hpctrain.data.check.columns import Columns, Histogram
-from hpctrain.data.check.findings import Marks
+from hpctrain.data.check.findings import Hits
 from hpctrain.data.check.theory import Theory
-from hpctrain.data.check.units import Pairs
+from hpctrain.data.check.units import NearlyEqualPairs
 from hpctrain.data.structures.labels import is_isolated
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _SAMPLES = 32  # structures whose neighbours are counted
 
 
 class Preflight:
-    """Feed it with ``see``; ``hpctrain.data.check.report.report`` tells what it found.
+    """Feed it with ``add``; ``hpctrain.data.check.report.report`` tells what it found.
 
     ``cutoff`` in Å. ``generations`` and ``up_to`` are data.generations and --generation: rows of
     other generations are not judged. Memory: about 30 bytes a row.
@@ -58,10 +58,10 @@ class Preflight:
         self.rows = 0
         self.atoms = 0
         self.seconds = 0.0
-        self.marks: dict[str, Marks] = defaultdict(Marks)
-        self.faults: dict[str, Marks] = {}
+        self.hits: dict[str, Hits] = defaultdict(Hits)
+        self.faults: dict[str, Hits] = {}
         self.columns = Columns()
-        self.pairs_of_rows = Pairs()
+        self.pairs_of_rows = NearlyEqualPairs()
         self.theory = Theory()
         self.generations: Counter[int | None] = Counter()
         self.pbc: Counter[tuple[bool, bool, bool]] = Counter()
@@ -79,11 +79,11 @@ class Preflight:
         self._waiting: dict[int, list[tuple[int, int, Structure]]] = defaultdict(list)
         self._waiting_atoms = 0
 
-    def see(self, structure: Structure, fault: str | None) -> None:
+    def add(self, structure: Structure, fault: str | None) -> None:
         """One selected row; ``fault`` is why it cannot be trained on."""
         began = time.perf_counter()
         if self._is_wanted(structure.generation):
-            self._see(structure, fault)
+            self._add(structure, fault)
         self.seconds += time.perf_counter() - began
 
     def _is_wanted(self, generation: int | None) -> bool:
@@ -100,12 +100,12 @@ class Preflight:
                 self._fresh()
         return True
 
-    def _see(self, structure: Structure, fault: str | None) -> None:
+    def _add(self, structure: Structure, fault: str | None) -> None:
         place = self.rows
         self.rows += 1
         if fault is not None:
-            self.faults.setdefault(fault, Marks()).add(place, structure.row_id)
-            self.marks["unusable"].add(place, structure.row_id)
+            self.faults.setdefault(fault, Hits()).add(place, structure.row_id)
+            self.hits["unusable"].add(place, structure.row_id)
             return
         assert structure.energy is not None
         numbers = structure.numbers
@@ -113,7 +113,7 @@ class Preflight:
         self.atoms += atoms
         self.generations[structure.generation] += 1
         self.pbc[structure.pbc] += 1
-        self.theory.see(structure.keys)
+        self.theory.add(structure.keys)
         alone = atoms == 1 and is_isolated(structure, self.cutoff)
         if alone and len(self.free[int(numbers[0])]) < 1000:
             self.free[int(numbers[0])].append((structure.row_id, structure.energy))
@@ -121,24 +121,24 @@ class Preflight:
             structure.row_id, structure.config_type or "unnamed", numbers, structure.energy, alone
         )
         if structure.energy == 0.0 and not alone:
-            self._mark("zero_energy", place, structure)
+            self._hit("zero_energy", place, structure)
         if abs(structure.energy) > ABSURD_ENERGY * atoms:
-            self._mark("absurd_energy", place, structure, abs(structure.energy) / atoms)
+            self._hit("absurd_energy", place, structure, abs(structure.energy) / atoms)
         if len(set(structure.pbc)) > 1:
-            self._mark("mixed_pbc", place, structure)
-        self.pairs_of_rows.see(structure)
+            self._hit("mixed_pbc", place, structure)
+        self.pairs_of_rows.add(structure)
         if row % self._stride == 0:
             self._sample(structure)
         queue = self._waiting[atoms]
         queue.append((place, kind, structure))
         self._waiting_atoms += atoms
         if len(queue) >= _TOGETHER or len(queue) * atoms >= _ATOMS:
-            self._judge(atoms)
+            self._measure(atoms)
         elif self._waiting_atoms > _WAITING:
             self.finish()
 
-    def _mark(self, name: str, place: int, structure: Structure, badness: float = 0.0) -> None:
-        self.marks[name].add(place, structure.row_id, badness)
+    def _hit(self, name: str, place: int, structure: Structure, badness: float = 0.0) -> None:
+        self.hits[name].add(place, structure.row_id, badness)
 
     def _sample(self, structure: Structure) -> None:
         """Count the neighbours; of many rows every second, fourth, … so that there are 32 to 64."""
@@ -150,7 +150,7 @@ class Preflight:
 
     def elements_seen(self) -> set[int]:
         """Atomic numbers."""
-        return set(np.flatnonzero(self.columns.counted().any(axis=0)).tolist())
+        return set(np.flatnonzero(self.columns.element_counts().any(axis=0)).tolist())
 
     def neighbours_per_atom(self) -> float | None:
         """Within the cutoff, in the mean over the atoms of a sample of the rows."""
@@ -162,14 +162,14 @@ class Preflight:
     def finish(self) -> None:
         """Judge what is still waiting."""
         for atoms in list(self._waiting):
-            self._judge(atoms)
+            self._measure(atoms)
 
-    def _judge(self, atoms: int) -> None:
+    def _measure(self, atoms: int) -> None:
         waiting = self._waiting.pop(atoms)
         self._waiting_atoms -= atoms * len(waiting)
         structures = [structure for _, _, structure in waiting]
         kinds = np.array([kind for _, kind, _ in waiting])
-        found = batch.judged(structures, self.cutoff)
+        found = batch.measure(structures, self.cutoff)
         largest = found.force.max(axis=1)
         self.force_sum += float((found.force**2).sum())
         self.largest_force = max(self.largest_force, float(largest.max()))
@@ -199,4 +199,4 @@ class Preflight:
                 place, _, structure = waiting[member]
                 if name == "zero_forces" and batch.is_held_by_symmetry(structure, self.cutoff):
                     continue
-                self._mark(name, place, structure, float(badness[member]))
+                self._hit(name, place, structure, float(badness[member]))

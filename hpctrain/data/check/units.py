@@ -47,7 +47,7 @@ class Slope:
     per_atom_spread: float
 
 
-class Pairs:
+class NearlyEqualPairs:
     """Compares each structure with the last one of the same atoms in the same cell."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Pairs:
         self._tried = 0
         self._found: list[tuple[float, float, int]] = []
 
-    def see(self, structure: Structure) -> None:
+    def add(self, structure: Structure) -> None:
         if self._tried >= _MOST_TRIED or len(structure.numbers) < 2:
             return
         key = structure.numbers.tobytes()
@@ -105,7 +105,7 @@ def _robust(ratios: Any) -> tuple[float, float]:
     return middle, scatter / abs(middle) if middle else float("inf")
 
 
-def in_words(slope: Slope) -> str | None:
+def find_wrong_units(slope: Slope) -> str | None:
     """What is wrong with the units, or None."""
     if slope.spread > 0.5:
         if slope.pairs >= 100 and slope.spread > 3:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from hpctrain.data.duplicates.candidates import candidates
-from hpctrain.data.duplicates.likeness import Environment, difference, environment
+from hpctrain.data.duplicates.candidates import find_candidates
+from hpctrain.data.duplicates.likeness import Neighbourhood, difference, neighbourhood
 from hpctrain.data.duplicates.signatures import Signatures as Signatures
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ SAME = 1e-3  # Å: what is written with three or four digits differs by this muc
 # forces by a few hundredths of an eV/Å, about what labels of density functional theory are good to.
 NEAR = 1e-2
 CONFLICT = 5e-3  # eV per atom
-_KEPT = 4_000_000  # numbers of environments in memory
+_KEPT = 4_000_000  # numbers of neighbourhoods in memory
 _TILE = 256
 
 
@@ -51,7 +51,7 @@ class Duplicate:
     pairs: tuple[tuple[int, int], ...] = ()
 
 
-def duplicates(
+def find_duplicates(
     signatures: tuple[NDArray[np.uint64], NDArray[np.uint16]] | None,
     geometries: NDArray[np.uint8],
     read: Callable[[int], Structure],
@@ -65,7 +65,7 @@ def duplicates(
     is found. ``geometries`` [n, 8 or more] are digests of the structures without labels; ``read``
     reads a structure again, by its index; distances up to ``reach`` (Å) are compared.
     """
-    first, twins = _identical(geometries)
+    first, twins = _find_identical(geometries)
     if signatures is None:
         alone = [Duplicate("identical", (member, *twin)) for member, twin in twins.items()]
         return sorted(alone, key=lambda duplicate: duplicate.indices)
@@ -73,8 +73,8 @@ def duplicates(
     compare = _Comparison(read, reach)
     classes, edges = _Classes(), []
     limit = max(near, SAME)
-    for some in candidates(compositions, features, np.flatnonzero(first), limit):
-        for i, j in _by_tiles(some):
+    for some in find_candidates(compositions, features, np.flatnonzero(first), limit):
+        for i, j in _order_by_tiles(some):
             if classes.of(i) == classes.of(j):
                 continue
             apart = compare(i, j, limit)
@@ -89,11 +89,11 @@ def duplicates(
         found.append(Duplicate("same", tuple(sorted([*members, *twin]))))
     found += [Duplicate("identical", (member, *twin)) for member, twin in twins.items()]
     head = {member: members[0] for members in joined for member in members}
-    found += _chains((head.get(i, i), head.get(j, j)) for i, j in edges)
+    found += _find_chains((head.get(i, i), head.get(j, j)) for i, j in edges)
     return sorted(found, key=lambda duplicate: duplicate.indices)
 
 
-def across(found: Sequence[Duplicate], sides: NDArray[np.bool_]) -> list[Duplicate]:
+def find_across(found: Sequence[Duplicate], sides: NDArray[np.bool_]) -> list[Duplicate]:
     """Those with members on both sides; of what is near only the pairs that are.
 
     Of what is near one, all that is the same as it is near too, and is named.
@@ -123,7 +123,7 @@ def across(found: Sequence[Duplicate], sides: NDArray[np.bool_]) -> list[Duplica
     return result
 
 
-def drop(
+def choose_dropped(
     found: Sequence[Duplicate],
     order: Sequence[int] | Places,
     energies: Energies,
@@ -136,7 +136,7 @@ def drop(
     [n]) that differ by more than CONFLICT nothing is left out: which is right only people know.
     """
     out: set[int] = set()
-    held = {one.indices[0] for one in conflicting(found, energies)}
+    held = {one.indices[0] for one in find_conflicts(found, energies)}
     members: dict[int, tuple[int, ...]] = {}
     for one in found:
         if one.kind == "near":
@@ -151,7 +151,7 @@ def drop(
                 beside[i].append(j)
                 beside[j].append(i)
         stays: set[int] = set()
-        for index in sorted(beside, key=lambda i: _place(members.get(i, (i,)), order)):
+        for index in sorted(beside, key=lambda i: _earliest(members.get(i, (i,)), order)):
             if index in held or not stays.intersection(beside[index]):
                 stays.add(index)
             else:
@@ -159,7 +159,7 @@ def drop(
     return tuple(sorted(out))
 
 
-def conflicting(found: Iterable[Duplicate], energies: Energies) -> list[Duplicate]:
+def find_conflicts(found: Iterable[Duplicate], energies: Energies) -> list[Duplicate]:
     """The same structures whose energies (eV per atom) differ by more than CONFLICT."""
     result = []
     for one in found:
@@ -170,11 +170,13 @@ def conflicting(found: Iterable[Duplicate], energies: Energies) -> list[Duplicat
     return result
 
 
-def _place(members: Iterable[int], order: Sequence[int] | Places) -> tuple[int, int]:
+def _earliest(members: Iterable[int], order: Sequence[int] | Places) -> tuple[int, int]:
     return min((int(order[index]), index) for index in members)
 
 
-def _identical(geometries: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], dict[int, list[int]]]:
+def _find_identical(
+    geometries: NDArray[np.uint8],
+) -> tuple[NDArray[np.bool_], dict[int, list[int]]]:
     """[n] the first of its geometry; and the others of each first one that has any."""
     first = np.ones(len(geometries), dtype=np.bool_)
     twins: dict[int, list[int]] = defaultdict(list)
@@ -219,7 +221,7 @@ class _Classes:
         return list(found.values())
 
 
-def _chains(edges: Iterable[tuple[int, int]]) -> list[Duplicate]:
+def _find_chains(edges: Iterable[tuple[int, int]]) -> list[Duplicate]:
     """What hangs together by being near."""
     pairs = sorted({(min(edge), max(edge)) for edge in edges})
     chains = _Classes()
@@ -234,7 +236,7 @@ def _chains(edges: Iterable[tuple[int, int]]) -> list[Duplicate]:
     ]
 
 
-def _by_tiles(pairs: Places) -> Iterable[tuple[int, int]]:
+def _order_by_tiles(pairs: Places) -> Iterable[tuple[int, int]]:
     """Pairs [m, 2] in an order that asks for the same few structures again and again."""
     pairs = np.sort(pairs, axis=1)
     i, j = pairs.T
@@ -244,22 +246,22 @@ def _by_tiles(pairs: Places) -> Iterable[tuple[int, int]]:
 
 
 class _Comparison:
-    """How far two structures are apart; the environments of the last ones are remembered."""
+    """How far two structures are apart; the neighbourhoods of the last ones are remembered."""
 
     def __init__(self, read: Callable[[int], Structure], reach: float) -> None:
         self._read, self._reach = read, reach
-        self._known: dict[int, Environment | None] = {}
+        self._known: dict[int, Neighbourhood | None] = {}
         self._size = 0
 
     def __call__(self, i: int, j: int, limit: float) -> float:
-        a, b = self._environment(i), self._environment(j)
+        a, b = self._neighbourhood(i), self._neighbourhood(j)
         return np.inf if a is None or b is None else difference(a, b, limit)
 
-    def _environment(self, index: int) -> Environment | None:
+    def _neighbourhood(self, index: int) -> Neighbourhood | None:
         if index in self._known:
             found = self._known[index] = self._known.pop(index)  # now the last to go
             return found
-        found = environment(self._read(index), self._reach)
+        found = neighbourhood(self._read(index), self._reach)
         self._known[index] = found
         self._size += 0 if found is None else found.rows.size
         while self._size > _KEPT and len(self._known) > 2:

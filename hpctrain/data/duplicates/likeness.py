@@ -21,7 +21,7 @@ _BLOCK = 1_000_000
 
 
 @dataclass(frozen=True)
-class Environment:
+class Neighbourhood:
     """Atoms sorted by element; ``ends`` [e + 1] where the ``elements`` begin and end.
 
     ``rows`` [n, w]: for every atom the distances (Å), ascending, to atoms of the first element, in
@@ -36,7 +36,7 @@ class Environment:
     reach: float
 
 
-def environment(structure: Structure, reach: float) -> Environment | None:
+def neighbourhood(structure: Structure, reach: float) -> Neighbourhood | None:
     """None for a cell that cannot be searched."""
     pairs = pairs_within(structure.positions, structure.cell, structure.pbc, reach)
     if pairs is None:
@@ -56,13 +56,13 @@ def environment(structure: Structure, reach: float) -> Environment | None:
     group = group[ordered]
     rows = np.full((len(order), int(widths.sum())), reach, dtype=np.float32)
     rows[group // len(elements), begins[group % len(elements)] + place] = distances[ordered]
-    return Environment(
+    return Neighbourhood(
         tuple(elements.tolist()), (0, *np.cumsum(counts).tolist()), tuple(widths.tolist()),
         rows, reach,
     )  # fmt: skip
 
 
-def difference(a: Environment, b: Environment, limit: float) -> float:
+def difference(a: Neighbourhood, b: Neighbourhood, limit: float) -> float:
     """How far two structures are apart, Å: the largest difference between distances; infinite if
     it is more than ``limit``.
 
@@ -74,22 +74,22 @@ def difference(a: Environment, b: Environment, limit: float) -> float:
     if a.elements != b.elements:
         return np.inf
     widths = [max(pair) for pair in zip(a.widths, b.widths, strict=True)]
-    of_a, of_b = _widened(a, widths), _widened(b, widths)
+    of_a, of_b = _widen(a, widths), _widen(b, widths)
     apart = 0.0
     for (first, end), (other, its_end) in zip(pairwise(a.ends), pairwise(b.ends), strict=True):
         some, others = of_a[first:end], of_b[other:its_end]
-        apart = max(apart, _in_shares(some, others))
+        apart = max(apart, _compare_in_order(some, others))
         if apart > limit:
             return np.inf
     for (first, end), (other, its_end) in zip(pairwise(a.ends), pairwise(b.ends), strict=True):
         some, others = of_a[first:end], of_b[other:its_end]
-        apart = max(apart, _most_alike(some, others))
+        apart = max(apart, _compare_most_alike(some, others))
         if apart > limit:
             return np.inf
     return apart
 
 
-def _widened(one: Environment, widths: list[int]) -> Rows:
+def _widen(one: Neighbourhood, widths: list[int]) -> Rows:
     if tuple(widths) == one.widths:
         return one.rows
     parts, begin = [], 0
@@ -100,7 +100,7 @@ def _widened(one: Environment, widths: list[int]) -> Rows:
     return np.hstack(parts)
 
 
-def _in_shares(some: Rows, others: Rows) -> float:
+def _compare_in_order(some: Rows, others: Rows) -> float:
     """Column by column, sorted; n and m numbers are compared where either goes to its next."""
     n, m = len(some), len(others)
     some, others = np.sort(some, axis=0), np.sort(others, axis=0)
@@ -110,7 +110,7 @@ def _in_shares(some: Rows, others: Rows) -> float:
     return float(np.abs(some - others).max(initial=0.0))
 
 
-def _most_alike(some: Rows, others: Rows) -> float:
+def _compare_most_alike(some: Rows, others: Rows) -> float:
     """The largest distance of a row from the row of the other that is most like it."""
     nearest = np.full(len(others), np.inf)
     farthest = 0.0

@@ -63,7 +63,7 @@ class Signatures:
         self._count += 1
         self._atoms += len(numbers)
         if len(alike) * len(numbers) ** 2 >= _WAITING_PAIRS or len(alike) >= 2000:
-            self._work_on(*key)
+            self._compute(*key)
         elif self._atoms >= _WAITING_ATOMS:
             self._finish()
 
@@ -77,13 +77,13 @@ class Signatures:
 
     def _finish(self) -> None:
         for key in list(self._waiting):
-            self._work_on(*key)
+            self._compute(*key)
         self._features += bytes(2 * COLUMNS * self._count - len(self._features))
 
-    def _work_on(self, atoms: int, pbc: tuple[bool, bool, bool]) -> None:
+    def _compute(self, atoms: int, pbc: tuple[bool, bool, bool]) -> None:
         waited = self._waiting.pop((atoms, pbc))
         self._atoms -= atoms * len(waited)
-        found = _features([structure for _, structure in waited], atoms, pbc)
+        found = _compute_features([structure for _, structure in waited], atoms, pbc)
         self._features += bytes(2 * COLUMNS * self._count - len(self._features))
         kept = np.frombuffer(self._features, dtype=np.uint16).reshape(-1, COLUMNS)
         kept[[place for place, _ in waited]] = found
@@ -97,7 +97,9 @@ def _composition(numbers: bytes, kind: str) -> bytes:
     return (hash(reduced) % 2**64).to_bytes(8, "little")
 
 
-def _features(structures: list[Structure], atoms: int, pbc: tuple[bool, bool, bool]) -> Features:
+def _compute_features(
+    structures: list[Structure], atoms: int, pbc: tuple[bool, bool, bool]
+) -> Features:
     positions = np.array([structure.positions for structure in structures])
     repeat = np.tile(pbc, (len(structures), 1))
     cells = whole_cells(np.array([structure.cell for structure in structures]), repeat)
@@ -123,7 +125,7 @@ def _features(structures: list[Structure], atoms: int, pbc: tuple[bool, bool, bo
         if not len(left):
             break
     for place in left:
-        _search(structures[place], shortest[place])
+        _search_one(structures[place], shortest[place])
     unknown = np.isnan(shortest).any(axis=(1, 2))
     shortest = np.sort(np.nan_to_num(np.minimum(shortest, CLIP))[..., _PLACES], axis=1)
     # By their share, not their number, so that a repeated cell has the same.
@@ -133,7 +135,7 @@ def _features(structures: list[Structure], atoms: int, pbc: tuple[bool, bool, bo
     return kept
 
 
-def _search(structure: Structure, shortest: NDArray[np.float32]) -> None:
+def _search_one(structure: Structure, shortest: NDArray[np.float32]) -> None:
     """The same [atoms, _MANY] for cells that are small or skewed: slow, and exact in any."""
     pairs = pairs_within(structure.positions, structure.cell, structure.pbc, CLIP)
     if pairs is None:

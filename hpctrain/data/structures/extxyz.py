@@ -129,13 +129,13 @@ def read_frames(path: Path, name: str) -> Iterator[Frame]:
             line += 1 + len(lines)
 
 
-def digests(batch: Batch) -> list[tuple[bytes, bytes]]:
+def digest_structures(batch: Batch) -> list[tuple[bytes, bytes]]:
     """What each structure is with its labels, and without, whatever its row number: SHA-256.
 
     Little-endian numbers, so that every machine agrees; adding 0.0 makes -0.0 a plain zero.
     """
-    positions, forces = _little(batch.positions), _little(batch.forces)
-    cells = _little(np.array([one.cell for one in batch.structures]))
+    positions, forces = _as_little_endian(batch.positions), _as_little_endian(batch.forces)
+    cells = _as_little_endian(np.array([one.cell for one in batch.structures]))
     found = []
     for place, (one, (begin, end)) in enumerate(
         zip(batch.structures, pairwise(batch.ends), strict=True)
@@ -149,28 +149,28 @@ def digests(batch: Batch) -> list[tuple[bytes, bytes]]:
         energy = struct.pack("<d", (one.energy or 0.0) + 0.0)
         sha.update(b"|%b|%b" % (energy, forces[atoms]))
         if one.stress is not None:
-            sha.update(b"|%b" % _little(one.stress))
+            sha.update(b"|%b" % _as_little_endian(one.stress))
         found.append((sha.digest(), known))
     return found
 
 
-def _little(values: Array) -> bytes:
+def _as_little_endian(values: Array) -> bytes:
     return (values + 0.0).astype("<f8", copy=False).tobytes()
 
 
-def formatted(batch: Batch, symbols: Sequence[bytes]) -> list[bytes]:
+def format_structures(batch: Batch, symbols: Sequence[bytes]) -> list[bytes]:
     """Each structure as text in UTF-8; ``symbols`` by atomic number.
 
     Numbers are written by orjson, in the fewest digits that read back the same; one that is not
     finite becomes ``null``.
     """
     structures = batch.structures
-    cells = _table(np.array([one.cell.ravel() for one in structures]))
+    cells = _format_table(np.array([one.cell.ravel() for one in structures]))
     # As in the digest, a plain zero: SQLite keeps no other.
     energies = orjson.dumps([(one.energy or 0.0) + 0.0 for one in structures])[1:-1].split(b",")
     stressed = [one.stress[_FULL] for one in structures if one.stress is not None]
-    stresses = iter(_table(np.array(stressed)) if stressed else ())
-    rows = _table(np.hstack([batch.positions, batch.forces]))
+    stresses = iter(_format_table(np.array(stressed)) if stressed else ())
+    rows = _format_table(np.hstack([batch.positions, batch.forces]))
     numbers = np.concatenate([one.numbers for one in structures]).tolist()
     atoms = list(map(b" ".join, zip(map(symbols.__getitem__, numbers), rows, strict=True)))
     texts = []
@@ -185,16 +185,16 @@ def formatted(batch: Batch, symbols: Sequence[bytes]) -> list[bytes]:
             energy,
             b"" if one.stress is None else b' stress="%b"' % next(stresses),
             _PBC_TEXT[one.pbc],
-            _kind(one.config_type, one.generation),
-            b" db_id=%b" % (one.row_id.encode() if plain else _text(one.row_id)),
-            b" source=%b" % _text(one.source),
+            _format_kind(one.config_type, one.generation),
+            b" db_id=%b" % (one.row_id.encode() if plain else _format_text(one.row_id)),
+            b" source=%b" % _format_text(one.source),
         )
         texts.append(b"\n".join([head, *atoms[begin:end], b""]))
     return texts
 
 
-def parsed(text: bytes, row_id: str, symbols: Mapping[bytes, int]) -> Structure:
-    """A structure that ``formatted`` has written: geometry, energy and forces."""
+def parse_structure(text: bytes, row_id: str, symbols: Mapping[bytes, int]) -> Structure:
+    """A structure that ``format_structures`` has written: geometry, energy and forces."""
     head = _BEGINNING.match(text)
     assert head is not None, text[:200]
     _, lattice, energy, *pbc = head.groups()
@@ -218,7 +218,7 @@ def parsed(text: bytes, row_id: str, symbols: Mapping[bytes, int]) -> Structure:
     )
 
 
-def _table(values: Array) -> list[bytes]:
+def _format_table(values: Array) -> list[bytes]:
     """Each row as numbers with blanks between them."""
     if not values.size:
         return []
@@ -227,13 +227,13 @@ def _table(values: Array) -> list[bytes]:
 
 
 @lru_cache(maxsize=1024)
-def _kind(config_type: str | None, generation: int | None) -> bytes:
-    text = b"" if config_type is None else b" config_type=" + _text(config_type)
+def _format_kind(config_type: str | None, generation: int | None) -> bytes:
+    text = b"" if config_type is None else b" config_type=" + _format_text(config_type)
     return text if generation is None else text + b" generation=%d" % generation
 
 
 @lru_cache(maxsize=1024)
-def _text(value: str) -> bytes:
+def _format_text(value: str) -> bytes:
     if _PLAIN.fullmatch(value) and value.lower() not in _TRUTH:
         return value.encode()
     written = json.dumps(value).replace("\\", "\\\\").replace('"', '\\"')

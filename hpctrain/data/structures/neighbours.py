@@ -89,7 +89,7 @@ def nearest_images(
     for begin in range(0, len(shifts), together):
         some = shifts[begin : begin + together]
         for here, rows, vectors in _vectors(positions, cells, pbc, some, np.float64):
-            squares = _squared(vectors)
+            squares = _square(vectors)
             part = nearest[here, rows]
             np.minimum(part, squares.min(axis=0) if len(some) > 1 else squares[0], out=part)
             seen[here, rows] += np.count_nonzero(
@@ -112,7 +112,7 @@ def shortest_distances(
     result = np.full((count, atoms, many), np.inf, dtype=np.float32)
     shifts = _shifts(images, cells, pbc, np.full(count, reach))
     for here, rows, vectors in _vectors(positions, cells, pbc, shifts, np.float32):
-        squares = _squared(vectors)
+        squares = _square(vectors)
         if factors is not None:
             squares *= factors[here, rows] ** 2
         squares = np.moveaxis(squares, 0, 3).reshape(*squares.shape[1:3], -1)
@@ -133,14 +133,14 @@ def pairs_within(
     so flat that it cannot be searched.
     """
     repeat = np.array([pbc])
-    cells = whole_cells(_reduced(cell, repeat[0])[None], repeat)
+    cells = whole_cells(_reduce(cell, repeat[0])[None], repeat)
     images = images_within(reach, heights(cells, repeat)[0])
     if np.prod([2.0 * n + 1 for n in images]) > MOST_IMAGES:
         return None
     shifts = _shifts(images, cells, repeat, np.array([reach]))
     parts = []
     for _, rows, vectors in _vectors(positions[None], cells, repeat, shifts, np.float64):
-        squares = _squared(vectors)
+        squares = _square(vectors)
         found = np.flatnonzero(squares < reach * reach)
         first, second = np.divmod(found % squares[0].size, len(positions))
         parts.append((
@@ -211,7 +211,7 @@ def _vectors(
         yield here, block, (x, y, z)
 
 
-def _squared(vectors: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]) -> NDArray[Any]:
+def _square(vectors: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]) -> NDArray[Any]:
     x, y, z = vectors
     result: NDArray[Any] = x * x
     result += y * y
@@ -219,7 +219,7 @@ def _squared(vectors: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]) -> NDArra
     return result
 
 
-def _reduced(cell: Array, repeat: Periodic) -> Array:
+def _reduce(cell: Array, repeat: Periodic) -> Array:
     """Return the same lattice with shorter vectors: each is rid of what it shares with others."""
     cell = cell.copy()
     axes = np.flatnonzero(repeat)

@@ -12,9 +12,9 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from hpctrain.data.structures.extxyz import Batch, Structure, digests, formatted
+from hpctrain.data.structures.extxyz import Batch, Structure, digest_structures, format_structures
 from hpctrain.data.structures.labels import find_fault, find_not_finite, is_isolated
-from hpctrain.data.structures.sources import SYMBOLS, count, read_source
+from hpctrain.data.structures.sources import SYMBOLS, count_structures, read_source
 from hpctrain.errors import HpctrainError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # Is told the rows read so far, and of how many, where that is known.
 Progress: TypeAlias = Callable[[int, "int | None"], None]
 # Is shown every selected row, with why it cannot be used, or None.
-Watch: TypeAlias = Callable[[Structure, "str | None"], None]
+Scan: TypeAlias = Callable[[Structure, "str | None"], None]
 
 _SYMBOLS = [symbol.encode() for symbol in SYMBOLS]
 BATCH = 128
@@ -188,37 +188,37 @@ def read_rows(
     cutoff: float,
     mixed_pbc: bool,
     progress: Progress,
-    watch: Watch | None = None,
+    scan: Scan | None = None,
 ) -> Rows:
-    """Every selected row, checked; the good ones formatted into ``spool``."""
+    """Every selected row, checked; the good ones format_structures into ``spool``."""
     rows = Rows(groups=data.group_by is not None)
     sources = [data.source] if isinstance(data.source, str) else data.source
     if not sources:
         raise HpctrainError("data.source names no file")
-    counts = [count(source, base, data.select) for source in sources]
+    counts = [count_structures(source, base, data.select) for source in sources]
     total = None if None in counts else sum(filter(None, counts))
     for source in sources:
         structures = read_source(source, base, data.select, several=len(sources) > 1)
         while part := list(islice(structures, BATCH)):
-            _add(rows, part, data.group_by, spool, cutoff, mixed_pbc, watch)
+            _add_part(rows, part, data.group_by, spool, cutoff, mixed_pbc, scan)
             progress(len(rows), total)
     return rows
 
 
-def _add(
+def _add_part(
     rows: Rows,
     part: Sequence[Structure],
     group_by: str | None,
     spool: IO[bytes],
     cutoff: float,
     mixed_pbc: bool,
-    watch: Watch | None,
+    scan: Scan | None,
 ) -> None:
     faults = [find_fault(structure, mixed_pbc) for structure in part]
     whole = [one for one, bad in zip(part, faults, strict=True) if bad is None]
     batch = Batch.of(whole) if whole else None
-    texts = iter(formatted(batch, _SYMBOLS) if batch else ())
-    known = iter(digests(batch) if batch else ())
+    texts = iter(format_structures(batch, _SYMBOLS) if batch else ())
+    known = iter(digest_structures(batch) if batch else ())
     for structure, fault in zip(part, faults, strict=True):
         bad = fault
         if bad is None:
@@ -231,11 +231,11 @@ def _add(
             alone = len(structure.numbers) == 1 and is_isolated(structure, cutoff)
             group = structure.keys.get(group_by) if group_by else None
             rows.add(structure, digest, len(text), alone, group)
-        if watch is not None:
-            watch(structure, bad)
+        if scan is not None:
+            scan(structure, bad)
 
 
-def of_generations(rows: Rows, data: DataConfig, up_to: int | None) -> NDArray[Any]:
+def select_generations(rows: Rows, data: DataConfig, up_to: int | None) -> NDArray[Any]:
     """Places of the rows of the generations that the settings ask for, none above ``up_to``."""
     generations = rows.column("generations")
     told = generations != NO_GENERATION
@@ -269,13 +269,13 @@ def fingerprint(digests: NDArray[np.uint8], *sides: NDArray[Any]) -> str:
     """
     sha = hashlib.sha256()
     for side in sides:
-        for places in _in_order(digests, side):
+        for places in _sort(digests, side):
             sha.update(digests[places].tobytes().hex().encode())
         sha.update(b"|")
     return f"sha256:{sha.hexdigest()}"
 
 
-def _in_order(digests: NDArray[np.uint8], places: NDArray[Any]) -> Iterator[NDArray[Any]]:
+def _sort(digests: NDArray[np.uint8], places: NDArray[Any]) -> Iterator[NDArray[Any]]:
     """Sorted as their hexadecimal texts would be, in parts by the first byte: little memory."""
     lead = digests[places, 0]
     for byte in np.unique(lead):

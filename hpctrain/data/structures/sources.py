@@ -25,10 +25,10 @@ SYMBOLS: list[str] = list(chemical_symbols)
 _FILES = (".xyz", ".extxyz")
 
 
-def shown(source: str | list[str]) -> str:
+def without_password(source: str | list[str]) -> str:
     """A source as it may be printed and kept: the password of a database URL is left out."""
     if not isinstance(source, str):
-        return ", ".join(map(shown, source))
+        return ", ".join(map(without_password, source))
     # To the last @: a password may hold any character, also one that it should not.
     hidden = re.sub(r"(://[^/:@]*):.*@", r"\1:***@", source, flags=re.DOTALL)
     return re.sub(r"([?&][^=&]*pass[^=&]*=)[^&]*", r"\1***", hidden, flags=re.IGNORECASE)
@@ -42,7 +42,7 @@ def read_source(
     Row ids are the database's own, or the place in an extxyz file, counted from 1; with
     ``several`` sources the name of the source stands before them.
     """
-    name = shown(source)
+    name = without_password(source)
     prefix = f"{name}#" if several else ""
     if "://" in source:
         yield from _read_database(source, name, select, prefix)
@@ -57,7 +57,7 @@ def read_source(
         yield from _read_database(str(path), name, select, prefix)
 
 
-def count(source: str, base: Path, select: str) -> int | None:
+def count_structures(source: str, base: Path, select: str) -> int | None:
     """How many structures there will be, where that can be told without reading them."""
     path = base / source
     if "://" in source or path.suffix in _FILES or not path.is_file():
@@ -78,7 +78,7 @@ def _read_database(target: str, name: str, select: str, prefix: str) -> Iterator
         fast = ase_sqlite.can_read(database)
         rows = ase_sqlite.read_rows(database, *parse_selection(select)) if fast else None
         for number, numbers, positions, cell, pbc, energy, forces, stress, keys in (
-            rows or _general_rows(database, select)
+            rows or _read_through_ase(database, select)
         ):
             generation = keys.get("generation")
             yield Structure(
@@ -99,12 +99,12 @@ def _read_database(target: str, name: str, select: str, prefix: str) -> Iterator
         raise
     except Exception as error:  # each of ASE's backends has its own errors
         raise HpctrainError(
-            f"{name} cannot be read with data.select '{select}': {_reason(error, target)}",
+            f"{name} cannot be read with data.select '{select}': {_error_text(error, target)}",
             f"look with: ase db {name} '{select}'",
         ) from error
 
 
-def _general_rows(database: Any, select: str) -> Iterator[DatabaseRow]:
+def _read_through_ase(database: Any, select: str) -> Iterator[DatabaseRow]:
     """Through ASE: every backend, and databases of other versions."""
     for row in database.select(select):
         yield (
@@ -121,28 +121,28 @@ def _general_rows(database: Any, select: str) -> Iterator[DatabaseRow]:
 
 
 def _read_extxyz(path: Path, name: str, select: str, prefix: str) -> Iterator[Structure]:
-    chosen = _selector(select)
+    matches = _make_selector(select)
     try:
         for frame in read_frames(path, name):
-            atoms = _atoms(frame, name)
-            if chosen(atoms):
-                yield _of_atoms(atoms, frame.number, name, prefix)
+            atoms = _parse_atoms(frame, name)
+            if matches(atoms):
+                yield _to_structure(atoms, frame.number, name, prefix)
     except (OSError, UnicodeError) as error:
-        raise HpctrainError(f"{name} cannot be read: {_reason(error)}") from error
+        raise HpctrainError(f"{name} cannot be read: {_error_text(error)}") from error
 
 
-def _atoms(frame: Frame, name: str) -> Atoms:
+def _parse_atoms(frame: Frame, name: str) -> Atoms:
     try:
         return next(ase.io.iread(StringIO(frame.text), ":", format="extxyz"))
     except Exception as error:  # ASE's reader raises whatever a bad line leads to
         raise HpctrainError(
             f"{name}, structure {frame.number}, which begins in line {frame.line}, cannot be "
-            f"read: {_reason(error)}",
+            f"read: {_error_text(error)}",
             f"look at its lines, {frame.line} to {frame.line + frame.text.count(chr(10)) - 1}",
         ) from error
 
 
-def _of_atoms(atoms: Atoms, number: int, name: str, prefix: str) -> Structure:
+def _to_structure(atoms: Atoms, number: int, name: str, prefix: str) -> Structure:
     return Structure(
         row_id=f"{prefix}{number}",
         source=name,
@@ -159,14 +159,16 @@ def _of_atoms(atoms: Atoms, number: int, name: str, prefix: str) -> Structure:
     )
 
 
-def _selector(select: str) -> Callable[[Atoms], bool]:
+def _make_selector(select: str) -> Callable[[Atoms], bool]:
     """An ASE selection over the keys of an extxyz file's second lines, as over those of a row."""
     try:
         keys, comparisons = parse_selection(select)
     except Exception as error:  # ASE raises whatever a bad expression leads to
-        raise HpctrainError(f"data.select '{select}' is no selection: {_reason(error)}") from error
+        raise HpctrainError(
+            f"data.select '{select}' is no selection: {_error_text(error)}"
+        ) from error
 
-    def chosen(atoms: Atoms) -> bool:
+    def matches(atoms: Atoms) -> bool:
         for key in keys:
             if key not in atoms.info:
                 return False
@@ -178,7 +180,7 @@ def _selector(select: str) -> Callable[[Atoms], bool]:
                 return False
         return True
 
-    return chosen
+    return matches
 
 
 def _result(atoms: Atoms, name: str) -> Any:
@@ -230,13 +232,13 @@ def _generation(value: Any, name: str, what: str, number: int) -> int | None:
     )
 
 
-def _reason(error: Exception, target: str = "") -> str:
+def _error_text(error: Exception, target: str = "") -> str:
     """What an error says, without the password of a database that it may quote."""
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    if shown(target) == target:
+    if without_password(target) == target:
         return said
     secrets = [target, *re.findall(r"://[^/:@]*:(.*)@", target, flags=re.DOTALL)]
     secrets += re.findall(r"[?&][^=&]*pass[^=&]*=([^&]*)", target, flags=re.IGNORECASE)
     for secret in filter(None, secrets):
-        said = said.replace(secret, shown(secret) if secret == target else "***")
+        said = said.replace(secret, without_password(secret) if secret == target else "***")
     return said
