@@ -1,4 +1,4 @@
-"""Labelled structures in, split extxyz out. Imported late: it brings numpy and ase."""
+"""The export: labelled structures in, split extxyz out. Imported late: it brings numpy and ase."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Dataset:
     ``fingerprint`` changes with any structure, label or side of the split, and with nothing else;
     ``rows_fingerprint`` is blind to the split. ``isolated_atoms`` holds, by element, the energies
     (eV) of single atoms without a neighbour within the cutoff. ``leakage``: what is alike on both
-    sides (hpctrain.alike); None where it was not looked for.
+    sides (the facts of a duplicates.search.Search); None where it was not looked for.
     """
 
     train: SplitFile
@@ -64,7 +64,7 @@ class Dataset:
     leakage: dict[str, Any] | None = None
 
     def facts(self) -> dict[str, Any]:
-        """The dataset as manifests, cards and ``--json`` tell it; row ids are told apart."""
+        """Return the dataset as manifests, cards and ``--json`` have it, without ids of rows."""
         return {
             "fingerprint": self.fingerprint,
             "rows_fingerprint": self.rows_fingerprint,
@@ -82,7 +82,7 @@ class Dataset:
         }
 
     def rows(self) -> dict[str, Any]:
-        """The rows on each side: their ids, and marks by which a change shows."""
+        """Return the rows on each side, as rows.json has them: ids, and marks of what they are."""
         sides = {"train": self.train, "test": self.test}
         return {
             **{side: list(file.ids) for side, file in sides.items()},
@@ -116,13 +116,13 @@ def export(
     Raises HpctrainError, with the rows and the reasons, if a selected row cannot be used, unless
     ``skip_bad``.
     """
-    search = Signatures() if {look_for, data.dedupe} & {"same", "near"} else None
-    leakage = None
+    signatures = Signatures() if {look_for, data.dedupe} & {"same", "near"} else None
     with make_folder(folder), tempfile.TemporaryFile(dir=folder, buffering=2**20) as spool:
-        scan = with_signatures(search, scan)
+        scan = with_signatures(signatures, scan)
         rows = read_rows(data, base, spool, cutoff, mixed_pbc, progress, scan)
+        skipped: tuple[Skipped, ...] = ()
+        leakage = None
         if card_rows is not None:
-            skipped: tuple[Skipped, ...] = ()
             sides = from_card(card_rows, rows)
         else:
             chosen = select_generations(rows, data, up_to_generation)
@@ -130,36 +130,38 @@ def export(
             _refuse(data, skipped, len(chosen), skip_bad)
             usable = np.ones(len(rows), dtype=bool)
             usable[list(rows.bad)] = False
-            found = Search(rows, chosen[usable[chosen]], spool, search, cutoff)
+            search = Search(rows, chosen[usable[chosen]], spool, signatures, cutoff)
             if data.dedupe is not None:
-                found, gone = found.without(data.dedupe)
+                search, gone = search.without(data.dedupe)
                 skipped += (Skipped(REASONS[data.dedupe], tuple(gone)),) * bool(gone)
-            sides = draw_rows(data, rows, found.places)
-            leakage = found.facts(sides.tested, look_for)
-        good = sides.places
+            sides = draw_rows(data, rows, search.places)
+            leakage = search.facts(sides.tested, look_for)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as new:
-            files = write_files(
-                Path(new), folder, rows, {"train": sides.train, "test": sides.test}, spool
-            )
+            files = write_files(Path(new), folder, rows, sides, spool)
             move_into_place(Path(new), [file.path for file in files.values()])
-    isolated: dict[str, list[float]] = defaultdict(list)
-    compositions = rows.column("compositions")
-    for place, energy in rows.isolated.items():
-        if place in good:
-            isolated[next(iter(rows.symbols(compositions[place])))].append(energy)
-    elements = frozenset[str]().union(*map(rows.symbols, np.unique(compositions[good])))
+    elements = map(rows.symbols, np.unique(rows.column("compositions")[sides.places]))
     return Dataset(
         train=files["train"],
         test=files["test"],
         skipped=skipped,
         fingerprint=fingerprint(rows.digests, sides.train, sides.test),
-        rows_fingerprint=fingerprint(rows.digests, good),
-        elements=tuple(sorted(elements)),
-        isolated_atoms={element: tuple(energies) for element, energies in isolated.items()},
-        config_types=_count_by_name(rows.column("kinds")[good], rows.kinds.names),
-        generations=_count_generations(rows, good),
+        rows_fingerprint=fingerprint(rows.digests, sides.places),
+        elements=tuple(sorted(frozenset[str]().union(*elements))),
+        isolated_atoms=_list_isolated(rows, sides.places),
+        config_types=_count_by_name(rows.column("kinds")[sides.places], rows.kinds.names),
+        generations=_count_generations(rows, sides.places),
         leakage=leakage,
     )
+
+
+def _list_isolated(rows: Rows, places: NDArray[Any]) -> dict[str, tuple[float, ...]]:
+    """List the energies (eV) of the isolated atoms at some places, by element."""
+    compositions = rows.column("compositions")
+    energies: dict[str, list[float]] = defaultdict(list)
+    for place in np.intersect1d(list(rows.isolated), places).astype(int).tolist():
+        (element,) = rows.symbols(compositions[place])
+        energies[element].append(rows.isolated[place])
+    return {element: tuple(found) for element, found in energies.items()}
 
 
 def _refuse(data: DataConfig, skipped: Sequence[Skipped], chosen: int, skip_bad: bool) -> None:
@@ -186,13 +188,13 @@ def _refuse(data: DataConfig, skipped: Sequence[Skipped], chosen: int, skip_bad:
 
 
 def _count_by_name(numbers: NDArray[Any], names: Sequence[Any]) -> dict[str, int]:
-    """How many there are of each name; names are numbered in the order in which they come."""
+    """Count how often each name occurs; ``numbers`` are places in ``names``."""
     counts = np.bincount(numbers, minlength=len(names))
     # An empty name counts with those that have none.
-    told: dict[str, int] = defaultdict(int)
+    counted: dict[str, int] = defaultdict(int)
     for number in np.flatnonzero(counts).tolist():
-        told[names[number] or UNNAMED] += int(counts[number])
-    return dict(told)
+        counted[names[number] or UNNAMED] += int(counts[number])
+    return dict(counted)
 
 
 def _count_generations(rows: Rows, good: NDArray[Any]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Which rows are trained on, and which are tested on: drawn, or as a potential's card says.
+"""The split: which rows are trained on and which are tested on, drawn or as a card says.
 
 Structures, or groups of them, draw lots: hashes of what they are and of the seed. So neither the
 order of the rows nor their numbers matter, and every machine draws the same.
@@ -118,11 +118,11 @@ def from_card(card_rows: Mapping[str, Any], rows: Rows) -> Sides:
 
 @dataclass(frozen=True)
 class SplitTable:
-    """What is asked of n structures to split them.
+    """What a draw needs to know of n structures.
 
-    ``digests`` [n, 32] with the labels, ``geometries`` [n, any] without. ``groups`` [n]
-    numbers ``group_names``, and is -1 where a row lacks the key; ``strata`` [n] numbers
-    ``strata_names``. Both are None where they are not asked for.
+    ``digests`` [n, 32] with the labels, ``geometries`` [n, any] without. ``groups`` [n] numbers
+    ``group_names``, and is -1 where a row lacks the key; ``strata`` [n] numbers ``strata_names``.
+    Both are None where they are not needed.
     """
 
     digests: NDArray[np.uint8]
@@ -147,7 +147,7 @@ def draw(table: SplitTable, kind: str, test_fraction: float, seed: int) -> Teste
 
 
 def _draw_random(table: SplitTable, test_fraction: float, seed: int) -> Tested:
-    """Exactly round(fraction · n), halves rounded up: the lowest lots."""
+    """Draw exactly round(fraction · n) structures, halves rounded up: the lowest lots."""
     total = len(table.digests)
     wanted = int(total * test_fraction + 0.5)
     if not 0 < wanted < total:
@@ -155,7 +155,7 @@ def _draw_random(table: SplitTable, test_fraction: float, seed: int) -> Tested:
         raise HpctrainError(
             f"data.test_fraction {test_fraction:g} of {total} structure{'s' * (total != 1)} "
             f"leaves no {empty} structure",
-            f"with {total} structures it can be from {_fraction_limits(total)}"
+            f"with {total} structures it can be from {1 / total:.3g} to {1 - 1 / total:.6g}"
             if total > 1
             else "at least two structures are needed",
         )
@@ -180,9 +180,10 @@ def _draw_random(table: SplitTable, test_fraction: float, seed: int) -> Tested:
 def _pool_singles(
     strata: NDArray[np.int64], names: Sequence[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-    """Strata in the order of their names, and their sizes; the last is all those of one structure.
+    """Number strata in the order of their names, and put those of one structure together, last.
 
     One structure cannot be on both sides; together such structures can be drawn from as a kind.
+    Returns strata [n], their sizes, and the number of the last.
     """
     rank = np.empty(len(names), dtype=np.int64)
     rank[sorted(range(len(names)), key=lambda number: names[number])] = np.arange(len(names))
@@ -195,9 +196,9 @@ def _pool_singles(
 def _share_out(
     sizes: NDArray[np.int64], pooled: int, wanted: int, test_fraction: float
 ) -> NDArray[np.int64]:
-    """Test structures of each stratum: its own share, rounded down or up.
+    """Share out the test structures among strata: each has its own part, rounded down or up.
 
-    At least one on each side of a stratum with two or more, also where the fraction is less than
+    At least one is on each side of a stratum with two or more, also where the fraction is less than
     one structure. Roundings go up, largest remainder first, until the sum is ``wanted``; the least
     that every stratum gets can make it more.
     """
@@ -213,7 +214,7 @@ def _share_out(
 
 
 def _take_lowest(lots: Lots, strata: NDArray[np.int64], shares: NDArray[np.int64]) -> Tested:
-    """The lowest lots of each stratum, as many as its share; equal lots in the order of rows."""
+    """Take the lowest lots of each stratum, as many as its share; of equal ones the first."""
     order = np.lexsort((lots, strata))
     sizes = np.bincount(strata, minlength=len(shares))
     place = np.arange(len(lots)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -223,7 +224,7 @@ def _take_lowest(lots: Lots, strata: NDArray[np.int64], shares: NDArray[np.int64
 
 
 def _draw_stable(geometries: NDArray[np.uint8], test_fraction: float, seed: int) -> Tested:
-    """Those whose lot, as a number from 0 to 1, is below the fraction: others do not matter."""
+    """Draw those whose lot, from 0 to 1, is below the fraction, whatever the others are."""
     lots = _draw_lots(_as_hexadecimal(geometries), len(geometries), seed)
     tested: Tested = lots < np.uint64(min(int(test_fraction * 2.0**64), 2**64 - 1))
     if tested.all() or not tested.any():
@@ -240,7 +241,7 @@ def _draw_stable(geometries: NDArray[np.uint8], test_fraction: float, seed: int)
 def _draw_groups(
     groups: NDArray[np.int64], names: Sequence[str], test_fraction: float, seed: int
 ) -> Tested:
-    """Whole groups. In the order of their lots each is taken if it brings the sum nearer."""
+    """Draw whole groups: in the order of lots each is taken if it brings the sum nearer."""
     without = int((groups < 0).sum())
     if without:
         raise HpctrainError(
@@ -276,7 +277,7 @@ def _draw_groups(
 
 
 def _as_hexadecimal(digests: NDArray[np.uint8]) -> Iterable[bytes]:
-    """Digest after digest; all at once would take as much memory again as the table."""
+    """Yield one digest after the other; all at once would take as much memory as the table."""
     width = 2 * digests.shape[1]
     for start in range(0, len(digests), 4096):
         text = digests[start : start + 4096].tobytes().hex().encode()
@@ -285,14 +286,10 @@ def _as_hexadecimal(digests: NDArray[np.uint8]) -> Iterable[bytes]:
 
 
 def _draw_lots(keys: Iterable[bytes], count: int, seed: int) -> Lots:
-    """Lots of 64 bits [count]: two of a million are equal with a probability of 3e-8."""
+    """Draw lots of 64 bits [count]: two of a million are equal with a probability of 3e-8."""
     drawn = bytearray(8 * count)
     start = f"{seed}:".encode()
     for place, key in enumerate(keys):
         drawn[8 * place : 8 * place + 8] = hashlib.sha256(start + key).digest()[:8]
     # Big-endian numbers, turned where they are.
     return np.frombuffer(drawn, dtype=">u8").byteswap(inplace=True).view("<u8")
-
-
-def _fraction_limits(total: int) -> str:
-    return f"{1 / total:.3g} to {1 - 1 / total:.6g}"

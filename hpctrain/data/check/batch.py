@@ -1,4 +1,4 @@
-"""Structures of one size, measure together: forces, stresses and distances."""
+"""Forces, stresses and distances of structures of one size, measured together."""
 
 from __future__ import annotations
 
@@ -33,13 +33,14 @@ _RADII = np.array([radius(number) for number in range(119)])
 
 @dataclass
 class Measures:
-    """What is known of ``b`` structures of n atoms. Distances in Å, forces in eV/Å.
+    """Forces (eV/Å) and distances (Å) of b structures of n atoms.
 
     ``force`` [b, n] norms; ``net`` [b] norm of the sum of the forces per atom; ``stress`` [b]
     largest component; ``volume`` [b] per atom, NaN unless periodic in all directions; ``height``
     [b] smallest distance between opposite faces in a periodic direction; ``shortest`` [b], infinite
     where no pair is within the cutoff; ``ratio`` [b], of the shortest distance to the sum of the
-    covalent radii; ``fewest`` [b] neighbours of the loneliest atom, exact if below FEW.
+    covalent radii; ``fewest`` [b] neighbours of the atom that has the fewest, exact if below FEW;
+    ``pairs`` shortest distance by atomic numbers; ``unsearched``: cells too flat to be searched.
     """
 
     force: Array
@@ -55,7 +56,10 @@ class Measures:
 
 
 def measure(structures: list[Structure], cutoff: float) -> Measures:
-    """All structures have the same number of atoms, and no fault."""
+    """Measure structures that have the same number of atoms, and no fault.
+
+    ``cutoff`` (Å) is how far neighbours are looked for.
+    """
     forces = np.array([structure.forces for structure in structures])
     cells = np.array([structure.cell for structure in structures])
     pbc = np.array([structure.pbc for structure in structures])
@@ -85,9 +89,12 @@ def _search(
     result: Measures, positions: Array, cells: Array, pbc: NDArray[np.bool_], height: Array,
     numbers: NDArray[np.int64], cutoff: float,
 ) -> None:  # fmt: skip
-    """Nearest images first: exact up to half of the cell's smallest height, and enough where each
-    atom has its neighbours there. The others are searched image by image, a little further first,
-    then up to the cutoff."""
+    """Find the shortest distances and count neighbours, in the nearest images first.
+
+    These are exact up to half of the cell's smallest height, and enough where each atom has its
+    neighbours there. All other structures are searched image by image, a little further first, then
+    up to the cutoff.
+    """
     reach = np.minimum(cutoff, 0.5 * height.min(axis=1))
     square, seen = nearest_images(positions, cells, pbc, (0, 0, 0), reach)
     lonely = seen.min(axis=1) < FEW
@@ -122,7 +129,7 @@ def _note(
     result: Measures, places: NDArray[np.int64], square: Array, numbers: NDArray[np.int64],
     reach: Array,
 ) -> None:  # fmt: skip
-    """Shortest distances of the structures at ``places``, and of each pair of elements."""
+    """Note the shortest distances of the structures at ``places``, and of each pair of elements."""
     if not len(places):
         return
     near = np.sqrt(square.min(axis=(1, 2)))
@@ -181,7 +188,9 @@ def is_held_by_symmetry(structure: Structure, cutoff: float) -> bool:
 
 
 def count_neighbours(structure: Structure, cutoff: float) -> float:
-    """Count the pairs of neighbours within the cutoff, each from both sides; NaN if the cell is so
-    flat that it cannot be searched."""
+    """Count the pairs of neighbours within the cutoff, each from both sides.
+
+    NaN if the cell is so flat that it cannot be searched.
+    """
     pairs = pairs_within(structure.positions, structure.cell, structure.pbc, cutoff)
     return float("nan") if pairs is None else float(len(pairs.first))

@@ -10,7 +10,7 @@ Severity = Literal["stop", "warn"]
 
 @dataclass(frozen=True)
 class Check:
-    """One check; ``title`` is what a finding says, ``todo`` what to do about it."""
+    """One check. ``title``: what a finding says; ``todo``: what to do about it."""
 
     severity: Severity
     title: str

@@ -1,4 +1,4 @@
-"""What the preflight found: findings, and a table of what the data are."""
+"""All findings of a check, and what the data are: as a table of facts, and in words."""
 
 from __future__ import annotations
 
@@ -37,13 +37,14 @@ _DOWN = frozenset({"overlapping", "short_distance", "few_neighbours"})
 
 @dataclass(frozen=True)
 class Findings:
-    """``findings``, those that stop first; ``data`` is JSON-able."""
+    """What a check found: ``findings``, those that stop first; ``data`` is JSON-able."""
 
     findings: list[Finding]
     data: dict[str, Any] = field(default_factory=dict)
 
     @property
     def stops(self) -> bool:
+        """Say whether one of the findings stops."""
         return any(finding.stops for finding in self.findings)
 
 
@@ -55,9 +56,12 @@ def find_all(
     skip_bad: bool = False,
     leakage: dict[str, Any] | None = None,
 ) -> Findings:
-    """``silence``: names of checks; ``references``: training.reference_energies. With ``skip_bad``
-    the rows that cannot be trained on only warn, as they are left out. ``leakage``: what
-    hpctrain.alike tells of the split, where there is one."""
+    """List all findings, when the preflight has seen every row.
+
+    ``silence``: names of checks; ``references``: training.reference_energies. With ``skip_bad`` the
+    rows that cannot be trained on only warn, as they are left out. ``leakage``: the facts of a
+    duplicates.search.Search, where there is a split.
+    """
     preflight.finish()
     found: list[Finding] = []
 
@@ -91,11 +95,11 @@ def _worst_in_words(name: str, hits: Hits) -> str:
 
 
 def _add_isolated_atoms(preflight: Preflight, references: Any, add: Any) -> None:
-    """Is there one of each element, where the settings need it?"""
+    """Add elements without an isolated atom, where the settings need one, or with several."""
     if isinstance(references, dict) or not preflight.atoms:
         return
     severity = None if references == "isolated_atoms" else "warn"
-    missing = [SYMBOLS[n] for n in sorted(preflight.elements_seen() - preflight.free.keys())]
+    missing = [SYMBOLS[n] for n in sorted(preflight.elements() - preflight.free.keys())]
     if missing:
         add("isolated_atoms", 0, (), f"none of {', '.join(missing)}", severity)
     for number, atoms in preflight.free.items():
@@ -106,7 +110,7 @@ def _add_isolated_atoms(preflight: Preflight, references: Any, add: Any) -> None
 
 
 def _add_of_all_rows(preflight: Preflight, references: Any, add: Any) -> None:
-    """What only all rows together tell."""
+    """Add what only all rows together show."""
     columns = preflight.columns
     if not len(columns):
         return
@@ -129,6 +133,7 @@ def _add_of_all_rows(preflight: Preflight, references: Any, add: Any) -> None:
 
 
 def _add_of_the_split(leakage: dict[str, Any], add: Any) -> None:
+    """Add structures that are on both sides, and structures with several energies."""
     if leakage["test_structures"]:
         ids = [row_id for one in leakage["first"] for row_id in one["test"]]
         add("leakage", leakage["test_structures"], ids[:KEPT],
@@ -140,13 +145,13 @@ def _add_of_the_split(leakage: dict[str, Any], add: Any) -> None:
 
 
 def describe_data(preflight: Preflight) -> dict[str, Any]:
-    """What the data are; numbers that nothing is known of are None."""
+    """Return what the data are, JSON-able; numbers that are not known are None."""
     columns = preflight.columns
     values = columns.energies
     slope = preflight.pairs_of_rows.slope()
-    counted = columns.element_counts()
-    rows_of = np.bincount(columns.composition_of, minlength=len(counted))
-    symbols = {int(n): SYMBOLS[n] for n in np.flatnonzero(counted.any(axis=0))}
+    counts = columns.element_counts()
+    rows_of = np.bincount(columns.composition_of, minlength=len(counts))
+    symbols = {int(n): SYMBOLS[n] for n in np.flatnonzero(counts.any(axis=0))}
     common = np.argsort(-rows_of, kind="stable")[:_MOST_LISTED]
     kinds = np.bincount(columns.kind_of, minlength=len(columns.kinds.names)).tolist()
     return {
@@ -155,14 +160,14 @@ def describe_data(preflight: Preflight) -> dict[str, Any]:
         "atoms": preflight.atoms,
         "elements": {
             symbol: {
-                "structures": int(rows_of[counted[:, n] > 0].sum()),
-                "atoms": int((counted[:, n] * rows_of).sum()),
+                "structures": int(rows_of[counts[:, n] > 0].sum()),
+                "atoms": int((counts[:, n] * rows_of).sum()),
             }
             for n, symbol in symbols.items()
         },
         "compositions": {
             "different": len(columns.compositions.names),
-            "commonest": {_formula(counted[c]): int(rows_of[c]) for c in common},
+            "commonest": {_formula(counts[c]): int(rows_of[c]) for c in common},
         },
         "kinds": dict(zip(columns.kinds.names, kinds, strict=True)),
         "generations": {
@@ -212,8 +217,8 @@ def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _formula(counted: Any) -> str:
-    parts = [f"{SYMBOLS[n]}{counted[n] if counted[n] > 1 else ''}" for n in np.flatnonzero(counted)]
+def _formula(counts: Any) -> str:
+    parts = [f"{SYMBOLS[n]}{counts[n] if counts[n] > 1 else ''}" for n in np.flatnonzero(counts)]
     return "".join(parts) or "(others)"
 
 

@@ -1,4 +1,4 @@
-"""The preflight: sees every selected row once, in order, and then says what it found."""
+"""The preflight: looks at every selected row once, in order."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ ABSURD_ENERGY = 1e6  # eV per atom
 OVERLAP = 0.5  # Å
 SHORT = 0.7  # of the sum of the covalent radii
 
-_TOGETHER = 64  # structures of one size that are judged together …
+_TOGETHER = 64  # structures of one size that are measured together …
 _ATOMS = 4096  # … or fewer, of so many atoms
-_WAITING = 16_384  # atoms of all sizes that wait to be judged
+_WAITING = 16_384  # atoms of all sizes that wait to be measured
 _SAMPLES = 32  # structures whose neighbours are counted
 
 
 class Preflight:
-    """Feed it with ``add``; ``hpctrain.data.check.report.report`` tells what it found.
+    """What one pass over the rows gathers; check.report.find_all says what is wrong.
 
     ``cutoff`` in Å. ``generations`` and ``up_to`` are data.generations and --generation: rows of
-    other generations are not judged. Memory: about 30 bytes a row.
+    other generations are not looked at. Memory: about 30 bytes a row.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Preflight:
         self._waiting_atoms = 0
 
     def add(self, structure: Structure, fault: str | None) -> None:
-        """One selected row; ``fault`` is why it cannot be trained on."""
+        """Look at the next selected row; ``fault`` is why it cannot be trained on."""
         began = time.perf_counter()
         if self._is_wanted(structure.generation):
             self._add(structure, fault)
@@ -148,19 +148,19 @@ class Preflight:
             self.samples = self.samples[::2]
             self._stride *= 2
 
-    def elements_seen(self) -> set[int]:
-        """Atomic numbers."""
+    def elements(self) -> set[int]:
+        """Return the atomic numbers of all elements."""
         return set(np.flatnonzero(self.columns.element_counts().any(axis=0)).tolist())
 
     def neighbours_per_atom(self) -> float | None:
-        """Within the cutoff, in the mean over the atoms of a sample of the rows."""
-        told = [(atoms, pairs) for atoms, pairs in self.samples if math.isfinite(pairs)]
-        if not told:
+        """Return the mean over the atoms of a sample of the rows, within the cutoff."""
+        known = [(atoms, pairs) for atoms, pairs in self.samples if math.isfinite(pairs)]
+        if not known:
             return None
-        return sum(pairs for _, pairs in told) / sum(atoms for atoms, _ in told)
+        return sum(pairs for _, pairs in known) / sum(atoms for atoms, _ in known)
 
     def finish(self) -> None:
-        """Judge what is still waiting."""
+        """Measure the structures that still wait for others of their size."""
         for atoms in list(self._waiting):
             self._measure(atoms)
 

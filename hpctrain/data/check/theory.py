@@ -1,4 +1,4 @@
-"""What the rows' own keys tell of the level of theory."""
+"""What the rows' own keys say about the level of theory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ABSENT = "(not told)"
 
 
 class Theory:
-    """Counts the values of each such key."""
+    """How often each value of the keys in KEYS occurs."""
 
     def __init__(self) -> None:
         self._values: dict[str, Counter[str]] = {}
@@ -27,6 +27,7 @@ class Theory:
         self._rows = 0
 
     def add(self, keys: Mapping[str, Any]) -> None:
+        """Count the values of a row's keys."""
         self._rows += 1
         for key, value in keys.items():
             name = self._known.get(key)
@@ -40,7 +41,7 @@ class Theory:
                 counts[text if text in counts or len(counts) < _MOST_VALUES else "(others)"] += 1
 
     def table(self) -> dict[str, dict[str, int]]:
-        """Key → value → rows; most rows first."""
+        """Return key → value → rows; most rows first."""
         result = {}
         for name, counts in sorted(self._values.items()):
             result[name] = dict(counts.most_common())
@@ -50,7 +51,10 @@ class Theory:
         return result
 
     def find_mixed(self) -> list[tuple[str, int]]:
-        """Keys with several values, as words, and the rows that do not have the commonest."""
+        """List the keys with several values.
+
+        Of each: a line about it, and how many rows do not have the commonest value.
+        """
         found = []
         for name, counts in self.table().items():
             named = [rows for value, rows in counts.items() if value != ABSENT]

@@ -19,7 +19,7 @@ _AXES = 5  # columns that a structure is filed by, each of another neighbour
 _CHUNK = 100_000  # pairs looked at together: what stays in a processor's cache
 _BINS = 50_000  # bins worked on together
 _ROUNDING = 1e-3  # Å, of distances in 32 bits in large cells
-# Odd numbers without a pattern: a sum of them, weighted with small numbers, names a bin_.
+# Odd numbers without a pattern: a sum of them, weighted with small numbers, names a bin.
 _WEIGHTS = np.array(
     [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93,
      0xA0761D6478BD642F],
@@ -30,11 +30,13 @@ _WEIGHTS = np.array(
 def find_candidates(
     compositions: NDArray[np.uint64], features: NDArray[np.uint16], chosen: Places, near: float
 ) -> Iterator[Places]:
-    """Pairs [m, 2] of the ``chosen`` structures, of one composition, no feature of which differs
-    by more than ``near`` (Å). Each pair once; so many at a time that memory stays flat.
+    """Yield pairs [m, 2] of ``chosen`` structures of one composition with near signatures.
 
-    Structures are filed in bins as wide as the tolerance, in a few of the columns; whatever is
-    near lies in the same bin_ or in one beside it.
+    No feature of a pair differs by more than ``near`` (Å). Each pair comes once; so many come at a
+    time that memory stays flat.
+
+    Structures are sorted into bins as wide as the tolerance, by a few of the columns; whatever is
+    near lies in the same bin or in one beside it.
     """
     width = int((near * STRETCH + _ROUNDING) / UNIT) + 1
     chosen = chosen[features[chosen, 0] != UNKNOWN]
@@ -61,13 +63,13 @@ def find_candidates(
             found = np.searchsorted(names, names[some] + step)
             found[found == len(names)] = 0
             there = names[found] == names[some] + step
-            bin_, other = some[there], found[there]
-            many = sizes[bin_]
-            places = np.repeat(begins[bin_] - np.cumsum(many) + many, many)
+            this, other = some[there], found[there]
+            many = sizes[this]
+            places = np.repeat(begins[this] - np.cumsum(many) + many, many)
             places += np.arange(len(places))
             first = np.repeat(begins[other], many)
             ends = first + np.repeat(sizes[other], many)
-            if not step:  # within a bin_, each with those behind it
+            if not step:  # within a bin, each with those behind it
                 first = places + 1
             for pairs in _find_near(values, places, first, ends, width):
                 i, j = chosen[pairs]
@@ -77,8 +79,11 @@ def find_candidates(
 
 
 def _order_columns(features: NDArray[np.uint16], chosen: Places, width: int) -> list[int]:
-    """All columns, those first that tell most structures apart; the first few of different
-    neighbours, since the least, median and largest of one go together."""
+    """Order all columns, those first that tell most structures apart.
+
+    The first few are of different neighbours, since the least, median and largest of one go
+    together.
+    """
     crowd = [
         float((np.bincount(features[chosen, column] // width).astype(float) ** 2).sum())
         for column in range(COLUMNS)
@@ -95,7 +100,7 @@ def _order_columns(features: NDArray[np.uint16], chosen: Places, width: int) -> 
 def _find_near(
     values: list[NDArray[np.uint16]], places: Places, begins: Places, ends: Places, width: int
 ) -> Iterator[Places]:
-    """Each of ``places`` with all from its begin to its end: the pairs [2, m] that are near."""
+    """Yield near pairs [2, m], each of ``places`` with all from its begin to its end."""
     counts = np.maximum(ends - begins, 0)
     total = np.cumsum(counts)
     start = 0

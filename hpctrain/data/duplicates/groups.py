@@ -1,4 +1,4 @@
-"""Structures that are the same, or nearly: found, told apart by side, and left out by a rule.
+"""Groups of structures that are the same, or nearly: found, parted by side, left out by a rule.
 
 Two structures are compared by what a potential sees: for every atom the distances to its
 neighbours, element by element, up to the potential's cutoff. Candidates come from the signatures;
@@ -41,9 +41,9 @@ class Duplicate:
     """Structures that are alike, by their indices, ascending.
 
     identical: every number of the geometry is equal. same: up to translation, rotation,
-    reflection, order of atoms, choice and repetition of the cell. near: ``pairs`` tells which are
-    near each other; a chain of them is one group, so its ends may differ more. What is the same
-    stands in a near group once, with the first of its indices.
+    reflection, order of atoms, choice and repetition of the cell. near: ``pairs`` are near each
+    other; a chain of them is one group, so its ends may differ more. What is the same stands in a
+    near group once, with the first of its indices.
     """
 
     kind: Likeness
@@ -59,7 +59,7 @@ def find_duplicates(
     reach: float = 6.0,
     near: float = NEAR,
 ) -> list[Duplicate]:
-    """Everything that is alike among n structures, in the order of the first of each group.
+    """Find everything that is alike among n structures, in the order of the first of each group.
 
     ``signatures``: compositions [n] and features [n, COLUMNS]; without them only what is identical
     is found. ``geometries`` [n, 8 or more] are digests of the structures without labels; ``read``
@@ -94,9 +94,10 @@ def find_duplicates(
 
 
 def find_across(found: Sequence[Duplicate], sides: NDArray[np.bool_]) -> list[Duplicate]:
-    """Those with members on both sides; of what is near only the pairs that are.
+    """Find the groups with members on both sides; of what is near only the pairs that are.
 
-    Of what is near one, all that is the same as it is near too, and is named.
+    ``tested`` [n] says of each structure whether it is tested on. Of what is near one structure,
+    all that is the same as it is near too, and is in the group.
     """
     alike = {one.indices[0]: one.indices for one in found if one.kind != "near"}
     result = []
@@ -129,11 +130,12 @@ def choose_dropped(
     energies: Energies,
     level: Literal["same", "near"] = "same",
 ) -> tuple[int, ...]:
-    """What to leave out: of what is alike the first stays. ``order`` [n]: the lower, the earlier.
+    """Choose what to leave out: of what is alike the first stays.
 
-    Of what is near, one after the other in this order, each stays unless one that stays is near
-    it: so the ends of a chain can both stay. Where the same structure has energies (eV per atom,
-    [n]) that differ by more than CONFLICT nothing is left out: which is right only people know.
+    ``order`` [n]: the lower, the earlier. Of what is near, one after the other in this order, each
+    stays unless one that stays is near it: so the ends of a chain can both stay. Where the same
+    structure has energies (eV per atom, [n]) that differ by more than CONFLICT nothing is left out:
+    which is right only people know.
     """
     out: set[int] = set()
     held = {one.indices[0] for one in find_conflicts(found, energies)}
@@ -160,7 +162,7 @@ def choose_dropped(
 
 
 def find_conflicts(found: Iterable[Duplicate], energies: Energies) -> list[Duplicate]:
-    """The same structures whose energies (eV per atom) differ by more than CONFLICT."""
+    """Find the same structures whose energies (eV per atom) differ by more than CONFLICT."""
     result = []
     for one in found:
         if one.kind != "near":
@@ -177,7 +179,7 @@ def _earliest(members: Iterable[int], order: Sequence[int] | Places) -> tuple[in
 def _find_identical(
     geometries: NDArray[np.uint8],
 ) -> tuple[NDArray[np.bool_], dict[int, list[int]]]:
-    """[n] the first of its geometry; and the others of each first one that has any."""
+    """Mark the first of each geometry [n], and list the others of each that has any."""
     first = np.ones(len(geometries), dtype=np.bool_)
     twins: dict[int, list[int]] = defaultdict(list)
     keys = np.ascontiguousarray(geometries[:, :8]).view(np.uint64).ravel()
@@ -196,12 +198,13 @@ def _find_identical(
 
 
 class _Classes:
-    """Which structures are the same: a forest, of those only that are the same as another."""
+    """Classes of structures that are the same: a forest, of those only that have another."""
 
     def __init__(self) -> None:
         self._above: dict[int, int] = {}
 
     def of(self, index: int) -> int:
+        """Return the lowest index of the class that a structure is in."""
         top = index
         while (above := self._above.get(top, top)) != top:
             top = above
@@ -210,11 +213,12 @@ class _Classes:
         return top
 
     def join(self, i: int, j: int) -> None:
+        """Make one class of two."""
         i, j = sorted((self.of(i), self.of(j)))
         self._above[i] = self._above[j] = i
 
     def groups(self) -> list[list[int]]:
-        """Ascending."""
+        """Return the classes; they and their members ascend."""
         found: Mapping[int, list[int]] = defaultdict(list)
         for index in sorted(self._above):
             found[self.of(index)].append(index)
@@ -222,7 +226,7 @@ class _Classes:
 
 
 def _find_chains(edges: Iterable[tuple[int, int]]) -> list[Duplicate]:
-    """What hangs together by being near."""
+    """Group what hangs together by being near."""
     pairs = sorted({(min(edge), max(edge)) for edge in edges})
     chains = _Classes()
     for pair in pairs:
@@ -237,7 +241,7 @@ def _find_chains(edges: Iterable[tuple[int, int]]) -> list[Duplicate]:
 
 
 def _order_by_tiles(pairs: Places) -> Iterable[tuple[int, int]]:
-    """Pairs [m, 2] in an order that asks for the same few structures again and again."""
+    """Yield pairs [m, 2] in an order that needs the same few structures again and again."""
     pairs = np.sort(pairs, axis=1)
     i, j = pairs.T
     order = np.lexsort((j, i, j // _TILE, i // _TILE))
@@ -246,7 +250,7 @@ def _order_by_tiles(pairs: Places) -> Iterable[tuple[int, int]]:
 
 
 class _Comparison:
-    """How far two structures are apart; the neighbourhoods of the last ones are remembered."""
+    """A comparison of structures that remembers the neighbourhoods of the last ones."""
 
     def __init__(self, read: Callable[[int], Structure], reach: float) -> None:
         self._read, self._reach = read, reach

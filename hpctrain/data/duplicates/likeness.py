@@ -1,4 +1,4 @@
-"""What a potential sees of a structure: for every atom the distances to its neighbours."""
+"""How much two structures differ for a potential: by the distances to each atom's neighbours."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ _BLOCK = 1_000_000
 
 @dataclass(frozen=True)
 class Neighbourhood:
-    """Atoms sorted by element; ``ends`` [e + 1] where the ``elements`` begin and end.
+    """Distances to the neighbours of all atoms of a structure, sorted by element.
 
-    ``rows`` [n, w]: for every atom the distances (Å), ascending, to atoms of the first element, in
-    the first of ``widths`` [e] columns, then those of the next; all up to ``reach``, which fills
-    the places that are left. So a neighbour that crosses the reach changes little.
+    Atoms of the ``elements`` begin and end at ``ends`` [e + 1]. ``rows`` [n, w]: for every atom the
+    distances (Å), ascending, to atoms of the first element, in the first of ``widths`` [e] columns,
+    then those of the next; all up to ``reach``, which fills the places that are left. So a
+    neighbour that crosses the reach changes little.
     """
 
     elements: tuple[int, ...]
@@ -37,7 +38,7 @@ class Neighbourhood:
 
 
 def neighbourhood(structure: Structure, reach: float) -> Neighbourhood | None:
-    """None for a cell that cannot be searched."""
+    """Find the neighbourhood of a structure; None for a cell that cannot be searched."""
     pairs = pairs_within(structure.positions, structure.cell, structure.pbc, reach)
     if pairs is None:
         return None
@@ -63,13 +64,12 @@ def neighbourhood(structure: Structure, reach: float) -> Neighbourhood | None:
 
 
 def difference(a: Neighbourhood, b: Neighbourhood, limit: float) -> float:
-    """How far two structures are apart, Å: the largest difference between distances; infinite if
-    it is more than ``limit``.
+    """Return the largest difference between distances of two structures, Å.
 
-    The larger of two. One: every atom against the atom of the other structure that is most like
-    it. Two: the n-th neighbours of all atoms, sorted, each against its counterpart, so that like
-    atoms must be there in like shares. Displacing every atom by at most d changes both by at most
-    2 d; repeating the cell changes neither.
+    Infinite if it is more than ``limit``. It is the larger of two. One: every atom against the atom
+    of the other structure that is most like it. Two: the n-th neighbours of all atoms, sorted, each
+    against its counterpart, so that like atoms must be there in like shares. Displacing every atom
+    by at most d changes both by at most 2 d; repeating the cell changes neither.
     """
     if a.elements != b.elements:
         return np.inf
@@ -101,7 +101,10 @@ def _widen(one: Neighbourhood, widths: list[int]) -> Rows:
 
 
 def _compare_in_order(some: Rows, others: Rows) -> float:
-    """Column by column, sorted; n and m numbers are compared where either goes to its next."""
+    """Compare column by column, sorted: the largest difference.
+
+    n and m numbers are compared where either goes to its next.
+    """
     n, m = len(some), len(others)
     some, others = np.sort(some, axis=0), np.sort(others, axis=0)
     if n != m:
@@ -111,7 +114,7 @@ def _compare_in_order(some: Rows, others: Rows) -> float:
 
 
 def _compare_most_alike(some: Rows, others: Rows) -> float:
-    """The largest distance of a row from the row of the other that is most like it."""
+    """Return the largest distance of a row from the row of the other that is most like it."""
     nearest = np.full(len(others), np.inf)
     farthest = 0.0
     rows = max(1, _BLOCK // max(1, others.size))

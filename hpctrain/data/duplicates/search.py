@@ -1,6 +1,6 @@
-"""Structures of a data set that are alike: left out by ``data.dedupe``, told where on both sides.
+"""The search for structures that are alike: on both sides of a split, or left out by data.dedupe.
 
-Identical ones are found for nothing, by their digests. For the same written differently, and for
+Identical ones are found by their digests, at no cost. For the same written differently, and for
 nearly the same, every structure is given a signature while it is read.
 """
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from hpctrain.fields import Likeness
 
 NUMBERS = {symbol.encode(): number for number, symbol in enumerate(SYMBOLS)}
-LISTED = 20  # groups, and ids of each, that are told; all are count_by_degree
+LISTED = 20  # groups, and ids of each, that are listed; all are counted
 DEGREES: tuple[Likeness, ...] = ("identical", "same", "near")
 REASONS = {
     "identical": "identical to an earlier row (data.dedupe: identical)",
@@ -42,7 +42,7 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Search:
-    """Looks among the rows at ``places``, and reads them again where it has to confirm.
+    """A search among the rows at ``places``; they are read again where it has to confirm.
 
     ``signatures`` of all good rows, in their order; None: only what is identical can be found.
     ``reach`` (Å): up to there distances are compared.
@@ -55,7 +55,7 @@ class Search:
     reach: float
 
     def without(self, degree: Likeness) -> tuple[Search, list[str]]:
-        """What stays if of all that is alike only the first does, and the ids of what goes.
+        """Leave out all that is alike but the first: return what stays, and the ids of what goes.
 
         The first is that of the lowest generation, and of these the first in the source.
         """
@@ -69,7 +69,10 @@ class Search:
         return replace(self, places=stays), [self._id(index) for index in gone]
 
     def facts(self, tested: NDArray[np.bool_], degree: Likeness) -> dict[str, Any]:
-        """What is on both sides, and what has two energies, as manifests and ``--json`` tell it."""
+        """List what is on both sides, and what has two energies, for manifests and ``--json``.
+
+        ``tested`` [places] says which are tested on.
+        """
         found = self.groups(degree)
         leaks = find_across(found, tested)
         conflicts = find_conflicts(found, self._energies(found))
@@ -93,6 +96,7 @@ class Search:
         }
 
     def groups(self, degree: Likeness) -> list[Duplicate]:
+        """Find what is alike, to a degree, by its index in ``places``."""
         geometries = self.rows.geometries
         if len(self.places) < len(geometries):
             geometries = geometries[self.places]
@@ -117,7 +121,7 @@ class Search:
         return parse_structure(text, self.rows.ids[place], NUMBERS)
 
     def _energies(self, found: Sequence[Duplicate]) -> dict[int, float]:
-        """eV per atom, of what has to be compared."""
+        """Read the energies (eV per atom) that have to be compared."""
         energies = {}
         for one in found:
             if one.kind != "near":
@@ -137,7 +141,7 @@ class Search:
 def with_signatures(
     signatures: Signatures | None, scan: Callable[[Structure, str | None], None] | None
 ) -> Callable[[Structure, str | None], None] | None:
-    """A scan that also gives every good row its signature."""
+    """Return a scan that also gives every good row its signature."""
     if signatures is None:
         return scan
 
@@ -151,7 +155,7 @@ def with_signatures(
 
 
 def notes(facts: dict[str, Any] | None) -> list[str]:
-    """What people should know of it: at most two sentences."""
+    """Say what people should know of a search's facts, in at most two sentences."""
     if not facts:
         return []
     lines = []
@@ -172,12 +176,13 @@ def notes(facts: dict[str, Any] | None) -> list[str]:
 
 
 def count_by_degree(facts: dict[str, Any]) -> str:
+    """Say how many groups there are of each degree."""
     words = {"identical": "identical", "same": "the same written differently", "near": "nearly"}
     return ", ".join(f"{count} {words[kind]}" for kind, count in facts["groups"].items() if count)
 
 
 def first_pairs(facts: dict[str, Any], most: int = 3) -> str:
-    """The first of them, each as test ~ training rows."""
-    shown = [f"{one['test'][0]} ~ {one['train'][0]}" for one in facts["first"][:most]]
+    """Name the first of them, each as test ~ training rows."""
+    first = [f"{one['test'][0]} ~ {one['train'][0]}" for one in facts["first"][:most]]
     more = ", …" if sum(facts["groups"].values()) > most else ""
-    return f"row{'s' * (len(shown) > 1)} {', '.join(shown)}{more}"
+    return f"row{'s' * (len(first) > 1)} {', '.join(first)}{more}"

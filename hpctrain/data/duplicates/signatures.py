@@ -1,4 +1,4 @@
-"""A short signature of each structure: what is alike has nearly the same.
+"""A short signature of each structure: structures that are alike have nearly the same.
 
 It holds, of the shortest distances of each atom, some, and of those the least, the median and the
 largest over all atoms. None of them changes with translation, rotation, the order of atoms, the
@@ -54,7 +54,7 @@ class Signatures:
         return self._count
 
     def add(self, structure: Structure) -> None:
-        """The next structure. It is kept until there are enough of its size to work on."""
+        """Add the next structure; it waits until there are enough of its size to work on."""
         numbers = structure.numbers
         self._compositions += _composition(numbers.tobytes(), numbers.dtype.str)
         key = (len(numbers), structure.pbc)
@@ -68,7 +68,7 @@ class Signatures:
             self._finish()
 
     def arrays(self) -> tuple[NDArray[np.uint64], Features]:
-        """Of n structures: what they are composed of [n], and the distances [n, COLUMNS]."""
+        """Return hashes of the compositions [n], and the features [n, COLUMNS]."""
         self._finish()
         return (
             np.frombuffer(self._compositions, dtype=np.uint64),
@@ -136,7 +136,7 @@ def _compute_features(
 
 
 def _search_one(structure: Structure, shortest: NDArray[np.float32]) -> None:
-    """The same [atoms, _MANY] for cells that are small or skewed: slow, and exact in any."""
+    """Fill in [atoms, _MANY] for a cell that is small or skewed: slow, and exact in any."""
     pairs = pairs_within(structure.positions, structure.cell, structure.pbc, CLIP)
     if pairs is None:
         return

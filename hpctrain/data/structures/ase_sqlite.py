@@ -40,7 +40,7 @@ DatabaseRow: TypeAlias = tuple[Any, ...]
 
 
 def refuse_other_files(path: Path, name: str) -> None:
-    """Raise HpctrainError for a file that ASE would take for its SQLite database, and that is none.
+    """Raise HpctrainError if ASE would take a file for its SQLite database, and it is none.
 
     ``name`` is what the file is called in errors.
     """

@@ -1,4 +1,4 @@
-"""A labelled structure, as extended XYZ with every digit, and as a digest; the frames of a file."""
+"""A labelled structure as extended XYZ, with every digit, and as a digest; the frames of a file."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Frame:
 
 @dataclass(slots=True)
 class Batch:
-    """Structures put together, with their labels: what numpy and orjson do, they do once for all.
+    """Structures put together with their labels: numpy and orjson work on all at once.
 
     ``positions`` and ``forces`` [atoms, 3], ``ends`` the number of atoms up to each structure.
     """
@@ -89,6 +89,7 @@ class Batch:
 
     @classmethod
     def of(cls, structures: Sequence[Structure]) -> Batch:
+        """Put structures together; all of them have forces."""
         forces = [one.forces for one in structures if one.forces is not None]
         assert len(forces) == len(structures)
         return cls(
@@ -130,7 +131,7 @@ def read_frames(path: Path, name: str) -> Iterator[Frame]:
 
 
 def digest_structures(batch: Batch) -> list[tuple[bytes, bytes]]:
-    """What each structure is with its labels, and without, whatever its row number: SHA-256.
+    """Compute SHA-256 of each structure with its labels, and without, whatever its row number.
 
     Little-endian numbers, so that every machine agrees; adding 0.0 makes -0.0 a plain zero.
     """
@@ -159,7 +160,7 @@ def _as_little_endian(values: Array) -> bytes:
 
 
 def format_structures(batch: Batch, symbols: Sequence[bytes]) -> list[bytes]:
-    """Each structure as text in UTF-8; ``symbols`` by atomic number.
+    """Format each structure as text in UTF-8; ``symbols`` by atomic number.
 
     Numbers are written by orjson, in the fewest digits that read back the same; one that is not
     finite becomes ``null``.
@@ -194,7 +195,7 @@ def format_structures(batch: Batch, symbols: Sequence[bytes]) -> list[bytes]:
 
 
 def parse_structure(text: bytes, row_id: str, symbols: Mapping[bytes, int]) -> Structure:
-    """A structure that ``format_structures`` has written: geometry, energy and forces."""
+    """Read geometry, energy and forces of a text that ``format_structures`` has written."""
     head = _BEGINNING.match(text)
     assert head is not None, text[:200]
     _, lattice, energy, *pbc = head.groups()
@@ -219,7 +220,7 @@ def parse_structure(text: bytes, row_id: str, symbols: Mapping[bytes, int]) -> S
 
 
 def _format_table(values: Array) -> list[bytes]:
-    """Each row as numbers with blanks between them."""
+    """Format each row as numbers with blanks between them."""
     if not values.size:
         return []
     text = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)

@@ -29,8 +29,11 @@ _CORNERS = np.array(list(product((-0.5, 0.5), repeat=3)))
 
 
 class Pairs(NamedTuple):
-    """Neighbours: atoms ``first`` [m] and ``second`` [m], their ``distances`` [m], and the
-    ``vectors`` [m, 3] from one to the other."""
+    """Pairs of neighbours.
+
+    Atoms ``first`` [m] and ``second`` [m], their ``distances`` [m], and the ``vectors`` [m, 3] from
+    one to the other.
+    """
 
     first: NDArray[np.intp]
     second: NDArray[np.intp]
@@ -39,8 +42,11 @@ class Pairs(NamedTuple):
 
 
 def whole_cells(cells: Array, pbc: Periodic) -> Array:
-    """Return the cells [b, 3, 3] with unit vectors, at right angles to all others, in the place of
-    those that do not repeat (``pbc`` [b, 3]), also of missing ones."""
+    """Return cells [b, 3, 3] in which all three vectors are there and independent.
+
+    In the place of those that do not repeat (``pbc`` [b, 3]) stand unit vectors at right angles to
+    all others.
+    """
     if pbc.all():
         return cells
     cells = cells.copy()
@@ -56,18 +62,21 @@ def whole_cells(cells: Array, pbc: Periodic) -> Array:
 
 
 def heights(cells: Array, pbc: Periodic) -> Array:
-    """Compute the distances [b, 3] between opposite faces of whole cells; infinite where nothing
-    repeats.
+    """Compute the distances [b, 3] between opposite faces of whole cells.
 
-    The columns of the inverse are the normals of the faces, each of the length 1 / height.
+    Infinite where nothing repeats. The columns of the inverse are the normals of the faces, each of
+    the length 1 / height.
     """
     result: Array = np.where(pbc, 1.0 / np.linalg.norm(np.linalg.inv(cells), axis=1), np.inf)
     return result
 
 
 def images_within(reach: float, height: Array) -> Images:
-    """Count the cells to look at on each side, for [3] heights: two atoms whose difference is
-    wrapped into half a cell are nearer than ``reach`` in no image beyond."""
+    """Count the cells to look at on each side, for ``height`` [3].
+
+    Two atoms whose difference is wrapped into half a cell are nearer than ``reach`` in no image
+    beyond.
+    """
     a, b, c = np.floor(reach / height + 0.5).astype(np.int64).tolist()
     return a, b, c
 

@@ -1,4 +1,4 @@
-"""Reads labelled structures: any database of ASE's, and extxyz files. The only importer of ase."""
+"""The reader of labelled structures: ASE's databases, and extxyz files. It alone imports ase."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FILES = (".xyz", ".extxyz")
 
 
 def without_password(source: str | list[str]) -> str:
-    """A source as it may be printed and kept: the password of a database URL is left out."""
+    """Return a source as it may be printed and kept: without the password of a database URL."""
     if not isinstance(source, str):
         return ", ".join(map(without_password, source))
     # To the last @: a password may hold any character, also one that it should not.
@@ -37,10 +37,10 @@ def without_password(source: str | list[str]) -> str:
 def read_source(
     source: str, base: Path, select: str, *, several: bool = False
 ) -> Iterator[Structure]:
-    """The selected structures of one source, one after the other.
+    """Read the selected structures of one source, one after the other.
 
-    Row ids are the database's own, or the place in an extxyz file, counted from 1; with
-    ``several`` sources the name of the source stands before them.
+    Row ids are the database's own, or the place in an extxyz file, counted from 1; with ``several``
+    sources the name of the source stands before them. HpctrainError names what cannot be read.
     """
     name = without_password(source)
     prefix = f"{name}#" if several else ""
@@ -58,7 +58,7 @@ def read_source(
 
 
 def count_structures(source: str, base: Path, select: str) -> int | None:
-    """How many structures there will be, where that can be told without reading them."""
+    """Count the selected structures, where that can be done without reading them."""
     path = base / source
     if "://" in source or path.suffix in _FILES or not path.is_file():
         return None
@@ -67,7 +67,7 @@ def count_structures(source: str, base: Path, select: str) -> int | None:
         database = ase.db.connect(str(path))
         if ase_sqlite.can_read(database):
             return ase_sqlite.count_rows(database, *parse_selection(select))
-    except Exception:  # noqa: BLE001  what is wrong, the reading will tell
+    except Exception:  # noqa: BLE001  reading them names what is wrong
         return None
     return None
 
@@ -105,7 +105,7 @@ def _read_database(target: str, name: str, select: str, prefix: str) -> Iterator
 
 
 def _read_through_ase(database: Any, select: str) -> Iterator[DatabaseRow]:
-    """Through ASE: every backend, and databases of other versions."""
+    """Read rows through ASE: every backend, and databases of other versions."""
     for row in database.select(select):
         yield (
             row.id,
@@ -160,7 +160,7 @@ def _to_structure(atoms: Atoms, number: int, name: str, prefix: str) -> Structur
 
 
 def _make_selector(select: str) -> Callable[[Atoms], bool]:
-    """An ASE selection over the keys of an extxyz file's second lines, as over those of a row."""
+    """Make a test of an extxyz file's keys from an ASE selection, as of those of a row."""
     try:
         keys, comparisons = parse_selection(select)
     except Exception as error:  # ASE raises whatever a bad expression leads to
@@ -184,7 +184,7 @@ def _make_selector(select: str) -> Callable[[Atoms], bool]:
 
 
 def _result(atoms: Atoms, name: str) -> Any:
-    """A label of the structure's own; ASE's reader keeps labels on a calculator, never computes."""
+    """Return a structure's own label; ASE's reader keeps labels on a calculator, never computes."""
     if atoms.calc is None:
         return None
     try:
@@ -202,7 +202,7 @@ def _array(value: Any) -> Any:
 
 
 def _voigt(value: Any) -> Any:
-    """A stress as xx yy zz yz xz xy, whether it is stored so or as 3 x 3."""
+    """Return a stress as xx yy zz yz xz xy, whether it is stored so or as 3 x 3."""
     array = _array(value)
     if array is None or array.shape == (6,):
         return array
@@ -233,7 +233,7 @@ def _generation(value: Any, name: str, what: str, number: int) -> int | None:
 
 
 def _error_text(error: Exception, target: str = "") -> str:
-    """What an error says, without the password of a database that it may quote."""
+    """Return what an error says, without the password of a database that it may quote."""
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if without_password(target) == target:
         return said
