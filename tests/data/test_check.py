@@ -1,4 +1,4 @@
-"""Each check of the preflight finds what it is for, and not what only looks like it."""
+"""The checks of the data: each finds what it is for, and nothing that only looks like it."""
 
 from __future__ import annotations
 
@@ -104,6 +104,14 @@ def test_forces_of_exactly_zero_are_right_in_a_crystal() -> None:
     # By symmetry a perfect hcp crystal has no forces only along the plane's normal: with the
     # mirror and the threefold axis through each atom, none at all.
     assert found["zero_forces"].ids == tuple(str(n) for n in range(len(crystals), len(rows)))
+
+
+def test_a_cell_too_flat_to_search_is_left_alone() -> None:
+    row = copper(1, size=1)[0]
+    flat = replace(row, cell=np.diag([3.6, 3.6, 1e-6]), forces=np.zeros((4, 3)))
+    result = looked([lonely(), flat], references="auto")
+    assert result.data["cells"]["too_flat_to_search"] == 1
+    assert "zero_forces" not in [one.name for one in result.findings]
 
 
 def test_large_forces_and_forces_that_do_not_cancel() -> None:

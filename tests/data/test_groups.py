@@ -1,4 +1,4 @@
-"""What is alike is found, whatever way it is written; what is not is left alone."""
+"""Structures that are alike are found, whatever way they are written; no others are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is alike in a data set: told where both sides have it, left out on request."""
+"""Structures that are alike: listed where both sides have them, left out on request."""
 
 from __future__ import annotations
 

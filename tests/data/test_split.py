@@ -1,4 +1,4 @@
-"""Which structures are tested on."""
+"""The draw: which structures are tested on."""
 
 from __future__ import annotations
 
