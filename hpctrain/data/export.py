@@ -24,7 +24,7 @@ from hpctrain.data.structures.rows import (
     read_rows,
     select_generations,
 )
-from hpctrain.data.structures.sources import without_password
+from hpctrain.data.structures.sources import without_passwords
 from hpctrain.errors import HpctrainError
 
 if TYPE_CHECKING:
@@ -180,8 +180,10 @@ def _refuse(data: DataConfig, skipped: Sequence[Skipped], chosen: int, skip_bad:
             "mend them, or select others (data.select)",
         )
     if not chosen:
+        source = without_passwords(data.source)
+        names = source if isinstance(source, str) else ", ".join(source)
         raise HpctrainError(
-            f"no structure in {without_password(data.source)} matches data.select '{data.select}'"
+            f"no structure in {names} matches data.select '{data.select}'"
             + (f" and data.generations {data.generations}" if data.generations != "all" else ""),
             "look with: ase db FILE.db  ·  an empty data.select takes every row",
         )

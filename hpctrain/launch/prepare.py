@@ -90,7 +90,7 @@ def prepare(
     must be to be told. ``agree`` is shown the plan before any data are read, and raises
     HpctrainError if it is not accepted. Raises HpctrainError if anything is wrong.
     """
-    from hpctrain.data.duplicates.search import notes as leakage_notes
+    from hpctrain.data.duplicates.search import leakage_notes
     from hpctrain.data.export import export
     from hpctrain.launch import reuse
 
@@ -282,13 +282,8 @@ def _choose_evaluator(config: ProjectConfig, profile: SiteProfile, notes: list[s
 
 def _without_secrets(config: ProjectConfig) -> dict[str, Any]:
     """Return the settings as they are kept: without the password of a database."""
-    from hpctrain.data.structures.sources import without_password
+    from hpctrain.data.structures.sources import without_passwords
 
     settings = config.model_dump(mode="json")
-    source = config.data.source
-    settings["data"]["source"] = (
-        without_password(source)
-        if isinstance(source, str)
-        else [without_password(one) for one in source]
-    )
+    settings["data"]["source"] = without_passwords(config.data.source)
     return settings

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpctrain.data.export import Dataset, export
 from hpctrain.data.structures.rows import Progress
-from hpctrain.data.structures.sources import without_password
+from hpctrain.data.structures.sources import without_passwords
 from hpctrain.errors import HpctrainError
 from hpctrain.files import read_json
 from hpctrain.runs.manifest import SIDES
@@ -39,7 +39,7 @@ def export_again(
             f"{card} is not the card of a potential",
             "name the .json beside a .yace in potentials/",
         ) from error
-    if settings["source"] == _without_password(data.source):
+    if settings["source"] == without_passwords(data.source):
         settings["source"] = data.source
     # The rows are named one by one: how they were chosen does not matter any more.
     source = type(data).model_validate(
@@ -56,11 +56,3 @@ def export_again(
             "what was trained on is in the run's own folder, as train.extxyz and test.extxyz",
         )
     return dataset
-
-
-def _without_password(source: str | list[str]) -> str | list[str]:
-    return (
-        without_password(source)
-        if isinstance(source, str)
-        else [without_password(one) for one in source]
-    )

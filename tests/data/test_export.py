@@ -21,7 +21,7 @@ from hpctrain.data import split_files as module
 from hpctrain.data.export import Dataset, export
 from hpctrain.data.structures.extxyz import Batch, Structure, format_structures
 from hpctrain.data.structures.labels import find_fault, find_not_finite, is_isolated
-from hpctrain.data.structures.sources import SYMBOLS, read_source, without_password
+from hpctrain.data.structures.sources import SYMBOLS, read_source, without_passwords
 from hpctrain.errors import HpctrainError
 from hpctrain.files import resource
 from hpctrain.settings import DataConfig
@@ -661,8 +661,8 @@ def test_no_source(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_password_is_not_shown(url: str, printed: str) -> None:
-    assert without_password(url) == printed
-    assert without_password(["a.db", url]) == f"a.db, {printed}"
+    assert without_passwords(url) == printed
+    assert without_passwords(["a.db", url]) == ["a.db", printed]
 
 
 @pytest.mark.parametrize(

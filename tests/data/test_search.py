@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpctrain.cli.main import main as command
-from hpctrain.data.duplicates.search import NUMBERS, notes
+from hpctrain.data.duplicates.search import NUMBERS, leakage_notes
 from hpctrain.data.export import Dataset, export
 from hpctrain.data.structures.extxyz import Batch, Structure, format_structures, parse_structure
 from hpctrain.data.structures.sources import SYMBOLS
@@ -137,7 +137,7 @@ def test_two_energies_of_one_structure_are_told_and_stay(tmp_path: Path) -> None
     assert result.skipped == ()
     assert result.leakage is not None
     assert result.leakage["conflicts"] == {"groups": 1, "first": [["1", "7"]]}
-    assert "different energies (rows 1 = 7)" in " ".join(notes(result.leakage))
+    assert "different energies (rows 1 = 7)" in " ".join(leakage_notes(result.leakage))
 
 
 def test_rows_that_are_bad_or_of_other_generations_are_not_compared(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def with_signatures(
     return see
 
 
-def notes(facts: dict[str, Any] | None) -> list[str]:
+def leakage_notes(facts: dict[str, Any] | None) -> list[str]:
     """Say what people should know of a search's facts, in at most two sentences."""
     if not facts:
         return []

@@ -25,13 +25,18 @@ SYMBOLS: list[str] = list(chemical_symbols)
 _FILES = (".xyz", ".extxyz")
 
 
-def without_password(source: str | list[str]) -> str:
-    """Return a source as it may be printed and kept: without the password of a database URL."""
-    if not isinstance(source, str):
-        return ", ".join(map(without_password, source))
+def without_password(source: str) -> str:
+    """Return a source as it may be printed: without the password of a database URL."""
     # To the last @: a password may hold any character, also one that it should not.
     hidden = re.sub(r"(://[^/:@]*):.*@", r"\1:***@", source, flags=re.DOTALL)
     return re.sub(r"([?&][^=&]*pass[^=&]*=)[^&]*", r"\1***", hidden, flags=re.IGNORECASE)
+
+
+def without_passwords(source: str | list[str]) -> str | list[str]:
+    """Return data.source, one or several, as it may be kept: without passwords."""
+    if isinstance(source, str):
+        return without_password(source)
+    return [without_password(one) for one in source]
 
 
 def read_source(
