@@ -23,7 +23,7 @@ ROOMS: dict[str, str] = {
     "cli/terminal": "launch/* potentials/* pages/* runs/* data/* engines/* schedulers/* sites/*",
     "launch": "potentials/* runs/* data/* engines/* schedulers/* sites/*",
     "potentials": "pages/* runs/* data/* engines/* sites/*",
-    "pages": "runs/* data/* engines/* cli/terminal",
+    "pages": "runs/* data/* engines/*",
     "runs/actions": "runs runs/state engines/* schedulers/* sites/*",
     "runs/state": "runs engines/* schedulers/* sites/*",
     "runs": "engines/* schedulers/* sites/*",
@@ -41,7 +41,7 @@ ROOMS: dict[str, str] = {
     "data/duplicates": "data/structures",
     "data/structures": "",
     "sites": "",
-    "": "data/check",
+    "": "",
 }
 # Outside libraries, and the one place that speaks to each.
 OWNERS = {

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
 
+from hpctrain.data.check.names import CHECKS
+from hpctrain.errors import HpctrainError
 from hpctrain.fields import Record, walltime_seconds
-from hpctrain.settings import ProjectConfig, TrainingConfig
+from hpctrain.settings import NEVER_SILENCED, CheckName, DataConfig, ProjectConfig, TrainingConfig
 from hpctrain.sites.profile import SiteProfile
+from hpctrain.yamlfile import validated
 
 MINIMAL: dict[str, Any] = {"project": "al", "data": {"source": "x.db"}}
 
@@ -206,3 +209,25 @@ def test_a_switch_is_true_or_false(value: object) -> None:
     assert TrainingConfig.model_validate({"active_set": False}).active_set is False
     with pytest.raises(ValidationError, match="this key is true or false"):
         TrainingConfig.model_validate({"active_set": value})
+
+
+def test_the_checks_that_can_be_silenced_are_those_that_there_are() -> None:
+    assert list(get_args(CheckName)) == sorted(CHECKS.keys() - {NEVER_SILENCED})
+    assert NEVER_SILENCED in CHECKS
+    names = list(get_args(CheckName))
+    assert DataConfig.model_validate({"source": "x.db", "silence": names}).silence == names
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("net_forces", "there is no check 'net_forces' (did you mean 'net_force'?)"),
+        ("?", "there is no check '?' (there are: absurd_energy, binding, "),
+        ("unusable", "'unusable' cannot be silenced: submit refuses such rows; use --skip-bad"),
+        (3, "must be text; write it in quotes (it is 3)"),
+    ],
+)
+def test_checks_that_cannot_be_silenced(name: object, words: str) -> None:
+    with pytest.raises(HpctrainError) as caught:
+        validated(DataConfig, {"source": "x.db", "silence": [name]}, "here")
+    assert caught.value.message.startswith(f"here: silence: {words}")

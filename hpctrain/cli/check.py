@@ -23,7 +23,7 @@ from hpctrain.errors import HpctrainError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hpctrain.data.check.report import Report
+    from hpctrain.data.check.report import Findings
     from hpctrain.data.check.scan import Preflight
     from hpctrain.launch.prepare import Prepared
     from hpctrain.project import Project
@@ -50,7 +50,7 @@ def check_command(
       hpctrain check --site mycluster
       hpctrain check --html report.html
     """
-    from hpctrain.data.check.report import report
+    from hpctrain.data.check.report import find_all
     from hpctrain.data.check.scan import Preflight
     from hpctrain.project import find_project
 
@@ -61,7 +61,7 @@ def check_command(
         config.training.cutoff, generations=config.data.generations, up_to=options.generation
     )
     prepared, trouble = _prepare(project, options, preflight)
-    found = report(
+    found = find_all(
         preflight,
         silence=config.data.silence,
         references=config.training.reference_energies,
@@ -103,7 +103,7 @@ def _prepare(
                 **options.arguments(),
                 agree=partial(agree_to_cost, sure=True),
                 progress=counter,
-                watch=preflight.see,
+                scan=preflight.add,
                 look_for="near",
             )
         except HpctrainError as error:
@@ -114,9 +114,10 @@ def _prepare(
     return prepared, None
 
 
-def _print_check(prepared: Prepared | None, found: Report) -> None:
-    from hpctrain.cli.terminal.findings import findings, summary
+def _print_check(prepared: Prepared | None, found: Findings) -> None:
+    from hpctrain.cli.terminal.findings import findings
     from hpctrain.cli.terminal.tables import manifest
+    from hpctrain.data.check.report import summary
 
     if prepared is not None:
         print(manifest(prepared.manifest))
@@ -135,7 +136,7 @@ def _print_check(prepared: Prepared | None, found: Report) -> None:
 
 
 def _facts(
-    prepared: Prepared | None, found: Report, trouble: HpctrainError | None
+    prepared: Prepared | None, found: Findings, trouble: HpctrainError | None
 ) -> dict[str, Any]:
     """Return what was found, as --json prints it."""
     manifest: Mapping[str, Any] = prepared.manifest if prepared else {}
@@ -181,7 +182,7 @@ def _cost(prepared: Prepared, data: dict[str, Any]) -> dict[str, Any] | None:
     )
 
 
-def _write_page(file: Path, found: Report, preflight: Preflight, project: str) -> None:
+def _write_page(file: Path, found: Findings, preflight: Preflight, project: str) -> None:
     from datetime import datetime
 
     from hpctrain import __version__

@@ -84,7 +84,7 @@ def export_command(
       hpctrain export again --from-card potentials/potential_gen_01.json
     """
     from hpctrain.cli.terminal.tables import export_summary
-    from hpctrain.data.duplicates.search import in_words
+    from hpctrain.data.duplicates.search import leakage_notes
     from hpctrain.data.export import export
     from hpctrain.project import find_project
 
@@ -111,5 +111,5 @@ def export_command(
         print_json("export", facts)
         return
     print(export_summary(facts))
-    for note in in_words(dataset.leakage):
+    for note in leakage_notes(dataset.leakage):
         print_message(f"note: {note}")

@@ -1,10 +1,10 @@
-"""Labelled structures in, split extxyz out. Imported late: it brings numpy and ase."""
+"""The export: labelled structures in, split extxyz out. Imported late: it brings numpy and ase."""
 
 from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpctrain.data.duplicates.groups import Signatures
-from hpctrain.data.duplicates.search import LEFT_OUT, Alike, watched
-from hpctrain.data.sides import UNNAMED, Told, drawn_sides, told_rows
-from hpctrain.data.split_files import SplitFile, made, put, write
+from hpctrain.data.duplicates.search import REASONS, Search, with_signatures
+from hpctrain.data.split import UNNAMED, draw_rows, from_card
+from hpctrain.data.split_files import SplitFile, make_folder, move_into_place, write_files
 from hpctrain.data.structures.rows import (
     NO_GENERATION,
     Progress,
     Rows,
-    Watch,
+    Scan,
     fingerprint,
-    of_generations,
     read_rows,
+    select_generations,
 )
-from hpctrain.data.structures.sources import shown
+from hpctrain.data.structures.sources import without_passwords
 from hpctrain.errors import HpctrainError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Dataset:
     ``fingerprint`` changes with any structure, label or side of the split, and with nothing else;
     ``rows_fingerprint`` is blind to the split. ``isolated_atoms`` holds, by element, the energies
     (eV) of single atoms without a neighbour within the cutoff. ``leakage``: what is alike on both
-    sides (hpctrain.alike); None where it was not looked for.
+    sides (the facts of a duplicates.search.Search); None where it was not looked for.
     """
 
     train: SplitFile
@@ -64,7 +64,7 @@ class Dataset:
     leakage: dict[str, Any] | None = None
 
     def facts(self) -> dict[str, Any]:
-        """The dataset as manifests, cards and ``--json`` tell it; row ids are told apart."""
+        """Return the dataset as manifests, cards and ``--json`` have it, without ids of rows."""
         return {
             "fingerprint": self.fingerprint,
             "rows_fingerprint": self.rows_fingerprint,
@@ -82,7 +82,7 @@ class Dataset:
         }
 
     def rows(self) -> dict[str, Any]:
-        """The rows on each side: their ids, and marks by which a change shows."""
+        """Return the rows on each side, as rows.json has them: ids, and marks of what they are."""
         sides = {"train": self.train, "test": self.test}
         return {
             **{side: list(file.ids) for side, file in sides.items()},
@@ -100,63 +100,68 @@ def export(
     up_to_generation: int | None = None,
     skip_bad: bool = False,
     progress: Progress = lambda *_: None,
-    watch: Watch | None = None,
-    told: Told | None = None,
+    scan: Scan | None = None,
+    card_rows: Mapping[str, Any] | None = None,
     look_for: Likeness = "identical",
 ) -> Dataset:
     """Write ``train.extxyz`` and ``test.extxyz`` into ``folder``, whole or not at all.
 
     Relative sources are looked up in ``base``. ``cutoff`` (Å) decides what an isolated atom is.
     ``mixed_pbc=False`` refuses structures periodic in one or two directions only, which the
-    evaluator tensorpot cannot take. Raises HpctrainError, with the rows and the reasons, if a
-    selected row cannot be used, unless ``skip_bad``. ``progress`` is told the rows read so far, and
-    of how many; ``watch`` is shown every selected row. ``told`` names the rows and their sides, as
-    a card does, instead of all that the settings say of them. ``look_for``: how much alike
-    structures on both sides of the split must be, to be told.
+    evaluator tensorpot cannot take. ``card_rows``, the rows of a card, are written, each on its
+    side, instead of those that the settings choose. ``look_for``: how much alike structures on both
+    sides of the split must be, to be reported. ``progress`` gets the number of rows read so far,
+    and of all; ``scan`` every selected row.
+
+    Raises HpctrainError, with the rows and the reasons, if a selected row cannot be used, unless
+    ``skip_bad``.
     """
-    search = Signatures() if {look_for, data.dedupe} & {"same", "near"} else None
-    leakage = None
-    with made(folder), tempfile.TemporaryFile(dir=folder, buffering=2**20) as spool:
-        watch = watched(search, watch)
-        rows = read_rows(data, base, spool, cutoff, mixed_pbc, progress, watch)
-        if told is not None:
-            skipped: tuple[Skipped, ...] = ()
-            good, tested = told_rows(told, rows)
+    signatures = Signatures() if {look_for, data.dedupe} & {"same", "near"} else None
+    with make_folder(folder), tempfile.TemporaryFile(dir=folder, buffering=2**20) as spool:
+        scan = with_signatures(signatures, scan)
+        rows = read_rows(data, base, spool, cutoff, mixed_pbc, progress, scan)
+        skipped: tuple[Skipped, ...] = ()
+        leakage = None
+        if card_rows is not None:
+            sides = from_card(card_rows, rows)
         else:
-            chosen = of_generations(rows, data, up_to_generation)
-            skipped = _skipped(rows, chosen)
+            chosen = select_generations(rows, data, up_to_generation)
+            skipped = _list_skipped(rows, chosen)
             _refuse(data, skipped, len(chosen), skip_bad)
             usable = np.ones(len(rows), dtype=bool)
             usable[list(rows.bad)] = False
-            alike = Alike(rows, chosen[usable[chosen]], spool, search, cutoff)
+            search = Search(rows, chosen[usable[chosen]], spool, signatures, cutoff)
             if data.dedupe is not None:
-                alike, gone = alike.without(data.dedupe)
-                skipped += (Skipped(LEFT_OUT[data.dedupe], tuple(gone)),) * bool(gone)
-            good = alike.places
-            tested = drawn_sides(data, rows, good)
-            leakage = alike.facts(tested, look_for)
-        sides = {"train": good[~tested], "test": good[tested]}
+                search, gone = search.without(data.dedupe)
+                skipped += (Skipped(REASONS[data.dedupe], tuple(gone)),) * bool(gone)
+            sides = draw_rows(data, rows, search.places)
+            leakage = search.facts(sides.tested, look_for)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as new:
-            files = write(Path(new), folder, rows, sides, spool)
-            put(Path(new), [file.path for file in files.values()])
-    isolated: dict[str, list[float]] = defaultdict(list)
-    compositions = rows.column("compositions")
-    for place, energy in rows.isolated.items():
-        if place in good:
-            isolated[next(iter(rows.symbols(compositions[place])))].append(energy)
-    elements = frozenset[str]().union(*map(rows.symbols, np.unique(compositions[good])))
+            files = write_files(Path(new), folder, rows, sides, spool)
+            move_into_place(Path(new), [file.path for file in files.values()])
+    elements = map(rows.symbols, np.unique(rows.column("compositions")[sides.places]))
     return Dataset(
         train=files["train"],
         test=files["test"],
         skipped=skipped,
-        fingerprint=fingerprint(rows.digests, sides["train"], sides["test"]),
-        rows_fingerprint=fingerprint(rows.digests, good),
-        elements=tuple(sorted(elements)),
-        isolated_atoms={element: tuple(energies) for element, energies in isolated.items()},
-        config_types=_counted(rows.column("kinds")[good], rows.kinds.names),
-        generations=_generations(rows, good),
+        fingerprint=fingerprint(rows.digests, sides.train, sides.test),
+        rows_fingerprint=fingerprint(rows.digests, sides.places),
+        elements=tuple(sorted(frozenset[str]().union(*elements))),
+        isolated_atoms=_list_isolated(rows, sides.places),
+        config_types=_count_by_name(rows.column("kinds")[sides.places], rows.kinds.names),
+        generations=_count_generations(rows, sides.places),
         leakage=leakage,
     )
+
+
+def _list_isolated(rows: Rows, places: NDArray[Any]) -> dict[str, tuple[float, ...]]:
+    """List the energies (eV) of the isolated atoms at some places, by element."""
+    compositions = rows.column("compositions")
+    energies: dict[str, list[float]] = defaultdict(list)
+    for place in np.intersect1d(list(rows.isolated), places).astype(int).tolist():
+        (element,) = rows.symbols(compositions[place])
+        energies[element].append(rows.isolated[place])
+    return {element: tuple(found) for element, found in energies.items()}
 
 
 def _refuse(data: DataConfig, skipped: Sequence[Skipped], chosen: int, skip_bad: bool) -> None:
@@ -164,33 +169,37 @@ def _refuse(data: DataConfig, skipped: Sequence[Skipped], chosen: int, skip_bad:
     bad = sum(len(one.ids) for one in skipped)
     if skipped and not skip_bad:
         raise HpctrainError(
-            "\n".join(["these rows are selected but cannot be used:", *map(_said, skipped)]),
+            "\n".join(
+                ["these rows are selected but cannot be used:", *map(_format_skipped, skipped)]
+            ),
             "mend or deselect them (data.select), or leave them out with --skip-bad",
         )
     if skipped and bad == chosen:
         raise HpctrainError(
-            "\n".join(["no selected row can be used:", *map(_said, skipped)]),
+            "\n".join(["no selected row can be used:", *map(_format_skipped, skipped)]),
             "mend them, or select others (data.select)",
         )
     if not chosen:
+        source = without_passwords(data.source)
+        names = source if isinstance(source, str) else ", ".join(source)
         raise HpctrainError(
-            f"no structure in {shown(data.source)} matches data.select '{data.select}'"
+            f"no structure in {names} matches data.select '{data.select}'"
             + (f" and data.generations {data.generations}" if data.generations != "all" else ""),
             "look with: ase db FILE.db  ·  an empty data.select takes every row",
         )
 
 
-def _counted(numbers: NDArray[Any], names: Sequence[Any]) -> dict[str, int]:
-    """How many there are of each name; names are numbered in the order in which they come."""
+def _count_by_name(numbers: NDArray[Any], names: Sequence[Any]) -> dict[str, int]:
+    """Count how often each name occurs; ``numbers`` are places in ``names``."""
     counts = np.bincount(numbers, minlength=len(names))
     # An empty name counts with those that have none.
-    told: dict[str, int] = defaultdict(int)
+    counted: dict[str, int] = defaultdict(int)
     for number in np.flatnonzero(counts).tolist():
-        told[names[number] or UNNAMED] += int(counts[number])
-    return dict(told)
+        counted[names[number] or UNNAMED] += int(counts[number])
+    return dict(counted)
 
 
-def _generations(rows: Rows, good: NDArray[Any]) -> dict[str, int]:
+def _count_generations(rows: Rows, good: NDArray[Any]) -> dict[str, int]:
     found, counts = np.unique(rows.column("generations")[good], return_counts=True)
     return {
         "none" if number == NO_GENERATION else str(number): count
@@ -198,7 +207,7 @@ def _generations(rows: Rows, good: NDArray[Any]) -> dict[str, int]:
     }
 
 
-def _skipped(rows: Rows, chosen: NDArray[Any]) -> tuple[Skipped, ...]:
+def _list_skipped(rows: Rows, chosen: NDArray[Any]) -> tuple[Skipped, ...]:
     reasons: dict[str, list[str]] = defaultdict(list)
     wanted = set(chosen.tolist()) if rows.bad else set()
     for place, reason in rows.bad.items():
@@ -207,6 +216,6 @@ def _skipped(rows: Rows, chosen: NDArray[Any]) -> tuple[Skipped, ...]:
     return tuple(Skipped(reason, tuple(ids)) for reason, ids in reasons.items())
 
 
-def _said(skipped: Skipped) -> str:
+def _format_skipped(skipped: Skipped) -> str:
     ids = ", ".join(skipped.ids[:10]) + (", …" if len(skipped.ids) > 10 else "")
     return f"  {skipped.reason}: {len(skipped.ids)} (row {ids})"

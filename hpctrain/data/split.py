@@ -1,4 +1,4 @@
-"""Which structures are trained on, and which are tested on. Pure.
+"""The split: which rows are trained on and which are tested on, drawn or as a card says.
 
 Structures, or groups of them, draw lots: hashes of what they are and of the seed. So neither the
 order of the rows nor their numbers matter, and every machine draws the same.
@@ -7,9 +7,9 @@ order of the rows nor their numbers matter, and every machine draws the same.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,17 +18,111 @@ from hpctrain.errors import HpctrainError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Sides = NDArray[np.bool_]
+    from hpctrain.data.structures.rows import Rows
+    from hpctrain.settings import DataConfig
+
+    Tested = NDArray[np.bool_]
     Lots = NDArray[np.uint64]
+
+UNNAMED = "unnamed"
+MARK = 8  # hexadecimal digits by which a row is known again
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Rows by their ``places``, ascending, and for each whether it is ``tested`` on."""
+
+    places: NDArray[Any]
+    tested: Tested
+
+    @property
+    def train(self) -> NDArray[Any]:
+        """Return the places of the rows to train on."""
+        return self.places[~self.tested]
+
+    @property
+    def test(self) -> NDArray[Any]:
+        """Return the places of the rows to test on."""
+        return self.places[self.tested]
+
+
+def draw_rows(data: DataConfig, rows: Rows, places: NDArray[Any]) -> Sides:
+    """Split the rows at ``places`` as the settings say."""
+    digests = rows.digests if len(places) == len(rows) else rows.digests[places]
+    strata: NDArray[Any] | None = None
+    strata_names: list[str] = []
+    if data.stratify == "config_type":
+        strata = rows.column("kinds")[places]
+        strata_names = [kind or UNNAMED for kind in rows.kinds.names]
+    elif data.stratify == "composition":
+        strata = rows.column("compositions")[places]
+        strata_names = [rows.formula(number) for number in range(len(rows.compositions.names))]
+    table = SplitTable(
+        digests,
+        rows.geometries[places] if data.split == "stable" else digests,
+        rows.column("groups")[places] if data.group_by else None,
+        rows.groups.names,
+        strata,
+        strata_names,
+    )
+    return Sides(places, draw(table, data.split, data.test_fraction, data.seed))
+
+
+def read_marks(card_rows: Mapping[str, Any], side: str) -> list[str] | None:
+    """Return the mark of each row of a side, in their order; None where there are none.
+
+    ``card_rows`` is what ``rows.json`` holds, and a card under ``dataset.rows``: the ids of each
+    side, and in one text the marks of what the rows were, which cards of older versions lack.
+    """
+    text = (card_rows.get("marks") or {}).get(side) or ""
+    if len(text) != MARK * len(card_rows[side]):
+        return None
+    return [text[n : n + MARK] for n in range(0, len(text), MARK)]
+
+
+def from_card(card_rows: Mapping[str, Any], rows: Rows) -> Sides:
+    """Find the rows of a card again, each on its side; all others are left out.
+
+    HpctrainError if one is gone, or is not what it was.
+    """
+    known: dict[str, tuple[str, str]] = {}
+    for side in ("train", "test"):
+        ids = card_rows[side]
+        marks = read_marks(card_rows, side) or [""] * len(ids)
+        known |= {row_id: (side, mark) for row_id, mark in zip(ids, marks, strict=True)}
+    digests = rows.digests
+    places: list[int] = []
+    tested: list[bool] = []
+    changed: list[str] = []
+    for place in range(len(rows)):
+        row_id = rows.ids[place]
+        if row_id not in known:
+            continue
+        side, mark = known.pop(row_id)
+        places.append(place)
+        tested.append(side == "test")
+        if place in rows.bad or not digests[place].tobytes().hex().startswith(mark):
+            changed.append(row_id)
+    lines = [
+        f"  {what}: {len(ids)} (row {', '.join(ids[:10])}{', …' * (len(ids) > 10)})"
+        for what, ids in (("changed", changed), ("gone, or not selected", list(known)))
+        if ids
+    ]
+    if lines:
+        raise HpctrainError(
+            "\n".join(["these rows are not what they were:", *lines]),
+            "what was trained on is in the run's own folder, as train.extxyz and test.extxyz",
+        )
+    return Sides(np.array(places), np.array(tested, dtype=np.bool_))
 
 
 @dataclass(frozen=True)
 class SplitTable:
-    """What is asked of n structures to split them.
+    """What a draw needs to know of n structures.
 
-    ``digests`` [n, 32] with the labels, ``geometries`` [n, any] without. ``groups`` [n]
-    numbers ``group_names``, and is -1 where a row lacks the key; ``strata`` [n] numbers
-    ``strata_names``. Both are None where they are not asked for.
+    ``digests`` [n, 32] with the labels, ``geometries`` [n, any] without. ``groups`` [n] numbers
+    ``group_names``, and is -1 where a row lacks the key; ``strata`` [n] numbers ``strata_names``.
+    Both are None where they are not needed.
     """
 
     digests: NDArray[np.uint8]
@@ -39,18 +133,21 @@ class SplitTable:
     strata_names: Sequence[str] = ()
 
 
-def sides(table: SplitTable, kind: str, test_fraction: float, seed: int) -> Sides:
-    """For each structure [n]: is it tested on? ``kind``: random, stable or grouped."""
+def draw(table: SplitTable, kind: str, test_fraction: float, seed: int) -> Tested:
+    """Say for each structure [n] whether it is tested on. ``kind``: random, stable or grouped.
+
+    HpctrainError where a side would be empty, or a structure belongs to no group.
+    """
     if kind == "stable":
-        return _stable(table.geometries, test_fraction, seed)
+        return _draw_stable(table.geometries, test_fraction, seed)
     if kind == "grouped":
         assert table.groups is not None
-        return _grouped(table.groups, table.group_names, test_fraction, seed)
-    return _random(table, test_fraction, seed)
+        return _draw_groups(table.groups, table.group_names, test_fraction, seed)
+    return _draw_random(table, test_fraction, seed)
 
 
-def _random(table: SplitTable, test_fraction: float, seed: int) -> Sides:
-    """Exactly round(fraction · n), halves rounded up: the lowest lots."""
+def _draw_random(table: SplitTable, test_fraction: float, seed: int) -> Tested:
+    """Draw exactly round(fraction · n) structures, halves rounded up: the lowest lots."""
     total = len(table.digests)
     wanted = int(total * test_fraction + 0.5)
     if not 0 < wanted < total:
@@ -58,34 +155,35 @@ def _random(table: SplitTable, test_fraction: float, seed: int) -> Sides:
         raise HpctrainError(
             f"data.test_fraction {test_fraction:g} of {total} structure{'s' * (total != 1)} "
             f"leaves no {empty} structure",
-            f"with {total} structures it can be from {_fraction_limits(total)}"
+            f"with {total} structures it can be from {1 / total:.3g} to {1 - 1 / total:.6g}"
             if total > 1
             else "at least two structures are needed",
         )
-    lots = _lots(_hexadecimal(table.digests), total, seed)
+    lots = _draw_lots(_as_hexadecimal(table.digests), total, seed)
     if table.strata is None:
         highest = np.partition(lots, wanted - 1)[wanted - 1]
-        tested: Sides = lots < highest
+        tested: Tested = lots < highest
         # Of equal lots those of the first rows.
         tested[np.flatnonzero(lots == highest)[: wanted - int(tested.sum())]] = True
         return tested
-    strata, sizes, pooled = _with_a_pool(table.strata, table.strata_names)
-    shares = _shares(sizes, pooled, wanted, test_fraction)
+    strata, sizes, pooled = _pool_singles(table.strata, table.strata_names)
+    shares = _share_out(sizes, pooled, wanted, test_fraction)
     if not 0 < shares.sum() < total:
         raise HpctrainError(
             f"data.stratify: {total} structures of {len(table.strata_names)} kinds cannot be "
             f"stratified with data.test_fraction {test_fraction:g}",
             "choose another fraction, or leave data.stratify out",
         )
-    return _lowest(lots, strata, shares)
+    return _take_lowest(lots, strata, shares)
 
 
-def _with_a_pool(
+def _pool_singles(
     strata: NDArray[np.int64], names: Sequence[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-    """Strata in the order of their names, and their sizes; the last is all those of one structure.
+    """Number strata in the order of their names, and put those of one structure together, last.
 
     One structure cannot be on both sides; together such structures can be drawn from as a kind.
+    Returns strata [n], their sizes, and the number of the last.
     """
     rank = np.empty(len(names), dtype=np.int64)
     rank[sorted(range(len(names)), key=lambda number: names[number])] = np.arange(len(names))
@@ -95,12 +193,12 @@ def _with_a_pool(
     return strata, np.bincount(strata, minlength=len(names) + 1), len(names)
 
 
-def _shares(
+def _share_out(
     sizes: NDArray[np.int64], pooled: int, wanted: int, test_fraction: float
 ) -> NDArray[np.int64]:
-    """Test structures of each stratum: its own share, rounded down or up.
+    """Share out the test structures among strata: each has its own part, rounded down or up.
 
-    At least one on each side of a stratum with two or more, also where the fraction is less than
+    At least one is on each side of a stratum with two or more, also where the fraction is less than
     one structure. Roundings go up, largest remainder first, until the sum is ``wanted``; the least
     that every stratum gets can make it more.
     """
@@ -115,8 +213,8 @@ def _shares(
     return shares
 
 
-def _lowest(lots: Lots, strata: NDArray[np.int64], shares: NDArray[np.int64]) -> Sides:
-    """The lowest lots of each stratum, as many as its share; equal lots in the order of rows."""
+def _take_lowest(lots: Lots, strata: NDArray[np.int64], shares: NDArray[np.int64]) -> Tested:
+    """Take the lowest lots of each stratum, as many as its share; of equal ones the first."""
     order = np.lexsort((lots, strata))
     sizes = np.bincount(strata, minlength=len(shares))
     place = np.arange(len(lots)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -125,10 +223,10 @@ def _lowest(lots: Lots, strata: NDArray[np.int64], shares: NDArray[np.int64]) ->
     return tested
 
 
-def _stable(geometries: NDArray[np.uint8], test_fraction: float, seed: int) -> Sides:
-    """Those whose lot, as a number from 0 to 1, is below the fraction: others do not matter."""
-    lots = _lots(_hexadecimal(geometries), len(geometries), seed)
-    tested: Sides = lots < np.uint64(min(int(test_fraction * 2.0**64), 2**64 - 1))
+def _draw_stable(geometries: NDArray[np.uint8], test_fraction: float, seed: int) -> Tested:
+    """Draw those whose lot, from 0 to 1, is below the fraction, whatever the others are."""
+    lots = _draw_lots(_as_hexadecimal(geometries), len(geometries), seed)
+    tested: Tested = lots < np.uint64(min(int(test_fraction * 2.0**64), 2**64 - 1))
     if tested.all() or not tested.any():
         empty = "test" if not tested.any() else "training"
         raise HpctrainError(
@@ -140,10 +238,10 @@ def _stable(geometries: NDArray[np.uint8], test_fraction: float, seed: int) -> S
     return tested
 
 
-def _grouped(
+def _draw_groups(
     groups: NDArray[np.int64], names: Sequence[str], test_fraction: float, seed: int
-) -> Sides:
-    """Whole groups. In the order of their lots each is taken if it brings the sum nearer."""
+) -> Tested:
+    """Draw whole groups: in the order of lots each is taken if it brings the sum nearer."""
     without = int((groups < 0).sum())
     if without:
         raise HpctrainError(
@@ -162,7 +260,7 @@ def _grouped(
     wanted = len(groups) * test_fraction
     # In the order of names first: the numbers of the groups follow the rows.
     named = sorted(present.tolist(), key=lambda group: names[group])
-    drawn = _lots((names[group].encode() for group in named), len(named), seed)
+    drawn = _draw_lots((names[group].encode() for group in named), len(named), seed)
     order = [named[place] for place in np.argsort(drawn, kind="stable")]
     taken: list[int] = []
     tested = 0
@@ -178,8 +276,8 @@ def _grouped(
     return chosen[groups]
 
 
-def _hexadecimal(digests: NDArray[np.uint8]) -> Iterable[bytes]:
-    """Digest after digest; all at once would take as much memory again as the table."""
+def _as_hexadecimal(digests: NDArray[np.uint8]) -> Iterable[bytes]:
+    """Yield one digest after the other; all at once would take as much memory as the table."""
     width = 2 * digests.shape[1]
     for start in range(0, len(digests), 4096):
         text = digests[start : start + 4096].tobytes().hex().encode()
@@ -187,15 +285,11 @@ def _hexadecimal(digests: NDArray[np.uint8]) -> Iterable[bytes]:
             yield text[place : place + width]
 
 
-def _lots(keys: Iterable[bytes], count: int, seed: int) -> Lots:
-    """Lots of 64 bits [count]: two of a million are equal with a probability of 3e-8."""
+def _draw_lots(keys: Iterable[bytes], count: int, seed: int) -> Lots:
+    """Draw lots of 64 bits [count]: two of a million are equal with a probability of 3e-8."""
     drawn = bytearray(8 * count)
     start = f"{seed}:".encode()
     for place, key in enumerate(keys):
         drawn[8 * place : 8 * place + 8] = hashlib.sha256(start + key).digest()[:8]
     # Big-endian numbers, turned where they are.
     return np.frombuffer(drawn, dtype=">u8").byteswap(inplace=True).view("<u8")
-
-
-def _fraction_limits(total: int) -> str:
-    return f"{1 / total:.3g} to {1 - 1 / total:.6g}"

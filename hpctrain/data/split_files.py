@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from hpctrain.data.split import Sides
 from hpctrain.data.structures.rows import Rows
 from hpctrain.errors import HpctrainError
 
@@ -38,8 +39,11 @@ class SomeIds(Sequence[str]):
 
 @dataclass(frozen=True)
 class SplitFile:
-    """One side of the split, as written. ``marks()``: 8 hexadecimal digits of each row's digest,
-    made when they are asked for, as the ids are."""
+    """One side of the split, as written.
+
+    ``marks()``: 8 hexadecimal digits of each row's digest, made when they are asked for, as the ids
+    are.
+    """
 
     path: Path
     structures: int
@@ -49,6 +53,7 @@ class SplitFile:
     marks: Callable[[], str] = str
 
     def facts(self) -> dict[str, Any]:
+        """Return the file as manifests, cards and ``--json`` have it."""
         return {
             "path": self.path.name,
             "structures": self.structures,
@@ -58,8 +63,8 @@ class SplitFile:
 
 
 @contextmanager
-def made(folder: Path) -> Iterator[None]:
-    """The folder; after an error, one that was not there before is gone again."""
+def make_folder(folder: Path) -> Iterator[None]:
+    """Make a folder; after an error, one that was not there before is removed again."""
     there = folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -74,14 +79,17 @@ def made(folder: Path) -> Iterator[None]:
         raise
 
 
-def write(
-    new: Path, folder: Path, rows: Rows, sides: dict[str, NDArray[Any]], spool: IO[bytes]
+def write_files(
+    new: Path, folder: Path, rows: Rows, sides: Sides, spool: IO[bytes]
 ) -> dict[str, SplitFile]:
-    """Both sides, in a place that no reader looks at; they are to go to ``folder``."""
+    """Write both sides into ``new``, where no reader looks; they are to go to ``folder``.
+
+    The texts of all rows are in ``spool``.
+    """
     ends, atoms = rows.column("ends"), rows.column("atoms")
     spool.flush()
     files = {}
-    for side, places in sides.items():
+    for side, places in (("train", sides.train), ("test", sides.test)):
         sha = hashlib.sha256()
         path = folder / f"{side}.extxyz"
         with (new / path.name).open("wb", buffering=0) as file:
@@ -96,25 +104,28 @@ def write(
             atoms=int(atoms[places].sum()),
             sha256=sha.hexdigest(),
             ids=SomeIds(rows, places),
-            marks=partial(_marks, rows, places),
+            marks=partial(_format_marks, rows, places),
         )
     return files
 
 
-def _marks(rows: Rows, places: NDArray[Any]) -> str:
+def _format_marks(rows: Rows, places: NDArray[Any]) -> str:
     text: str = rows.digests[:, :4][places].tobytes().hex()
     return text
 
 
 def _spans(places: NDArray[Any], ends: NDArray[Any]) -> Iterator[tuple[int, int]]:
-    """Where the texts of some rows are in the spool; those behind each other are read together."""
+    """Find the texts of some rows in the spool; those behind each other are read together."""
     for part in np.split(places, range(SPAN, len(places), SPAN)):
         for run in np.split(part, np.flatnonzero(np.diff(part) != 1) + 1):
             yield int(ends[run[0]]), int(ends[run[-1] + 1])
 
 
-def put(new: Path, paths: Sequence[Path]) -> None:
-    """Give the files their names; one that says something else is not overwritten."""
+def move_into_place(new: Path, paths: Sequence[Path]) -> None:
+    """Give files in ``new`` their names.
+
+    HpctrainError if one is there and says something else; it is not overwritten.
+    """
     for path in paths:
         if path.exists() and not filecmp.cmp(new / path.name, path, shallow=False):
             raise HpctrainError(

@@ -79,18 +79,18 @@ def prepare(
     skip_bad: bool = False,
     start_from: str | None = None,
     progress: Callable[[int, int | None], None] = lambda *_: None,
-    watch: Callable[[Structure, str | None], None] | None = None,
+    scan: Callable[[Structure, str | None], None] | None = None,
     look_for: Likeness = "identical",
     agree: Callable[[Plan], None] = lambda _: None,
 ) -> Prepared:
     """Write everything that a submission needs into ``folder``.
 
-    ``start_from`` names an archived potential to go on from; ``watch`` is shown every selected
+    ``start_from`` names an archived potential to go on from; ``scan`` is shown every selected
     row, and why it cannot be used; ``look_for`` is how alike structures on both sides of the split
     must be to be told. ``agree`` is shown the plan before any data are read, and raises
     HpctrainError if it is not accepted. Raises HpctrainError if anything is wrong.
     """
-    from hpctrain.data.duplicates.search import in_words
+    from hpctrain.data.duplicates.search import leakage_notes
     from hpctrain.data.export import export
     from hpctrain.launch import reuse
 
@@ -116,17 +116,17 @@ def prepare(
         "skip_bad": skip_bad,
     }
     key = reuse.key(config.data, project.folder, **options)
-    same = reuse.find(project.runs, key) if key is not None and watch is None else None
+    same = reuse.find(project.runs, key) if key is not None and scan is None else None
     if same is not None:
         dataset = reuse.take(same, folder)
         notes.append(f"the data have not changed since the run {same.name}: its export is shared")
     else:
         dataset = export(
-            config.data, project.folder, folder, **options, progress=progress, watch=watch,
+            config.data, project.folder, folder, **options, progress=progress, scan=scan,
             look_for=look_for,
         )  # fmt: skip
         reuse.keep(project.runs, dataset)
-    notes += in_words(dataset.leakage)
+    notes += leakage_notes(dataset.leakage)
     energies, mapping = _input(config, evaluator, dataset, parent, notes)
     if parent is not None:
         parent.put(folder)
@@ -282,11 +282,8 @@ def _choose_evaluator(config: ProjectConfig, profile: SiteProfile, notes: list[s
 
 def _without_secrets(config: ProjectConfig) -> dict[str, Any]:
     """Return the settings as they are kept: without the password of a database."""
-    from hpctrain.data.structures.sources import shown
+    from hpctrain.data.structures.sources import without_passwords
 
     settings = config.model_dump(mode="json")
-    source = config.data.source
-    settings["data"]["source"] = (
-        shown(source) if isinstance(source, str) else [shown(one) for one in source]
-    )
+    settings["data"]["source"] = without_passwords(config.data.source)
     return settings

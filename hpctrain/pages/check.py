@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hpctrain.cli.terminal.findings import summary
 from hpctrain.data.check.names import CHECKS
+from hpctrain.data.check.report import summary
 from hpctrain.pages.axes import Axis
 from hpctrain.pages.figure import Figure
 from hpctrain.pages.html import COLOURS, Panel, document
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from hpctrain.data.check.columns import Histogram
     from hpctrain.data.check.findings import Finding
-    from hpctrain.data.check.report import Report
+    from hpctrain.data.check.report import Findings
     from hpctrain.data.check.scan import Preflight
     from hpctrain.render import Markup
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _BARS = 48
 
 
-def page(report: Report, preflight: Preflight, title: str, subtitle: str) -> str:
+def page(report: Findings, preflight: Preflight, title: str, subtitle: str) -> str:
     """Return the whole page; ``subtitle`` says when it was written, and by what."""
     kinds = [(name, str(rows)) for name, rows, _ in kinds_by_colour(preflight)]
     return document(

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from hpctrain.data.sides import MARK
+from hpctrain.data.split import read_marks
+from hpctrain.data.structures.extxyz import read_frames
 from hpctrain.errors import HpctrainError
 from hpctrain.files import resource, sha256_of
 from hpctrain.potentials.card import Card, rows_of
@@ -88,9 +87,9 @@ def _common_structures(
         if not any(mark not in trained and mark not in texts for mark in marks):
             continue
         file = _test_file(project, card, folder / str(number))
-        for mark, text in zip(marks, _frames(file), strict=True):
+        for mark, frame in zip(marks, read_frames(file, str(file)), strict=True):
             if mark not in trained:
-                texts.setdefault(mark, text)
+                texts.setdefault(mark, frame.text)
     in_both = sum(mark in tested[0] and mark in tested[1] for mark in texts)
     description = (
         f"structures tested on by either, and trained on by neither: {len(texts)}, "
@@ -104,14 +103,13 @@ def _common_structures(
 
 
 def _marks(card: Card, side: Side) -> list[str]:
-    rows = rows_of(card)
-    marks = (rows.get("marks") or {}).get(side)
-    if marks is None or len(marks) != MARK * len(rows[side]):
+    marks = read_marks(rows_of(card), side)
+    if marks is None:
         raise HpctrainError(
             f"the card of {card['name']} is of an older version, and does not say which "
             "structures are the same"
         )
-    return [marks[n : n + MARK] for n in range(0, len(marks), MARK)]
+    return marks
 
 
 def _test_file(project: Project, card: Card, folder: Path) -> Path:
@@ -124,10 +122,3 @@ def _test_file(project: Project, card: Card, folder: Path) -> Path:
         project.potentials / f"{card['name']}.json", project.config().data, project.folder, folder
     )
     return again.test.path
-
-
-def _frames(file: Path) -> Iterator[str]:
-    """Split an extxyz file into its structures."""
-    with file.open(encoding="utf-8") as lines:
-        for count in lines:
-            yield count + "".join(islice(lines, int(count) + 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hpctrain.data.sides import MARK
+from hpctrain.data.split import read_marks
 from hpctrain.potentials import archive
 from hpctrain.potentials.card import Card, rows_of
 from hpctrain.potentials.common_errors import common_errors, long_run
@@ -89,9 +89,8 @@ def _rows(card: Card) -> dict[str, tuple[str, str]]:
     rows = rows_of(card)
     found: dict[str, tuple[str, str]] = {}
     for side in SIDES:
-        marks = (rows.get("marks") or {}).get(side, "")
-        for n, row in enumerate(rows[side]):
-            found[str(row)] = (side, marks[MARK * n : MARK * (n + 1)])
+        marks = read_marks(rows, side) or [""] * len(rows[side])
+        found |= {str(row): (side, mark) for row, mark in zip(rows[side], marks, strict=True)}
     return found
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hpctrain.data.export import Dataset, export
-from hpctrain.data.sides import Told
 from hpctrain.data.structures.rows import Progress
-from hpctrain.data.structures.sources import shown
+from hpctrain.data.structures.sources import without_passwords
 from hpctrain.errors import HpctrainError
 from hpctrain.files import read_json
 from hpctrain.runs.manifest import SIDES
@@ -30,21 +29,23 @@ def export_again(
     try:
         assert content is not None
         known, settings = content["dataset"], dict(content["settings"]["data"])
-        rows, cutoff = known["rows"], float(content["settings"]["training"]["cutoff"])
-        told = Told({side: rows[side] for side in SIDES}, rows.get("marks", {}))
+        rows = known["rows"]
+        card_rows: dict[str, Any] = {side: rows[side] for side in SIDES}
+        card_rows["marks"] = rows.get("marks")
+        cutoff = float(content["settings"]["training"]["cutoff"])
         expected = {side: known[side]["sha256"] for side in SIDES}
     except (AssertionError, KeyError, TypeError, ValueError) as error:
         raise HpctrainError(
             f"{card} is not the card of a potential",
             "name the .json beside a .yace in potentials/",
         ) from error
-    if settings["source"] == _shown(data.source):
+    if settings["source"] == without_passwords(data.source):
         settings["source"] = data.source
     # The rows are named one by one: how they were chosen does not matter any more.
     source = type(data).model_validate(
         {"source": settings["source"], "select": settings.get("select", "")}
     )
-    dataset = export(source, base, folder, cutoff=cutoff, told=told, progress=progress)
+    dataset = export(source, base, folder, cutoff=cutoff, card_rows=card_rows, progress=progress)
     found = {"train": dataset.train.sha256, "test": dataset.test.sha256}
     if found != expected:
         for file in (dataset.train, dataset.test):
@@ -55,7 +56,3 @@ def export_again(
             "what was trained on is in the run's own folder, as train.extxyz and test.extxyz",
         )
     return dataset
-
-
-def _shown(source: str | list[str]) -> str | list[str]:
-    return shown(source) if isinstance(source, str) else [shown(one) for one in source]

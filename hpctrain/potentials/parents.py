@@ -65,9 +65,8 @@ class Parent:
     def facts(self, dataset: Dataset, notes: list[str]) -> ParentFacts:
         """Say for manifest and card what it is; ``seen_in_test`` structures of the new test set
         are among those that it was trained on."""
-        known = _marked(rows_of(self.card), "train")
         now = dataset.rows()
-        seen = sum(row in known for row in _marked(now, "test"))
+        seen = _count_seen(rows_of(self.card), now)
         if seen:
             notes.append(
                 f"{self.name} was trained on {seen} of the {len(now['test'])} structures that are "
@@ -80,14 +79,18 @@ class Parent:
         }
 
 
-def _marked(rows: Mapping[str, Any], side: str) -> set[str]:
-    """Return the marks of a side's structures, which say what they are; ids in older cards."""
-    from hpctrain.data.sides import MARK
+def _count_seen(parent: Mapping[str, Any], now: Mapping[str, Any]) -> int:
+    """Count the structures tested on now that the parent was trained on.
 
-    marks = (rows.get("marks") or {}).get(side)
-    if not marks:
-        return {str(row) for row in rows[side]}
-    return {marks[start : start + MARK] for start in range(0, len(marks), MARK)}
+    Of both, rows as ``rows.json`` holds them. They are compared by marks of what they are; where a
+    card of an older version has none, by their ids.
+    """
+    from hpctrain.data.split import read_marks
+
+    trained, tested = read_marks(parent, "train"), read_marks(now, "test")
+    if trained is None or tested is None:
+        trained, tested = parent["train"], now["test"]
+    return len({*map(str, trained)} & {*map(str, tested)})
 
 
 def find_parent(folder: Path, name: str) -> Parent:

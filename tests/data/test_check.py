@@ -1,4 +1,4 @@
-"""Each check of the preflight finds what it is for, and not what only looks like it."""
+"""The checks of the data: each finds what it is for, and nothing that only looks like it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,19 @@ from ase.neighborlist import primitive_neighbor_list
 from made_structures import copper, labelled, lonely
 from paths import DOCS
 
-from hpctrain.cli.terminal.findings import findings, summary
+from hpctrain.cli.terminal.findings import findings
 from hpctrain.data.check.elements import RADII
-from hpctrain.data.check.names import CHECKS, SILENCEABLE, checked_name
-from hpctrain.data.check.report import Report, report
+from hpctrain.data.check.names import CHECKS
+from hpctrain.data.check.report import Findings, find_all, summary
 from hpctrain.data.check.scan import Preflight
-from hpctrain.data.structures import distances
 from hpctrain.data.structures.extxyz import Structure
-from hpctrain.data.structures.labels import fault
+from hpctrain.data.structures.labels import find_fault
+from hpctrain.data.structures.neighbours import (
+    heights,
+    images_within,
+    nearest_images,
+    whole_cells,
+)
 from hpctrain.data.structures.sources import read_source
 from hpctrain.files import resource
 from hpctrain.project import DEMO_DATABASE
@@ -33,11 +38,11 @@ from hpctrain.project import DEMO_DATABASE
 CUTOFF = 6.0
 
 
-def looked(structures: Iterable[Structure], *, mixed_pbc: bool = True, **options: Any) -> Report:
+def looked(structures: Iterable[Structure], *, mixed_pbc: bool = True, **options: Any) -> Findings:
     preflight = Preflight(CUTOFF)
     for structure in structures:
-        preflight.see(structure, fault(structure, mixed_pbc))
-    return report(preflight, **options)
+        preflight.add(structure, find_fault(structure, mixed_pbc))
+    return find_all(preflight, **options)
 
 
 def found_in(structures: Iterable[Structure], **options: Any) -> dict[str, Any]:
@@ -99,6 +104,14 @@ def test_forces_of_exactly_zero_are_right_in_a_crystal() -> None:
     # By symmetry a perfect hcp crystal has no forces only along the plane's normal: with the
     # mirror and the threefold axis through each atom, none at all.
     assert found["zero_forces"].ids == tuple(str(n) for n in range(len(crystals), len(rows)))
+
+
+def test_a_cell_too_flat_to_search_is_left_alone() -> None:
+    row = copper(1, size=1)[0]
+    flat = replace(row, cell=np.diag([3.6, 3.6, 1e-6]), forces=np.zeros((4, 3)))
+    result = looked([lonely(), flat], references="auto")
+    assert result.data["cells"]["too_flat_to_search"] == 1
+    assert "zero_forces" not in [one.name for one in result.findings]
 
 
 def test_large_forces_and_forces_that_do_not_cancel() -> None:
@@ -224,10 +237,10 @@ def test_distances_agree_with_ase_in_skewed_small_and_open_cells() -> None:
         reach = float(draw.uniform(2, 7))
         if not pbc.all() and draw.random() < 0.5:
             cell[~pbc] = 0.0
-        whole = distances.whole_cells(cell[None], pbc[None])
-        height = distances.heights(whole, pbc[None])[0]
-        square, seen = distances.squared(
-            positions[None], whole, pbc[None], distances.images_within(reach, height),
+        whole = whole_cells(cell[None], pbc[None])
+        height = heights(whole, pbc[None])[0]
+        square, seen = nearest_images(
+            positions[None], whole, pbc[None], images_within(reach, height),
             np.array([reach]),
         )  # fmt: skip
         i, j, d = primitive_neighbor_list("ijd", pbc, whole[0], positions, reach)
@@ -309,8 +322,8 @@ def test_generations_are_those_that_are_trained_on() -> None:
                                      ("all", 1, 6)):  # fmt: skip
         preflight = Preflight(CUTOFF, generations=wanted, up_to=up_to)  # type: ignore[arg-type]
         for row in rows:
-            preflight.see(row, None)
-        assert report(preflight).data["rows"] == rows_left
+            preflight.add(row, None)
+        assert find_all(preflight).data["rows"] == rows_left
 
 
 # --- all together ---
@@ -344,15 +357,6 @@ def test_silencing() -> None:
     assert "zero_energy" in findings(result).splitlines()[-1]
 
 
-def test_names_that_can_be_silenced() -> None:
-    for name in SILENCEABLE:
-        assert checked_name(name) == name
-    with pytest.raises(ValueError, match="did you mean 'net_force'"):
-        checked_name("net_forces")
-    with pytest.raises(ValueError, match="--skip-bad"):
-        checked_name("unusable")
-
-
 def test_no_rows_at_all() -> None:
     result = looked([])
     assert result.findings == []
@@ -371,7 +375,7 @@ def test_memory_is_flat() -> None:
 
     def feed(first: int, last: int) -> None:
         for n in range(first, last):
-            preflight.see(replace(row, row_id=str(n)), None)
+            preflight.add(replace(row, row_id=str(n)), None)
         preflight.finish()
 
     feed(0, 1000)

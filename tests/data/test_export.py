@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from hpctrain.data import split_files as module
 from hpctrain.data.export import Dataset, export
-from hpctrain.data.structures.extxyz import Batch, Structure, formatted
-from hpctrain.data.structures.labels import fault, is_isolated
-from hpctrain.data.structures.sources import SYMBOLS, read_source, shown
+from hpctrain.data.structures.extxyz import Batch, Structure, format_structures
+from hpctrain.data.structures.labels import find_fault, find_not_finite, is_isolated
+from hpctrain.data.structures.sources import SYMBOLS, read_source, without_passwords
 from hpctrain.errors import HpctrainError
 from hpctrain.files import resource
 from hpctrain.settings import DataConfig
@@ -380,24 +380,24 @@ def structure(**changes: Any) -> Structure:
 
 
 def test_what_is_a_fault() -> None:
-    assert fault(structure()) is None
-    assert fault(structure(numbers=np.array([118]))) is None
-    assert fault(structure(numbers=np.array([119]))) == (
+    assert find_fault(structure()) is None
+    assert find_fault(structure(numbers=np.array([118]))) is None
+    assert find_fault(structure(numbers=np.array([119]))) == (
         "an element that cannot be (atomic number 119)"
     )
-    assert fault(structure(numbers=np.array([-1]))) == (
+    assert find_fault(structure(numbers=np.array([-1]))) == (
         "an element that cannot be (atomic number -1)"
     )
-    assert fault(structure(forces=np.zeros((2, 3)))) == "forces do not match the atoms"
-    assert fault(structure(energy=float("-inf"))) == "the energy is not a finite number"
+    assert find_fault(structure(forces=np.zeros((2, 3)))) == "forces do not match the atoms"
+    assert find_not_finite(structure(energy=float("-inf"))) == "the energy is not a finite number"
     flat = np.diag([20.0, 20.0, 0.0])
-    assert fault(structure(cell=flat, pbc=(False, False, False))) is None
+    assert find_fault(structure(cell=flat, pbc=(False, False, False))) is None
     slab = structure(pbc=(True, True, False))
-    assert fault(slab) is None
-    assert fault(slab, mixed_pbc=False) == (
+    assert find_fault(slab) is None
+    assert find_fault(slab, mixed_pbc=False) == (
         "periodic in some directions only, which the evaluator tensorpot cannot take"
     )
-    assert fault(structure(pbc=(False, False, False)), mixed_pbc=False) is None
+    assert find_fault(structure(pbc=(False, False, False)), mixed_pbc=False) is None
 
 
 @pytest.mark.parametrize(
@@ -410,6 +410,7 @@ def test_what_is_a_fault() -> None:
         ({"cell": np.zeros((3, 3)), "pbc": (False, False, False)}, True),
         # Every vector is long, and yet the images along their difference are near.
         ({"cell": np.array([[20.0, 0, 0], [20.0, 5.0, 0], [0, 0, 20.0]])}, False),
+        ({"cell": np.array([[20.0, 0, 0], [41.0, 5.0, 0], [0, 0, 20.0]])}, False),
         ({"numbers": np.array([13, 13]), "positions": np.zeros((2, 3))}, False),
     ],
 )
@@ -497,7 +498,7 @@ def test_the_fingerprint_changes_with_the_last_bit_of_anything(tmp_path: Path, w
 
 def as_text(**changes: Any) -> str:
     batch = Batch.of([structure(**changes)])
-    return formatted(batch, [symbol.encode() for symbol in SYMBOLS])[0].decode()
+    return format_structures(batch, [symbol.encode() for symbol in SYMBOLS])[0].decode()
 
 
 def survives(config_type: str) -> Atoms:
@@ -660,8 +661,8 @@ def test_no_source(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_password_is_not_shown(url: str, printed: str) -> None:
-    assert shown(url) == printed
-    assert shown(["a.db", url]) == f"a.db, {printed}"
+    assert without_passwords(url) == printed
+    assert without_passwords(["a.db", url]) == ["a.db", printed]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is alike is found, whatever way it is written; what is not is left alone."""
+"""Structures that are alike are found, whatever way they are written; no others are."""
 
 from __future__ import annotations
 
@@ -17,13 +17,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpctrain.data.duplicates import candidates as candidates_module
-from hpctrain.data.duplicates import groups as leakage
-from hpctrain.data.duplicates.candidates import candidates
-from hpctrain.data.duplicates.groups import Duplicate, Signatures, across, drop, duplicates
-from hpctrain.data.duplicates.likeness import difference, environment
+from hpctrain.data.duplicates import groups as groups_module
+from hpctrain.data.duplicates.candidates import find_candidates
+from hpctrain.data.duplicates.groups import (
+    Duplicate,
+    Signatures,
+    choose_dropped,
+    find_across,
+    find_conflicts,
+    find_duplicates,
+)
+from hpctrain.data.duplicates.likeness import difference, neighbourhood
 from hpctrain.data.duplicates.signatures import UNKNOWN
 from hpctrain.data.structures.extxyz import Structure
-from hpctrain.data.structures.neighbours import short_distances, whole, within
+from hpctrain.data.structures.neighbours import pairs_within, shortest_distances, whole_cells
 from hpctrain.files import resource
 
 Change = Callable[[Atoms, np.random.Generator], Atoms]
@@ -50,7 +57,7 @@ def found(structures: Sequence[Atoms | Structure], **options: Any) -> list[Dupli
     for one in given:
         signatures.add(one)
     geometries = np.frombuffer(b"".join(map(geometry, given)), dtype=np.uint8).reshape(-1, 32)
-    return duplicates(signatures.arrays(), geometries, given.__getitem__, **options)
+    return find_duplicates(signatures.arrays(), geometries, given.__getitem__, **options)
 
 
 def kinds(*structures: Atoms, **options: Any) -> list[str]:
@@ -347,15 +354,15 @@ def test_candidates_miss_nothing(near: float) -> None:
     signatures = Signatures()
     for one in rows:
         signatures.add(one)
-    environments = [environment(one, 6.0) for one in rows]
+    neighbourhoods = [neighbourhood(one, 6.0) for one in rows]
     every = {
         (i, j)
-        for (i, a), (j, b) in combinations(enumerate(environments), 2)
+        for (i, a), (j, b) in combinations(enumerate(neighbourhoods), 2)
         if a is not None and b is not None and difference(a, b, near) <= near
     }
     pairs = [
         tuple(sorted(pair))
-        for some in candidates(*signatures.arrays(), np.arange(len(rows)), near)
+        for some in find_candidates(*signatures.arrays(), np.arange(len(rows)), near)
         for pair in some.tolist()
     ]
     assert every <= set(pairs)
@@ -368,7 +375,7 @@ def test_pairs_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = found(atoms)
     assert {one.kind for one in expected} <= {"near", "same"}
     monkeypatch.setattr(candidates_module, "_CHUNK", 7)
-    monkeypatch.setattr(leakage, "_KEPT", 1)
+    monkeypatch.setattr(groups_module, "_KEPT", 1)
     assert found(atoms) == expected
 
 
@@ -383,12 +390,15 @@ def test_distances(atoms: int, pbc: tuple[bool, bool, bool]) -> None:
         made = Atoms("Al" * atoms, draw.uniform(-9, 9, (atoms, 3)), pbc=pbc)
         made.cell = np.eye(3) * 4 + draw.uniform(-1, 1, (3, 3))
         expected = np.sort(neighbor_list("d", made, 5.0))
-        pairs = within(made.positions, np.asarray(made.cell), pbc, 5.0)
+        pairs = pairs_within(made.positions, np.asarray(made.cell), pbc, 5.0)
         assert pairs is not None
         np.testing.assert_allclose(np.sort(pairs[2]), expected, atol=1e-9)
-        short = short_distances(
-            made.positions[None], whole(np.asarray(made.cell), pbc)[None], pbc, 2, 5, None
-        )
+        repeat = np.array([pbc])
+        a, b, c = (2 * repeat[0]).tolist()
+        short = shortest_distances(
+            made.positions[None], whole_cells(np.asarray(made.cell)[None], repeat), repeat,
+            (a, b, c), 5.0, 5, None,
+        )  # fmt: skip
         for atom in range(atoms):
             own = np.sort(pairs[2][pairs[0] == atom])[:5]
             np.testing.assert_allclose(short[0, atom, : len(own)], own, atol=1e-4)
@@ -400,7 +410,7 @@ def test_a_cell_that_cannot_be_searched() -> None:
     signatures = Signatures()
     signatures.add(structure(flat))
     assert (signatures.arrays()[1] == UNKNOWN).all()
-    assert environment(structure(flat), 6.0) is None
+    assert neighbourhood(structure(flat), 6.0) is None
     assert kinds(flat, flat) == ["identical"]
     assert kinds(flat, translated(flat, np.random.default_rng(0))) == []
 
@@ -453,35 +463,36 @@ def test_across() -> None:
     def sides(*tested: int) -> Any:
         return np.isin(np.arange(7), tested)
 
-    assert across(GROUPS, sides()) == []
-    assert across(GROUPS, sides(1, 5)) == []
-    assert across(GROUPS, sides(5)) == [GROUPS[2]]
+    assert find_across(GROUPS, sides()) == []
+    assert find_across(GROUPS, sides(1, 5)) == []
+    assert find_across(GROUPS, sides(5)) == [GROUPS[2]]
     # 2 and 4 are the same as 0, so 3 is near them too.
-    assert across(GROUPS, sides(0, 2, 4)) == [Duplicate("near", (0, 2, 3, 4), ((0, 3),))]
-    assert across(GROUPS, sides(6)) == [Duplicate("near", (3, 6), ((3, 6),))]
+    assert find_across(GROUPS, sides(0, 2, 4)) == [Duplicate("near", (0, 2, 3, 4), ((0, 3),))]
+    assert find_across(GROUPS, sides(6)) == [Duplicate("near", (3, 6), ((3, 6),))]
 
 
 def test_the_first_in_order_stays() -> None:
     energies = [-1.0] * 7
-    assert drop(GROUPS, range(7), energies).indices == (2, 4, 5)
-    assert drop(GROUPS, range(7, 0, -1), energies).indices == (0, 1, 2)
+    assert choose_dropped(GROUPS, range(7), energies) == (2, 4, 5)
+    assert choose_dropped(GROUPS, range(7, 0, -1), energies) == (0, 1, 2)
     # 0 stays; 3 is near it and goes; 6 is near 3 only.
-    assert drop(GROUPS, range(7), energies, "near").indices == (2, 3, 4, 5)
+    assert choose_dropped(GROUPS, range(7), energies, "near") == (2, 3, 4, 5)
     # 6 stays; 3 goes; of 0, 2 and 4 the last is the first in order.
-    assert drop(GROUPS, range(7, 0, -1), energies, "near").indices == (0, 1, 2, 3)
+    assert choose_dropped(GROUPS, range(7, 0, -1), energies, "near") == (0, 1, 2, 3)
     # 3 stays, and what is near it goes with all that are the same.
-    assert drop(GROUPS, [5, 5, 5, 1, 5, 5, 5], energies, "near").indices == (0, 2, 4, 5, 6)
+    assert choose_dropped(GROUPS, [5, 5, 5, 1, 5, 5, 5], energies, "near") == (0, 2, 4, 5, 6)
 
 
 def test_labels_in_conflict_stay() -> None:
     energies = np.full(7, -1.0)
     energies[4] += 0.0051
     for level in ("same", "near"):
-        left = drop(GROUPS, range(7), energies, level)
-        assert left.conflicts == (GROUPS[0],)
-        assert left.indices == ((5,) if level == "same" else (3, 5))
+        assert choose_dropped(GROUPS, range(7), energies, level) == (
+            (5,) if level == "same" else (3, 5)
+        )
+    assert find_conflicts(GROUPS, energies) == [GROUPS[0]]
     energies[4] = -1.0049
-    assert drop(GROUPS, range(7), energies).conflicts == ()
+    assert find_conflicts(GROUPS, energies) == []
 
 
 @given(st.integers(2, 12), st.integers(0, 10_000))
@@ -495,7 +506,7 @@ def test_what_is_left_is_not_alike(count: int, seed: int) -> None:
         one.positions[0] += draw.choice([0.0, 0.004, 0.008, 0.2], 3)
         atoms.append(rotated(one, draw))
     order = draw.permutation(count)
-    left_out = drop(found(atoms), order, [0.0] * count, "near").indices
+    left_out = choose_dropped(found(atoms), order, [0.0] * count, "near")
     assert found([one for index, one in enumerate(atoms) if index not in left_out]) == []
     assert int(np.argmin(order)) not in left_out
 
@@ -510,4 +521,4 @@ def test_one_structure_is_read_again_only_to_confirm() -> None:
     def refuse(index: int) -> Structure:
         raise AssertionError(index)
 
-    assert duplicates(signatures.arrays(), geometries, refuse) == []
+    assert find_duplicates(signatures.arrays(), geometries, refuse) == []

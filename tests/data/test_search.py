@@ -1,4 +1,4 @@
-"""What is alike in a data set: told where both sides have it, left out on request."""
+"""Structures that are alike: listed where both sides have them, left out on request."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpctrain.cli.main import main as command
-from hpctrain.data.duplicates.search import NUMBERS, in_words
+from hpctrain.data.duplicates.search import NUMBERS, leakage_notes
 from hpctrain.data.export import Dataset, export
-from hpctrain.data.structures.extxyz import Batch, Structure, formatted, parsed
+from hpctrain.data.structures.extxyz import Batch, Structure, format_structures, parse_structure
 from hpctrain.data.structures.sources import SYMBOLS
 from hpctrain.settings import DataConfig
 
@@ -137,7 +137,7 @@ def test_two_energies_of_one_structure_are_told_and_stay(tmp_path: Path) -> None
     assert result.skipped == ()
     assert result.leakage is not None
     assert result.leakage["conflicts"] == {"groups": 1, "first": [["1", "7"]]}
-    assert "different energies (rows 1 = 7)" in " ".join(in_words(result.leakage))
+    assert "different energies (rows 1 = 7)" in " ".join(leakage_notes(result.leakage))
 
 
 def test_rows_that_are_bad_or_of_other_generations_are_not_compared(tmp_path: Path) -> None:
@@ -171,8 +171,8 @@ def test_what_was_written_is_read_again(data: st.DataObject, atoms: int) -> None
         data.draw(numbers), table(atoms, 3), data.draw(st.none() | st.just(table(6))),
         data.draw(st.none() | st.text(max_size=9)), data.draw(st.none() | st.integers(0, 9)),
     )  # fmt: skip
-    [text] = formatted(Batch.of([one]), [symbol.encode() for symbol in SYMBOLS])
-    again = parsed(text, "7", NUMBERS)
+    [text] = format_structures(Batch.of([one]), [symbol.encode() for symbol in SYMBOLS])
+    again = parse_structure(text, "7", NUMBERS)
     for name in ("numbers", "positions", "cell", "forces"):
         assert (getattr(again, name) == getattr(one, name)).all()
     assert (again.energy, again.pbc) == (one.energy, one.pbc)

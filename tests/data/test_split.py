@@ -1,4 +1,4 @@
-"""Which structures are tested on."""
+"""The draw: which structures are tested on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpctrain.data.split import SplitTable, sides
+from hpctrain.data.split import SplitTable, draw
 from hpctrain.errors import HpctrainError
 
 
@@ -40,7 +40,7 @@ def split(
     group, group_names = (None, []) if groups is None else numbered(groups)
     stratum, strata_names = (None, []) if strata is None else numbered(strata)
     table = SplitTable(digests, digests[:, :16], group, group_names, stratum, strata_names)
-    found = sides(table, kind, fraction, seed)
+    found = draw(table, kind, fraction, seed)
     assert len(found) == len(rows)
     return [bool(test) for test in found]
 

@@ -104,7 +104,7 @@ def test_check_always_reads(project: Project) -> None:
     prepared(
         project,
         "20260101-000001-bbbb",
-        watch=lambda structure, fault: seen.append(structure.row_id),
+        scan=lambda structure, fault: seen.append(structure.row_id),
     )
     assert len(seen) == 179
 

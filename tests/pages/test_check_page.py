@@ -13,7 +13,7 @@ from html_tags import VILE, Tags
 from made_structures import copper, lonely
 
 from hpctrain.cli.main import main
-from hpctrain.data.check.report import report
+from hpctrain.data.check.report import find_all
 from hpctrain.data.check.scan import Preflight
 from hpctrain.pages.check import page
 from hpctrain.project import Project
@@ -29,10 +29,10 @@ def written(kinds: int = 12) -> str:
             keys={"xc": f"{VILE}{n % 2}"},
             energy=0.0 if n % 3 else row.energy,
         )
-        preflight.see(vile, None)
+        preflight.add(vile, None)
     for n in range(3):
-        preflight.see(lonely(), f"{VILE} is no reason {n}")
-    return page(report(preflight, silence=["mixed_theory"]), preflight, VILE, VILE)
+        preflight.add(lonely(), f"{VILE} is no reason {n}")
+    return page(find_all(preflight, silence=["mixed_theory"]), preflight, VILE, VILE)
 
 
 def test_everything_from_the_data_is_escaped() -> None:
@@ -56,7 +56,7 @@ def test_kinds_beyond_the_colours_share_one() -> None:
 
 def test_a_page_without_rows() -> None:
     preflight = Preflight(6.0)
-    assert "Nothing found" in page(report(preflight), preflight, "t", "u")
+    assert "Nothing found" in page(find_all(preflight), preflight, "t", "u")
 
 
 @pytest.mark.slow

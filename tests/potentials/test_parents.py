@@ -52,9 +52,13 @@ def test_the_parent_travels_and_is_on_record(
     assert "initial_potential" not in asked["potential"]
 
 
+@pytest.mark.parametrize("older", [False, True])
 def test_structures_that_the_parent_was_trained_on(
-    project: Project, parent: dict[str, Any], tmp_path: Path
+    project: Project, parent: dict[str, Any], tmp_path: Path, older: bool
 ) -> None:
+    if older:  # a card that tells rows apart by their ids alone
+        del parent["dataset"]["rows"]["marks"]
+        (project.potentials / f"{ONE}.json").write_text(json.dumps(parent))
     found = prepared(project, tmp_path / "run", seed=2, test_fraction=0.4)
     tested = json.loads((tmp_path / "run/rows.json").read_text())["test"]
     seen = len({*tested} & {*parent["dataset"]["rows"]["train"]})

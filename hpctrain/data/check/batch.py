@@ -1,4 +1,4 @@
-"""Structures of one size, judged together: forces, stresses and distances."""
+"""Forces, stresses and distances of structures of one size, measured together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hpctrain.data.check.elements import radius
-from hpctrain.data.structures import distances
+from hpctrain.data.structures.neighbours import (
+    MOST_IMAGES,
+    heights,
+    images_within,
+    nearest_images,
+    pairs_within,
+    whole_cells,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,20 +28,19 @@ if TYPE_CHECKING:
 FEW = 3
 # Å; within this most atoms have their neighbours, at a fraction of the images of the cutoff.
 _MIDDLE = 3.6
-# Cells so flat that more images than this would have to be looked at are left alone.
-_MOST_IMAGES = 50_000
 _RADII = np.array([radius(number) for number in range(119)])
 
 
 @dataclass
-class Batch:
-    """What is known of ``b`` structures of n atoms. Distances in Å, forces in eV/Å.
+class Measures:
+    """Forces (eV/Å) and distances (Å) of b structures of n atoms.
 
     ``force`` [b, n] norms; ``net`` [b] norm of the sum of the forces per atom; ``stress`` [b]
     largest component; ``volume`` [b] per atom, NaN unless periodic in all directions; ``height``
     [b] smallest distance between opposite faces in a periodic direction; ``shortest`` [b], infinite
     where no pair is within the cutoff; ``ratio`` [b], of the shortest distance to the sum of the
-    covalent radii; ``fewest`` [b] neighbours of the loneliest atom, exact if below FEW.
+    covalent radii; ``fewest`` [b] neighbours of the atom that has the fewest, exact if below FEW;
+    ``pairs`` shortest distance by atomic numbers; ``unsearched``: cells too flat to be searched.
     """
 
     force: Array
@@ -49,8 +55,11 @@ class Batch:
     unsearched: int
 
 
-def judged(structures: list[Structure], cutoff: float) -> Batch:
-    """All structures have the same number of atoms, and no fault."""
+def measure(structures: list[Structure], cutoff: float) -> Measures:
+    """Measure structures that have the same number of atoms, and no fault.
+
+    ``cutoff`` (Å) is how far neighbours are looked for.
+    """
     forces = np.array([structure.forces for structure in structures])
     cells = np.array([structure.cell for structure in structures])
     pbc = np.array([structure.pbc for structure in structures])
@@ -58,36 +67,39 @@ def judged(structures: list[Structure], cutoff: float) -> Batch:
     numbers = np.array([structure.numbers for structure in structures])
     atoms = numbers.shape[1]
     volume = np.where(pbc.all(axis=1), np.abs(np.linalg.det(cells)) / atoms, np.nan)
-    cells = distances.whole_cells(cells, pbc)
-    heights = distances.heights(cells, pbc)
-    result = Batch(
+    cells = whole_cells(cells, pbc)
+    height = heights(cells, pbc)
+    result = Measures(
         force=np.sqrt(np.einsum("bnx,bnx->bn", forces, forces)),
         net=np.linalg.norm(forces.sum(axis=1), axis=1) / atoms,
         stress=np.array([0.0 if s.stress is None else np.abs(s.stress).max() for s in structures]),
         volume=volume,
-        height=heights.min(axis=1),
+        height=height.min(axis=1),
         shortest=np.full(len(structures), np.inf),
         ratio=np.full(len(structures), np.inf),
         fewest=np.full(len(structures), FEW),
         pairs={},
         unsearched=0,
     )
-    _search(result, positions, cells, pbc, heights, numbers, cutoff)
+    _search(result, positions, cells, pbc, height, numbers, cutoff)
     return result
 
 
 def _search(
-    result: Batch, positions: Array, cells: Array, pbc: NDArray[np.bool_], heights: Array,
+    result: Measures, positions: Array, cells: Array, pbc: NDArray[np.bool_], height: Array,
     numbers: NDArray[np.int64], cutoff: float,
 ) -> None:  # fmt: skip
-    """Nearest images first: exact up to half of the cell's smallest height, and enough where each
-    atom has its neighbours there. The others are searched image by image, a little further first,
-    then up to the cutoff."""
-    reach = np.minimum(cutoff, 0.5 * heights.min(axis=1))
-    square, seen = distances.squared(positions, cells, pbc, (0, 0, 0), reach)
+    """Find the shortest distances and count neighbours, in the nearest images first.
+
+    These are exact up to half of the cell's smallest height, and enough where each atom has its
+    neighbours there. All other structures are searched image by image, a little further first, then
+    up to the cutoff.
+    """
+    reach = np.minimum(cutoff, 0.5 * height.min(axis=1))
+    square, seen = nearest_images(positions, cells, pbc, (0, 0, 0), reach)
     lonely = seen.min(axis=1) < FEW
     # No image is nearer than the nearest where nothing is periodic.
-    lonely &= np.isfinite(heights).any(axis=1) | (reach < cutoff)
+    lonely &= np.isfinite(height).any(axis=1) | (reach < cutoff)
     result.fewest = np.minimum(seen.min(axis=1), FEW)
     _note(result, np.flatnonzero(~lonely), square[~lonely], numbers[~lonely], reach[~lonely])
     for far in (_MIDDLE, cutoff):
@@ -95,16 +107,16 @@ def _search(
             continue
         groups: dict[tuple[int, int, int], list[int]] = {}
         for place in np.flatnonzero(lonely):
-            groups.setdefault(distances.images_within(far, heights[place]), []).append(int(place))
+            groups.setdefault(images_within(far, height[place]), []).append(int(place))
         for images, group in groups.items():
             places = np.array(group)
-            if np.prod([2.0 * n + 1 for n in images]) > _MOST_IMAGES:
+            if np.prod([2.0 * n + 1 for n in images]) > MOST_IMAGES:
                 result.unsearched += len(places)
                 result.fewest[places] = FEW
                 lonely[places] = False
                 continue
             reach = np.full(len(places), far)
-            square, seen = distances.squared(
+            square, seen = nearest_images(
                 positions[places], cells[places], pbc[places], images, reach
             )
             result.fewest[places] = np.minimum(seen.min(axis=1), FEW)
@@ -114,10 +126,10 @@ def _search(
 
 
 def _note(
-    result: Batch, places: NDArray[np.int64], square: Array, numbers: NDArray[np.int64],
+    result: Measures, places: NDArray[np.int64], square: Array, numbers: NDArray[np.int64],
     reach: Array,
 ) -> None:  # fmt: skip
-    """Shortest distances of the structures at ``places``, and of each pair of elements."""
+    """Note the shortest distances of the structures at ``places``, and of each pair of elements."""
     if not len(places):
         return
     near = np.sqrt(square.min(axis=(1, 2)))
@@ -142,50 +154,43 @@ def _note(
             _keep(result, int(a), int(b), float(shortest[a, b]))
 
 
-def _keep(result: Batch, one: int, other: int, distance: float) -> None:
+def _keep(result: Measures, one: int, other: int, distance: float) -> None:
     pair = (one, other)
     result.pairs[pair] = min(distance, result.pairs.get(pair, np.inf))
-
-
-def is_held_by_symmetry(structure: Structure, cutoff: float) -> bool:
-    """May all forces of a structure be zero? If symmetry asks for it, then every sum over an atom's
-    neighbours of a vector towards them, whatever its weight by distance and element, is zero."""
-    cells = structure.cell[None]
-    pbc = np.array([structure.pbc])
-    cells = distances.whole_cells(cells, pbc)
-    images = distances.images_within(cutoff, distances.heights(cells, pbc)[0])
-    numbers = structure.numbers.astype(float)
-    scaled = structure.positions @ np.linalg.inv(cells[0])
-    pulls = np.zeros((2, len(numbers), 3))
-    strength = np.zeros((2, len(numbers)))
-    apart = scaled[None, :, :] - scaled[:, None, :]
-    apart -= np.rint(apart) * pbc[0]
-    for shift in np.ndindex(*(2 * n + 1 for n in images)):
-        vectors = (apart + (np.array(shift) - images)) @ cells[0]
-        distance = np.linalg.norm(vectors, axis=2)
-        distance[(distance > cutoff) | (distance < 1e-9)] = np.inf
-        for power, sums in enumerate(pulls):
-            # Two weights that both end smoothly at the cutoff, so that no border matters.
-            weight = numbers / distance ** (2 + 2 * power)
-            weight *= np.maximum(0.0, 1 - distance / cutoff) ** 2
-            weight[~np.isfinite(distance)] = 0.0
-            sums += (weight[:, :, None] * vectors).sum(axis=1)
-            strength[power] += (weight * np.where(np.isfinite(distance), distance, 0)).sum(axis=1)
-    uneven = np.linalg.norm(pulls, axis=2) / np.maximum(strength, 1e-30)
-    return bool((uneven < UNEVEN).all())
 
 
 # Positions rounded to 0.001 Å leave about 1e-4 of the pull; a rattle by 0.02 Å makes 1e-2.
 UNEVEN = 3e-3
 
 
-def neighbours(structure: Structure, cutoff: float) -> float:
-    """How many pairs of neighbours a structure has within the cutoff (each counted from both)."""
-    pbc = np.array([structure.pbc])
-    cells = distances.whole_cells(structure.cell[None], pbc)
-    images = distances.images_within(cutoff, distances.heights(cells, pbc)[0])
-    if np.prod([2.0 * n + 1 for n in images]) > _MOST_IMAGES:
-        return float("nan")
-    positions = structure.positions[None]
-    _, seen = distances.squared(positions, cells, pbc, images, np.array([cutoff]))
-    return float(seen.sum())
+def is_held_by_symmetry(structure: Structure, cutoff: float) -> bool:
+    """Say whether all forces of a structure may be zero, as far as can be searched.
+
+    If symmetry asks for it, then every sum over an atom's neighbours of a vector towards them,
+    whatever its weight by distance and element, is zero.
+    """
+    pairs = pairs_within(structure.positions, structure.cell, structure.pbc, cutoff)
+    if pairs is None:
+        return True
+    apart = pairs.distances > 1e-9
+    first, distances, vectors = pairs.first[apart], pairs.distances[apart], pairs.vectors[apart]
+    numbers = structure.numbers.astype(float)
+    for power in (2, 4):
+        # Two weights that both end smoothly at the cutoff, so that no border matters.
+        weight = numbers[pairs.second[apart]] / distances**power * (1 - distances / cutoff) ** 2
+        pull = np.zeros((len(numbers), 3))
+        strength = np.zeros(len(numbers))
+        np.add.at(pull, first, weight[:, None] * vectors)
+        np.add.at(strength, first, weight * distances)
+        if (np.linalg.norm(pull, axis=1) >= UNEVEN * np.maximum(strength, 1e-30)).any():
+            return False
+    return True
+
+
+def count_neighbours(structure: Structure, cutoff: float) -> float:
+    """Count the pairs of neighbours within the cutoff, each from both sides.
+
+    NaN if the cell is so flat that it cannot be searched.
+    """
+    pairs = pairs_within(structure.positions, structure.cell, structure.pbc, cutoff)
+    return float("nan") if pairs is None else float(len(pairs.first))

@@ -1,11 +1,13 @@
-"""What is remembered of the rows: a few numbers each, and histograms. Flat in memory."""
+"""A few numbers of each row that can be trained on, and histograms: flat in memory."""
 
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from hpctrain.data.structures.ids import Ids, Names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -14,43 +16,6 @@ if TYPE_CHECKING:
 MOST_KINDS = 200
 MOST_COMPOSITIONS = 20_000
 OTHERS = "(others)"
-
-
-class Ids:
-    """Row ids, in one piece of memory."""
-
-    def __init__(self) -> None:
-        self._text, self._ends = bytearray(), array("Q", [0])
-
-    def append(self, row_id: str) -> None:
-        self._text += row_id.encode(errors="surrogatepass")
-        self._ends.append(len(self._text))
-
-    def __len__(self) -> int:
-        return len(self._ends) - 1
-
-    def __getitem__(self, place: int) -> str:
-        text = self._text[self._ends[place] : self._ends[place + 1]]
-        return text.decode(errors="surrogatepass")
-
-
-class Names:
-    """Names by number: each is kept once. Those beyond ``most`` share one number."""
-
-    def __init__(self, most: int, others: Any) -> None:
-        self.names: list[Any] = []
-        self._numbers: dict[Any, int] = {}
-        self._most, self._others = most, others
-
-    def number(self, name: Any) -> int:
-        found = self._numbers.get(name)
-        if found is not None:
-            return found
-        if len(self.names) >= self._most and name != self._others:
-            return self.number(self._others)
-        self._numbers[name] = len(self.names)
-        self.names.append(name)
-        return self._numbers[name]
 
 
 class Columns:
@@ -69,7 +34,7 @@ class Columns:
 
     def add(self, row_id: str, kind: str, numbers: NDArray[np.int64], energy: float,
             isolated: bool) -> tuple[int, int]:  # fmt: skip
-        """The row's place, and the number of its kind."""
+        """Add a row; return its place, and the number of its kind."""
         self.ids.append(row_id)
         self._energies.append(energy / len(numbers))
         number = self.kinds.number(kind)
@@ -80,24 +45,29 @@ class Columns:
 
     @property
     def energies(self) -> NDArray[np.float64]:
-        """eV per atom, [rows]."""
+        """Return the energies in eV per atom [rows]."""
         return np.array(self._energies)
 
     @property
     def kind_of(self) -> NDArray[np.int64]:
+        """Return the number of each row's kind [rows]."""
         return np.array(self._kinds, dtype=np.int64)
 
     @property
     def composition_of(self) -> NDArray[np.int64]:
+        """Return the number of each row's composition [rows]."""
         return np.array(self._compositions, dtype=np.int64)
 
     @property
     def isolated(self) -> NDArray[np.bool_]:
+        """Say of each row whether it is an isolated atom [rows]."""
         return np.array(self._isolated, dtype=bool)
 
-    def counted(self) -> NDArray[np.int64]:
-        """Atoms of each element in each composition, [compositions, 119]; zeros where several
-        compositions share a place."""
+    def element_counts(self) -> NDArray[np.int64]:
+        """Count the atoms of each element in each composition [compositions, 119].
+
+        Zeros where several compositions share a place.
+        """
         table = np.zeros((len(self.compositions.names), 119), dtype=np.int64)
         for place, name in enumerate(self.compositions.names):
             counts = np.frombuffer(name, dtype=np.int64)
@@ -106,7 +76,7 @@ class Columns:
 
 
 class Histogram:
-    """Counts in fixed bins, by kind. Values beyond the ends are counted in the outermost bins."""
+    """Counts in fixed bins, by kind; values beyond the ends are in the outermost bins."""
 
     def __init__(self, low: float, high: float, bins: int, *, log: bool = False) -> None:
         self.log = log
@@ -117,7 +87,7 @@ class Histogram:
         self._counts = np.zeros((0, bins), dtype=np.int64)
 
     def add(self, kinds: NDArray[np.int64], values: NDArray[np.float64]) -> None:
-        """``values`` [k], each of the kind numbered in ``kinds`` [k]."""
+        """Add ``values`` [k], each of the kind numbered in ``kinds`` [k]."""
         if self.log:
             values = np.log10(np.maximum(values, self.edges[0]))
         place = np.clip((values - self._low) * self._scale, 0, self._bins - 1).astype(np.int64)
@@ -131,13 +101,13 @@ class Histogram:
         )
 
     def counts(self, kind: int) -> NDArray[np.int64]:
-        """[bins]"""
+        """Return the counts of one kind [bins]."""
         none = np.zeros(self._bins, dtype=np.int64)
         found: NDArray[np.int64] = self._counts[kind] if kind < len(self._counts) else none
         return found
 
     @property
     def total(self) -> NDArray[np.int64]:
-        """[bins], of all kinds."""
+        """Return the counts of all kinds together [bins]."""
         result: NDArray[np.int64] = self._counts.sum(axis=0)
         return result

@@ -17,5 +17,5 @@ NOBLE = frozenset({2, 10, 18, 36, 54, 86})
 
 
 def radius(number: int) -> float:
-    """Å."""
+    """Return the covalent radius of an element (Å), by its atomic number."""
     return RADII[number] if number < len(RADII) else BEYOND

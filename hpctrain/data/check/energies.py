@@ -1,4 +1,4 @@
-"""Energies per atom, judged when all rows are known: outliers, units, and free atoms."""
+"""Findings about energies per atom, when all rows are known: outliers, units, free atoms."""
 
 from __future__ import annotations
 
@@ -27,36 +27,37 @@ FAR, FAR_EV = 10.0, 0.1
 DEEPEST, SHALLOWEST = 12.0, 0.35
 
 
-def outliers(columns: Columns) -> list[tuple[int, float]]:
-    """Places of rows whose energy is far from those of their kind, and how far (eV per atom).
+def find_outliers(columns: Columns) -> list[tuple[int, float]]:
+    """Find rows whose energy is far from those of their kind: places, and how far (eV per atom).
 
-    Compared are rows of one kind and composition where there are ten of them, otherwise rows of one
-    kind after the part that each element contributes (least squares) is taken off, and rows of
+    Rows of one kind and composition are compared where there are ten of them. Otherwise rows of one
+    kind are, after the part that each element contributes (least squares) is taken off; and rows of
     kinds that have fewer with all rows. Isolated atoms are not compared.
     """
     energies, kinds = columns.energies, columns.kind_of
     compositions, isolated = columns.composition_of, columns.isolated
-    judged = ~isolated
+    compared = ~isolated
     groups = kinds * (len(columns.compositions.names) + 1) + compositions
     _, group, size = np.unique(groups, return_inverse=True, return_counts=True)
-    fine = judged & (size[group] >= ENOUGH)
-    found = _far(energies, group, fine)
-    rest = judged & ~fine
+    fine = compared & (size[group] >= ENOUGH)
+    found = _find_far(energies, group, fine)
+    rest = compared & ~fine
     if rest.any():
-        without = energies - _parts(columns, energies, judged)[compositions]
+        without = energies - _element_parts(columns, energies, compared)[compositions]
         # The kind's rows of common compositions help to judge the rare ones; and where a kind
         # has few rows, all rows do.
-        rare = rest & (np.bincount(kinds[judged], minlength=kinds.max() + 1)[kinds] < ENOUGH)
+        rare = rest & (np.bincount(kinds[compared], minlength=kinds.max() + 1)[kinds] < ENOUGH)
         everywhere = np.zeros_like(kinds)
-        found += [one for one in _far(without, kinds, judged) if rest[one[0]]]
-        found += [one for one in _far(without, everywhere, judged) if rare[one[0]]]
+        found += [one for one in _find_far(without, kinds, compared) if rest[one[0]]]
+        found += [one for one in _find_far(without, everywhere, compared) if rare[one[0]]]
     return sorted(found)
 
 
-def _far(values: Array, group: NDArray[np.int64], judged: NDArray[np.bool_]) -> list[
+def _find_far(values: Array, group: NDArray[np.int64], compared: NDArray[np.bool_]) -> list[
     tuple[int, float]
 ]:  # fmt: skip
-    places = np.flatnonzero(judged)
+    """Find values far from the median of their group: places, and how far."""
+    places = np.flatnonzero(compared)
     order = places[np.argsort(group[places], kind="stable")]
     found = []
     borders = np.flatnonzero(np.diff(group[order])) + 1
@@ -70,10 +71,10 @@ def _far(values: Array, group: NDArray[np.int64], judged: NDArray[np.bool_]) -> 
     return found
 
 
-def _medians(group: NDArray[np.int64], values: Array) -> tuple[
+def _group_medians(group: NDArray[np.int64], values: Array) -> tuple[
     NDArray[np.int64], Array, NDArray[np.int64]
 ]:  # fmt: skip
-    """Each group's number, the median of its values, and how many they are."""
+    """Return each group's number, the median of its values, and how many they are."""
     if not len(group):
         return group, values, group
     order = np.argsort(group, kind="stable")
@@ -82,31 +83,36 @@ def _medians(group: NDArray[np.int64], values: Array) -> tuple[
     return there, np.array([np.median(part) for part in parts]), size
 
 
-def _parts(columns: Columns, energies: Array, judged: NDArray[np.bool_]) -> Array:
-    """Energy per atom [compositions] that the elements alone explain."""
-    counted = columns.counted().astype(float)
-    share = counted / np.maximum(counted.sum(axis=1, keepdims=True), 1)
+def _element_parts(columns: Columns, energies: Array, compared: NDArray[np.bool_]) -> Array:
+    """Fit the energy per atom [compositions] that the elements alone explain."""
+    counts = columns.element_counts().astype(float)
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     compositions = columns.composition_of
     # One equation for each composition, with its median: no row alone can bend it.
-    there, medians, _ = _medians(compositions[judged], energies[judged])
+    there, medians, _ = _group_medians(compositions[compared], energies[compared])
     solved, *_ = np.linalg.lstsq(share[there], medians, rcond=1e-6)
     result: Array = share @ solved
     return result
 
 
-def look_per_atom(columns: Columns) -> str | None:
-    """Words, if structures of one formula and different size have the same energy in all."""
-    counted = columns.counted()
-    atoms = counted.sum(axis=1)
-    judged = ~columns.isolated
-    there, medians, sizes_of = _medians(columns.composition_of[judged], columns.energies[judged])
+def find_energies_per_atom(columns: Columns) -> str | None:
+    """Say where structures of one formula and different size have the same total energy.
+
+    None if they do not: then the energies are not per atom.
+    """
+    counts = columns.element_counts()
+    atoms = counts.sum(axis=1)
+    compared = ~columns.isolated
+    there, medians, sizes_of = _group_medians(
+        columns.composition_of[compared], columns.energies[compared]
+    )
     formulas: dict[bytes, list[tuple[int, float]]] = {}
     for place, median, rows in zip(there, medians, sizes_of, strict=True):
         if atoms[place] == 0 or rows < 3:
             continue
-        unit = int(np.gcd.reduce(counted[place][counted[place] > 0]))
+        unit = int(np.gcd.reduce(counts[place][counts[place] > 0]))
         total = float(median) * int(atoms[place])
-        formulas.setdefault((counted[place] // unit).tobytes(), []).append(
+        formulas.setdefault((counts[place] // unit).tobytes(), []).append(
             (int(atoms[place]), total)
         )
     equal = different = 0
@@ -124,22 +130,25 @@ def look_per_atom(columns: Columns) -> str | None:
     return f"of the same formula, {example}" if equal > different else None
 
 
-def look_binding(columns: Columns, free: Mapping[int, float]) -> tuple[str | None, list[int]]:
-    """Words and rows, if what free atoms (eV, by atomic number) gain by binding cannot be."""
-    counted = columns.counted()
+def find_wrong_binding(columns: Columns, free: Mapping[int, float]) -> tuple[str | None, list[int]]:
+    """Say what is impossible in the energies gained by binding, and in which rows.
+
+    ``free``: the energies of free atoms (eV) by atomic number. None and no rows if all is possible.
+    """
+    counts = columns.element_counts()
     known = np.zeros(119)
     for number, energy in free.items():
         known[number] = energy
     there = np.zeros(119, dtype=bool)
     there[list(free)] = True
-    atoms = np.maximum(counted.sum(axis=1), 1)
-    covered = (counted.sum(axis=1) > 0) & ~(counted[:, ~there] > 0).any(axis=1)
+    atoms = np.maximum(counts.sum(axis=1), 1)
+    covered = (counts.sum(axis=1) > 0) & ~(counts[:, ~there] > 0).any(axis=1)
     compositions = columns.composition_of
-    judged = covered[compositions] & ~columns.isolated
-    if not judged.any():
+    compared = covered[compositions] & ~columns.isolated
+    if not compared.any():
         return None, []
-    gained = columns.energies - (counted @ known / atoms)[compositions]
-    deep = np.flatnonzero(judged & (gained < -DEEPEST))
+    gained = columns.energies - (counts @ known / atoms)[compositions]
+    deep = np.flatnonzero(compared & (gained < -DEEPEST))
     if len(deep):
         return (
             f"up to {-gained[deep].min():.1f} eV per atom below the isolated atoms; nothing binds "
@@ -147,14 +156,14 @@ def look_binding(columns: Columns, free: Mapping[int, float]) -> tuple[str | Non
         ), deep.tolist()
     noble = np.zeros(119, dtype=bool)
     noble[list(NOBLE)] = True
-    others: NDArray[np.int64] = counted[:, ~noble].sum(axis=1)
-    judged &= others[compositions] > 0
-    if judged.sum() < ENOUGH:
+    others: NDArray[np.int64] = counts[:, ~noble].sum(axis=1)
+    compared &= others[compositions] > 0
+    if compared.sum() < ENOUGH:
         return None, []
-    deepest = -float(gained[judged].min())
+    deepest = -float(gained[compared].min())
     if deepest < SHALLOWEST:
         return (
             f"no structure is more than {deepest:.3f} eV per atom below the isolated atoms; solids "
             "and molecules bind by 0.7 to 9: Hartree, or isolated atoms from other calculations?"
-        ), np.flatnonzero(judged).tolist()
+        ), np.flatnonzero(compared).tolist()
     return None, []

@@ -1,4 +1,4 @@
-"""What was found: the first ids of each finding, and how many there are. Flat in memory."""
+"""A finding of a check: the first ids and how many there are. Flat in memory."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ class Finding:
 
     @property
     def stops(self) -> bool:
+        """Say whether this ends the check with exit code 1."""
         return self.severity == "stop" and not self.silenced
 
     def facts(self) -> dict[str, Any]:
+        """Return the finding as ``--json`` has it."""
         check = CHECKS[self.name]
         return {
             "name": self.name,
@@ -40,8 +42,11 @@ class Finding:
         }
 
 
-class Marks:
-    """The rows that a check marked. Rows come in batches, so the first ones are kept by place."""
+class Hits:
+    """The rows in which one check found something.
+
+    Rows come in batches, not in order, so the first ones are kept by place.
+    """
 
     def __init__(self) -> None:
         self.count = 0
@@ -49,7 +54,7 @@ class Marks:
         self._first: list[tuple[int, str]] = []
 
     def add(self, place: int, row_id: str, badness: float = 0.0) -> None:
-        """``badness``: larger is worse; the largest is told."""
+        """Count a row. ``badness``: larger is worse; the largest is kept."""
         self.count += 1
         self.worst = max(self.worst, badness)
         if len(self._first) < KEPT or place < self._first[-1][0]:
@@ -58,4 +63,5 @@ class Marks:
 
     @property
     def ids(self) -> tuple[str, ...]:
+        """Return the ids of the first rows, in order."""
         return tuple(row_id for _, row_id in self._first)

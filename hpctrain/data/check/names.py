@@ -1,8 +1,7 @@
-"""The names of the checks, how severe each is, and what to do. Light: settings refer to it."""
+"""The names of the checks, how severe each is, and what to do."""
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +10,7 @@ Severity = Literal["stop", "warn"]
 
 @dataclass(frozen=True)
 class Check:
-    """One check; ``title`` is what a finding says, ``todo`` what to do about it."""
+    """One check. ``title``: what a finding says; ``todo``: what to do about it."""
 
     severity: Severity
     title: str
@@ -105,18 +104,3 @@ CHECKS: dict[str, Check] = {
         "train on one at a time (data.select), or recompute",
     ),
 }  # fmt: skip
-
-# Submit refuses these rows whatever is silenced.
-_ALWAYS = frozenset({"unusable"})
-SILENCEABLE = sorted(CHECKS.keys() - _ALWAYS)
-
-
-def checked_name(name: str) -> str:
-    """The name of a check that can be silenced; ValueError names the nearest one."""
-    if name in _ALWAYS:
-        raise ValueError(f"'{name}' cannot be silenced: submit refuses such rows; use --skip-bad")
-    if name not in CHECKS:
-        close = difflib.get_close_matches(name, SILENCEABLE, n=1, cutoff=0.5)
-        there = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(SILENCEABLE)}"
-        raise ValueError(f"there is no check '{name}' ({there})")
-    return name

@@ -1,4 +1,4 @@
-"""What the preflight found: findings, and a table of what the data are."""
+"""All findings of a check, and what the data are: as a table of facts, and in words."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from hpctrain.data.check import energies, units
-from hpctrain.data.check.findings import KEPT, Finding, Marks
+from hpctrain.data.check.findings import KEPT, Finding, Hits
 from hpctrain.data.check.names import CHECKS, Severity
 from hpctrain.data.duplicates import search
 from hpctrain.data.structures.sources import SYMBOLS
+from hpctrain.text import duration, printable
 
 if TYPE_CHECKING:
     from hpctrain.data.check.scan import Preflight
@@ -35,28 +36,32 @@ _DOWN = frozenset({"overlapping", "short_distance", "few_neighbours"})
 
 
 @dataclass(frozen=True)
-class Report:
-    """``findings``, those that stop first; ``data`` is JSON-able."""
+class Findings:
+    """What a check found: ``findings``, those that stop first; ``data`` is JSON-able."""
 
     findings: list[Finding]
     data: dict[str, Any] = field(default_factory=dict)
 
     @property
     def stops(self) -> bool:
+        """Say whether one of the findings stops."""
         return any(finding.stops for finding in self.findings)
 
 
-def report(
+def find_all(
     preflight: Preflight,
     *,
     silence: Collection[str] = (),
     references: Literal["isolated_atoms", "auto"] | dict[str, float] = "isolated_atoms",
     skip_bad: bool = False,
     leakage: dict[str, Any] | None = None,
-) -> Report:
-    """``silence``: names of checks; ``references``: training.reference_energies. With ``skip_bad``
-    the rows that cannot be trained on only warn, as they are left out. ``leakage``: what
-    hpctrain.alike tells of the split, where there is one."""
+) -> Findings:
+    """List all findings, when the preflight has seen every row.
+
+    ``silence``: names of checks; ``references``: training.reference_energies. With ``skip_bad`` the
+    rows that cannot be trained on only warn, as they are left out. ``leakage``: the facts of a
+    duplicates.search.Search, where there is a split.
+    """
     preflight.finish()
     found: list[Finding] = []
 
@@ -67,34 +72,34 @@ def report(
                     name in silence)
         )  # fmt: skip
 
-    for reason, marks in preflight.faults.items():
-        add("unusable", marks.count, marks.ids, reason, "warn" if skip_bad else None)
-    for place, distance in energies.outliers(preflight.columns):
-        preflight.marks["energy_outlier"].add(place, preflight.columns.ids[place], abs(distance))
-    for name, marks in preflight.marks.items():
-        if name != "unusable" and marks.count:
-            add(name, marks.count, marks.ids, _worst(name, marks))
-    _of_isolated_atoms(preflight, references, add)
-    _of_all(preflight, references, add)
+    for reason, hits in preflight.faults.items():
+        add("unusable", hits.count, hits.ids, reason, "warn" if skip_bad else None)
+    for place, distance in energies.find_outliers(preflight.columns):
+        preflight.hits["energy_outlier"].add(place, preflight.columns.ids[place], abs(distance))
+    for name, hits in preflight.hits.items():
+        if name != "unusable" and hits.count:
+            add(name, hits.count, hits.ids, _worst_in_words(name, hits))
+    _add_isolated_atoms(preflight, references, add)
+    _add_of_all_rows(preflight, references, add)
     if leakage is not None:
-        _of_the_split(leakage, add)
+        _add_of_the_split(leakage, add)
     order = {name: number for number, name in enumerate(CHECKS)}
     found.sort(key=lambda one: (one.silenced, one.severity != "stop", order[one.name]))
-    return Report(found, facts(preflight))
+    return Findings(found, describe_data(preflight))
 
 
-def _worst(name: str, marks: Marks) -> str:
+def _worst_in_words(name: str, hits: Hits) -> str:
     if name not in _UNITS:
         return ""
-    return _UNITS[name].format(-marks.worst if name in _DOWN else marks.worst)
+    return _UNITS[name].format(-hits.worst if name in _DOWN else hits.worst)
 
 
-def _of_isolated_atoms(preflight: Preflight, references: Any, add: Any) -> None:
-    """Is there one of each element, where the settings need it?"""
+def _add_isolated_atoms(preflight: Preflight, references: Any, add: Any) -> None:
+    """Add elements without an isolated atom, where the settings need one, or with several."""
     if isinstance(references, dict) or not preflight.atoms:
         return
     severity = None if references == "isolated_atoms" else "warn"
-    missing = [SYMBOLS[n] for n in sorted(preflight.elements_seen() - preflight.free.keys())]
+    missing = [SYMBOLS[n] for n in sorted(preflight.elements() - preflight.free.keys())]
     if missing:
         add("isolated_atoms", 0, (), f"none of {', '.join(missing)}", severity)
     for number, atoms in preflight.free.items():
@@ -104,8 +109,8 @@ def _of_isolated_atoms(preflight: Preflight, references: Any, add: Any) -> None:
             add("isolated_atoms", len(atoms), [row for row, _ in atoms][:KEPT], said, severity)
 
 
-def _of_all(preflight: Preflight, references: Any, add: Any) -> None:
-    """What only all rows together tell."""
+def _add_of_all_rows(preflight: Preflight, references: Any, add: Any) -> None:
+    """Add what only all rows together show."""
     columns = preflight.columns
     if not len(columns):
         return
@@ -113,39 +118,40 @@ def _of_all(preflight: Preflight, references: Any, add: Any) -> None:
     if isinstance(references, dict):
         free |= {SYMBOLS.index(symbol): energy for symbol, energy in references.items()
                  if symbol in SYMBOLS}  # fmt: skip
-    said, places = energies.look_binding(columns, free)
+    said, places = energies.find_wrong_binding(columns, free)
     if said:
         add("binding", len(places), [columns.ids[place] for place in places[:KEPT]], said)
-    per_atom = energies.look_per_atom(columns)
+    per_atom = energies.find_energies_per_atom(columns)
     if per_atom:
         add("energy_per_atom", len(columns), (), per_atom)
     slope = preflight.pairs_of_rows.slope()
-    wrong = units.in_words(slope) if slope else None
+    wrong = units.find_wrong_units(slope) if slope else None
     if wrong:
         add("units", len(columns), (), wrong)
-    for said_of_key, rows in preflight.theory.mixed():
+    for said_of_key, rows in preflight.theory.find_mixed():
         add("mixed_theory", rows, (), said_of_key)
 
 
-def _of_the_split(leakage: dict[str, Any], add: Any) -> None:
+def _add_of_the_split(leakage: dict[str, Any], add: Any) -> None:
+    """Add structures that are on both sides, and structures with several energies."""
     if leakage["test_structures"]:
         ids = [row_id for one in leakage["first"] for row_id in one["test"]]
         add("leakage", leakage["test_structures"], ids[:KEPT],
-            f"{search.counted(leakage)}; {search.pairs(leakage)}")  # fmt: skip
+            f"{search.count_by_degree(leakage)}; {search.first_pairs(leakage)}")  # fmt: skip
     conflicts = leakage["conflicts"]
     if conflicts["groups"]:
         ids = [row_id for one in conflicts["first"] for row_id in one]
         add("other_energy", conflicts["groups"], ids[:KEPT], "")
 
 
-def facts(preflight: Preflight) -> dict[str, Any]:
-    """What the data are; numbers that nothing is known of are None."""
+def describe_data(preflight: Preflight) -> dict[str, Any]:
+    """Return what the data are, JSON-able; numbers that are not known are None."""
     columns = preflight.columns
     values = columns.energies
     slope = preflight.pairs_of_rows.slope()
-    counted = columns.counted()
-    rows_of = np.bincount(columns.composition_of, minlength=len(counted))
-    symbols = {int(n): SYMBOLS[n] for n in np.flatnonzero(counted.any(axis=0))}
+    counts = columns.element_counts()
+    rows_of = np.bincount(columns.composition_of, minlength=len(counts))
+    symbols = {int(n): SYMBOLS[n] for n in np.flatnonzero(counts.any(axis=0))}
     common = np.argsort(-rows_of, kind="stable")[:_MOST_LISTED]
     kinds = np.bincount(columns.kind_of, minlength=len(columns.kinds.names)).tolist()
     return {
@@ -154,14 +160,14 @@ def facts(preflight: Preflight) -> dict[str, Any]:
         "atoms": preflight.atoms,
         "elements": {
             symbol: {
-                "structures": int(rows_of[counted[:, n] > 0].sum()),
-                "atoms": int((counted[:, n] * rows_of).sum()),
+                "structures": int(rows_of[counts[:, n] > 0].sum()),
+                "atoms": int((counts[:, n] * rows_of).sum()),
             }
             for n, symbol in symbols.items()
         },
         "compositions": {
             "different": len(columns.compositions.names),
-            "commonest": {_formula(counted[c]): int(rows_of[c]) for c in common},
+            "commonest": {_formula(counts[c]): int(rows_of[c]) for c in common},
         },
         "kinds": dict(zip(columns.kinds.names, kinds, strict=True)),
         "generations": {
@@ -211,6 +217,48 @@ def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _formula(counted: Any) -> str:
-    parts = [f"{SYMBOLS[n]}{counted[n] if counted[n] > 1 else ''}" for n in np.flatnonzero(counted)]
+def _formula(counts: Any) -> str:
+    parts = [f"{SYMBOLS[n]}{counts[n] if counts[n] > 1 else ''}" for n in np.flatnonzero(counts)]
     return "".join(parts) or "(others)"
+
+
+def summary(data: dict[str, Any]) -> str:
+    """Say what the data are in a few lines; ``data`` as in Findings."""
+    energy, force, cells = data["energy_per_atom_ev"], data["force_ev_per_a"], data["cells"]
+    lines = [f"rows        {data['rows']}, of which {data['usable']} can be trained on, with "
+             f"{data['atoms']} atoms"]  # fmt: skip
+    if energy:
+        lines.append(
+            f"energies    {energy['min']:.3f} to {energy['max']:.3f} eV per atom, median "
+            f"{energy['median']:.3f}"
+        )
+    if force["rms"] is not None:
+        lines.append(f"forces      {force['rms']:.3f} eV/Å RMS, {force['max']:.2f} at most")
+    shortest = sorted(data["shortest_distances_a"].items(), key=lambda one: one[1])
+    if shortest:
+        pairs = ", ".join(f"{pair} {distance:.2f}" for pair, distance in shortest[:6])
+        lines.append(f"distances   shortest, Å: {pairs}{', …' if len(shortest) > 6 else ''}")
+    if data["neighbours_per_atom"] is not None:
+        lines.append(
+            f"neighbours  {data['neighbours_per_atom']:.0f} per atom within the cutoff; "
+            f"{cells['below_cutoff']} cells are smaller than it, which is no harm"
+        )
+    follow = data["energies_follow_forces"]
+    if follow and follow["spread"] is not None:
+        lines.append(
+            f"units       energies change by {follow['slope']:.2f} of what the forces say "
+            f"({follow['pairs']} pairs of rows)"
+        )
+    lines += [_describe_cost(data["training"])] if data.get("training") else []
+    return "\n".join(map(printable, lines))
+
+
+def _describe_cost(task: dict[str, Any]) -> str:
+    step, whole, memory = task["seconds_per_iteration"], task["seconds"], task["memory_bytes"]
+    return (
+        f"training    roughly {step['likely']:.2g} s per iteration on {task['cores']} cores "
+        f"({step['from']:.2g} to {step['to']:.2g}), {duration(whole['likely'])} in all "
+        f"({duration(whole['from'])} to {duration(whole['to'])}), "
+        f"{memory['likely'] / 1e9:.1f} GB of memory ({memory['from'] / 1e9:.1f} to "
+        f"{memory['to'] / 1e9:.1f})"
+    )

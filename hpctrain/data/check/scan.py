@@ -1,4 +1,4 @@
-"""The preflight: sees every selected row once, in order, and then says what it found."""
+"""The preflight: looks at every selected row once, in order."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 
 from hpctrain.data.check import batch
 from hpctrain.data.check.columns import Columns, Histogram
-from hpctrain.data.check.findings import Marks
+from hpctrain.data.check.findings import Hits
 from hpctrain.data.check.theory import Theory
-from hpctrain.data.check.units import Pairs
+from hpctrain.data.check.units import NearlyEqualPairs
 from hpctrain.data.structures.labels import is_isolated
 
 if TYPE_CHECKING:
@@ -27,17 +27,17 @@ ABSURD_ENERGY = 1e6  # eV per atom
 OVERLAP = 0.5  # Å
 SHORT = 0.7  # of the sum of the covalent radii
 
-_TOGETHER = 64  # structures of one size that are judged together …
+_TOGETHER = 64  # structures of one size that are measured together …
 _ATOMS = 4096  # … or fewer, of so many atoms
-_WAITING = 16_384  # atoms of all sizes that wait to be judged
+_WAITING = 16_384  # atoms of all sizes that wait to be measured
 _SAMPLES = 32  # structures whose neighbours are counted
 
 
 class Preflight:
-    """Feed it with ``see``; ``hpctrain.data.check.report.report`` tells what it found.
+    """What one pass over the rows gathers; check.report.find_all says what is wrong.
 
     ``cutoff`` in Å. ``generations`` and ``up_to`` are data.generations and --generation: rows of
-    other generations are not judged. Memory: about 30 bytes a row.
+    other generations are not looked at. Memory: about 30 bytes a row.
     """
 
     def __init__(
@@ -58,10 +58,10 @@ class Preflight:
         self.rows = 0
         self.atoms = 0
         self.seconds = 0.0
-        self.marks: dict[str, Marks] = defaultdict(Marks)
-        self.faults: dict[str, Marks] = {}
+        self.hits: dict[str, Hits] = defaultdict(Hits)
+        self.faults: dict[str, Hits] = {}
         self.columns = Columns()
-        self.pairs_of_rows = Pairs()
+        self.pairs_of_rows = NearlyEqualPairs()
         self.theory = Theory()
         self.generations: Counter[int | None] = Counter()
         self.pbc: Counter[tuple[bool, bool, bool]] = Counter()
@@ -79,11 +79,11 @@ class Preflight:
         self._waiting: dict[int, list[tuple[int, int, Structure]]] = defaultdict(list)
         self._waiting_atoms = 0
 
-    def see(self, structure: Structure, fault: str | None) -> None:
-        """One selected row; ``fault`` is why it cannot be trained on."""
+    def add(self, structure: Structure, fault: str | None) -> None:
+        """Look at the next selected row; ``fault`` is why it cannot be trained on."""
         began = time.perf_counter()
         if self._is_wanted(structure.generation):
-            self._see(structure, fault)
+            self._add(structure, fault)
         self.seconds += time.perf_counter() - began
 
     def _is_wanted(self, generation: int | None) -> bool:
@@ -100,12 +100,12 @@ class Preflight:
                 self._fresh()
         return True
 
-    def _see(self, structure: Structure, fault: str | None) -> None:
+    def _add(self, structure: Structure, fault: str | None) -> None:
         place = self.rows
         self.rows += 1
         if fault is not None:
-            self.faults.setdefault(fault, Marks()).add(place, structure.row_id)
-            self.marks["unusable"].add(place, structure.row_id)
+            self.faults.setdefault(fault, Hits()).add(place, structure.row_id)
+            self.hits["unusable"].add(place, structure.row_id)
             return
         assert structure.energy is not None
         numbers = structure.numbers
@@ -113,7 +113,7 @@ class Preflight:
         self.atoms += atoms
         self.generations[structure.generation] += 1
         self.pbc[structure.pbc] += 1
-        self.theory.see(structure.keys)
+        self.theory.add(structure.keys)
         alone = atoms == 1 and is_isolated(structure, self.cutoff)
         if alone and len(self.free[int(numbers[0])]) < 1000:
             self.free[int(numbers[0])].append((structure.row_id, structure.energy))
@@ -121,54 +121,55 @@ class Preflight:
             structure.row_id, structure.config_type or "unnamed", numbers, structure.energy, alone
         )
         if structure.energy == 0.0 and not alone:
-            self._mark("zero_energy", place, structure)
+            self._hit("zero_energy", place, structure)
         if abs(structure.energy) > ABSURD_ENERGY * atoms:
-            self._mark("absurd_energy", place, structure, abs(structure.energy) / atoms)
+            self._hit("absurd_energy", place, structure, abs(structure.energy) / atoms)
         if len(set(structure.pbc)) > 1:
-            self._mark("mixed_pbc", place, structure)
-        self.pairs_of_rows.see(structure)
+            self._hit("mixed_pbc", place, structure)
+        self.pairs_of_rows.add(structure)
         if row % self._stride == 0:
             self._sample(structure)
         queue = self._waiting[atoms]
         queue.append((place, kind, structure))
         self._waiting_atoms += atoms
         if len(queue) >= _TOGETHER or len(queue) * atoms >= _ATOMS:
-            self._judge(atoms)
+            self._measure(atoms)
         elif self._waiting_atoms > _WAITING:
             self.finish()
 
-    def _mark(self, name: str, place: int, structure: Structure, badness: float = 0.0) -> None:
-        self.marks[name].add(place, structure.row_id, badness)
+    def _hit(self, name: str, place: int, structure: Structure, badness: float = 0.0) -> None:
+        self.hits[name].add(place, structure.row_id, badness)
 
     def _sample(self, structure: Structure) -> None:
-        """Counts neighbours; of many rows, every second, fourth, … so that there are 32 to 64."""
-        self.samples.append((len(structure.numbers), batch.neighbours(structure, self.cutoff)))
+        """Count the neighbours; of many rows every second, fourth, … so that there are 32 to 64."""
+        pairs = batch.count_neighbours(structure, self.cutoff)
+        self.samples.append((len(structure.numbers), pairs))
         if len(self.samples) >= 2 * _SAMPLES:
             self.samples = self.samples[::2]
             self._stride *= 2
 
-    def elements_seen(self) -> set[int]:
-        """Atomic numbers."""
-        return set(np.flatnonzero(self.columns.counted().any(axis=0)).tolist())
+    def elements(self) -> set[int]:
+        """Return the atomic numbers of all elements."""
+        return set(np.flatnonzero(self.columns.element_counts().any(axis=0)).tolist())
 
     def neighbours_per_atom(self) -> float | None:
-        """Within the cutoff, in the mean over the atoms of a sample of the rows."""
-        told = [(atoms, pairs) for atoms, pairs in self.samples if math.isfinite(pairs)]
-        if not told:
+        """Return the mean over the atoms of a sample of the rows, within the cutoff."""
+        known = [(atoms, pairs) for atoms, pairs in self.samples if math.isfinite(pairs)]
+        if not known:
             return None
-        return sum(pairs for _, pairs in told) / sum(atoms for atoms, _ in told)
+        return sum(pairs for _, pairs in known) / sum(atoms for atoms, _ in known)
 
     def finish(self) -> None:
-        """Judge what is still waiting."""
+        """Measure the structures that still wait for others of their size."""
         for atoms in list(self._waiting):
-            self._judge(atoms)
+            self._measure(atoms)
 
-    def _judge(self, atoms: int) -> None:
+    def _measure(self, atoms: int) -> None:
         waiting = self._waiting.pop(atoms)
         self._waiting_atoms -= atoms * len(waiting)
         structures = [structure for _, _, structure in waiting]
         kinds = np.array([kind for _, kind, _ in waiting])
-        found = batch.judged(structures, self.cutoff)
+        found = batch.measure(structures, self.cutoff)
         largest = found.force.max(axis=1)
         self.force_sum += float((found.force**2).sum())
         self.largest_force = max(self.largest_force, float(largest.max()))
@@ -198,4 +199,4 @@ class Preflight:
                 place, _, structure = waiting[member]
                 if name == "zero_forces" and batch.is_held_by_symmetry(structure, self.cutoff):
                     continue
-                self._mark(name, place, structure, float(badness[member]))
+                self._hit(name, place, structure, float(badness[member]))

@@ -1,4 +1,4 @@
-"""What the rows' own keys tell of the level of theory."""
+"""What the rows' own keys say about the level of theory."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ ABSENT = "(not told)"
 
 
 class Theory:
-    """Counts the values of each such key."""
+    """How often each value of the keys in KEYS occurs."""
 
     def __init__(self) -> None:
-        self._told: dict[str, Counter[str]] = {}
+        self._values: dict[str, Counter[str]] = {}
         self._known: dict[str, str] = {}
         self._rows = 0
 
-    def see(self, keys: Mapping[str, Any]) -> None:
+    def add(self, keys: Mapping[str, Any]) -> None:
+        """Count the values of a row's keys."""
         self._rows += 1
         for key, value in keys.items():
             name = self._known.get(key)
@@ -35,27 +36,30 @@ class Theory:
                 if len(self._known) > 1000:  # rows with keys of their own each
                     self._known.clear()
             if name:
-                told = self._told.setdefault(name, Counter())
+                counts = self._values.setdefault(name, Counter())
                 text = _text(value)
-                told[text if text in told or len(told) < _MOST_VALUES else "(others)"] += 1
+                counts[text if text in counts or len(counts) < _MOST_VALUES else "(others)"] += 1
 
     def table(self) -> dict[str, dict[str, int]]:
-        """Key → value → rows; most rows first."""
+        """Return key → value → rows; most rows first."""
         result = {}
-        for name, told in sorted(self._told.items()):
-            result[name] = dict(told.most_common())
-            silent = self._rows - sum(told.values())
+        for name, counts in sorted(self._values.items()):
+            result[name] = dict(counts.most_common())
+            silent = self._rows - sum(counts.values())
             if silent:
                 result[name][ABSENT] = silent
         return result
 
-    def mixed(self) -> list[tuple[str, int]]:
-        """Keys with several values, as words, and the rows that do not have the commonest."""
+    def find_mixed(self) -> list[tuple[str, int]]:
+        """List the keys with several values.
+
+        Of each: a line about it, and how many rows do not have the commonest value.
+        """
         found = []
-        for name, told in self.table().items():
-            named = [rows for value, rows in told.items() if value != ABSENT]
+        for name, counts in self.table().items():
+            named = [rows for value, rows in counts.items() if value != ABSENT]
             if len(named) > 1:
-                shown = ", ".join(f"{value} ({rows})" for value, rows in list(told.items())[:5])
+                shown = ", ".join(f"{value} ({rows})" for value, rows in list(counts.items())[:5])
                 found.append((f"{name}: {shown}", sum(named) - max(named)))
         return found
 

@@ -1,4 +1,4 @@
-"""Do energies and forces belong together? ΔE against -F·Δx, between nearly equal structures."""
+"""A test of units: ΔE against -F·Δx, between nearly equal structures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # Structures of a trajectory, or displaced from the same one, follow each other in most databases.
 _MOST_TRIED = 20_000
 _MOST_KEPT = 2_000
-_STEP = 0.5  # Å: further apart, the forces at the two ends do not tell the energy between
+_STEP = 0.5  # Å: further apart, the forces at the two ends do not give the energy between
 _REMEMBERED = 64  # compositions
 _ENOUGH = 20
 _HARTREE, _RYDBERG, _BOHR = 27.211386, 13.605693, 0.529177
@@ -37,8 +37,10 @@ _FACTORS = {
 
 @dataclass(frozen=True)
 class Slope:
-    """Of ΔE over -F·Δx: 1 where energies and forces belong together. ``spread`` is its relative
-    scatter, ``per_atom`` the slope if the energies were meant per atom."""
+    """The slope of ΔE over -F·Δx: 1 where energies and forces belong together.
+
+    ``spread`` is its relative scatter, ``per_atom`` the slope if the energies were meant per atom.
+    """
 
     pairs: int
     value: float
@@ -47,15 +49,16 @@ class Slope:
     per_atom_spread: float
 
 
-class Pairs:
-    """Compares each structure with the last one of the same atoms in the same cell."""
+class NearlyEqualPairs:
+    """Structures, each compared with the last one of the same atoms in the same cell."""
 
     def __init__(self) -> None:
         self._last: dict[bytes, Structure] = {}
         self._tried = 0
         self._found: list[tuple[float, float, int]] = []
 
-    def see(self, structure: Structure) -> None:
+    def add(self, structure: Structure) -> None:
+        """Compare the next structure, as long as there are not enough pairs."""
         if self._tried >= _MOST_TRIED or len(structure.numbers) < 2:
             return
         key = structure.numbers.tobytes()
@@ -84,7 +87,7 @@ class Pairs:
         self._found.append((work, structure.energy - last.energy, len(structure.numbers)))
 
     def slope(self) -> Slope | None:
-        """None where fewer than 20 pairs tell."""
+        """Return the slope; None where fewer than 20 pairs say something."""
         if len(self._found) < 2 * _ENOUGH:
             return None
         work, change, atoms = np.array(self._found).T
@@ -99,14 +102,14 @@ class Pairs:
 
 
 def _robust(ratios: Any) -> tuple[float, float]:
-    """Median, and scatter relative to it."""
+    """Return the median, and the scatter relative to it."""
     middle = float(np.median(ratios))
     scatter = 1.4826 * float(np.median(np.abs(ratios - middle)))
     return middle, scatter / abs(middle) if middle else float("inf")
 
 
-def in_words(slope: Slope) -> str | None:
-    """What is wrong with the units, or None."""
+def find_wrong_units(slope: Slope) -> str | None:
+    """Say what is wrong with the units, or return None."""
     if slope.spread > 0.5:
         if slope.pairs >= 100 and slope.spread > 3:
             return (
@@ -117,7 +120,7 @@ def in_words(slope: Slope) -> str | None:
     # Far displaced structures give down to 0.73: the force is not a straight line between them.
     if 0.65 <= slope.value <= 1.45:
         return None
-    told = (
+    said = (
         f"between {slope.pairs} pairs of nearly equal structures, the energy changes by "
         f"{slope.value:.3g} of what the forces say"
     )
@@ -129,6 +132,6 @@ def in_words(slope: Slope) -> str | None:
     }
     # Where the structures have several sizes, only the right division makes the slopes agree.
     if off.get("energies in eV per atom", 1) < 0.4 and slope.per_atom_spread < 0.7 * slope.spread:
-        return f"{told}: energies in eV per atom?"
+        return f"{said}: energies in eV per atom?"
     near = [name for name in sorted(off, key=off.__getitem__) if off[name] < 0.3][:2]
-    return f"{told}: {', or '.join(near)}?" if near else told
+    return f"{said}: {', or '.join(near)}?" if near else said

@@ -1,4 +1,4 @@
-"""Structures that are the same, or nearly: found, told apart by side, and left out by a rule.
+"""Groups of structures that are the same, or nearly: found, parted by side, left out by a rule.
 
 Two structures are compared by what a potential sees: for every atom the distances to its
 neighbours, element by element, up to the potential's cutoff. Candidates come from the signatures;
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from hpctrain.data.duplicates.candidates import candidates
-from hpctrain.data.duplicates.likeness import Environment, difference, environment
+from hpctrain.data.duplicates.candidates import find_candidates
+from hpctrain.data.duplicates.likeness import Neighbourhood, difference, neighbourhood
 from hpctrain.data.duplicates.signatures import Signatures as Signatures
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ SAME = 1e-3  # Å: what is written with three or four digits differs by this muc
 # forces by a few hundredths of an eV/Å, about what labels of density functional theory are good to.
 NEAR = 1e-2
 CONFLICT = 5e-3  # eV per atom
-_KEPT = 4_000_000  # numbers of environments in memory
+_KEPT = 4_000_000  # numbers of neighbourhoods in memory
 _TILE = 256
 
 
@@ -41,9 +41,9 @@ class Duplicate:
     """Structures that are alike, by their indices, ascending.
 
     identical: every number of the geometry is equal. same: up to translation, rotation,
-    reflection, order of atoms, choice and repetition of the cell. near: ``pairs`` tells which are
-    near each other; a chain of them is one group, so its ends may differ more. What is the same
-    stands in a near group once, with the first of its indices.
+    reflection, order of atoms, choice and repetition of the cell. near: ``pairs`` are near each
+    other; a chain of them is one group, so its ends may differ more. What is the same stands in a
+    near group once, with the first of its indices.
     """
 
     kind: Likeness
@@ -51,15 +51,7 @@ class Duplicate:
     pairs: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(frozen=True)
-class Dropped:
-    """``indices`` to leave out, ascending; and what nothing was left out of, labels in conflict."""
-
-    indices: tuple[int, ...]
-    conflicts: tuple[Duplicate, ...]
-
-
-def duplicates(
+def find_duplicates(
     signatures: tuple[NDArray[np.uint64], NDArray[np.uint16]] | None,
     geometries: NDArray[np.uint8],
     read: Callable[[int], Structure],
@@ -67,13 +59,13 @@ def duplicates(
     reach: float = 6.0,
     near: float = NEAR,
 ) -> list[Duplicate]:
-    """Everything that is alike among n structures, in the order of the first of each group.
+    """Find everything that is alike among n structures, in the order of the first of each group.
 
     ``signatures``: compositions [n] and features [n, COLUMNS]; without them only what is identical
     is found. ``geometries`` [n, 8 or more] are digests of the structures without labels; ``read``
     reads a structure again, by its index; distances up to ``reach`` (Å) are compared.
     """
-    first, twins = _identical(geometries)
+    first, twins = _find_identical(geometries)
     if signatures is None:
         alone = [Duplicate("identical", (member, *twin)) for member, twin in twins.items()]
         return sorted(alone, key=lambda duplicate: duplicate.indices)
@@ -81,8 +73,8 @@ def duplicates(
     compare = _Comparison(read, reach)
     classes, edges = _Classes(), []
     limit = max(near, SAME)
-    for some in candidates(compositions, features, np.flatnonzero(first), limit):
-        for i, j in _by_tiles(some):
+    for some in find_candidates(compositions, features, np.flatnonzero(first), limit):
+        for i, j in _order_by_tiles(some):
             if classes.of(i) == classes.of(j):
                 continue
             apart = compare(i, j, limit)
@@ -97,14 +89,15 @@ def duplicates(
         found.append(Duplicate("same", tuple(sorted([*members, *twin]))))
     found += [Duplicate("identical", (member, *twin)) for member, twin in twins.items()]
     head = {member: members[0] for members in joined for member in members}
-    found += _chains((head.get(i, i), head.get(j, j)) for i, j in edges)
+    found += _find_chains((head.get(i, i), head.get(j, j)) for i, j in edges)
     return sorted(found, key=lambda duplicate: duplicate.indices)
 
 
-def across(found: Sequence[Duplicate], sides: NDArray[np.bool_]) -> list[Duplicate]:
-    """Those with members on both sides; of what is near only the pairs that are.
+def find_across(found: Sequence[Duplicate], sides: NDArray[np.bool_]) -> list[Duplicate]:
+    """Find the groups with members on both sides; of what is near only the pairs that are.
 
-    Of what is near one, all that is the same as it is near too, and is named.
+    ``tested`` [n] says of each structure whether it is tested on. Of what is near one structure,
+    all that is the same as it is near too, and is in the group.
     """
     alike = {one.indices[0]: one.indices for one in found if one.kind != "near"}
     result = []
@@ -131,21 +124,21 @@ def across(found: Sequence[Duplicate], sides: NDArray[np.bool_]) -> list[Duplica
     return result
 
 
-def drop(
+def choose_dropped(
     found: Sequence[Duplicate],
     order: Sequence[int] | Places,
     energies: Energies,
     level: Literal["same", "near"] = "same",
-) -> Dropped:
-    """What to leave out: of what is alike the first stays. ``order`` [n]: the lower, the earlier.
+) -> tuple[int, ...]:
+    """Choose what to leave out: of what is alike the first stays.
 
-    Of what is near, one after the other in this order, each stays unless one that stays is near
-    it: so the ends of a chain can both stay. Where the same structure has energies (eV per atom,
-    [n]) that differ by more than CONFLICT nothing is left out: which is right only people know.
+    ``order`` [n]: the lower, the earlier. Of what is near, one after the other in this order, each
+    stays unless one that stays is near it: so the ends of a chain can both stay. Where the same
+    structure has energies (eV per atom, [n]) that differ by more than CONFLICT nothing is left out:
+    which is right only people know.
     """
     out: set[int] = set()
-    conflicts = conflicting(found, energies)
-    held = {one.indices[0] for one in conflicts}
+    held = {one.indices[0] for one in find_conflicts(found, energies)}
     members: dict[int, tuple[int, ...]] = {}
     for one in found:
         if one.kind == "near":
@@ -160,16 +153,16 @@ def drop(
                 beside[i].append(j)
                 beside[j].append(i)
         stays: set[int] = set()
-        for index in sorted(beside, key=lambda i: _place(members.get(i, (i,)), order)):
+        for index in sorted(beside, key=lambda i: _earliest(members.get(i, (i,)), order)):
             if index in held or not stays.intersection(beside[index]):
                 stays.add(index)
             else:
                 out.update(members.get(index, (index,)))
-    return Dropped(tuple(sorted(out)), tuple(conflicts))
+    return tuple(sorted(out))
 
 
-def conflicting(found: Iterable[Duplicate], energies: Energies) -> list[Duplicate]:
-    """The same structures whose energies (eV per atom) differ by more than CONFLICT."""
+def find_conflicts(found: Iterable[Duplicate], energies: Energies) -> list[Duplicate]:
+    """Find the same structures whose energies (eV per atom) differ by more than CONFLICT."""
     result = []
     for one in found:
         if one.kind != "near":
@@ -179,12 +172,14 @@ def conflicting(found: Iterable[Duplicate], energies: Energies) -> list[Duplicat
     return result
 
 
-def _place(members: Iterable[int], order: Sequence[int] | Places) -> tuple[int, int]:
+def _earliest(members: Iterable[int], order: Sequence[int] | Places) -> tuple[int, int]:
     return min((int(order[index]), index) for index in members)
 
 
-def _identical(geometries: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], dict[int, list[int]]]:
-    """[n] the first of its geometry; and the others of each first one that has any."""
+def _find_identical(
+    geometries: NDArray[np.uint8],
+) -> tuple[NDArray[np.bool_], dict[int, list[int]]]:
+    """Mark the first of each geometry [n], and list the others of each that has any."""
     first = np.ones(len(geometries), dtype=np.bool_)
     twins: dict[int, list[int]] = defaultdict(list)
     keys = np.ascontiguousarray(geometries[:, :8]).view(np.uint64).ravel()
@@ -203,12 +198,13 @@ def _identical(geometries: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], dict[i
 
 
 class _Classes:
-    """Which structures are the same: a forest, of those only that are the same as another."""
+    """Classes of structures that are the same: a forest, of those only that have another."""
 
     def __init__(self) -> None:
         self._above: dict[int, int] = {}
 
     def of(self, index: int) -> int:
+        """Return the lowest index of the class that a structure is in."""
         top = index
         while (above := self._above.get(top, top)) != top:
             top = above
@@ -217,19 +213,20 @@ class _Classes:
         return top
 
     def join(self, i: int, j: int) -> None:
+        """Make one class of two."""
         i, j = sorted((self.of(i), self.of(j)))
         self._above[i] = self._above[j] = i
 
     def groups(self) -> list[list[int]]:
-        """Ascending."""
+        """Return the classes; they and their members ascend."""
         found: Mapping[int, list[int]] = defaultdict(list)
         for index in sorted(self._above):
             found[self.of(index)].append(index)
         return list(found.values())
 
 
-def _chains(edges: Iterable[tuple[int, int]]) -> list[Duplicate]:
-    """What hangs together by being near."""
+def _find_chains(edges: Iterable[tuple[int, int]]) -> list[Duplicate]:
+    """Group what hangs together by being near."""
     pairs = sorted({(min(edge), max(edge)) for edge in edges})
     chains = _Classes()
     for pair in pairs:
@@ -243,8 +240,8 @@ def _chains(edges: Iterable[tuple[int, int]]) -> list[Duplicate]:
     ]
 
 
-def _by_tiles(pairs: Places) -> Iterable[tuple[int, int]]:
-    """Pairs [m, 2] in an order that asks for the same few structures again and again."""
+def _order_by_tiles(pairs: Places) -> Iterable[tuple[int, int]]:
+    """Yield pairs [m, 2] in an order that needs the same few structures again and again."""
     pairs = np.sort(pairs, axis=1)
     i, j = pairs.T
     order = np.lexsort((j, i, j // _TILE, i // _TILE))
@@ -253,22 +250,22 @@ def _by_tiles(pairs: Places) -> Iterable[tuple[int, int]]:
 
 
 class _Comparison:
-    """How far two structures are apart; the environments of the last ones are remembered."""
+    """A comparison of structures that remembers the neighbourhoods of the last ones."""
 
     def __init__(self, read: Callable[[int], Structure], reach: float) -> None:
         self._read, self._reach = read, reach
-        self._known: dict[int, Environment | None] = {}
+        self._known: dict[int, Neighbourhood | None] = {}
         self._size = 0
 
     def __call__(self, i: int, j: int, limit: float) -> float:
-        a, b = self._environment(i), self._environment(j)
+        a, b = self._neighbourhood(i), self._neighbourhood(j)
         return np.inf if a is None or b is None else difference(a, b, limit)
 
-    def _environment(self, index: int) -> Environment | None:
+    def _neighbourhood(self, index: int) -> Neighbourhood | None:
         if index in self._known:
             found = self._known[index] = self._known.pop(index)  # now the last to go
             return found
-        found = environment(self._read(index), self._reach)
+        found = neighbourhood(self._read(index), self._reach)
         self._known[index] = found
         self._size += 0 if found is None else found.rows.size
         while self._size > _KEPT and len(self._known) > 2:

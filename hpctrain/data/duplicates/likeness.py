@@ -1,4 +1,4 @@
-"""What a potential sees of a structure: for every atom the distances to its neighbours."""
+"""How much two structures differ for a potential: by the distances to each atom's neighbours."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hpctrain.data.structures.neighbours import within
+from hpctrain.data.structures.neighbours import pairs_within
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,12 +21,13 @@ _BLOCK = 1_000_000
 
 
 @dataclass(frozen=True)
-class Environment:
-    """Atoms sorted by element; ``ends`` [e + 1] where the ``elements`` begin and end.
+class Neighbourhood:
+    """Distances to the neighbours of all atoms of a structure, sorted by element.
 
-    ``rows`` [n, w]: for every atom the distances (Å), ascending, to atoms of the first element, in
-    the first of ``widths`` [e] columns, then those of the next; all up to ``reach``, which fills
-    the places that are left. So a neighbour that crosses the reach changes little.
+    Atoms of the ``elements`` begin and end at ``ends`` [e + 1]. ``rows`` [n, w]: for every atom the
+    distances (Å), ascending, to atoms of the first element, in the first of ``widths`` [e] columns,
+    then those of the next; all up to ``reach``, which fills the places that are left. So a
+    neighbour that crosses the reach changes little.
     """
 
     elements: tuple[int, ...]
@@ -36,12 +37,12 @@ class Environment:
     reach: float
 
 
-def environment(structure: Structure, reach: float) -> Environment | None:
-    """None for a cell that cannot be searched."""
-    found = within(structure.positions, structure.cell, structure.pbc, reach)
-    if found is None:
+def neighbourhood(structure: Structure, reach: float) -> Neighbourhood | None:
+    """Find the neighbourhood of a structure; None for a cell that cannot be searched."""
+    pairs = pairs_within(structure.positions, structure.cell, structure.pbc, reach)
+    if pairs is None:
         return None
-    first, second, distances = found
+    first, second, distances, _ = pairs
     order = np.argsort(structure.numbers, kind="stable")
     elements, counts = np.unique(structure.numbers, return_counts=True)
     row = np.empty(len(order), dtype=np.int64)
@@ -56,40 +57,39 @@ def environment(structure: Structure, reach: float) -> Environment | None:
     group = group[ordered]
     rows = np.full((len(order), int(widths.sum())), reach, dtype=np.float32)
     rows[group // len(elements), begins[group % len(elements)] + place] = distances[ordered]
-    return Environment(
+    return Neighbourhood(
         tuple(elements.tolist()), (0, *np.cumsum(counts).tolist()), tuple(widths.tolist()),
         rows, reach,
     )  # fmt: skip
 
 
-def difference(a: Environment, b: Environment, limit: float) -> float:
-    """How far two structures are apart, Å: the largest difference between distances; infinite if
-    it is more than ``limit``.
+def difference(a: Neighbourhood, b: Neighbourhood, limit: float) -> float:
+    """Return the largest difference between distances of two structures, Å.
 
-    The larger of two. One: every atom against the atom of the other structure that is most like
-    it. Two: the n-th neighbours of all atoms, sorted, each against its counterpart, so that like
-    atoms must be there in like shares. Displacing every atom by at most d changes both by at most
-    2 d; repeating the cell changes neither.
+    Infinite if it is more than ``limit``. It is the larger of two. One: every atom against the atom
+    of the other structure that is most like it. Two: the n-th neighbours of all atoms, sorted, each
+    against its counterpart, so that like atoms must be there in like shares. Displacing every atom
+    by at most d changes both by at most 2 d; repeating the cell changes neither.
     """
     if a.elements != b.elements:
         return np.inf
     widths = [max(pair) for pair in zip(a.widths, b.widths, strict=True)]
-    of_a, of_b = _widened(a, widths), _widened(b, widths)
+    of_a, of_b = _widen(a, widths), _widen(b, widths)
     apart = 0.0
     for (first, end), (other, its_end) in zip(pairwise(a.ends), pairwise(b.ends), strict=True):
         some, others = of_a[first:end], of_b[other:its_end]
-        apart = max(apart, _in_shares(some, others))
+        apart = max(apart, _compare_in_order(some, others))
         if apart > limit:
             return np.inf
     for (first, end), (other, its_end) in zip(pairwise(a.ends), pairwise(b.ends), strict=True):
         some, others = of_a[first:end], of_b[other:its_end]
-        apart = max(apart, _most_alike(some, others))
+        apart = max(apart, _compare_most_alike(some, others))
         if apart > limit:
             return np.inf
     return apart
 
 
-def _widened(one: Environment, widths: list[int]) -> Rows:
+def _widen(one: Neighbourhood, widths: list[int]) -> Rows:
     if tuple(widths) == one.widths:
         return one.rows
     parts, begin = [], 0
@@ -100,8 +100,11 @@ def _widened(one: Environment, widths: list[int]) -> Rows:
     return np.hstack(parts)
 
 
-def _in_shares(some: Rows, others: Rows) -> float:
-    """Column by column, sorted; n and m numbers are compared where either goes to its next."""
+def _compare_in_order(some: Rows, others: Rows) -> float:
+    """Compare column by column, sorted: the largest difference.
+
+    n and m numbers are compared where either goes to its next.
+    """
     n, m = len(some), len(others)
     some, others = np.sort(some, axis=0), np.sort(others, axis=0)
     if n != m:
@@ -110,8 +113,8 @@ def _in_shares(some: Rows, others: Rows) -> float:
     return float(np.abs(some - others).max(initial=0.0))
 
 
-def _most_alike(some: Rows, others: Rows) -> float:
-    """The largest distance of a row from the row of the other that is most like it."""
+def _compare_most_alike(some: Rows, others: Rows) -> float:
+    """Return the largest distance of a row from the row of the other that is most like it."""
     nearest = np.full(len(others), np.inf)
     farthest = 0.0
     rows = max(1, _BLOCK // max(1, others.size))

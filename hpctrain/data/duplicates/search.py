@@ -1,6 +1,6 @@
-"""Structures of a data set that are alike: left out by ``data.dedupe``, told where on both sides.
+"""The search for structures that are alike: on both sides of a split, or left out by data.dedupe.
 
-Identical ones are found for nothing, by their digests. For the same written differently, and for
+Identical ones are found by their digests, at no cost. For the same written differently, and for
 nearly the same, every structure is given a signature while it is read.
 """
 
@@ -16,12 +16,12 @@ import numpy as np
 from hpctrain.data.duplicates.groups import (
     Duplicate,
     Signatures,
-    across,
-    conflicting,
-    drop,
-    duplicates,
+    choose_dropped,
+    find_across,
+    find_conflicts,
+    find_duplicates,
 )
-from hpctrain.data.structures.extxyz import Structure, parsed
+from hpctrain.data.structures.extxyz import Structure, parse_structure
 from hpctrain.data.structures.sources import SYMBOLS
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from hpctrain.fields import Likeness
 
 NUMBERS = {symbol.encode(): number for number, symbol in enumerate(SYMBOLS)}
-LISTED = 20  # groups, and ids of each, that are told; all are counted
+LISTED = 20  # groups, and ids of each, that are listed; all are counted
 DEGREES: tuple[Likeness, ...] = ("identical", "same", "near")
-LEFT_OUT = {
+REASONS = {
     "identical": "identical to an earlier row (data.dedupe: identical)",
     "same": "the same structure as an earlier row (data.dedupe: same)",
     "near": "nearly the same structure as an earlier row (data.dedupe: near)",
@@ -41,8 +41,8 @@ LEFT_OUT = {
 
 
 @dataclass(frozen=True)
-class Alike:
-    """Looks among the rows at ``places``, and reads them again where it has to confirm.
+class Search:
+    """A search among the rows at ``places``; they are read again where it has to confirm.
 
     ``signatures`` of all good rows, in their order; None: only what is identical can be found.
     ``reach`` (Å): up to there distances are compared.
@@ -54,8 +54,8 @@ class Alike:
     signatures: Signatures | None
     reach: float
 
-    def without(self, degree: Likeness) -> tuple[Alike, list[str]]:
-        """What stays if of all that is alike only the first does, and the ids of what goes.
+    def without(self, degree: Likeness) -> tuple[Search, list[str]]:
+        """Leave out all that is alike but the first: return what stays, and the ids of what goes.
 
         The first is that of the lowest generation, and of these the first in the source.
         """
@@ -64,15 +64,18 @@ class Alike:
         order[np.argsort(generations, kind="stable")] = np.arange(len(order))
         found = self.groups(degree)
         level: Literal["same", "near"] = "near" if degree == "near" else "same"
-        gone = drop(found, order, self._energies(found), level).indices
+        gone = choose_dropped(found, order, self._energies(found), level)
         stays = np.delete(self.places, gone)
         return replace(self, places=stays), [self._id(index) for index in gone]
 
     def facts(self, tested: NDArray[np.bool_], degree: Likeness) -> dict[str, Any]:
-        """What is on both sides, and what has two energies, as manifests and ``--json`` tell it."""
+        """List what is on both sides, and what has two energies, for manifests and ``--json``.
+
+        ``tested`` [places] says which are tested on.
+        """
         found = self.groups(degree)
-        leaks = across(found, tested)
-        conflicts = conflicting(found, self._energies(found))
+        leaks = find_across(found, tested)
+        conflicts = find_conflicts(found, self._energies(found))
         of_test = {index for one in leaks for index in one.indices if tested[index]}
         return {
             "looked_for": degree,
@@ -93,17 +96,18 @@ class Alike:
         }
 
     def groups(self, degree: Likeness) -> list[Duplicate]:
+        """Find what is alike, to a degree, by its index in ``places``."""
         geometries = self.rows.geometries
         if len(self.places) < len(geometries):
             geometries = geometries[self.places]
         if degree == "identical":
-            return duplicates(None, geometries, self._read)
+            return find_duplicates(None, geometries, self._read)
         assert self.signatures is not None
         usable = np.ones(len(self.rows), dtype=np.int64)
         usable[list(self.rows.bad)] = 0
         mine = (np.cumsum(usable) - 1)[self.places]
         compositions, features = self.signatures.arrays()
-        found = duplicates(
+        found = find_duplicates(
             (compositions[mine], features[mine]), geometries, self._read, reach=self.reach,
             **({} if degree == "near" else {"near": 0.0}),
         )  # fmt: skip
@@ -114,10 +118,10 @@ class Alike:
         begin, end = int(ends[place]), int(ends[place + 1])
         self.spool.flush()
         text = os.pread(self.spool.fileno(), end - begin, begin)
-        return parsed(text, self.rows.ids[place], NUMBERS)
+        return parse_structure(text, self.rows.ids[place], NUMBERS)
 
     def _energies(self, found: Sequence[Duplicate]) -> dict[int, float]:
-        """eV per atom, of what has to be compared."""
+        """Read the energies (eV per atom) that have to be compared."""
         energies = {}
         for one in found:
             if one.kind != "near":
@@ -134,50 +138,51 @@ class Alike:
         return [self._id(index) for index in list(indices)[:LISTED]]
 
 
-def watched(
-    signatures: Signatures | None, watch: Callable[[Structure, str | None], None] | None
+def with_signatures(
+    signatures: Signatures | None, scan: Callable[[Structure, str | None], None] | None
 ) -> Callable[[Structure, str | None], None] | None:
-    """A watch that also gives every good row its signature."""
+    """Return a scan that also gives every good row its signature."""
     if signatures is None:
-        return watch
+        return scan
 
     def see(structure: Structure, fault: str | None) -> None:
         if fault is None:
             signatures.add(structure)
-        if watch is not None:
-            watch(structure, fault)
+        if scan is not None:
+            scan(structure, fault)
 
     return see
 
 
-def in_words(facts: dict[str, Any] | None) -> list[str]:
-    """What people should know of it: at most two sentences."""
+def leakage_notes(facts: dict[str, Any] | None) -> list[str]:
+    """Say what people should know of a search's facts, in at most two sentences."""
     if not facts:
         return []
-    told = []
+    lines = []
     if facts["test_structures"]:
-        told.append(
+        lines.append(
             f"{facts['test_structures']} of the test structures are in the training set too "
-            f"({counted(facts)}): {pairs(facts)}; "
+            f"({count_by_degree(facts)}): {first_pairs(facts)}; "
             "leave them out with --dedupe, or keep groups together with data.split: grouped"
         )
     conflicts = facts["conflicts"]
     if conflicts["groups"]:
         first = "; ".join(" = ".join(ids[:3]) for ids in conflicts["first"][:3])
-        told.append(
+        lines.append(
             f"{conflicts['groups']} structures are there several times with different energies "
             f"(rows {first}): which is right, hpctrain cannot know, and none is left out"
         )
-    return told
+    return lines
 
 
-def counted(facts: dict[str, Any]) -> str:
+def count_by_degree(facts: dict[str, Any]) -> str:
+    """Say how many groups there are of each degree."""
     words = {"identical": "identical", "same": "the same written differently", "near": "nearly"}
     return ", ".join(f"{count} {words[kind]}" for kind, count in facts["groups"].items() if count)
 
 
-def pairs(facts: dict[str, Any], most: int = 3) -> str:
-    """The first of them, each as test ~ training rows."""
-    shown = [f"{one['test'][0]} ~ {one['train'][0]}" for one in facts["first"][:most]]
+def first_pairs(facts: dict[str, Any], most: int = 3) -> str:
+    """Name the first of them, each as test ~ training rows."""
+    first = [f"{one['test'][0]} ~ {one['train'][0]}" for one in facts["first"][:most]]
     more = ", …" if sum(facts["groups"].values()) > most else ""
-    return f"row{'s' * (len(shown) > 1)} {', '.join(shown)}{more}"
+    return f"row{'s' * (len(first) > 1)} {', '.join(first)}{more}"

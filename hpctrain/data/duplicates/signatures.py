@@ -1,4 +1,4 @@
-"""A short signature of each structure: what is alike has nearly the same.
+"""A short signature of each structure: structures that are alike have nearly the same.
 
 It holds, of the shortest distances of each atom, some, and of those the least, the median and the
 largest over all atoms. None of them changes with translation, rotation, the order of atoms, the
@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hpctrain.data.structures.neighbours import heights, short_distances, whole, within
+from hpctrain.data.structures.neighbours import (
+    heights,
+    pairs_within,
+    shortest_distances,
+    whole_cells,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,7 +54,7 @@ class Signatures:
         return self._count
 
     def add(self, structure: Structure) -> None:
-        """The next structure. It is kept until there are enough of its size to work on."""
+        """Add the next structure; it waits until there are enough of its size to work on."""
         numbers = structure.numbers
         self._compositions += _composition(numbers.tobytes(), numbers.dtype.str)
         key = (len(numbers), structure.pbc)
@@ -58,12 +63,12 @@ class Signatures:
         self._count += 1
         self._atoms += len(numbers)
         if len(alike) * len(numbers) ** 2 >= _WAITING_PAIRS or len(alike) >= 2000:
-            self._work_on(*key)
+            self._compute(*key)
         elif self._atoms >= _WAITING_ATOMS:
             self._finish()
 
     def arrays(self) -> tuple[NDArray[np.uint64], Features]:
-        """Of n structures: what they are composed of [n], and the distances [n, COLUMNS]."""
+        """Return hashes of the compositions [n], and the features [n, COLUMNS]."""
         self._finish()
         return (
             np.frombuffer(self._compositions, dtype=np.uint64),
@@ -72,13 +77,13 @@ class Signatures:
 
     def _finish(self) -> None:
         for key in list(self._waiting):
-            self._work_on(*key)
+            self._compute(*key)
         self._features += bytes(2 * COLUMNS * self._count - len(self._features))
 
-    def _work_on(self, atoms: int, pbc: tuple[bool, bool, bool]) -> None:
+    def _compute(self, atoms: int, pbc: tuple[bool, bool, bool]) -> None:
         waited = self._waiting.pop((atoms, pbc))
         self._atoms -= atoms * len(waited)
-        found = _features([structure for _, structure in waited], atoms, pbc)
+        found = _compute_features([structure for _, structure in waited], atoms, pbc)
         self._features += bytes(2 * COLUMNS * self._count - len(self._features))
         kept = np.frombuffer(self._features, dtype=np.uint16).reshape(-1, COLUMNS)
         kept[[place for place, _ in waited]] = found
@@ -92,21 +97,25 @@ def _composition(numbers: bytes, kind: str) -> bytes:
     return (hash(reduced) % 2**64).to_bytes(8, "little")
 
 
-def _features(structures: list[Structure], atoms: int, pbc: tuple[bool, bool, bool]) -> Features:
+def _compute_features(
+    structures: list[Structure], atoms: int, pbc: tuple[bool, bool, bool]
+) -> Features:
     positions = np.array([structure.positions for structure in structures])
-    cells = np.array([whole(structure.cell, pbc) for structure in structures])
+    repeat = np.tile(pbc, (len(structures), 1))
+    cells = whole_cells(np.array([structure.cell for structure in structures]), repeat)
     numbers = np.array([structure.numbers for structure in structures])
     factors = None
     if (numbers != numbers[:, :1]).any():
         factors = _FACTORS[numbers[:, :, None], numbers[:, None, :]]
-    least = heights(cells, np.array(pbc)).min(axis=1)
+    least = heights(cells, repeat).min(axis=1)
     shortest = np.full((len(structures), atoms, _MANY), np.nan, dtype=np.float32)
     left = np.arange(len(structures))
     # In cells with many atoms the nearest image is nearly always enough. What is found is right
     # if it is no farther than any image that was not looked at can be.
     for images in (0, 1) if atoms >= 12 else (1,):
-        tried = short_distances(
-            positions[left], cells[left], pbc, images, _MANY,
+        a, b, c = (images if repeats else 0 for repeats in pbc)
+        tried = shortest_distances(
+            positions[left], cells[left], repeat[left], (a, b, c), CLIP, _MANY,
             None if factors is None else factors[left],
         )  # fmt: skip
         farthest = np.minimum(tried[..., -1].max(axis=1), CLIP)
@@ -116,7 +125,7 @@ def _features(structures: list[Structure], atoms: int, pbc: tuple[bool, bool, bo
         if not len(left):
             break
     for place in left:
-        _search(structures[place], shortest[place])
+        _search_one(structures[place], shortest[place])
     unknown = np.isnan(shortest).any(axis=(1, 2))
     shortest = np.sort(np.nan_to_num(np.minimum(shortest, CLIP))[..., _PLACES], axis=1)
     # By their share, not their number, so that a repeated cell has the same.
@@ -126,12 +135,12 @@ def _features(structures: list[Structure], atoms: int, pbc: tuple[bool, bool, bo
     return kept
 
 
-def _search(structure: Structure, shortest: NDArray[np.float32]) -> None:
-    """The same [atoms, _MANY] for cells that are small or skewed: slow, and exact in any."""
-    found = within(structure.positions, structure.cell, structure.pbc, CLIP)
-    if found is None:
+def _search_one(structure: Structure, shortest: NDArray[np.float32]) -> None:
+    """Fill in [atoms, _MANY] for a cell that is small or skewed: slow, and exact in any."""
+    pairs = pairs_within(structure.positions, structure.cell, structure.pbc, CLIP)
+    if pairs is None:
         return
-    first, second, distances = found
+    first, second, distances, _ = pairs
     numbers = structure.numbers
     distances = distances * _FACTORS[numbers[first], numbers[second]]
     order = np.lexsort((distances, first))

@@ -1,1 +1,1 @@
-"""One structure: read, judged, written, remembered, and the distances in it."""
+"""A structure: read, checked, written, remembered, and the distances in it."""

@@ -1,21 +1,25 @@
-"""The rows of ASE's SQLite databases, read from the table itself, one after the other.
+"""ASE's SQLite databases, read from the table itself, one row after the other.
 
 ASE builds a row's every attribute, opens a connection for each, and fetches all rows at once. Here
-the selection is ASE's own statement, and only what a structure needs is read.
+the selection is ASE's own statement, and only what a structure needs is read. ASE also makes its
+tables in whatever it is given, in an empty file or in somebody else's database; nothing is written
+here.
 """
 
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import quote
 
 import numpy as np
 import orjson
 
-from hpctrain.data.structures.sqlite_file import opened
+from hpctrain.errors import HpctrainError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,44 +29,86 @@ COLUMNS = (
 )  # fmt: skip
 # The versions of the table in which these columns hold what is read here (ase/db/sqlite.py).
 VERSIONS = (8, 9)
+MAGIC = b"SQLite format 3\0"
 LITTLE = sys.byteorder == "little"
 _PBC = [(bool(bits & 1), bool(bits & 2), bool(bits & 4)) for bits in range(8)]
 
 
 # Id, numbers, positions, cell, pbc, energy, forces, stress, and the row's own pairs: shapes and
-# units as in hpctrain.extxyz.Structure, but the stress may be [6], [9] or [3, 3].
+# units as in extxyz.Structure, but the stress may be [6], [9] or [3, 3].
 DatabaseRow: TypeAlias = tuple[Any, ...]
 
 
+def refuse_other_files(path: Path, name: str) -> None:
+    """Raise HpctrainError if ASE would take a file for its SQLite database, and it is none.
+
+    ``name`` is what the file is called in errors.
+    """
+    with path.open("rb") as file:
+        head = file.read(100)
+    if path.suffix != ".db" and not head.startswith(MAGIC):
+        return  # another of ASE's formats
+    if not head.startswith(MAGIC) or len(head) < 100:
+        said = "it is empty" if not head else "it does not begin as one"
+        raise HpctrainError(
+            f"{name} is no SQLite database: {said}", "name an ASE database in data.source"
+        )
+    # Where the header tells the file's length (sqlite.org/fileformat.html, 1.3).
+    page = int.from_bytes(head[16:18], "big")
+    page = 65536 if page == 1 else page
+    if head[24:28] == head[92:96]:
+        wanted = page * int.from_bytes(head[28:32], "big")
+        if path.stat().st_size < wanted:
+            raise HpctrainError(
+                f"{name} is cut off: it has {path.stat().st_size} bytes, and says {wanted}",
+                "copy or write it again",
+            )
+    try:
+        with contextlib.closing(open_read_only(path)) as connection:
+            tables = {row[0] for row in connection.execute("select name from sqlite_master")}
+    except sqlite3.Error as error:
+        raise HpctrainError(f"{name} cannot be read: {error}", "copy or write it again") from error
+    if "systems" not in tables:
+        raise HpctrainError(
+            f"{name} is an SQLite database, but none of ASE's: it has no table 'systems'",
+            "name an ASE database in data.source",
+        )
+
+
 def can_read(database: Any) -> bool:
-    """Is it a database whose table is known here? All others are read by ASE."""
+    """Say whether the table of a database is known here. All others are read by ASE."""
     if type(database).__name__ != "SQLite3Database" or not Path(database.filename).is_file():
         return False
     with database.managed_connection():
         return database.version in VERSIONS  # known once there was a connection
 
 
-def count(database: Any, keys: Any, comparisons: Any) -> int:
-    """How many rows there are in a selection."""
+def count_rows(database: Any, keys: Any, comparisons: Any) -> int:
+    """Count the rows of a selection."""
     statement, arguments = database.create_select_statement(keys, comparisons, what="systems.id")
-    with contextlib.closing(opened(Path(database.filename))) as connection:
-        found = connection.execute(f"SELECT COUNT(*) FROM ({statement})", arguments)  # noqa: S608
-        return int(found.fetchone()[0])
+    with contextlib.closing(open_read_only(Path(database.filename))) as connection:
+        counted = connection.execute(f"SELECT COUNT(*) FROM ({statement})", arguments)  # noqa: S608
+        return int(counted.fetchone()[0])
 
 
-def rows(database: Any, keys: Any, comparisons: Any) -> Iterator[DatabaseRow]:
-    """The rows of a selection, parsed as ASE does."""
+def read_rows(database: Any, keys: Any, comparisons: Any) -> Iterator[DatabaseRow]:
+    """Read the rows of a selection as ASE does. ValueError names a row that is damaged."""
     what = ", ".join(f"systems.{column}" for column in COLUMNS)
     statement, arguments = database.create_select_statement(keys, comparisons, what=what)
-    with contextlib.closing(opened(Path(database.filename))) as connection:
+    with contextlib.closing(open_read_only(Path(database.filename))) as connection:
         for row in connection.execute(statement, arguments):
             try:
-                yield _parsed(row, database)
+                yield _parse(row, database)
             except ValueError as error:  # a blob of another length than its numbers take
                 raise ValueError(f"row {row[0]} is damaged: {error}") from error
 
 
-def _parsed(row: Sequence[Any], database: Any) -> DatabaseRow:
+def open_read_only(path: Path) -> sqlite3.Connection:
+    """Connect in a way that can only read."""
+    return sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)
+
+
+def _parse(row: Sequence[Any], database: Any) -> DatabaseRow:
     number, numbers, positions, cell, pbc, energy, forces, stress, pairs = row
     return (
         number,
@@ -73,7 +119,7 @@ def _parsed(row: Sequence[Any], database: Any) -> DatabaseRow:
         energy,
         None if forces is None else _floats(forces).reshape(-1, 3),
         None if stress is None else _floats(stress),
-        {} if pairs == "{}" else _decoded(pairs, database),
+        {} if pairs == "{}" else _decode(pairs, database),
     )
 
 
@@ -82,7 +128,7 @@ def _floats(blob: bytes) -> NDArray[np.float64]:
     return values if LITTLE else values.astype(np.float64)
 
 
-def _decoded(text: str | bytes, database: Any) -> Mapping[str, Any]:
+def _decode(text: str | bytes, database: Any) -> Mapping[str, Any]:
     pairs: Mapping[str, Any]
     # ASE marks arrays and dates by names that begin so (ase/io/jsonio.py), and writes NaN.
     if isinstance(text, str) and '"__' not in text:

@@ -1,4 +1,4 @@
-"""One labelled structure as extended XYZ, with every digit, and as a digest of what it is."""
+"""A labelled structure as extended XYZ, with every digit, and as a digest; the frames of a file."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import hashlib
 import json
 import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import accumulate, pairwise, product
+from itertools import accumulate, islice, pairwise, product
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
+
+from hpctrain.errors import HpctrainError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,9 +66,18 @@ class Structure:
     keys: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Frame:
+    """The lines of one structure; its ``number`` and its first ``line`` count from 1."""
+
+    number: int
+    line: int
+    text: str
+
+
 @dataclass(slots=True)
 class Batch:
-    """Structures put together, with their labels: what numpy and orjson do, they do once for all.
+    """Structures put together with their labels: numpy and orjson work on all at once.
 
     ``positions`` and ``forces`` [atoms, 3], ``ends`` the number of atoms up to each structure.
     """
@@ -77,6 +89,7 @@ class Batch:
 
     @classmethod
     def of(cls, structures: Sequence[Structure]) -> Batch:
+        """Put structures together; all of them have forces."""
         forces = [one.forces for one in structures if one.forces is not None]
         assert len(forces) == len(structures)
         return cls(
@@ -87,13 +100,43 @@ class Batch:
         )
 
 
-def digests(batch: Batch) -> list[tuple[bytes, bytes]]:
-    """What each structure is with its labels, and without, whatever its row number: SHA-256.
+def read_frames(path: Path, name: str) -> Iterator[Frame]:
+    """Read the frames of a file, called ``name`` in errors.
+
+    HpctrainError, with the line, where the lines of a frame do not add up.
+    """
+    line, number = 1, 0
+    with path.open(encoding="utf-8") as file:
+        for first in file:
+            if not first.strip() and not any(rest.strip() for rest in file):
+                return  # empty lines at the end
+            number += 1
+            try:
+                atoms = int(first)
+            except ValueError:
+                raise HpctrainError(
+                    f"{name}, structure {number}: line {line} is {first.strip()[:60]!r}, "
+                    "not its number of atoms",
+                    "mend the file, or name another in data.source",
+                ) from None
+            lines = list(islice(file, atoms + 1))
+            if len(lines) <= atoms:
+                raise HpctrainError(
+                    f"{name}, structure {number}: it begins in line {line} with {atoms} atoms, "
+                    f"and the file ends in line {line + len(lines)}",
+                    "the file is cut off: write it again",
+                )
+            yield Frame(number, line, first + "".join(lines))
+            line += 1 + len(lines)
+
+
+def digest_structures(batch: Batch) -> list[tuple[bytes, bytes]]:
+    """Compute SHA-256 of each structure with its labels, and without, whatever its row number.
 
     Little-endian numbers, so that every machine agrees; adding 0.0 makes -0.0 a plain zero.
     """
-    positions, forces = _little(batch.positions), _little(batch.forces)
-    cells = _little(np.array([one.cell for one in batch.structures]))
+    positions, forces = _as_little_endian(batch.positions), _as_little_endian(batch.forces)
+    cells = _as_little_endian(np.array([one.cell for one in batch.structures]))
     found = []
     for place, (one, (begin, end)) in enumerate(
         zip(batch.structures, pairwise(batch.ends), strict=True)
@@ -107,28 +150,28 @@ def digests(batch: Batch) -> list[tuple[bytes, bytes]]:
         energy = struct.pack("<d", (one.energy or 0.0) + 0.0)
         sha.update(b"|%b|%b" % (energy, forces[atoms]))
         if one.stress is not None:
-            sha.update(b"|%b" % _little(one.stress))
+            sha.update(b"|%b" % _as_little_endian(one.stress))
         found.append((sha.digest(), known))
     return found
 
 
-def _little(values: Array) -> bytes:
+def _as_little_endian(values: Array) -> bytes:
     return (values + 0.0).astype("<f8", copy=False).tobytes()
 
 
-def formatted(batch: Batch, symbols: Sequence[bytes]) -> list[bytes]:
-    """Each structure as text in UTF-8; ``symbols`` by atomic number.
+def format_structures(batch: Batch, symbols: Sequence[bytes]) -> list[bytes]:
+    """Format each structure as text in UTF-8; ``symbols`` by atomic number.
 
     Numbers are written by orjson, in the fewest digits that read back the same; one that is not
     finite becomes ``null``.
     """
     structures = batch.structures
-    cells = _table(np.array([one.cell.ravel() for one in structures]))
+    cells = _format_table(np.array([one.cell.ravel() for one in structures]))
     # As in the digest, a plain zero: SQLite keeps no other.
     energies = orjson.dumps([(one.energy or 0.0) + 0.0 for one in structures])[1:-1].split(b",")
     stressed = [one.stress[_FULL] for one in structures if one.stress is not None]
-    stresses = iter(_table(np.array(stressed)) if stressed else ())
-    rows = _table(np.hstack([batch.positions, batch.forces]))
+    stresses = iter(_format_table(np.array(stressed)) if stressed else ())
+    rows = _format_table(np.hstack([batch.positions, batch.forces]))
     numbers = np.concatenate([one.numbers for one in structures]).tolist()
     atoms = list(map(b" ".join, zip(map(symbols.__getitem__, numbers), rows, strict=True)))
     texts = []
@@ -143,16 +186,16 @@ def formatted(batch: Batch, symbols: Sequence[bytes]) -> list[bytes]:
             energy,
             b"" if one.stress is None else b' stress="%b"' % next(stresses),
             _PBC_TEXT[one.pbc],
-            _kind(one.config_type, one.generation),
-            b" db_id=%b" % (one.row_id.encode() if plain else _text(one.row_id)),
-            b" source=%b" % _text(one.source),
+            _format_kind(one.config_type, one.generation),
+            b" db_id=%b" % (one.row_id.encode() if plain else _format_text(one.row_id)),
+            b" source=%b" % _format_text(one.source),
         )
         texts.append(b"\n".join([head, *atoms[begin:end], b""]))
     return texts
 
 
-def parsed(text: bytes, row_id: str, symbols: Mapping[bytes, int]) -> Structure:
-    """A structure that ``formatted`` has written: geometry, energy and forces."""
+def parse_structure(text: bytes, row_id: str, symbols: Mapping[bytes, int]) -> Structure:
+    """Read geometry, energy and forces of a text that ``format_structures`` has written."""
     head = _BEGINNING.match(text)
     assert head is not None, text[:200]
     _, lattice, energy, *pbc = head.groups()
@@ -176,8 +219,8 @@ def parsed(text: bytes, row_id: str, symbols: Mapping[bytes, int]) -> Structure:
     )
 
 
-def _table(values: Array) -> list[bytes]:
-    """Each row as numbers with blanks between them."""
+def _format_table(values: Array) -> list[bytes]:
+    """Format each row as numbers with blanks between them."""
     if not values.size:
         return []
     text = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
@@ -185,13 +228,13 @@ def _table(values: Array) -> list[bytes]:
 
 
 @lru_cache(maxsize=1024)
-def _kind(config_type: str | None, generation: int | None) -> bytes:
-    text = b"" if config_type is None else b" config_type=" + _text(config_type)
+def _format_kind(config_type: str | None, generation: int | None) -> bytes:
+    text = b"" if config_type is None else b" config_type=" + _format_text(config_type)
     return text if generation is None else text + b" generation=%d" % generation
 
 
 @lru_cache(maxsize=1024)
-def _text(value: str) -> bytes:
+def _format_text(value: str) -> bytes:
     if _PLAIN.fullmatch(value) and value.lower() not in _TRUTH:
         return value.encode()
     written = json.dumps(value).replace("\\", "\\\\").replace('"', '\\"')

@@ -1,4 +1,4 @@
-"""Can a structure be trained on, and is it an isolated atom?"""
+"""What is wrong with a structure and its labels; and which are isolated atoms."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hpctrain.data.structures.extxyz import Structure
+from hpctrain.data.structures.neighbours import pairs_within
 from hpctrain.data.structures.sources import SYMBOLS
 
 if TYPE_CHECKING:
     from hpctrain.data.structures.extxyz import Array
 
 
-def fault(structure: Structure, mixed_pbc: bool = True) -> str | None:
-    """Why a structure cannot be trained on, or None."""
-    return incomplete(structure, mixed_pbc) or not_finite(structure)
+def find_fault(structure: Structure, mixed_pbc: bool = True) -> str | None:
+    """Return why a structure cannot be trained on, or None; numbers that are not finite apart.
 
-
-def incomplete(structure: Structure, mixed_pbc: bool = True) -> str | None:
-    """Why it cannot be trained on, but for numbers that are none."""
+    ``mixed_pbc=False``: one that is periodic in some directions only cannot either.
+    """
     numbers = structure.numbers.tolist()
     if not numbers:
         return "no atoms"
@@ -41,8 +40,8 @@ def incomplete(structure: Structure, mixed_pbc: bool = True) -> str | None:
     return None
 
 
-def not_finite(structure: Structure) -> str | None:
-    """Which of its numbers is none, or None."""
+def find_not_finite(structure: Structure) -> str | None:
+    """Return which number of a structure without another fault is not finite, or None."""
     assert structure.energy is not None
     assert structure.forces is not None
     if not math.isfinite(structure.energy):
@@ -67,10 +66,11 @@ def _volume(cell: Array) -> float:
 
 
 def is_isolated(structure: Structure, cutoff: float) -> bool:
-    """One atom that sees no other, nor its own periodic image, within the cutoff."""
+    """Say whether it is one atom that sees no other, nor its own image, within the cutoff (Å)."""
     if len(structure.numbers) != 1:
         return False
-    steps = [(-1, 0, 1) if periodic else (0,) for periodic in structure.pbc]
-    images = np.array([(i, j, k) for i in steps[0] for j in steps[1] for k in steps[2]])
-    distances = np.linalg.norm(images @ structure.cell, axis=1)
-    return bool((distances[np.any(images, axis=1)] > cutoff).all())
+    vectors = structure.cell[list(structure.pbc)]
+    if (np.linalg.norm(vectors, axis=1) <= cutoff).any():
+        return False  # as in every crystal, without a search
+    pairs = pairs_within(structure.positions, structure.cell, structure.pbc, cutoff)
+    return pairs is not None and not len(pairs.first)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from array import array
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from hpctrain.data.structures.extxyz import Batch, Structure, digests, formatted
-from hpctrain.data.structures.labels import incomplete, is_isolated, not_finite
-from hpctrain.data.structures.sources import SYMBOLS, count, read_source
+from hpctrain.data.structures.extxyz import Batch, Structure, digest_structures, format_structures
+from hpctrain.data.structures.ids import Ids, Names
+from hpctrain.data.structures.labels import find_fault, find_not_finite, is_isolated
+from hpctrain.data.structures.sources import SYMBOLS, count_structures, read_source
 from hpctrain.errors import HpctrainError
 
 if TYPE_CHECKING:
@@ -22,67 +22,21 @@ if TYPE_CHECKING:
 
     from hpctrain.settings import DataConfig
 
-# Is told the rows read so far, and of how many, where that is known.
+# Gets the number of rows read so far, and of all, where that is known.
 Progress: TypeAlias = Callable[[int, "int | None"], None]
-# Is shown every selected row, with why it cannot be used, or None.
-Watch: TypeAlias = Callable[[Structure, "str | None"], None]
+# Gets every selected row, and why it cannot be used, or None.
+Scan: TypeAlias = Callable[[Structure, "str | None"], None]
 
 _SYMBOLS = [symbol.encode() for symbol in SYMBOLS]
 BATCH = 128
 _NOTHING = bytes(32)
 GEOMETRY = 8  # bytes kept of a digest: two of a million are equal with a probability of 3e-8
-_NUMBER = re.compile("[1-9][0-9]{0,8}")
 MOST_ORDERS = 10_000
 NO_GENERATION = -(2**31)
 
 
-class Ids(Sequence[str]):
-    """Many ids or names in little memory: as numbers where all are, else as one piece of text."""
-
-    def __init__(self) -> None:
-        self._numbers = array("I")
-        self._bytes, self._ends = bytearray(), array("Q", [0])
-
-    def append(self, row_id: str) -> None:
-        if len(self._ends) == 1:
-            if _NUMBER.fullmatch(row_id):
-                self._numbers.append(int(row_id))
-                return
-            for number in self._numbers:
-                self._append_text(str(number))
-            self._numbers = array("I")
-        self._append_text(row_id)
-
-    def _append_text(self, text: str) -> None:
-        self._bytes += text.encode()
-        self._ends.append(len(self._bytes))
-
-    def __len__(self) -> int:
-        return len(self._numbers) or len(self._ends) - 1
-
-    def __getitem__(self, place: Any) -> Any:
-        if self._numbers:
-            return str(self._numbers[place])
-        return self._bytes[self._ends[place] : self._ends[place + 1]].decode()
-
-
-class Names:
-    """Texts that many rows share: each is kept once, and a row holds its number."""
-
-    def __init__(self) -> None:
-        self.names: list[Any] = []
-        self._numbers: dict[Hashable, int] = {}
-
-    def number(self, name: Hashable) -> int:
-        found = self._numbers.get(name)
-        if found is None:
-            found = self._numbers[name] = len(self.names)
-            self.names.append(name)
-        return found
-
-
 class Rows:
-    """What is remembered of the selected rows between reading and writing: about 80 bytes each."""
+    """What is kept in memory of the selected rows, from reading to writing: about 80 bytes each."""
 
     def __init__(self, *, groups: bool = False) -> None:
         self.ids = Ids()
@@ -100,18 +54,23 @@ class Rows:
         return len(self._atoms)
 
     def add_bad(self, structure: Structure, reason: str) -> None:
+        """Add a row that cannot be used."""
         self.bad[len(self)] = reason
         self._add(structure, (_NOTHING, _NOTHING), 0, 0, 0, 0, 0)
 
-    def add(self, structure: Structure, known: tuple[bytes, bytes], length: int, alone: bool,
-            group: object) -> None:  # fmt: skip
-        """A good one, with its digests, and how long its text in the spool is (bytes)."""
-        if alone:
+    def add(self, structure: Structure, digests: tuple[bytes, bytes], length: int,
+            isolated: bool, group: object) -> None:  # fmt: skip
+        """Add a good row.
+
+        ``digests``: with its labels, and without; ``length``: of its text in the spool (bytes);
+        ``isolated``: whether it is an isolated atom; ``group``: its value of data.group_by.
+        """
+        if isolated:
             assert structure.energy is not None
             self.isolated[len(self)] = structure.energy
         self._add(
             structure,
-            known,
+            digests,
             length,
             len(structure.numbers),
             self.kinds.number(structure.config_type),
@@ -119,13 +78,13 @@ class Rows:
             -1 if group is None else self.groups.number(str(group)),
         )
 
-    def _add(self, structure: Structure, known: tuple[bytes, bytes], length: int, atoms: int,
+    def _add(self, structure: Structure, digests: tuple[bytes, bytes], length: int, atoms: int,
              kind: int, composition: int, group: int) -> None:  # fmt: skip
         self.ids.append(structure.row_id)
         generation = structure.generation
         self._generations.append(NO_GENERATION if generation is None else generation)
-        self._digests += known[0]
-        self._geometries += known[1][:GEOMETRY]
+        self._digests += digests[0]
+        self._geometries += digests[1][:GEOMETRY]
         self._ends.append(self._ends[-1] + length)
         self._atoms.append(atoms)
         self._kinds.append(kind)
@@ -136,42 +95,42 @@ class Rows:
     def _composition(self, numbers: NDArray[np.int64]) -> int:
         # Most structures have their atoms in the order of many others.
         order = numbers.tobytes()
-        found = self._orders.get(order)
-        if found is None:
-            found = self.compositions.number(np.bincount(numbers).tobytes())
+        number = self._orders.get(order)
+        if number is None:
+            number = self.compositions.number(np.bincount(numbers).tobytes())
             if len(self._orders) < MOST_ORDERS:
-                self._orders[order] = found
-        return found
+                self._orders[order] = number
+        return number
 
     @property
     def digests(self) -> NDArray[np.uint8]:
-        """[n, 32], of structure and labels."""
+        """Return the digests of structure and labels [n, 32]."""
         return np.frombuffer(self._digests, np.uint8).reshape(-1, 32)
 
     @property
     def geometries(self) -> NDArray[np.uint8]:
-        """[n, GEOMETRY], of the structure without labels."""
+        """Return the digests of the structures without labels [n, GEOMETRY]."""
         return np.frombuffer(self._geometries, np.uint8).reshape(-1, GEOMETRY)
 
     def column(self, name: str) -> NDArray[Any]:
-        """``ends`` in the spool (bytes; one more than rows, the first is 0), ``atoms``,
+        """Return a column [n] by its name.
+
+        ``ends`` in the spool (bytes; one more than rows, the first is 0), ``atoms``,
         ``generations``, and the numbers of ``kinds``, ``compositions`` and ``groups`` (-1: no such
-        key)."""
+        key).
+        """
         column = getattr(self, f"_{name}")
         return np.frombuffer(column, column.typecode)
 
-    def generation(self, place: int) -> int | None:
-        found = self._generations[place]
-        return None if found == NO_GENERATION else found
-
     def formula(self, composition: int) -> str:
-        counted = np.frombuffer(self.compositions.names[composition], np.int64)
-        return "".join(f"{SYMBOLS[z]}{counted[z]}" for z in np.flatnonzero(counted))
+        """Return a composition, by its number, as a formula."""
+        counts = np.frombuffer(self.compositions.names[composition], np.int64)
+        return "".join(f"{SYMBOLS[z]}{counts[z]}" for z in np.flatnonzero(counts))
 
     def symbols(self, composition: int) -> frozenset[str]:
-        """The elements of a composition."""
-        counted = np.frombuffer(self.compositions.names[composition], np.int64)
-        return frozenset(SYMBOLS[number] for number in np.flatnonzero(counted))
+        """Return the elements of a composition, by its number."""
+        counts = np.frombuffer(self.compositions.names[composition], np.int64)
+        return frozenset(SYMBOLS[number] for number in np.flatnonzero(counts))
 
 
 def read_rows(
@@ -181,58 +140,65 @@ def read_rows(
     cutoff: float,
     mixed_pbc: bool,
     progress: Progress,
-    watch: Watch | None = None,
+    scan: Scan | None = None,
 ) -> Rows:
-    """Every selected row, checked; the good ones formatted into ``spool``."""
+    """Read and check every selected row, and write the good ones as text into ``spool``.
+
+    Relative sources are looked up in ``base``; ``cutoff`` in Å. HpctrainError where a source cannot
+    be read.
+    """
     rows = Rows(groups=data.group_by is not None)
     sources = [data.source] if isinstance(data.source, str) else data.source
     if not sources:
         raise HpctrainError("data.source names no file")
-    counts = [count(source, base, data.select) for source in sources]
+    counts = [count_structures(source, base, data.select) for source in sources]
     total = None if None in counts else sum(filter(None, counts))
     for source in sources:
         structures = read_source(source, base, data.select, several=len(sources) > 1)
         while part := list(islice(structures, BATCH)):
-            _add(rows, part, data.group_by, spool, cutoff, mixed_pbc, watch)
+            _add_part(rows, part, data.group_by, spool, cutoff, mixed_pbc, scan)
             progress(len(rows), total)
     return rows
 
 
-def _add(
+def _add_part(
     rows: Rows,
     part: Sequence[Structure],
     group_by: str | None,
     spool: IO[bytes],
     cutoff: float,
     mixed_pbc: bool,
-    watch: Watch | None,
+    scan: Scan | None,
 ) -> None:
-    faults = [incomplete(structure, mixed_pbc) for structure in part]
+    faults = [find_fault(structure, mixed_pbc) for structure in part]
     whole = [one for one, bad in zip(part, faults, strict=True) if bad is None]
     batch = Batch.of(whole) if whole else None
-    texts = iter(formatted(batch, _SYMBOLS) if batch else ())
-    known = iter(digests(batch) if batch else ())
+    texts = iter(format_structures(batch, _SYMBOLS) if batch else ())
+    digests = iter(digest_structures(batch) if batch else ())
     for structure, fault in zip(part, faults, strict=True):
         bad = fault
         if bad is None:
-            text, digest = next(texts), next(known)
-            bad = not_finite(structure) if b"null" in text else None  # it may stand in a name
+            text, digest = next(texts), next(digests)
+            bad = find_not_finite(structure) if b"null" in text else None  # it may stand in a name
         if bad is not None:
             rows.add_bad(structure, bad)
         else:
             spool.write(text)
-            alone = len(structure.numbers) == 1 and is_isolated(structure, cutoff)
+            isolated = is_isolated(structure, cutoff)
             group = structure.keys.get(group_by) if group_by else None
-            rows.add(structure, digest, len(text), alone, group)
-        if watch is not None:
-            watch(structure, bad)
+            rows.add(structure, digest, len(text), isolated, group)
+        if scan is not None:
+            scan(structure, bad)
 
 
-def of_generations(rows: Rows, data: DataConfig, up_to: int | None) -> NDArray[Any]:
-    """Places of the rows of the generations that the settings ask for, none above ``up_to``."""
+def select_generations(rows: Rows, data: DataConfig, up_to: int | None) -> NDArray[Any]:
+    """Return the places of the rows of data.generations, none above ``up_to``.
+
+    HpctrainError where a generation that is named is not there.
+    """
     generations = rows.column("generations")
-    told = generations != NO_GENERATION
-    known = {int(number) for number in np.unique(generations[told])}
+    given = generations != NO_GENERATION
+    known = {int(number) for number in np.unique(generations[given])}
     chosen = np.ones(len(generations), dtype=bool)
     if data.generations == "latest":
         if len(rows) and not known:
@@ -251,25 +217,26 @@ def of_generations(rows: Rows, data: DataConfig, up_to: int | None) -> NDArray[A
             )
         chosen = np.isin(generations, sorted(wanted))
     if up_to is not None:
-        chosen &= told & (generations <= up_to)
+        chosen &= given & (generations <= up_to)
     return np.flatnonzero(chosen).astype(np.uint32)
 
 
 def fingerprint(digests: NDArray[np.uint8], *sides: NDArray[Any]) -> str:
-    """Of the structures and labels on each side, whatever their order and row numbers.
+    """Compute one hash of the structures and labels on each side.
 
-    ``digests`` [n, 32] are of all rows, ``sides`` the places of some.
+    It does not depend on their order and row numbers. ``digests`` [n, 32] are of all rows,
+    ``sides`` the places of some.
     """
     sha = hashlib.sha256()
     for side in sides:
-        for places in _in_order(digests, side):
+        for places in _sort(digests, side):
             sha.update(digests[places].tobytes().hex().encode())
         sha.update(b"|")
     return f"sha256:{sha.hexdigest()}"
 
 
-def _in_order(digests: NDArray[np.uint8], places: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """Sorted as their hexadecimal texts would be, in parts by the first byte: little memory."""
+def _sort(digests: NDArray[np.uint8], places: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Yield places in the order of the digests' texts, by the first byte: little memory."""
     lead = digests[places, 0]
     for byte in np.unique(lead):
         part = places[lead == byte]

@@ -1,4 +1,4 @@
-"""Reads labelled structures: any database of ASE's, and extxyz files. The only importer of ase."""
+"""The reader of labelled structures: ASE's databases, and extxyz files. It alone imports ase."""
 
 from __future__ import annotations
 
@@ -18,33 +18,36 @@ from ase.db.core import ops, parse_selection
 
 from hpctrain.data.structures import ase_sqlite
 from hpctrain.data.structures.ase_sqlite import DatabaseRow
-from hpctrain.data.structures.extxyz import Structure
-from hpctrain.data.structures.frames import Frame, frames
-from hpctrain.data.structures.sqlite_file import checked
+from hpctrain.data.structures.extxyz import Frame, Structure, read_frames
 from hpctrain.errors import HpctrainError
 
 SYMBOLS: list[str] = list(chemical_symbols)
 _FILES = (".xyz", ".extxyz")
 
 
-def shown(source: str | list[str]) -> str:
-    """A source as it may be printed and kept: the password of a database URL is left out."""
-    if not isinstance(source, str):
-        return ", ".join(map(shown, source))
+def without_password(source: str) -> str:
+    """Return a source as it may be printed: without the password of a database URL."""
     # To the last @: a password may hold any character, also one that it should not.
     hidden = re.sub(r"(://[^/:@]*):.*@", r"\1:***@", source, flags=re.DOTALL)
     return re.sub(r"([?&][^=&]*pass[^=&]*=)[^&]*", r"\1***", hidden, flags=re.IGNORECASE)
 
 
+def without_passwords(source: str | list[str]) -> str | list[str]:
+    """Return data.source, one or several, as it may be kept: without passwords."""
+    if isinstance(source, str):
+        return without_password(source)
+    return [without_password(one) for one in source]
+
+
 def read_source(
     source: str, base: Path, select: str, *, several: bool = False
 ) -> Iterator[Structure]:
-    """The selected structures of one source, one after the other.
+    """Read the selected structures of one source, one after the other.
 
-    Row ids are the database's own, or the place in an extxyz file, counted from 1; with
-    ``several`` sources the name of the source stands before them.
+    Row ids are the database's own, or the place in an extxyz file, counted from 1; with ``several``
+    sources the name of the source stands before them. HpctrainError names what cannot be read.
     """
-    name = shown(source)
+    name = without_password(source)
     prefix = f"{name}#" if several else ""
     if "://" in source:
         yield from _read_database(source, name, select, prefix)
@@ -55,21 +58,21 @@ def read_source(
     if path.suffix in _FILES:
         yield from _read_extxyz(path, name, select, prefix)
     else:
-        checked(path, name)
+        ase_sqlite.refuse_other_files(path, name)
         yield from _read_database(str(path), name, select, prefix)
 
 
-def count(source: str, base: Path, select: str) -> int | None:
-    """How many structures there will be, where that can be told without reading them."""
+def count_structures(source: str, base: Path, select: str) -> int | None:
+    """Count the selected structures, where that can be done without reading them."""
     path = base / source
     if "://" in source or path.suffix in _FILES or not path.is_file():
         return None
     try:
-        checked(path, source)
+        ase_sqlite.refuse_other_files(path, source)
         database = ase.db.connect(str(path))
         if ase_sqlite.can_read(database):
-            return ase_sqlite.count(database, *parse_selection(select))
-    except Exception:  # noqa: BLE001  what is wrong, the reading will tell
+            return ase_sqlite.count_rows(database, *parse_selection(select))
+    except Exception:  # noqa: BLE001  reading them names what is wrong
         return None
     return None
 
@@ -78,9 +81,9 @@ def _read_database(target: str, name: str, select: str, prefix: str) -> Iterator
     try:
         database = ase.db.connect(target)
         fast = ase_sqlite.can_read(database)
-        rows = ase_sqlite.rows(database, *parse_selection(select)) if fast else None
+        rows = ase_sqlite.read_rows(database, *parse_selection(select)) if fast else None
         for number, numbers, positions, cell, pbc, energy, forces, stress, keys in (
-            rows or _general_rows(database, select)
+            rows or _read_through_ase(database, select)
         ):
             generation = keys.get("generation")
             yield Structure(
@@ -101,13 +104,13 @@ def _read_database(target: str, name: str, select: str, prefix: str) -> Iterator
         raise
     except Exception as error:  # each of ASE's backends has its own errors
         raise HpctrainError(
-            f"{name} cannot be read with data.select '{select}': {_reason(error, target)}",
+            f"{name} cannot be read with data.select '{select}': {_error_text(error, target)}",
             f"look with: ase db {name} '{select}'",
         ) from error
 
 
-def _general_rows(database: Any, select: str) -> Iterator[DatabaseRow]:
-    """Through ASE: every backend, and databases of other versions."""
+def _read_through_ase(database: Any, select: str) -> Iterator[DatabaseRow]:
+    """Read rows through ASE: every backend, and databases of other versions."""
     for row in database.select(select):
         yield (
             row.id,
@@ -123,28 +126,28 @@ def _general_rows(database: Any, select: str) -> Iterator[DatabaseRow]:
 
 
 def _read_extxyz(path: Path, name: str, select: str, prefix: str) -> Iterator[Structure]:
-    chosen = _selector(select)
+    matches = _make_selector(select)
     try:
-        for frame in frames(path, name):
-            atoms = _atoms(frame, name)
-            if chosen(atoms):
-                yield _of_atoms(atoms, frame.number, name, prefix)
+        for frame in read_frames(path, name):
+            atoms = _parse_atoms(frame, name)
+            if matches(atoms):
+                yield _to_structure(atoms, frame.number, name, prefix)
     except (OSError, UnicodeError) as error:
-        raise HpctrainError(f"{name} cannot be read: {_reason(error)}") from error
+        raise HpctrainError(f"{name} cannot be read: {_error_text(error)}") from error
 
 
-def _atoms(frame: Frame, name: str) -> Atoms:
+def _parse_atoms(frame: Frame, name: str) -> Atoms:
     try:
         return next(ase.io.iread(StringIO(frame.text), ":", format="extxyz"))
     except Exception as error:  # ASE's reader raises whatever a bad line leads to
         raise HpctrainError(
             f"{name}, structure {frame.number}, which begins in line {frame.line}, cannot be "
-            f"read: {_reason(error)}",
+            f"read: {_error_text(error)}",
             f"look at its lines, {frame.line} to {frame.line + frame.text.count(chr(10)) - 1}",
         ) from error
 
 
-def _of_atoms(atoms: Atoms, number: int, name: str, prefix: str) -> Structure:
+def _to_structure(atoms: Atoms, number: int, name: str, prefix: str) -> Structure:
     return Structure(
         row_id=f"{prefix}{number}",
         source=name,
@@ -161,14 +164,16 @@ def _of_atoms(atoms: Atoms, number: int, name: str, prefix: str) -> Structure:
     )
 
 
-def _selector(select: str) -> Callable[[Atoms], bool]:
-    """An ASE selection over the keys of an extxyz file's second lines, as over those of a row."""
+def _make_selector(select: str) -> Callable[[Atoms], bool]:
+    """Make a test of an extxyz file's keys from an ASE selection, as of those of a row."""
     try:
         keys, comparisons = parse_selection(select)
     except Exception as error:  # ASE raises whatever a bad expression leads to
-        raise HpctrainError(f"data.select '{select}' is no selection: {_reason(error)}") from error
+        raise HpctrainError(
+            f"data.select '{select}' is no selection: {_error_text(error)}"
+        ) from error
 
-    def chosen(atoms: Atoms) -> bool:
+    def matches(atoms: Atoms) -> bool:
         for key in keys:
             if key not in atoms.info:
                 return False
@@ -180,11 +185,11 @@ def _selector(select: str) -> Callable[[Atoms], bool]:
                 return False
         return True
 
-    return chosen
+    return matches
 
 
 def _result(atoms: Atoms, name: str) -> Any:
-    """A label of the structure's own; ASE's reader keeps labels on a calculator, never computes."""
+    """Return a structure's own label; ASE's reader keeps labels on a calculator, never computes."""
     if atoms.calc is None:
         return None
     try:
@@ -202,7 +207,7 @@ def _array(value: Any) -> Any:
 
 
 def _voigt(value: Any) -> Any:
-    """A stress as xx yy zz yz xz xy, whether it is stored so or as 3 x 3."""
+    """Return a stress as xx yy zz yz xz xy, whether it is stored so or as 3 x 3."""
     array = _array(value)
     if array is None or array.shape == (6,):
         return array
@@ -232,13 +237,13 @@ def _generation(value: Any, name: str, what: str, number: int) -> int | None:
     )
 
 
-def _reason(error: Exception, target: str = "") -> str:
-    """What an error says, without the password of a database that it may quote."""
+def _error_text(error: Exception, target: str = "") -> str:
+    """Return what an error says, without the password of a database that it may quote."""
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    if shown(target) == target:
+    if without_password(target) == target:
         return said
     secrets = [target, *re.findall(r"://[^/:@]*:(.*)@", target, flags=re.DOTALL)]
     secrets += re.findall(r"[?&][^=&]*pass[^=&]*=([^&]*)", target, flags=re.IGNORECASE)
     for secret in filter(None, secrets):
-        said = said.replace(secret, shown(secret) if secret == target else "***")
+        said = said.replace(secret, without_password(secret) if secret == target else "***")
     return said

@@ -1,0 +1,66 @@
+"""Ids and names of very many rows, in little memory."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+_NUMBER = re.compile("[1-9][0-9]{0,8}")
+
+
+class Ids(Sequence[str]):
+    """Many ids in little memory: as numbers where all are, else as one piece of text."""
+
+    def __init__(self) -> None:
+        self._numbers = array("I")
+        self._bytes, self._ends = bytearray(), array("Q", [0])
+
+    def append(self, row_id: str) -> None:
+        """Add the id of the next row."""
+        if len(self._ends) == 1:
+            if _NUMBER.fullmatch(row_id):
+                self._numbers.append(int(row_id))
+                return
+            for number in self._numbers:
+                self._append_text(str(number))
+            self._numbers = array("I")
+        self._append_text(row_id)
+
+    def _append_text(self, text: str) -> None:
+        # An id may begin with the name of a file, which need not be UTF-8.
+        self._bytes += text.encode(errors="surrogatepass")
+        self._ends.append(len(self._bytes))
+
+    def __len__(self) -> int:
+        return len(self._numbers) or len(self._ends) - 1
+
+    def __getitem__(self, place: Any) -> Any:
+        if self._numbers:
+            return str(self._numbers[place])
+        text = self._bytes[self._ends[place] : self._ends[place + 1]]
+        return text.decode(errors="surrogatepass")
+
+
+class Names:
+    """Values that many rows share: each is kept once, and a row holds its number.
+
+    Those beyond ``most``, if that is given, share the number of ``others``.
+    """
+
+    def __init__(self, most: int | None = None, others: Hashable = None) -> None:
+        self.names: list[Any] = []
+        self._numbers: dict[Hashable, int] = {}
+        self._most, self._others = most, others
+
+    def number(self, name: Hashable) -> int:
+        """Return the number of a name; a new one gets the next."""
+        number = self._numbers.get(name)
+        if number is not None:
+            return number
+        if self._most is not None and len(self.names) >= self._most and name != self._others:
+            return self.number(self._others)
+        self._numbers[name] = len(self.names)
+        self.names.append(name)
+        return self._numbers[name]
