@@ -15,12 +15,9 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
-if TYPE_CHECKING:
-    from hpctrain.job import evidence
-else:
-    import evidence
+from . import evidence
 
 LIMIT_S = 60.0
 NO_ANSWER = (

@@ -12,14 +12,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Mapping
+from typing import Callable, Mapping
 
-if TYPE_CHECKING:
-    from hpctrain.job.ending import ENDING_SIGNALS, Ending
-    from hpctrain.job.last_words import last_words
-else:
-    from ending import ENDING_SIGNALS
-    from last_words import last_words
+from .ending import ENDING_SIGNALS, Ending
+from .pacemaker.last_words import last_words
 
 # How long the trainer, and all it started, may take to end once it was asked to.
 TERMINATION_S = 10.0

@@ -8,19 +8,13 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator, Mapping
+from typing import Any, Iterator, Mapping
 
-if TYPE_CHECKING:
-    from hpctrain.job import environment, evidence, going_on, last_look
-    from hpctrain.job.ending import Ending, Terminated, TimeIsUp
-    from hpctrain.job.steps import Failure, call, plain, tool
-else:
-    import environment
-    import evidence
-    import going_on
-    import last_look
-    from ending import Terminated, TimeIsUp
-    from steps import Failure, call, plain, tool
+from . import continuation as going_on
+from . import environment, evidence
+from . import verification as last_look
+from .ending import Ending, Terminated, TimeIsUp
+from .steps import Failure, call, plain, tool
 
 
 def train(

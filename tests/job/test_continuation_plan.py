@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from hpctrain.job import plan as module
 from hpctrain.job.plan import (
     Plan,
     changed,
@@ -20,6 +18,8 @@ from hpctrain.job.plan import (
     prepare,
     read_state,
 )
+
+from hpctrain.job import plan as module
 
 JOB = Path(str(module.__file__)).parent
 P = ("-p", "resume/potential.yaml")

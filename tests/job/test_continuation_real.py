@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from paths import CHECKOUT
-
 from hpctrain.job.plan import changed, newest_checkpoint, plan_continuation, prepare, read_state
+from paths import CHECKOUT
 
 pytestmark = [pytest.mark.slow, pytest.mark.real_pacemaker, pytest.mark.usefixtures("pacemaker")]
 

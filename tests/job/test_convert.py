@@ -14,12 +14,12 @@ import numpy as np
 import pandas
 import pytest
 from ase import Atoms
+from hpctrain.job.convert import Unreadable, convert
 from hypothesis import given, settings
 from odd import ROWS, written
 
 from hpctrain.data.export import export
 from hpctrain.job import convert as module
-from hpctrain.job.convert import Unreadable, convert
 from hpctrain.settings import DataConfig
 
 LINE = 'Properties=species:S:1:pos:R:3:forces:R:3 energy={energy} pbc="T T T" db_id=7 source=a.db'

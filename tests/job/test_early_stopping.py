@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import pytest
+from hpctrain.job.early_stopping import Look, better, end_of, in_words, over_fitting
 from paths import RECORDED
 
 from hpctrain.engines.pacemaker.tables import TableReader, on_train_epochs
-from hpctrain.job.early_stopping import Look, better, end_of, in_words, over_fitting
 
 OF_PACEMAKER = RECORDED / "pacemaker"
 

@@ -6,10 +6,10 @@ import ast
 from pathlib import Path
 
 import pytest
+from hpctrain.job.last_words import last_words
 from paths import RECORDED
 
 from hpctrain.job import last_words as module
-from hpctrain.job.last_words import last_words
 
 OF_PACEMAKER = RECORDED / "pacemaker"
 CRASHES = {

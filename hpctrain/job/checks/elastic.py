@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, List
+from typing import Any, Dict, List
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from hpctrain.job.verify_phases import GPA
-    from hpctrain.job.verify_result import Skipped, found, judged
-    from hpctrain.job.verify_springs import force_constants, rested
-    from hpctrain.job.verify_subject import Potential, Subject
-else:
-    from verify_phases import GPA
-    from verify_result import Skipped, found, judged
-    from verify_springs import force_constants, rested
+from .phases import GPA
+from .result import Skipped, found, judged
+from .springs import force_constants, rested
+from .subject import Potential, Subject
 
 # GPa: the smallest eigenvalue of the 6x6 matrix. Born: positive.
 LIMITS = (2.0, 0.0)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING, Any, Dict, List, Tuple
+from typing import Any, Dict, List, Tuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from hpctrain.job.verify_result import Skipped, found, judged
-    from hpctrain.job.verify_springs import force_constants, rested
-    from hpctrain.job.verify_subject import Potential, Subject
-else:
-    from verify_result import Skipped, found, judged
-    from verify_springs import force_constants, rested
+from .result import Skipped, found, judged
+from .springs import force_constants, rested
+from .subject import Potential, Subject
 
 # THz, imaginary frequencies as negative ones. Noise of the labels can soften a mode to about zero.
 LIMITS = (-0.1, -0.5)

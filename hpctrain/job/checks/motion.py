@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, List, Tuple
+from typing import Any, List, Tuple
 
 import numpy as np
 from ase import units
@@ -10,11 +10,8 @@ from ase.data import covalent_radii
 from ase.md.verlet import VelocityVerlet
 from ase.neighborlist import neighbor_list
 
-if TYPE_CHECKING:
-    from hpctrain.job.verify_result import NotReached, Skipped, Unphysical, found, judged
-    from hpctrain.job.verify_subject import Subject
-else:
-    from verify_result import NotReached, Skipped, Unphysical, found, judged
+from .result import NotReached, Skipped, Unphysical, found, judged
+from .subject import Subject
 
 # meV per atom and ps.
 LIMITS = (1.0, 10.0)

@@ -10,14 +10,11 @@ import os
 import re
 import shutil
 import time
-from typing import TYPE_CHECKING, Any, Callable, Sequence
+from typing import Any, Callable, Sequence
 
-if TYPE_CHECKING:
-    from hpctrain.job import bfgs_memory, evidence
-    from hpctrain.job.notes import Notes
-else:
-    import bfgs_memory
-    import evidence
+from ... import evidence
+from . import bfgs_memory
+from .notes import Notes
 
 INTERVAL_S = float(os.environ.get("HPCTRAIN_CHECKPOINT_S", "60"))
 # Writing the matrix of BFGS may take this share of the time at most.

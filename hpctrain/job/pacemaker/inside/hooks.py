@@ -8,13 +8,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
-from typing import TYPE_CHECKING, Any, Callable
+from typing import Any, Callable
 
-if TYPE_CHECKING:
-    from hpctrain.job import linear_start
-    from hpctrain.job.attempt import Attempt
-else:
-    import linear_start
+from . import linear_start
+from .training_state import Attempt
 
 MODULES_OF_MINIMIZE = {
     "tensorpot": ("tensorpotential.compat.pace.fit", "tensorpotential.fit"),

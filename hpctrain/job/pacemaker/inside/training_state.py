@@ -7,21 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from hpctrain.job import bfgs_memory, linear_start
-    from hpctrain.job.checkpoint import Checkpoints
-    from hpctrain.job.fit_cycles import Cycles
-    from hpctrain.job.notes import Notes
-    from hpctrain.job.validation import Validation
-else:
-    import bfgs_memory
-    import linear_start
-    from checkpoint import Checkpoints
-    from fit_cycles import Cycles
-    from notes import Notes
-    from validation import Validation
+from . import bfgs_memory, linear_start
+from .checkpoint import Checkpoints
+from .fit_cycles import Cycles
+from .notes import Notes
+from .validation import Validation
 
 
 class Attempt:

@@ -10,17 +10,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Sequence
+from typing import Any, Sequence
 
 import ase.io
 import numpy as np
 import pandas
 import yaml
 
-if TYPE_CHECKING:
-    from hpctrain.job.evidence import write_json
-else:
-    from evidence import write_json  # beside this file
+from ..evidence import write_json
 
 # The check that the .yace loads and predicts runs on one core: a sample of this size is enough.
 CHECKED_STRUCTURES = 200

@@ -11,18 +11,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, List, Tuple
+from typing import Any, Dict, List, Tuple
 
 import numpy as np
 from ase.neighborlist import neighbor_list
 from scipy.optimize import linprog
 
-if TYPE_CHECKING:
-    from hpctrain.job.verify_data import Labelled
-    from hpctrain.job.verify_result import NotReached, Skipped
-    from hpctrain.job.verify_subject import Subject
-else:
-    from verify_result import NotReached, Skipped
+from .data import Labelled
+from .result import NotReached, Skipped
+from .subject import Subject
 
 # A larger cell is no unit cell that the elastic constants and phonons of could be had cheaply.
 ATOMS = 12

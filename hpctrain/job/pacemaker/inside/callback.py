@@ -17,14 +17,10 @@ Files in the attempt's folder:
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from hpctrain.job import hooks
-    from hpctrain.job.attempt import Attempt
-else:
-    import hooks
-    from attempt import Attempt
+from . import hooks
+from .training_state import Attempt
 
 _run = Attempt(os.getcwd())
 

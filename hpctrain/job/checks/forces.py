@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Set
+from typing import Any, Set
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from hpctrain.job.verify_data import SEED
-    from hpctrain.job.verify_result import Skipped, found, judged
-    from hpctrain.job.verify_subject import Potential, Subject
-else:
-    from verify_data import SEED
-    from verify_result import Skipped, found, judged
+from .data import SEED
+from .result import Skipped, found, judged
+from .subject import Potential, Subject
 
 # eV/Å. Potentials that are sound agree to 1e-8; with the upper limit a 0.1 Å long way through the
 # configurations costs 1 meV.

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple
+from typing import Any, Dict, List, NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from hpctrain.job.verify_data import SEED
-    from hpctrain.job.verify_result import NotReached, Skipped, found, judged
-    from hpctrain.job.verify_subject import Subject
-else:
-    from verify_data import SEED
-    from verify_result import NotReached, Skipped, found, judged
+from .data import SEED
+from .result import NotReached, Skipped, found, judged
+from .subject import Subject
 
 # Error as a part of the labels' own spread: 1 - its square is the part that is explained,
 # 96 % and 75 %. A spread below these (eV/atom, eV/Å) counts as that much.

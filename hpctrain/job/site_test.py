@@ -14,12 +14,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from hpctrain.job import environment
-else:
-    import environment
+from . import environment
 
 TIME_LIMIT_S = 200  # TensorFlow from a cold parallel file system has been seen to take a minute
 # tensorpotential fails late without TensorFlow; this import is what fails then.

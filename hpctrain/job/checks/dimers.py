@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from itertools import combinations_with_replacement
-from typing import TYPE_CHECKING, Any, Dict, Tuple
+from typing import Any, Dict, Tuple
 
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers, covalent_radii
 from ase.neighborlist import neighbor_list
 
-if TYPE_CHECKING:
-    from hpctrain.job.verify_result import NotReached, found, judged, worst
-    from hpctrain.job.verify_subject import Potential, Subject
-else:
-    from verify_result import NotReached, found, judged, worst
+from .result import NotReached, found, judged, worst
+from .subject import Potential, Subject
 
 # eV by which the energy may fall again on the way inward.
 LIMITS = (0.05, 0.5)

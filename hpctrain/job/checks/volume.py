@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from hpctrain.job.verify_phases import GPA, Phase, phases
-    from hpctrain.job.verify_result import NotReached, found, judged, worst
-    from hpctrain.job.verify_subject import Potential, Subject
-else:
-    from verify_phases import GPA, phases
-    from verify_result import NotReached, found, judged, worst
+from .phases import GPA, Phase, phases
+from .result import NotReached, found, judged, worst
+from .subject import Potential, Subject
 
 # Per cent between the potential's and the labels' own, from the same fit at the same volumes.
 LENGTH_LIMITS = (1.0, 3.0)

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Mapping
+from typing import Any, Mapping
 
-if TYPE_CHECKING:
-    from hpctrain.job import early_stopping
-else:
-    import early_stopping
+from . import early_stopping
 
 # Iterations; 0 ends nothing. The driver passes it on from training.patience.
 PATIENCE = int(os.environ.get("HPCTRAIN_PATIENCE", "0"))

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from hpctrain.job import evidence
-else:
-    import evidence
+from ... import evidence
 
 BEST = "best_cycle.yaml"
 RANDOM = "random.json"

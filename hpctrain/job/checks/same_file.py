@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Iterator, List, Tuple
+from typing import Any, Iterator, List, Tuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from hpctrain.job.verify_result import Skipped, found, judged, worst
-    from hpctrain.job.verify_subject import Computed, Subject
-else:
-    from verify_result import Skipped, found, judged, worst
+from .result import Skipped, found, judged, worst
+from .subject import Computed, Subject
 
 # As a part of the error itself; and below these errors (meV/atom, eV/Å) it does not matter.
 RMSE_LIMITS = (1e-3, 1e-2)

@@ -5,12 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from typing import TYPE_CHECKING, Any, Callable
+from typing import Any, Callable
 
-if TYPE_CHECKING:
-    from hpctrain.job import evidence
-else:
-    import evidence
+from ... import evidence
 
 FILE = "continuation.json"
 log = logging.getLogger("continuation")

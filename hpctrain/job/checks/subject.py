@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, Sequence, Tuple
+from typing import Any, Dict, Iterator, Mapping, Sequence, Tuple
 
 import numpy as np
 from ase.calculators.calculator import all_changes
 
-if TYPE_CHECKING:
-    from hpctrain.job.verify_data import KEPT, Structures
-    from hpctrain.job.verify_result import NotReached, Skipped, Unphysical
-else:
-    from verify_data import KEPT
-    from verify_result import NotReached, Skipped, Unphysical
+from .data import KEPT, Structures
+from .result import NotReached, Skipped, Unphysical
 
 
 @dataclass(frozen=True)

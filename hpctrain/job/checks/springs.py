@@ -7,17 +7,13 @@ the potential.
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING, Any, List, Tuple
+from typing import Any, List, Tuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from hpctrain.job.verify_phases import Phase, phases
-    from hpctrain.job.verify_subject import Potential, Subject
-    from hpctrain.job.verify_volume import at_rest
-else:
-    from verify_phases import phases
-    from verify_volume import at_rest
+from .phases import Phase, phases
+from .subject import Potential, Subject
+from .volume import at_rest
 
 DISPLACEMENT = 0.01  # Å
 

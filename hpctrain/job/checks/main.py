@@ -15,36 +15,22 @@ import json
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping
+from typing import Any, Callable, Dict, Mapping
 
 import pandas
 
-if TYPE_CHECKING:
-    from hpctrain.job.verify_data import FreeAtoms, Structures, isolated_atoms
-    from hpctrain.job.verify_dimers import dimers
-    from hpctrain.job.verify_elastic import elastic
-    from hpctrain.job.verify_forces import finite_differences
-    from hpctrain.job.verify_motion import nve
-    from hpctrain.job.verify_parity import parity
-    from hpctrain.job.verify_phonons import phonons
-    from hpctrain.job.verify_report import Report, skipped
-    from hpctrain.job.verify_result import NotReached, Skipped, Unphysical, found
-    from hpctrain.job.verify_same import evaluators_agree, reproduces_test_rmse
-    from hpctrain.job.verify_subject import Clock, Potential, Subject
-    from hpctrain.job.verify_volume import energy_volume
-else:
-    from verify_data import FreeAtoms, Structures, isolated_atoms
-    from verify_dimers import dimers
-    from verify_elastic import elastic
-    from verify_forces import finite_differences
-    from verify_motion import nve
-    from verify_parity import parity
-    from verify_phonons import phonons
-    from verify_report import Report, skipped
-    from verify_result import NotReached, Skipped, Unphysical, found
-    from verify_same import evaluators_agree, reproduces_test_rmse
-    from verify_subject import Clock, Potential, Subject
-    from verify_volume import energy_volume
+from .data import FreeAtoms, Structures, isolated_atoms
+from .dimers import dimers
+from .elastic import elastic
+from .forces import finite_differences
+from .motion import nve
+from .parity import parity
+from .phonons import phonons
+from .report import Report, skipped
+from .result import NotReached, Skipped, Unphysical, found
+from .same_file import evaluators_agree, reproduces_test_rmse
+from .subject import Clock, Potential, Subject
+from .volume import energy_volume
 
 Check = Callable[[Subject], Dict[str, Any]]
 # In the order in which they are made: what may have to leave something out comes last, with all

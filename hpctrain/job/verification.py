@@ -10,14 +10,10 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Mapping
+from typing import Any, Mapping
 
-if TYPE_CHECKING:
-    from hpctrain.job.ending import Ending, Terminated, TimeIsUp
-    from hpctrain.job.steps import Failure, call, plain
-else:
-    from ending import Terminated, TimeIsUp
-    from steps import Failure, call, plain
+from .ending import Ending, Terminated, TimeIsUp
+from .steps import Failure, call, plain
 
 FILE = "verification.json"
 # Beside the limit of the settings: a minute, and a tenth of what the training took.

@@ -15,15 +15,9 @@ import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Mapping
+from typing import Any, Dict, Mapping
 
-if TYPE_CHECKING:
-    from hpctrain.job import evidence
-else:
-    try:
-        from hpctrain.job import evidence
-    except ImportError:  # on the compute node: what travels lies beside this file
-        import evidence
+from .. import evidence
 
 POTENTIAL = "resume/potential.yaml"
 # What scipy allows where neither fit.maxiter nor the evaluator says otherwise.

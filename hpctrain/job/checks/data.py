@@ -9,15 +9,12 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
 import ase.io
 import numpy as np
 
-if TYPE_CHECKING:
-    from hpctrain.job.verify_result import Skipped
-else:
-    from verify_result import Skipped
+from .result import Skipped
 
 # Which structures are looked at first does not depend on the machine or the day.
 SEED = 1

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict
+from typing import Any, Dict
 
-if TYPE_CHECKING:
-    from hpctrain.job.evidence import write_json
-    from hpctrain.job.verify_result import found, worst
-    from hpctrain.job.verify_subject import Clock
-else:
-    from evidence import write_json
-    from verify_result import found, worst
+from ..evidence import write_json
+from .result import found, worst
+from .subject import Clock
 
 SCHEMA = "hpctrain.verification/1"
 TITLES = {

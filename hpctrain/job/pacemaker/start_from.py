@@ -11,16 +11,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyace.basis import BBasisConfiguration
 from pyace.basisextension import construct_bbasisconfiguration
 from pyace.multispecies_basisextension import extend_multispecies_basis
 
-if TYPE_CHECKING:
-    from hpctrain.job.evidence import write_json
-else:
-    from evidence import write_json  # beside this file
+from ..evidence import write_json
 
 # Pacemaker keeps those of the parent's blocks, whatever the input says (0.4.0rc1,
 # multispecies_basisextension.extend_basis_block).
