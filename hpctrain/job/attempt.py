@@ -14,22 +14,13 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Mapping
+from typing import Any, Mapping
 
-if TYPE_CHECKING:
-    from hpctrain.job import environment, evidence, going_on, next_attempt
-    from hpctrain.job.ending import Ending, Terminated, TimeIsUp
-    from hpctrain.job.steps import Failure, adopt_orphans, plain
-    from hpctrain.job.training import train
-else:
-    # On the compute node there is no hpctrain: what travels lies beside this file.
-    import environment
-    import evidence
-    import going_on
-    import next_attempt
-    from ending import Ending, Terminated, TimeIsUp
-    from steps import Failure, adopt_orphans, plain
-    from training import train
+from . import continuation as going_on
+from . import environment, evidence, next_attempt
+from .ending import Ending, Terminated, TimeIsUp
+from .steps import Failure, adopt_orphans, plain
+from .training import train
 
 ALREADY_CLAIMED = 73
 NO_RESULT_WRITTEN = 74

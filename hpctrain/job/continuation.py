@@ -6,15 +6,11 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Mapping
+from typing import Any, Mapping
 
-if TYPE_CHECKING:
-    from hpctrain.job import evidence, plan
-    from hpctrain.job.steps import Failure
-else:
-    import evidence
-    import plan
-    from steps import Failure
+from . import evidence
+from .pacemaker import plan
+from .steps import Failure
 
 
 def read(path: Path) -> dict[str, Any]:
