@@ -1,6 +1,6 @@
 """The job: one attempt at a training, on the compute node, in the trainer's environment.
 
-Called by the job script as: python job/train.py ATTEMPT. Everything it needs lies in the run's
+The job script calls it with: python job/train.py ATTEMPT. Everything it needs lies in the run's
 folder, and everything it finds out goes into attempts/NN/: claim.json (made once, so that a second
 job for the attempt ends at once), environment.json, heartbeat.json, and result.json, last but for
 what comes of starting the next attempt. Standard library only, Python >= 3.8.
@@ -11,16 +11,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any, Mapping
 
-from . import continuation as going_on
-from . import environment, evidence, next_attempt
+from . import continuation, environment, evidence, next_attempt
 from .ending import Ending, Terminated, TimeIsUp
-from .steps import Failure, adopt_orphans, plain
-from .training import train
+from .steps import Failure, Steps, adopt_orphans, in_words
+from .trainer import engine_name, import_module_of
+from .training import Phases, train
 
 ALREADY_CLAIMED = 73
 NO_RESULT_WRITTEN = 74
@@ -34,16 +33,17 @@ SETTINGS = (
 
 
 def main(asked: int) -> int:
+    """Do an attempt of the training, and return the exit code of the job."""
     given = dict(os.environ)
     run = Path(__file__).resolve().parent.parent
-    attempt, job_id = environment.attempt(asked), environment.job_id()
-    folder = going_on.folder_of(run, attempt)
+    attempt, job_id = environment.attempt_number(asked), environment.job_id()
+    folder = continuation.folder_of(run, attempt)
     ending = Ending()
     ending.listen()
     try:
-        why = going_on.needless(run, attempt, job_id)
-        if why:
-            print(f"hpctrain: attempt {attempt} does not begin: {why}")
+        reason = continuation.why_not_begin(run, attempt, job_id)
+        if reason:
+            print(f"hpctrain: attempt {attempt} does not begin: {reason}")
             return 0
         folder.mkdir(parents=True, exist_ok=True)
         mine = {"job_id": job_id, "host": os.uname().nodename, "pid": os.getpid(),
@@ -53,39 +53,23 @@ def main(asked: int) -> int:
             print(f"hpctrain: attempt {attempt} is another job's already: {holder}")
             return ALREADY_CLAIMED
     except OSError as error:
-        print(f"hpctrain: attempt {attempt} cannot begin: {plain(error)}")
+        print(f"hpctrain: attempt {attempt} cannot begin: {in_words(error)}")
         return NO_RESULT_WRITTEN
     adopt_orphans()
+    environment.put_on_path(run)
     result: dict[str, Any] = {
         "schema": "hpctrain.result/1", "attempt": attempt, "started": time.time(),
     }  # fmt: skip
     began = time.monotonic()
     settings: dict[str, Any] = {}
-    seconds: dict[str, float] = {}
     with evidence.Heartbeat(str(folder / "heartbeat.json"), HEARTBEAT_S) as heartbeat:
-        try:
-            settings.update(_settings(run / "job" / "settings.json"))
-            ending.plan(settings["walltime_s"], settings["margin_s"])
-            train(run, folder, settings, heartbeat, seconds, ending, result)
-            result["state"] = "completed"
-        except Failure as failure:
-            result.update(state="failed", reason=str(failure))
-            if failure.signal:
-                result["signal"] = failure.signal
-        except Terminated as end:
-            result.update(state="terminated", reason=str(end))
-        except TimeIsUp as end:
-            result.update(state="timeout", reason=str(end))
-        except Exception as error:  # noqa: BLE001 the reason must reach the user, whatever it is
-            result.update(state="failed", reason=plain(error))
-        done = going_on.iterations(folder)
-        if done is not None:
-            result["iterations"] = done
+        phases = Phases(heartbeat)
+        _train(run, folder, settings, ending, phases, result)
         if result["state"] == "timeout":
-            _decide(run, folder, attempt, job_id, settings, result)
-    seconds["total"] = round(time.monotonic() - began, 3)
-    result.update(ended=time.time(), seconds=seconds)
-    written = _written(folder / "result.json", result, ending)
+            _decide(run, attempt, job_id, settings, result)
+    phases.seconds["total"] = round(time.monotonic() - began, 3)
+    result.update(ended=time.time(), seconds=phases.seconds)
+    written = _write_result(folder, result, ending)
     if written and "continues" in result:
         written = _start_next(run, folder, settings, given, result, ending)
     ending.ignore()
@@ -99,35 +83,70 @@ def main(asked: int) -> int:
     return 0 if result["state"] == "completed" or "continues" in result else 1
 
 
-def _written(path: Path, result: dict[str, Any], ending: Ending) -> bool:
+def _train(
+    run: Path,
+    folder: Path,
+    settings: dict[str, Any],
+    ending: Ending,
+    phases: Phases,
+    result: dict[str, Any],
+) -> None:
+    """Read the settings and train; the result learns how it ended, whatever happens."""
+    engine = None
+    try:
+        settings.update(_read_settings(run / "job" / "settings.json"))
+        engine = import_module_of(settings["engine"], "engine")
+        ending.plan(settings["walltime_s"], settings["margin_s"])
+        train(run, settings, engine, Steps(folder, ending, engine.explain), phases, result)
+        result["state"] = "completed"
+    except Failure as failure:
+        result.update(state="failed", reason=str(failure))
+        if failure.signal:
+            result["signal"] = failure.signal
+    except Terminated as end:
+        result.update(state="terminated", reason=str(end))
+    except TimeIsUp as end:
+        result.update(state="timeout", reason=str(end))
+    except Exception as error:  # noqa: BLE001 the reason must reach the user, whatever it is
+        result.update(state="failed", reason=in_words(error))
+    if engine is None:
+        return
+    done = engine.iterations(folder)
+    if done is not None:
+        result["iterations"] = done
+    if result["state"] == "timeout":
+        result["reason"] += f"; {engine.progress(run, done)}"
+
+
+def _write_result(folder: Path, result: dict[str, Any], ending: Ending) -> bool:
     """Write the result; a disk that is full may have room again in a moment."""
     give_up = time.monotonic() + PATIENCE_S
     while True:
         try:
-            evidence.write_json(str(path), result)
+            evidence.write_json(str(folder / "result.json"), result)
             return True
         except OSError:
-            if ending.told or ending.over() or time.monotonic() > give_up:
+            if ending.signal or ending.over() or time.monotonic() > give_up:
                 return False
         time.sleep(1.0)
 
 
 def _decide(
     run: Path,
-    folder: Path,
     attempt: int,
     job_id: str | None,
     settings: Mapping[str, Any],
     result: dict[str, Any],
 ) -> None:
-    """Note in the result of an attempt that was too short whether, and how, it goes on."""
-    result["reason"] += f"; {going_on.how_far(run, result.get('iterations'))}"
-    obstacle = going_on.obstacle(run, folder, attempt, settings)
+    """Decide whether, and how, a training goes on whose attempt was too short."""
+    obstacle = continuation.obstacle(run, attempt, settings, result)
     if obstacle:
         result["reason"] += f"; {obstacle}"
         return
     mode = settings["continuation"]
-    ahead = going_on.submitted(run, attempt + 1).get("job_id") if mode == "chain" else None
+    ahead = None
+    if mode == "chain":
+        ahead = continuation.last_event(run, attempt + 1, "submitted").get("job_id")
     result["continues"] = {
         "mode": mode, "attempt": attempt + 1, "job_id": job_id if mode == "requeue" else ahead,
     }  # fmt: skip
@@ -141,12 +160,15 @@ def _start_next(
     result: dict[str, Any],
     ending: Ending,
 ) -> bool:
-    """Start the attempt that the written result announces; False if what came of it is not told."""
+    """Start the attempt that the written result announces.
+
+    Returns False if what came of it could not be written into the result.
+    """
     mode, number = result["continues"]["mode"], result["continues"]["attempt"]
     if mode == "chain":
         return True
-    if ending.told or (run / "cancel").exists():
-        outcome = next_attempt.Outcome(None, f"told to end by {ending.told or 'cancel'}")
+    if ending.signal or (run / "cancel").exists():
+        outcome = next_attempt.Outcome(None, f"told to end by {ending.signal or 'cancel'}")
     elif mode == "requeue":
         ending.ignore()
         outcome = next_attempt.requeue(run, result["continues"]["job_id"], given)
@@ -164,17 +186,13 @@ def _start_next(
     else:
         result["reason"] += ("; it is not known whether the next attempt was submitted "
                              f"({outcome.problem}): hpctrain status finds out")  # fmt: skip
-    return _written(folder / "result.json", result, ending)
+    return _write_result(folder, result, ending)
 
 
-def _settings(path: Path) -> dict[str, Any]:
+def _read_settings(path: Path) -> dict[str, Any]:
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
-        return {name: settings[name] for name in SETTINGS}
+        return {"engine": engine_name(settings), **{name: settings[name] for name in SETTINGS}}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Failure(f"{path}, written at submission, is gone or damaged ({plain(error)}); "
+        raise Failure(f"{path}, written at submission, is gone or damaged ({in_words(error)}); "
                       "submit again") from error  # fmt: skip
-
-
-if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 from typing import Any, Collection
 
 PACKAGES = (
@@ -28,31 +29,31 @@ JOB_ID_VARIABLES = ("HPCTRAIN_LOCAL_JOB_ID", "SLURM_JOB_ID", "PBS_JOBID")
 
 
 def job_id() -> str | None:
-    """The scheduler's id of this job, or None outside one."""
+    """Return the scheduler's id of this job, or None outside one."""
     for name in JOB_ID_VARIABLES:
         if os.environ.get(name):
             return os.environ[name]
     return None
 
 
-def attempt(asked: int) -> int:
-    """The number of this attempt: a job that its scheduler put back into the queue is the next."""
-    return asked + (_told("SLURM_RESTART_COUNT") or 0)
+def attempt_number(asked: int) -> int:
+    """Return the number of this attempt: a job that was put back into the queue is the next."""
+    return asked + (_given_number("SLURM_RESTART_COUNT") or 0)
 
 
 def end_time() -> int | None:
-    """When the scheduler will end this job, in seconds since the epoch, where it says so."""
-    return _told("SLURM_JOB_END_TIME")
+    """Return when the scheduler will end this job, in seconds since the epoch, if it says so."""
+    return _given_number("SLURM_JOB_END_TIME")
 
 
-def passed(now: float) -> float:
-    """How long ago the job script began, in seconds, where the script has noted it; else 0."""
-    began = _told("HPCTRAIN_BEGAN")
+def seconds_since_begin(now: float) -> float:
+    """Return how long ago the job script began, where the script has noted it; else 0."""
+    began = _given_number("HPCTRAIN_BEGAN")
     return max(0.0, now - began) if began else 0.0
 
 
-def _told(name: str) -> int | None:
-    """A number that the scheduler of this job gives; not one of a job around it."""
+def _given_number(name: str) -> int | None:
+    """Return a number that the scheduler of this job gives; not one of a job around it."""
     if "HPCTRAIN_LOCAL_JOB_ID" in os.environ:
         return None
     text = os.environ.get(name, "")
@@ -60,14 +61,20 @@ def _told(name: str) -> int | None:
 
 
 def cores(asked: int | None) -> int:
-    """Cores this job may use: what the scheduler gave, else what was asked, else what is there."""
+    """Count the cores this job may use: those the scheduler gave, else ``asked``, else all."""
     for name in ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE", "NCPUS"):
-        given = _told(name)
+        given = _given_number(name)
         if given:
             return given
     if asked:
         return asked
     return len(os.sched_getaffinity(0))
+
+
+def put_on_path(run: Path) -> None:
+    """Let every Python that this job starts find the package ``job`` in the run's folder."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(run), before]))
 
 
 def set_threads(count: int, keep: Collection[str]) -> None:
@@ -86,7 +93,7 @@ def set_threads(count: int, keep: Collection[str]) -> None:
 
 
 def versions() -> dict[str, str]:
-    """The versions of what the result may depend on."""
+    """Return the versions of the packages that the result may depend on."""
     found = {}
     for name in PACKAGES:
         try:
@@ -97,7 +104,7 @@ def versions() -> dict[str, str]:
 
 
 def gpus() -> list[str]:
-    """The GPUs that nvidia-smi lists; empty where there is none, or no nvidia-smi."""
+    """List the GPUs that nvidia-smi names; empty where there is none, or no nvidia-smi."""
     try:
         reply = subprocess.run(
             ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"],
@@ -111,7 +118,7 @@ def gpus() -> list[str]:
 
 
 def describe(count: int) -> dict[str, Any]:
-    """What environment.json says."""
+    """Return what environment.json says."""
     return {
         "host": platform.node(),
         "platform": platform.platform(),
@@ -125,7 +132,7 @@ def describe(count: int) -> dict[str, Any]:
 
 
 def fault(evaluator: str) -> str | None:
-    """Why the trainer cannot work in this environment, or None. Takes no more than a moment."""
+    """Say why the trainer cannot work in this environment, or return None. Takes a moment."""
     found = versions()
     if "python-ace" not in found and importlib.util.find_spec("pyace") is None:
         return (
@@ -146,7 +153,9 @@ def fault(evaluator: str) -> str | None:
                 "(slow)"
             )
     numpy = found.get("numpy", "")
-    if re.match(r"2\.([4-9]|[1-9]\d)\b|[3-9]\.", numpy) and _older(found.get("tensorpotential")):
+    if re.match(r"2\.([4-9]|[1-9]\d)\b|[3-9]\.", numpy) and _breaks_with_numpy_2_4(
+        found.get("tensorpotential")
+    ):
         return (
             f"numpy {numpy} breaks tensorpotential {found['tensorpotential']} (only 0-dimensional "
             "arrays can be converted …). In the trainer's environment: pip install 'numpy<2.4'"
@@ -154,7 +163,7 @@ def fault(evaluator: str) -> str | None:
     return None
 
 
-def _older(version: str | None) -> bool:
-    """tensorpotential up to 0.6.2.1, the newest that was seen to fail with numpy 2.4."""
+def _breaks_with_numpy_2_4(version: str | None) -> bool:
+    """Say whether a tensorpotential is not above 0.6.2.1, the newest that was seen to fail."""
     numbers = [int(part) for part in re.findall(r"\d+", version or "")]
     return bool(numbers) and numbers <= [0, 6, 2, 1]

@@ -1,4 +1,4 @@
-"""What a job leaves behind: small JSON files, whole or absent. Standard library, Python >= 3.8."""
+"""Small JSON files that a job leaves, whole or absent. Standard library, Python >= 3.8."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import os
 import threading
 import time
+from pathlib import Path
 from typing import Any, Mapping
 
 
@@ -21,8 +22,17 @@ def write_json(path: str, content: Mapping[str, Any]) -> None:
         _remove(temporary)
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; empty if it is not there or damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 def claim(path: str, content: Mapping[str, Any]) -> bool:
-    """Take an attempt for this job; False if another job has it already.
+    """Take an attempt for this job; return False if another job has it already.
 
     The content is written first and the name given by link(), which fails if the name is taken,
     on NFS too; so a claim is never seen half-written.
@@ -53,6 +63,7 @@ def _remove(path: str) -> None:
 
 
 def sha256(path: str) -> str:
+    """Return the SHA-256 sum of a file, in hexadecimal digits."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):
@@ -61,9 +72,9 @@ def sha256(path: str) -> str:
 
 
 class Heartbeat:
-    """Says every few seconds that the job is alive, and what it is doing.
+    """A file that says every few seconds that the job is alive, and what it is doing.
 
-    ``beats`` counts, so that a reader can tell life also where clocks differ or are set back.
+    ``beats`` counts them, so that a reader can tell life also where clocks differ or are set back.
     """
 
     def __init__(self, path: str, interval_s: float) -> None:
@@ -76,7 +87,7 @@ class Heartbeat:
         self._phase, self._phase_began = "starting", time.time()
 
     def __enter__(self) -> Heartbeat:
-        self._say()
+        self._write()
         self._thread.start()
         return self
 
@@ -85,16 +96,17 @@ class Heartbeat:
         self._thread.join()
 
     def enter(self, phase: str) -> None:
+        """Tell what the job does from now on."""
         with self._lock:
             self._phase, self._phase_began = phase, time.time()
-        self._say()
+        self._write()
 
     def _beat(self) -> None:
         # wait() goes by the clock that cannot be set.
         while not self._ended.wait(self._interval_s):
-            self._say()
+            self._write()
 
-    def _say(self) -> None:
+    def _write(self) -> None:
         # A full disk must not end a training that may still finish.
         with self._lock, contextlib.suppress(OSError):
             self._beats += 1

@@ -1,4 +1,4 @@
-"""Starts the next attempt, from inside the job: exactly once. Standard library, Python >= 3.8.
+"""The start of the next attempt from inside the job: once. Standard library, Python >= 3.8.
 
 The order is what makes it safe. The result of this attempt is on the disk, and says that the
 training goes on; then the intent (next.json), then the submission, then the id (next.json again).
@@ -27,7 +27,7 @@ NO_ANSWER = (
 NOT_STARTED = 127
 # What a scheduler tells a job, and its clients need too.
 KEPT = ("SLURM_CONF", "SLURM_CLUSTERS", "PBS_CONF_FILE", "PBS_EXEC", "PBS_HOME", "PBS_SERVER")
-TOLD = (
+SET_BY_SCHEDULER = (
     "SLURM_", "SLURMD_", "PBS_", "HPCTRAIN_LOCAL_",
     "HPCTRAIN_TOKEN", "HPCTRAIN_ATTEMPT", "HPCTRAIN_BEGAN",
 )  # fmt: skip
@@ -43,9 +43,11 @@ class Outcome:
 
 
 def environment_for(given: Mapping[str, str]) -> dict[str, str]:
-    """The job's own environment without what its scheduler told it: the next job is told anew."""
+    """Return a job's environment without what its scheduler set: the next job gets its own."""
     return {
-        name: value for name, value in given.items() if name in KEPT or not name.startswith(TOLD)
+        name: value
+        for name, value in given.items()
+        if name in KEPT or not name.startswith(SET_BY_SCHEDULER)
     }
 
 
@@ -73,7 +75,7 @@ def resubmit(
         evidence.write_json(path, intent)
     except OSError as error:
         return Outcome(None, f"next.json could not be written ({error.strerror})")
-    outcome = _submitted(_run(argv, run, environment_for(given)), refusals)
+    outcome = _outcome(_run(argv, run, environment_for(given)), refusals)
     state = "submitted" if outcome.job_id else "refused" if outcome.certain else "unclear"
     known = {**intent, "state": state, "job_id": outcome.job_id, "reason": outcome.problem}
     with contextlib.suppress(OSError):  # the result says it too
@@ -92,7 +94,7 @@ def requeue(run: Path, job_id: str | None, given: Mapping[str, str]) -> Outcome:
 def _run(
     argv: Sequence[str], run: Path, variables: Mapping[str, str]
 ) -> tuple[int | None, str, str]:
-    """Exit code, output and complaint; no code if it did not end in time."""
+    """Return exit code, output and complaint; no code if it did not end in time."""
     try:
         reply = subprocess.run(
             list(argv), cwd=str(run), env=dict(variables), stdin=subprocess.DEVNULL,
@@ -107,13 +109,13 @@ def _run(
     return reply.returncode, out, said or f"exit code {reply.returncode}"
 
 
-def _submitted(reply: tuple[int | None, str, str], refusals: Sequence[int]) -> Outcome:
-    """The id is on stdout alone: stderr holds warnings, with numbers in them, on success."""
+def _outcome(reply: tuple[int | None, str, str], refusals: Sequence[int]) -> Outcome:
+    """Read the reply: the id is on stdout alone, since warnings on stderr hold numbers too."""
     code, out, said = reply
     # Slurm: 123, or 123;cluster. PBS: 123.server.
-    told = re.search(r"^(\d+(?:\.[\w.-]+)?)(;\S+)?$", out, re.MULTILINE) if code == 0 else None
-    if told:
-        return Outcome(told.group(1))
+    found = re.search(r"^(\d+(?:\.[\w.-]+)?)(;\S+)?$", out, re.MULTILINE) if code == 0 else None
+    if found:
+        return Outcome(found.group(1))
     silent = said == f"exit code {code}"
     refused = code == NOT_STARTED or (code in refusals and not silent)
     return Outcome(None, said, certain=refused and not any(words in said for words in NO_ANSWER))

@@ -1,7 +1,7 @@
-"""Does a site work? What a one-minute job sees there. Standard library, Python >= 3.8.
+"""The job of `sites test`: what it finds where it runs. Standard library, Python >= 3.8.
 
-It takes the place of train.py in the folder of a proof job, so that everything before it, the
-template of the user's own included, is what a training would get. It leaves proof.json.
+It takes the place of the driver, so that everything before it, the template of the user's own
+included, is what a training would get. It leaves proof.json.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ print(json.dumps({{"seconds": time.time() - began, "gpus": gpus}}))
 """
 
 
-def trainer(tensorpot: bool) -> dict[str, Any]:
-    """Import it in a process of its own: what crashes there must not take the report along."""
+def try_trainer(tensorpot: bool) -> dict[str, Any]:
+    """Import the trainer in a process of its own: a crash there must not take the report along."""
     code = TRIAL.format(tensorpot=tensorpot)
     try:
         reply = subprocess.run(
@@ -51,8 +51,8 @@ def trainer(tensorpot: bool) -> dict[str, Any]:
     return {"imports": False, "error": said[-1] if said else "exit code %d" % reply.returncode}
 
 
-def scratch(folder: str | None) -> dict[str, Any] | None:
-    """Can files be written there? None where the profile names no folder."""
+def try_scratch(folder: str | None) -> dict[str, Any] | None:
+    """Say whether files can be written there; None where the profile names no folder."""
     if folder is None:
         return None
     path = os.path.expandvars(folder)
@@ -65,7 +65,8 @@ def scratch(folder: str | None) -> dict[str, Any] | None:
         return {"folder": path, "writable": False, "error": str(error.strerror or error)}
 
 
-def look(settings: dict[str, Any]) -> dict[str, Any]:
+def inspect(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return what proof.json says: environment.json and what a training would fail on."""
     found: dict[str, Any]
     cores = environment.cores(settings["cores"])
     usable = len(os.sched_getaffinity(0))
@@ -73,44 +74,45 @@ def look(settings: dict[str, Any]) -> dict[str, Any]:
     found["usable_cores"] = usable
     found["machine"] = platform.machine()
     found["modules"] = [m for m in os.environ.get("LOADEDMODULES", "").split(":") if m]
-    found["scratch"] = scratch(settings["scratch"])
+    found["scratch"] = try_scratch(settings["scratch"])
     environment.set_threads(cores, settings["keep_variables"])
     found["threads"] = os.environ.get("OMP_NUM_THREADS")
-    found["trainer"] = trainer(settings["evaluator"] == "tensorpot")
+    found["trainer"] = try_trainer(settings["evaluator"] == "tensorpot")
     found["problems"] = problems(found, settings)
     return found
 
 
 def problems(found: dict[str, Any], settings: dict[str, Any]) -> list[str]:
-    """What a training would fail on, in words."""
-    said = [
+    """Say in words what a training would fail on."""
+    words = [
         "the module %s is not loaded" % module
         for module in settings["modules"]
         if not any(m == module or m.startswith(module + "/") for m in found["modules"])
     ]
     if not found["trainer"]["imports"]:
-        said.append("the trainer cannot be imported: %s" % found["trainer"]["error"])
+        words.append("the trainer cannot be imported: %s" % found["trainer"]["error"])
     visible = found["trainer"].get("gpus")
     if settings["gpus"] and visible is not None and not visible:
-        said.append("%d GPU asked for, and the trainer sees none" % settings["gpus"])
+        words.append("%d GPU asked for, and the trainer sees none" % settings["gpus"])
     if settings["arch"] not in (None, found["machine"]):
-        said.append(
+        words.append(
             "the node is %s, and the profile says %s" % (found["machine"], settings["arch"])
         )
     if found["usable_cores"] < found["cores"]:
-        said.append(
+        words.append(
             "%d cores are given, and the job may use %d" % (found["cores"], found["usable_cores"])
         )
     if found["scratch"] is not None and not found["scratch"]["writable"]:
-        said.append("scratch %(folder)s: %(error)s" % found["scratch"])
-    return said
+        words.append("scratch %(folder)s: %(error)s" % found["scratch"])
+    return words
 
 
 def main() -> int:
+    """Write proof.json and print the problems; return the exit code of the job."""
     here = Path(__file__).resolve().parent
     settings = json.loads((here / "settings.json").read_text(encoding="utf-8"))
     began = time.time()
-    found = look(settings)
+    found = inspect(settings)
     found["seconds"] = time.time() - began
     found["when"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     found["job_id"] = environment.job_id()
@@ -121,7 +123,3 @@ def main() -> int:
     for line in found["problems"]:
         print(line)
     return 1 if found["problems"] else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

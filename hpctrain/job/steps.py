@@ -1,4 +1,4 @@
-"""The programs that an attempt runs, and their end. Standard library only, Python >= 3.8."""
+"""The programs that an attempt runs, and how they end. Standard library only, Python >= 3.8."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Mapping
 
 from .ending import ENDING_SIGNALS, Ending
-from .pacemaker.last_words import last_words
 
 # How long the trainer, and all it started, may take to end once it was asked to.
 TERMINATION_S = 10.0
@@ -31,15 +31,15 @@ class Failure(Exception):
         self.signal = signal_name
 
 
-def plain(error: Exception) -> str:
-    """An error in words; a full disk needs no name of an exception."""
+def in_words(error: Exception) -> str:
+    """Put an error in words; a full disk needs no name of an exception."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk, or its quota, is full ({error.filename or error.strerror})"
     return f"{type(error).__name__}: {error}"
 
 
 def tool(name: str) -> str:
-    """A program of the trainer's environment: beside its Python, else on the PATH."""
+    """Find a program of the trainer's environment: beside its Python, else on the PATH."""
     beside = Path(sys.executable).parent / name
     found = str(beside) if beside.is_file() else shutil.which(name)
     if found is None:
@@ -47,41 +47,58 @@ def tool(name: str) -> str:
     return found
 
 
-def call(
-    folder: Path,
-    name: str,
-    argv: tuple[str, ...],
-    ending: Ending,
-    *,
-    variables: Mapping[str, str] | None = None,
-    meanwhile: Callable[[], None] = lambda: None,
-) -> None:
-    """Run one step in the attempt's folder; what it prints goes to NAME.out there.
+def module(name: str, *arguments: str) -> tuple[str, ...]:
+    """Return the command that runs a module of this package as a process of its own."""
+    return (sys.executable, "-m", f"job.{name}", *arguments)
 
-    ``meanwhile`` is called while it runs. When this returns or raises, nothing that the step
-    started is left.
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps of one attempt: programs that run in its folder until it has to end.
+
+    ``explain`` makes the reason for the user of what a program printed last.
     """
-    ending.check()
-    path = folder / f"{name}.out"
-    with open(str(path), "ab") as out:
-        # In the job's own process group: a scheduler that kills the group gets all of it.
-        child = subprocess.Popen(
-            (*DEAF, *argv), cwd=str(folder), stdin=subprocess.DEVNULL,
-            stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **(variables or {})},
-        )  # fmt: skip
-    try:
-        code = _wait(child, ending, meanwhile)
-    finally:
-        _end_all(child)
-    if code == 0:
-        return
-    with open(str(path), "rb") as said:
-        said.seek(max(0, path.stat().st_size - 20000))
-        words = last_words(said.read().decode("utf-8", "replace"))
-    killed = _signal_of(code) == signal.SIGKILL
-    raise Failure(
-        f"{name} {_manner(code)}: {words or 'it said nothing'}", "SIGKILL" if killed else None
-    )
+
+    folder: Path
+    ending: Ending
+    explain: Callable[[str], str]
+
+    def run(
+        self,
+        name: str,
+        argv: tuple[str, ...],
+        *,
+        variables: Mapping[str, str] | None = None,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Run one step; what it prints goes to NAME.out. Raises Failure, or as Ending.check.
+
+        ``meanwhile`` is called while it runs. When this returns or raises, nothing that the step
+        started is left.
+        """
+        self.ending.check()
+        path = self.folder / f"{name}.out"
+        with open(str(path), "ab") as out:
+            # In the job's own process group: a scheduler that kills the group gets all of it.
+            child = subprocess.Popen(
+                (*DEAF, *argv), cwd=str(self.folder), stdin=subprocess.DEVNULL,
+                stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **(variables or {})},
+            )  # fmt: skip
+        try:
+            code = _wait(child, self.ending, meanwhile)
+        finally:
+            _end_all(child)
+        if code == 0:
+            return
+        reason = self.explain(_tail(path)) or "it printed nothing"
+        killed = _signal_of(code) == signal.SIGKILL
+        raise Failure(f"{name} {_manner(code)}: {reason}", "SIGKILL" if killed else None)
+
+
+def _tail(path: Path) -> str:
+    with open(str(path), "rb") as file:
+        file.seek(max(0, path.stat().st_size - 20000))
+        return file.read().decode("utf-8", "replace")
 
 
 def _wait(child: subprocess.Popen[bytes], ending: Ending, meanwhile: Callable[[], None]) -> int:
@@ -101,7 +118,7 @@ def _wait(child: subprocess.Popen[bytes], ending: Ending, meanwhile: Callable[[]
 
 
 def _signal_of(code: int) -> int:
-    """The signal that ended a process: its parent sees -n, a shell or a launcher says 128 + n."""
+    """Return the signal that ended a process: its parent sees -n, a shell says 128 + n."""
     return -code if code < 0 else code - 128 if code > 128 else 0
 
 
@@ -117,23 +134,23 @@ def _manner(code: int) -> str:
 
 
 def adopt_orphans() -> None:
-    """What a trainer leaves behind becomes a child of this process, so that it can be found."""
+    """Make this process the parent of what a trainer leaves behind, so that it can be found."""
     with contextlib.suppress(OSError, AttributeError):
         set_child_subreaper = 36
         ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
 
 
 def _end_all(child: subprocess.Popen[bytes]) -> None:
-    """End a step and everything that it started: asked first, then made to."""
+    """End a step and everything that it started: with SIGTERM first, then with SIGKILL."""
 
     def ended() -> bool:
         child.poll()
-        return not _below(os.getpid()) and child.returncode is not None
+        return not _descendants(os.getpid()) and child.returncode is not None
 
     for number, patience_s in ((signal.SIGTERM, TERMINATION_S), (signal.SIGKILL, 2.0)):
         if ended():
             return
-        for pid in _below(os.getpid()) | ({child.pid} if child.returncode is None else set()):
+        for pid in _descendants(os.getpid()) | ({child.pid} if child.returncode is None else set()):
             with contextlib.suppress(OSError):
                 os.kill(pid, number)
         limit = time.monotonic() + patience_s
@@ -141,8 +158,8 @@ def _end_all(child: subprocess.Popen[bytes]) -> None:
             time.sleep(0.05)
 
 
-def _below(top: int) -> set[int]:
-    """All processes that descend from one, without those that have ended."""
+def _descendants(top: int) -> set[int]:
+    """List the processes that descend from one and have not ended."""
     children: dict[int, list[int]] = {}
     for entry in os.listdir("/proc") if os.path.isdir("/proc") else ():
         with contextlib.suppress(OSError, ValueError, IndexError):

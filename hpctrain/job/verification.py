@@ -1,4 +1,4 @@
-"""The last step of an attempt: verify.py, for as long as there is time. Python >= 3.8.
+"""The last step of an attempt: the checks, for as long as there is time. Python >= 3.8.
 
 The potential is finished: whatever happens here is told in the result, and costs nothing but the
 checks that were not made.
@@ -7,13 +7,12 @@ checks that were not made.
 from __future__ import annotations
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any, Mapping
 
-from .ending import Ending, Terminated, TimeIsUp
-from .steps import Failure, call, plain
+from .ending import Terminated, TimeIsUp
+from .steps import Failure, Steps, in_words, module
 
 FILE = "verification.json"
 # Beside the limit of the settings: a minute, and a tenth of what the training took.
@@ -23,54 +22,53 @@ START_S, GRACE_S = 5.0, 20.0
 
 
 def seconds_for(limit_s: float, trained_s: float, left_s: float) -> float:
-    """How long the checks may take, of what is left of the walltime."""
+    """Return how long the checks may take, of what is left of the walltime."""
     return min(limit_s, LEAST_S + PART * trained_s, left_s - START_S - GRACE_S)
 
 
-def look(
+def verify(
     run: Path,
-    folder: Path,
     settings: Mapping[str, Any],
     potential: Mapping[str, Any],
     trained_s: float,
-    ending: Ending,
+    steps: Steps,
 ) -> dict[str, Any]:
-    """What came of the checks: their ``verdict`` if there is one, the ``problem`` if any."""
+    """Make the checks; return their ``verdict`` if there is one, and the ``problem`` if any."""
     if settings["verification_s"] <= 0:
         return {"verdict": None, "problem": "switched off: training.verify_minutes is 0"}
-    seconds = seconds_for(settings["verification_s"], trained_s, ending.left())
+    seconds = seconds_for(settings["verification_s"], trained_s, steps.ending.left())
     if seconds < START_S:
         return {"verdict": None, "problem": "there was no time for it before the walltime"}
     try:
-        _verify(run, folder, settings, potential, seconds, ending)
+        _run_checks(run, settings, potential, seconds, steps)
         problem = None
     except (Failure, TimeIsUp, Terminated) as reason:
         problem = str(reason)
     except Exception as error:  # noqa: BLE001 the potential is finished, whatever this was
-        problem = plain(error)
+        problem = in_words(error)
     try:
-        verdict = json.loads((folder / FILE).read_text(encoding="utf-8"))["verdict"]
+        verdict = json.loads((steps.folder / FILE).read_text(encoding="utf-8"))["verdict"]
     except (OSError, ValueError, KeyError):
         verdict = None
     return {"verdict": verdict, "problem": problem}
 
 
-def _verify(
+def _run_checks(
     run: Path,
-    folder: Path,
     settings: Mapping[str, Any],
     potential: Mapping[str, Any],
     seconds: float,
-    ending: Ending,
+    steps: Steps,
 ) -> None:
     request = {
+        "engine": settings["engine"],
         "yace": "output_potential.yace",
         "yaml": "output_potential.yaml",
         "sides": {side: str(run / f"{side}.extxyz") for side in ("train", "test")},
         "free_atoms": potential["reference_energies"],
         "shift": potential["shift"],
         "predictions": "test_pred.pckl.gzip",
-        "told": None,
+        "known_errors": None,
         "evaluator": settings["evaluator"],
         "seconds": seconds,
         "out": FILE,
@@ -78,8 +76,7 @@ def _verify(
     limit = time.monotonic() + START_S + seconds + GRACE_S
 
     def watch() -> None:
-        if time.monotonic() > limit or ending.over():
+        if time.monotonic() > limit or steps.ending.over():
             raise TimeIsUp(f"did not end within {seconds:.0f} s and was ended")
 
-    call(folder, "verify", (sys.executable, str(run / "job" / "verify.py"), json.dumps(request)),
-         ending, meanwhile=watch)  # fmt: skip
+    steps.run("verify", module("checks.main", json.dumps(request)), meanwhile=watch)

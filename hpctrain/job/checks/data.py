@@ -1,4 +1,4 @@
-"""Labelled structures, read from extxyz when they are wanted: there may be very many.
+"""Labelled structures, read from extxyz when they are needed: there may be very many.
 
 Energies are in eV and count from the free atoms, as a potential's do; forces in eV/Å, stresses in
 eV/Å^3 in ASE's order and sign.
@@ -42,6 +42,7 @@ class FreeAtoms:
     shift: float = 0.0
 
     def without(self, energy: float, atoms: Any) -> float:
+        """Return an energy that counts from the free atoms; NaN where one is unknown."""
         try:
             free = sum(self.energies[symbol] for symbol in atoms.get_chemical_symbols())
         except KeyError:
@@ -50,7 +51,7 @@ class FreeAtoms:
 
 
 class Structures:
-    """The structures of an extxyz file, read when they are wanted."""
+    """The structures of an extxyz file, read when they are needed."""
 
     def __init__(self, path: str, free_atoms: FreeAtoms) -> None:
         self._path = path
@@ -62,14 +63,16 @@ class Structures:
         return len(self._places)
 
     def atoms_in(self, number: int) -> int:
+        """Count the atoms of a structure."""
         return self._places[number][1]
 
     def with_energy(self, number: int) -> Tuple[Any, float]:
-        """A structure and its energy as it is in the file, in eV."""
+        """Read a structure, and its energy as it is in the file, in eV."""
         atoms = self._atoms(number)
         return atoms, float(atoms.calc.results["energy"])
 
     def read(self, number: int) -> Labelled:
+        """Read a structure with its labels."""
         if number in self._kept:
             return self._kept[number]
         atoms = self._atoms(number)
@@ -99,13 +102,13 @@ class Structures:
         return atoms
 
     def shuffled(self) -> List[int]:
-        """All numbers, in an order that is always the same: its beginning is a fair sample."""
+        """List all numbers in an order that is always the same: its beginning is a fair sample."""
         order: List[int] = np.random.RandomState(SEED).permutation(len(self)).tolist()
         return order
 
 
 def isolated_atoms(path: str) -> Dict[str, float]:
-    """The energies of the structures that are one atom without a neighbour, eV by element."""
+    """Read the energies of the structures that are one atom alone, eV by element."""
     structures = Structures(path, FreeAtoms({}, 0.0))
     energies = {}
     for number in range(len(structures)):
@@ -117,7 +120,7 @@ def isolated_atoms(path: str) -> Dict[str, float]:
 
 
 def _places(path: str) -> Iterator[Tuple[int, int]]:
-    """Where each structure begins, in bytes, and how many atoms it has."""
+    """Find where each structure begins, in bytes, and how many atoms it has."""
     with open(path, "rb") as file:
         offset = 0
         for line in file:

@@ -1,4 +1,4 @@
-"""Two atoms alone: do they repel each other where the data end, and is there no hole?"""
+"""Check that two atoms alone repel each other where the data end, without a hole."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.data import atomic_numbers, covalent_radii
 from ase.neighborlist import neighbor_list
 
-from .result import NotReached, found, judged, worst
+from .result import NotReached, result, verdict_on, worst
 from .subject import Potential, Subject
 
 # eV by which the energy may fall again on the way inward.
@@ -24,8 +24,8 @@ STEP = 0.02
 
 
 def dimers(subject: Subject) -> dict[str, Any]:
-    """Every pair of elements, from the innermost distance to the cutoff."""
-    shortest, looked, of = _shortest(subject)
+    """Check every pair of elements, from the innermost distance to the cutoff."""
+    shortest, looked, of = _shortest_distances(subject)
     pairs: Dict[str, Dict[str, Any]] = {}
     verdicts, falls, words = [], [], []
     for one, other in combinations_with_replacement(subject.potential.elements, 2):
@@ -37,7 +37,7 @@ def dimers(subject: Subject) -> dict[str, Any]:
         known = shortest.get((one, other))
         fall, where = fall_inward(distances, np.array(energies), known or radii, BOND * radii)
         wall = energies[0] - min(energies)
-        verdict = judged(fall, *LIMITS)
+        verdict = verdict_on(fall, *LIMITS)
         if wall < WALL:
             verdict = worst([verdict, "warn"])
             words.append(f"{name}: only {wall:.2g} eV at {distances[0]:.2f} Å")
@@ -61,7 +61,7 @@ def dimers(subject: Subject) -> dict[str, Any]:
         words.append(f"{missing} pairs not reached")
     if looked < of:
         words.append(f"shortest distances from {looked} of {of} structures")
-    return found(
+    return result(
         worst(verdicts), "; ".join(words) or "repulsive below the data, without a hole",
         max(falls), "eV", LIMITS, pairs=pairs,
     )  # fmt: skip
@@ -70,7 +70,7 @@ def dimers(subject: Subject) -> dict[str, Any]:
 def fall_inward(
     distances: Any, energies: Any, start: float, shortest_bond: float
 ) -> Tuple[float, float]:
-    """By how much the energy falls (eV) on the way inward of ``start`` (Å), and from where.
+    """Return by how much the energy falls (eV) on the way inward of ``start`` (Å), and where.
 
     The way may begin outside the bond: a fall to one minimum that is long enough to be a bond does
     not count.
@@ -95,8 +95,8 @@ def _radii(one: str, other: str) -> float:
     return float(covalent_radii[atomic_numbers[one]] + covalent_radii[atomic_numbers[other]])
 
 
-def _shortest(subject: Subject) -> Tuple[Dict[Tuple[str, str], float], int, int]:
-    """The shortest distance of each pair in the data, in how many structures it was looked for."""
+def _shortest_distances(subject: Subject) -> Tuple[Dict[Tuple[str, str], float], int, int]:
+    """Find the shortest distance of each pair in the data; in how many structures, of how many."""
     elements, looked = subject.potential.elements, 0
     shortest: Dict[Tuple[str, str], float] = {}
     longest = max(_radii(one, other) for one in elements for other in elements) * 1.5
@@ -108,7 +108,7 @@ def _shortest(subject: Subject) -> Tuple[Dict[Tuple[str, str], float], int, int]
         atoms = subject.sides[side].read(number).atoms
         symbols = atoms.get_chemical_symbols()
         first, second, distances = neighbor_list("ijd", atoms, longest)
-        for number_, distance in enumerate(distances.tolist()):
-            pair = (symbols[first[number_]], symbols[second[number_]])
+        for place, distance in enumerate(distances.tolist()):
+            pair = (symbols[first[place]], symbols[second[place]])
             shortest[pair] = min(distance, shortest.get(pair, np.inf))
     return shortest, looked, len(subject)

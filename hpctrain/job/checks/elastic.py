@@ -1,4 +1,4 @@
-"""Is a ground state stable against small strains?"""
+"""Check that a ground state is stable against small strains."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, Dict, List
 import numpy as np
 
 from .phases import GPA
-from .result import Skipped, found, judged
-from .springs import force_constants, rested
+from .result import Skipped, result, verdict_on
+from .springs import force_constants, phases_at_rest
 from .subject import Potential, Subject
 
 # GPa: the smallest eigenvalue of the 6x6 matrix. Born: positive.
@@ -18,15 +18,15 @@ VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
 
 def elastic(subject: Subject) -> dict[str, Any]:
-    """Elastic constants with relaxed atoms, at the potential's own volume; Born's criterion."""
-    told: List[Dict[str, Any]] = []
+    """Apply Born's criterion to elastic constants with relaxed atoms, at the own volume."""
+    rows: List[Dict[str, Any]] = []
     smallest: List[float] = []
-    for phase, cell in rested(subject):
-        if subject.clock.up() and told:
+    for phase, cell in phases_at_rest(subject):
+        if subject.clock.up() and rows:
             break
         constants = elastic_constants(subject.potential, cell)
         lowest = float(np.linalg.eigvalsh(constants)[0])
-        told.append({
+        rows.append({
             "name": phase.name, "ground_state": phase.ground_state,
             "c_gpa": [[round(float(value), 3) for value in row] for row in constants],
             "smallest_eigenvalue_gpa": lowest,
@@ -35,15 +35,15 @@ def elastic(subject: Subject) -> dict[str, Any]:
             smallest.append(lowest)
     if not smallest:
         raise Skipped("the potential has no ground state of the data at rest")
-    words = "; ".join(f"{one['name']}: {one['smallest_eigenvalue_gpa']:.1f} GPa" for one in told)
-    return found(
-        judged(min(smallest), *LIMITS), f"smallest eigenvalue of C: {words}",
-        min(smallest), "GPa", LIMITS, phases=told,
+    words = "; ".join(f"{one['name']}: {one['smallest_eigenvalue_gpa']:.1f} GPa" for one in rows)
+    return result(
+        verdict_on(min(smallest), *LIMITS), f"smallest eigenvalue of C: {words}",
+        min(smallest), "GPa", LIMITS, phases=rows,
     )  # fmt: skip
 
 
 def elastic_constants(potential: Potential, cell: Any) -> Any:
-    """C [6, 6] in GPa, in the order xx yy zz yz xz xy.
+    """Compute C [6, 6] in GPa, in the order xx yy zz yz xz xy.
 
     Central differences of the stress with fixed atoms, less what the atoms give way: for the
     energy u K u / 2 - u L e + V e C e / 2 that is L^T K^+ L / V (Born and Huang).

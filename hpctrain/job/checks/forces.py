@@ -1,4 +1,4 @@
-"""Are the forces the derivatives of the energy?"""
+"""Check that the forces are the derivatives of the energy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Set
 import numpy as np
 
 from .data import SEED
-from .result import Skipped, found, judged
+from .result import Skipped, result, verdict_on
 from .subject import Potential, Subject
 
 # eV/Å. Potentials that are sound agree to 1e-8; with the upper limit a 0.1 Å long way through the
@@ -20,7 +20,7 @@ COMPONENTS = 12
 
 
 def finite_differences(subject: Subject) -> dict[str, Any]:
-    """Random components of the forces in structures of different kinds."""
+    """Compare random components of the forces in structures of different kinds."""
     side = "test" if "test" in subject.sides and len(subject.sides["test"]) else "train"
     structures = subject.side(side)
     order = np.random.RandomState(SEED)
@@ -43,8 +43,8 @@ def finite_differences(subject: Subject) -> dict[str, Any]:
     if not compared:
         subject.clock.check("structures with forces were looked for")
         raise Skipped("no structure has forces")
-    return found(
-        judged(largest, *LIMITS),
+    return result(
+        verdict_on(largest, *LIMITS),
         f"{compared} components in {len(kinds)} structures differ by {largest:.1e} eV/Å at most",
         largest, "eV/Å", LIMITS,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""A short run of molecular dynamics: is the energy kept, and does nothing fly apart?"""
+"""Check that a short run of molecular dynamics keeps its energy, and nothing flies apart."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ase.data import covalent_radii
 from ase.md.verlet import VelocityVerlet
 from ase.neighborlist import neighbor_list
 
-from .result import NotReached, Skipped, Unphysical, found, judged
+from .result import NotReached, Skipped, Unphysical, result, verdict_on
 from .subject import Subject
 
 # meV per atom and ps.
@@ -31,10 +31,10 @@ RUNAWAY, COLLISION = 4.0, 0.5
 
 
 def nve(subject: Subject) -> dict[str, Any]:
-    """From a hot structure, with velocities as hot as its positions are: 3/2 kT is its excess."""
+    """Run from a hot structure, its velocities as hot as its positions: 3/2 kT is its excess."""
     one, excess = _hot(subject)
     temperature = float(np.clip(excess / (1.5 * units.kB), COLDEST, HOTTEST))
-    atoms = _repeated(one.atoms)
+    atoms = _repeat(one.atoms)
     _heat(atoms, temperature)
     step = min(LONGEST_STEP, LIGHT_STEP * float(np.sqrt(min(atoms.get_masses()))))
     calculator = _Calculator(subject.potential)
@@ -65,16 +65,16 @@ def nve(subject: Subject) -> dict[str, Any]:
         "id": one.id, "kind": one.kind, "atoms": len(atoms), "time_step_fs": step,
     }  # fmt: skip
     if trouble:
-        return found("fail", f"{where}: {trouble}", None, "meV/atom/ps", LIMITS, **data)
+        return result("fail", f"{where}: {trouble}", None, "meV/atom/ps", LIMITS, **data)
     drift = 1e6 * abs(float(np.polyfit(times, energies, 1)[0]))
-    return found(
-        judged(drift, *LIMITS), f"{where}: the energy drifts by {drift:.2g} meV/atom/ps",
+    return result(
+        verdict_on(drift, *LIMITS), f"{where}: the energy drifts by {drift:.2g} meV/atom/ps",
         drift, "meV/atom/ps", LIMITS, **data,
     )  # fmt: skip
 
 
 class _Calculator:
-    """What ase's dynamics ask of a calculator, from the potential as it is looked at."""
+    """A potential as the calculator that ase's dynamics ask."""
 
     def __init__(self, potential: Any) -> None:
         self._potential = potential
@@ -93,7 +93,7 @@ class _Calculator:
 
 
 def _hot(subject: Subject) -> Tuple[Any, float]:
-    """The periodic structure with the highest energy that is not above the hottest temperature.
+    """Find the periodic structure with the highest energy not above the hottest temperature.
 
     Over the lowest of its composition, in eV per atom; test structures before training ones.
     """
@@ -120,8 +120,8 @@ def _hot(subject: Subject) -> Tuple[Any, float]:
     raise Skipped("there is no periodic structure below the hottest temperature")
 
 
-def _repeated(atoms: Any) -> Any:
-    """Repeated along its shortest side until there are enough atoms."""
+def _repeat(atoms: Any) -> Any:
+    """Repeat a cell along its shortest side until there are enough atoms."""
     times = [1, 1, 1]
     lengths = atoms.cell.lengths()
     while len(atoms) * np.prod(times) < ATOMS:
@@ -130,7 +130,7 @@ def _repeated(atoms: Any) -> Any:
 
 
 def _heat(atoms: Any, temperature: float) -> None:
-    """Maxwell and Boltzmann's velocities, always the same ones, without a drift."""
+    """Give the atoms Maxwell and Boltzmann's velocities, always the same, without a drift."""
     order = np.random.RandomState(1)
     masses = atoms.get_masses()[:, None]
     momenta = order.standard_normal((len(atoms), 3)) * np.sqrt(masses * units.kB * temperature)

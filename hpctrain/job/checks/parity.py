@@ -1,4 +1,4 @@
-"""Errors against the labels, by kind, with the largest ones by name."""
+"""Check of the errors against the labels, by kind, with the largest ones by name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Dict, List, NamedTuple
 import numpy as np
 
 from .data import SEED
-from .result import NotReached, Skipped, found, judged
+from .result import NotReached, Skipped, result, verdict_on
 from .subject import Subject
 
 # Error as a part of the labels' own spread: 1 - its square is the part that is explained,
@@ -21,18 +21,18 @@ BINS = 40
 
 
 def parity(subject: Subject) -> dict[str, Any]:
-    """Energies and forces of both sides; the verdict is about the test structures."""
+    """Compare energies and forces of both sides; the verdict is about the test structures."""
     # Test first: if the time is up, it is the training structures that were not all computed.
     sides = {name: _rows(subject, name) for name in ("test", "train") if name in subject.sides}
-    told = {name: _told(rows, len(subject.sides[name])) for name, rows in sides.items() if rows}
-    if not told:
+    errors = {name: _errors(rows, len(subject.sides[name])) for name, rows in sides.items() if rows}
+    if not errors:
         raise NotReached("no structure was computed") if sides else Skipped("there are no labels")
-    judged_on = next(iter(told))
-    part = max(part for part in told[judged_on]["of_spread"].values() if part is not None)
-    words = "; ".join(f"{name}: {_words(side)}" for name, side in told.items())
-    return found(
-        judged(part, *LIMITS), words, part, "of the labels' spread", LIMITS,
-        judged_on=judged_on, **told,
+    judged_on = next(iter(errors))
+    part = max(part for part in errors[judged_on]["of_spread"].values() if part is not None)
+    words = "; ".join(f"{name}: {_words(side)}" for name, side in errors.items())
+    return result(
+        verdict_on(part, *LIMITS), words, part, "of the labels' spread", LIMITS,
+        judged_on=judged_on, **errors,
     )  # fmt: skip
 
 
@@ -48,7 +48,7 @@ class _Row(NamedTuple):
 
 
 def _rows(subject: Subject, name: str) -> List[_Row]:
-    """As many as there is time for."""
+    """Compute as many structures as there is time for."""
     structures, rows = subject.sides[name], []
     for number in structures.shuffled():
         if subject.clock.up():
@@ -67,8 +67,8 @@ def _rows(subject: Subject, name: str) -> List[_Row]:
     return rows
 
 
-def _told(rows: List[_Row], of: int) -> Dict[str, Any]:
-    """Errors of one side; those of energies are null where the free atoms are unknown."""
+def _errors(rows: List[_Row], of: int) -> Dict[str, Any]:
+    """Return the errors of one side; of energies null where the free atoms are unknown."""
     kinds: Dict[str, List[_Row]] = defaultdict(list)
     for row in rows:
         kinds[row.kind].append(row)
@@ -113,9 +113,9 @@ def _told(rows: List[_Row], of: int) -> Dict[str, Any]:
 
 def _words(side: Dict[str, Any]) -> str:
     energy = side["rmse_energy_mev_per_atom"]
-    told = "energies unknown" if energy is None else f"{energy:.1f} meV/atom"
+    energies = "energies unknown" if energy is None else f"{energy:.1f} meV/atom"
     return (
-        f"{told}, {side['rmse_force_ev_per_a']:.4f} eV/Å on {side['structures']} of "
+        f"{energies}, {side['rmse_force_ev_per_a']:.4f} eV/Å on {side['structures']} of "
         f"{side['of']} structures"
     )
 
@@ -129,7 +129,7 @@ def _force_errors(rows: List[_Row]) -> Any:
 
 
 def _largest_force_error(row: _Row) -> float:
-    """Of an atom, as the length of a vector."""
+    """Return the largest error of an atom, as the length of a vector."""
     return float(np.linalg.norm(row.forces - row.label_forces, axis=1).max())
 
 
@@ -149,19 +149,19 @@ def _rms(values: Any) -> float:
 
 
 def _part(errors: Any, labels: Any, least: float) -> float:
-    """The error as a part of the labels' spread."""
+    """Return the error as a part of the labels' spread."""
     return _rms(errors) / max(float(np.std(labels)), least)
 
 
 def _sample(order: Any, number: int, labels: Any, predicted: Any) -> List[List[float]]:
-    """Pairs of label and prediction, at most so many."""
+    """Choose pairs of label and prediction, at most so many."""
     chosen = np.sort(order.permutation(len(labels))[:number])
     pairs: List[List[float]] = np.column_stack([labels, predicted])[chosen].round(5).tolist()
     return pairs
 
 
 def _histogram(errors: Any) -> Dict[str, List[float]]:
-    """Errors by size, of either sign; all are counted."""
+    """Count the errors by size, of either sign."""
     limit = max(float(np.abs(errors).max()), 1e-9)
     counts, edges = np.histogram(errors, bins=BINS, range=(-limit, limit))
     return {"edges": [round(float(edge), 6) for edge in edges], "counts": counts.tolist()}

@@ -1,4 +1,4 @@
-"""Which crystals are in the data? Recognised by the data themselves, not by names.
+"""The crystals in the data, recognised by the data themselves, not by names.
 
 Candidates are small periodic cells whose label forces vanish. Cells of the same crystal, at other
 volumes or of another shape, have the same distances between neighbours in units of the cube root of
@@ -48,10 +48,11 @@ class Phase:
 
     @property
     def energy(self) -> float:
+        """Return the lowest energy among the labels, eV per atom."""
         return min(energy for _, energy in self.curve)
 
     def at(self, volume: float) -> Any:
-        """The cell scaled to a volume per atom; fractional coordinates and shape are kept."""
+        """Scale the cell to a volume per atom; fractional coordinates and shape are kept."""
         atoms = self.cell.copy()
         scale = (volume * len(atoms) / atoms.get_volume()) ** (1 / 3)
         atoms.set_cell(atoms.cell * scale, scale_atoms=True)
@@ -59,13 +60,13 @@ class Phase:
 
 
 def phases(subject: Subject) -> List[Phase]:
-    """The crystals in the data, the lowest of each composition first."""
+    """List the crystals in the data, the lowest of each composition first."""
     if subject.phases is None:
-        subject.phases = _phases(subject)
+        subject.phases = _find_phases(subject)
     return list(subject.phases)
 
 
-def _phases(subject: Subject) -> List[Phase]:
+def _find_phases(subject: Subject) -> List[Phase]:
     groups: List[Tuple[Any, List[Labelled]]] = []
     clock = subject.clock.half()
     for side, number in subject.every():
@@ -76,21 +77,21 @@ def _phases(subject: Subject) -> List[Phase]:
         one = subject.sides[side].read(number)
         if not all(one.atoms.pbc) or np.isnan(one.energy) or np.abs(one.forces).max() > FORCE:
             continue
-        print_ = fingerprint(one.atoms)
+        distances = fingerprint(one.atoms)
         for known, members in groups:
-            if _alike(known, print_):
+            if _are_alike(known, distances):
                 members.append(one)
                 break
         else:
-            groups.append((print_, [one]))
-    made = [_phase(members) for _, members in groups if _is_phase(members)]
-    if not made:
+            groups.append((distances, [one]))
+    found = [_phase(members) for _, members in groups if _is_phase(members)]
+    if not found:
         if clock.up():
             raise NotReached("the time was up while crystals were looked for in the data")
         raise Skipped(f"the data hold no crystal at rest with up to {ATOMS} atoms in its cell")
-    _find_ground_states(made)
-    _tell_apart(made)
-    return sorted(made, key=lambda phase: (not phase.ground_state, -len(phase.curve)))[:PHASES]
+    _mark_ground_states(found)
+    _number_equal_names(found)
+    return sorted(found, key=lambda phase: (not phase.ground_state, -len(phase.curve)))[:PHASES]
 
 
 def _phase(members: List[Labelled]) -> Phase:
@@ -103,33 +104,33 @@ def _phase(members: List[Labelled]) -> Phase:
     return Phase(f"{formula} {kind}", smallest.atoms, curve)
 
 
-def _find_ground_states(made: List[Phase]) -> None:
-    """Those on the convex hull: the least energy that their atoms can have, shared among phases."""
-    elements = sorted({symbol for phase in made for symbol in phase.cell.symbols})
+def _mark_ground_states(found: List[Phase]) -> None:
+    """Mark those on the convex hull: the least energy of their atoms, shared among phases."""
+    elements = sorted({symbol for phase in found for symbol in phase.cell.symbols})
     shares = np.array(
-        [[phase.cell.symbols.count(e) / len(phase.cell) for phase in made] for e in elements]
+        [[phase.cell.symbols.count(e) / len(phase.cell) for phase in found] for e in elements]
     )
-    energies = [phase.energy for phase in made]
-    for number, phase in enumerate(made):
+    energies = [phase.energy for phase in found]
+    for number, phase in enumerate(found):
         best = linprog(energies, A_eq=shares, b_eq=shares[:, number])
         phase.ground_state = bool(phase.energy <= best.fun + HULL)
 
 
-def _tell_apart(made: List[Phase]) -> None:
+def _number_equal_names(found: List[Phase]) -> None:
     """Give those of the same name a number, by energy."""
-    names = Counter(phase.name for phase in made)
+    names = Counter(phase.name for phase in found)
     for name in [name for name, count in names.items() if count > 1]:
-        same = sorted((one for one in made if one.name == name), key=lambda one: one.energy)
+        same = sorted((one for one in found if one.name == name), key=lambda one: one.energy)
         for number, phase in enumerate(same, start=1):
             phase.name = f"{name} {number}"
 
 
 def _is_phase(members: List[Labelled]) -> bool:
     volumes = {round(one.atoms.get_volume() / len(one.atoms), 2) for one in members}
-    return len(volumes) >= VOLUMES or any(_under_pressure(one.stress) for one in members)
+    return len(volumes) >= VOLUMES or any(_is_pressure(one.stress) for one in members)
 
 
-def _under_pressure(stress: Any) -> bool:
+def _is_pressure(stress: Any) -> bool:
     if stress is None:
         return False
     gpa = GPA * np.asarray(stress)
@@ -138,7 +139,7 @@ def _under_pressure(stress: Any) -> bool:
 
 
 def fingerprint(atoms: Any) -> Dict[Tuple[int, int], Any]:
-    """Distances by pair of elements, sorted, per atom of the first; independent of the cell.
+    """Return distances by pair of elements, sorted, per atom of the first; for any cell the same.
 
     In units of the cube root of the volume per atom, out to REACH of them.
     """
@@ -154,7 +155,7 @@ def fingerprint(atoms: Any) -> Dict[Tuple[int, int], Any]:
     return table
 
 
-def _alike(one: Dict[Tuple[int, int], Any], other: Dict[Tuple[int, int], Any]) -> bool:
+def _are_alike(one: Dict[Tuple[int, int], Any], other: Dict[Tuple[int, int], Any]) -> bool:
     if one.keys() != other.keys():
         return False
     for pair, distances in one.items():

@@ -1,4 +1,4 @@
-"""Is a ground state stable against small displacements, within a cell and from cell to cell?"""
+"""Check that a ground state is stable against small displacements, also from cell to cell."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, Dict, List, Tuple
 
 import numpy as np
 
-from .result import Skipped, found, judged
-from .springs import force_constants, rested
+from .result import Skipped, result, verdict_on
+from .springs import force_constants, phases_at_rest
 from .subject import Potential, Subject
 
 # THz, imaginary frequencies as negative ones. Noise of the labels can soften a mode to about zero.
@@ -20,16 +20,18 @@ THZ = 15.633302
 
 
 def phonons(subject: Subject) -> dict[str, Any]:
-    """Frequencies at Γ and at the middles of the zone's faces, edges and corners."""
-    told: List[Dict[str, Any]] = []
+    """Compute frequencies at Γ and at the middles of the zone's faces, edges and corners."""
+    rows: List[Dict[str, Any]] = []
     lowest: List[float] = []
-    small = [(phase, cell) for phase, cell in rested(subject) if len(cell) <= ATOMS]
+    small = [(phase, cell) for phase, cell in phases_at_rest(subject) if len(cell) <= ATOMS]
     for phase, cell in small:
-        if subject.clock.up() and told:
+        if subject.clock.up() and rows:
             break
         points = frequencies(subject.potential, cell)
-        least = min(f for name, values in points.items() for f in _counting(name, values))
-        told.append({
+        least = min(
+            f for name, values in points.items() for f in _without_translations(name, values)
+        )
+        rows.append({
             "name": phase.name, "ground_state": phase.ground_state, "lowest_thz": least,
             "points": {name: [round(value, 4) for value in f] for name, f in points.items()},
         })  # fmt: skip
@@ -39,15 +41,15 @@ def phonons(subject: Subject) -> dict[str, Any]:
         raise Skipped(
             f"the potential has no ground state of the data at rest with up to {ATOMS} atoms"
         )
-    words = "; ".join(f"{one['name']}: {one['lowest_thz']:.2f} THz" for one in told)
-    return found(
-        judged(min(lowest), *LIMITS), f"lowest frequency: {words}",
-        min(lowest), "THz", LIMITS, phases=told,
+    words = "; ".join(f"{one['name']}: {one['lowest_thz']:.2f} THz" for one in rows)
+    return result(
+        verdict_on(min(lowest), *LIMITS), f"lowest frequency: {words}",
+        min(lowest), "THz", LIMITS, phases=rows,
     )  # fmt: skip
 
 
 def frequencies(potential: Potential, cell: Any) -> Dict[str, List[float]]:
-    """THz, by the name of the point.
+    """Compute the frequencies in THz, by the name of the point.
 
     At wave vectors of which twice is a reciprocal lattice vector, a supercell of 2 x 2 x 2 gives
     the dynamical matrix exactly, however far the forces reach.
@@ -70,13 +72,13 @@ def frequencies(potential: Potential, cell: Any) -> Dict[str, List[float]]:
     return _once(points, set(named.values()))
 
 
-def _counting(name: str, values: List[float]) -> List[float]:
-    """At Γ the three modes nearest to zero move all atoms alike, and are noise."""
+def _without_translations(name: str, values: List[float]) -> List[float]:
+    """Leave out what is noise: at Γ the three modes nearest to zero, which move all atoms."""
     return sorted(values, key=abs)[3:] if name == "Γ" else values
 
 
 def _names(cell: Any) -> Dict[Tuple[int, ...], str]:
-    """The usual names of the points with halves only, where ase knows the lattice."""
+    """Name the points with halves only as usual, where ase knows the lattice."""
     try:
         special = cell.cell.bandpath(npoints=0, eps=1e-3).special_points
     except Exception:  # noqa: BLE001 ase does not know every lattice

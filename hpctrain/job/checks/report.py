@@ -1,11 +1,11 @@
-"""verification.json: whole after every step, so that nothing that was found can be lost."""
+"""The file verification.json, whole after every step, so that no result can be lost."""
 
 from __future__ import annotations
 
 from typing import Any, Dict
 
 from ..evidence import write_json
-from .result import found, worst
+from .result import result, worst
 from .subject import Clock
 
 SCHEMA = "hpctrain.verification/1"
@@ -32,14 +32,17 @@ class Report:
         self.write()
 
     def begin(self, name: str) -> None:
+        """Note that a check begins: should the program end within it, the file says so."""
         self.checks[name] = skipped("it was begun, and the program ended within it", "crash")
         self.write()
 
-    def end(self, name: str, result: Dict[str, Any]) -> None:
-        self.checks[name] = result
+    def end(self, name: str, outcome: Dict[str, Any]) -> None:
+        """Note the result of a check."""
+        self.checks[name] = outcome
         self.write()
 
     def content(self) -> Dict[str, Any]:
+        """Return what the file says."""
         checks = [{"name": name, "title": TITLES[name], **self.checks[name]} for name in TITLES]
         return {
             "schema": SCHEMA,
@@ -49,15 +52,17 @@ class Report:
         }
 
     def write(self) -> None:
+        """Write the file."""
         write_json(self._path, self.content())
 
 
 def overall(checks: Any) -> str:
-    """The worst; what should have been checked and was not is a warning."""
+    """Return the worst verdict; what should have been checked and was not is a warning."""
     missing = any(check["data"].get("skipped") in ("time", "crash") for check in checks)
     seen = worst([check["verdict"] for check in checks])
     return worst([seen, "warn"]) if missing or seen == "skipped" else seen
 
 
 def skipped(why: str, kind: str) -> Dict[str, Any]:
-    return found("skipped", why, skipped=kind)
+    """Return the result of a check that was not made: "not applicable", "time", "crash"."""
+    return result("skipped", why, skipped=kind)

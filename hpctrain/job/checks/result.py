@@ -1,4 +1,4 @@
-"""What a check may say: a verdict with its number and limits, or why there is none."""
+"""The result of a check: a verdict with its number and limits, or why there is none."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Dict, Sequence, Tuple
 
 
 class Skipped(Exception):
-    """Why there is nothing to check, in words."""
+    """There is nothing to check: why, in words."""
 
 
 class NotReached(Exception):
@@ -14,11 +14,11 @@ class NotReached(Exception):
 
 
 class Unphysical(Exception):
-    """What the potential gave instead of numbers."""
+    """The potential gave no numbers: what it gave instead."""
 
 
-def judged(value: float, warn: float, fail: float) -> str:
-    """The verdict on a number; where ``fail`` is the smaller limit, small numbers are bad."""
+def verdict_on(value: float, warn: float, fail: float) -> str:
+    """Return the verdict on a number; where ``fail`` is the smaller limit, small is bad."""
     sign = 1.0 if fail >= warn else -1.0
     if not sign * value <= sign * fail:
         return "fail"
@@ -26,10 +26,11 @@ def judged(value: float, warn: float, fail: float) -> str:
 
 
 def worst(verdicts: Sequence[str]) -> str:
+    """Return the worst of some verdicts."""
     return max(verdicts, key=("skipped", "pass", "warn", "fail").index, default="skipped")
 
 
-def found(
+def result(
     verdict: str,
     seen: str,
     value: float | None = None,
@@ -37,7 +38,7 @@ def found(
     limits: Tuple[float, float] | None = None,
     **data: Any,
 ) -> Dict[str, Any]:
-    """What a check has to say; ``limits`` are those of warn and fail."""
+    """Return what a check has to say; ``limits`` are those of warn and fail."""
     return {
         "verdict": verdict,
         "value": value,

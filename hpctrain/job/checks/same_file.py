@@ -1,4 +1,4 @@
-"""Is the file the potential that was trained? Its errors, and the evaluators' agreement."""
+"""Checks that the file is the potential that was trained: its errors, and both evaluators."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Iterator, List, Tuple
 
 import numpy as np
 
-from .result import Skipped, found, judged, worst
+from .result import Skipped, result, verdict_on, worst
 from .subject import Computed, Subject
 
 # As a part of the error itself; and below these errors (meV/atom, eV/Å) it does not matter.
@@ -18,11 +18,11 @@ FORCE_LIMITS = (1e-4, 1e-2)
 
 
 def reproduces_test_rmse(subject: Subject) -> dict[str, Any]:
-    """The file's errors on the test structures against those that were told of it."""
+    """Compare the file's errors on the test structures with those measured before."""
     if subject.predictions is None:
-        return _as_told(subject)
+        return _reproduces_known_errors(subject)
     file, trainer, touched = [], [], 0
-    for number, predicted in _predicted(subject):
+    for number, predicted in _with_predictions(subject):
         here = subject.predicted("test", number)
         one = subject.side("test").read(number)
         if subject.bare is not None and _differ(here, subject.bare.compute(one.atoms)):
@@ -35,15 +35,15 @@ def reproduces_test_rmse(subject: Subject) -> dict[str, Any]:
         raise Skipped("the core repulsion acts in every test structure, and came after the fit")
     left_out = f"; {touched} left out, where the core repulsion acts" if touched else ""
     where = f"on {len(file)} test structures{left_out}"
-    return _compared(_rmse(file), _rmse(trainer), where)
+    return _compare(_rmse(file), _rmse(trainer), where)
 
 
-def _as_told(subject: Subject) -> dict[str, Any]:
-    """Against errors that were measured with the file once, on the first test structures."""
-    if subject.told is None:
+def _reproduces_known_errors(subject: Subject) -> dict[str, Any]:
+    """Compare with errors that were measured with the file once, on the first test structures."""
+    if subject.known_errors is None:
         raise Skipped("neither the trainer's predictions nor earlier errors of the file are here")
     structures = subject.side("test")
-    count = int(subject.told["structures"])
+    count = int(subject.known_errors["structures"])
     if count > len(structures):
         raise Skipped(f"{count} structures were measured, and only {len(structures)} are here")
     rows = []
@@ -51,8 +51,9 @@ def _as_told(subject: Subject) -> dict[str, Any]:
         subject.clock.check("the test structures were computed")
         here = subject.predicted("test", number)
         rows.append((structures.read(number), here.energy, here.forces))
-    told = (subject.told["rmse_energy_mev_per_atom"], subject.told["rmse_force_ev_per_a"])
-    return _compared(_rmse(rows), told, f"on {count} test structures, as the card tells")
+    known = subject.known_errors
+    before = (known["rmse_energy_mev_per_atom"], known["rmse_force_ev_per_a"])
+    return _compare(_rmse(rows), before, f"on {count} test structures, as the card tells")
 
 
 def _rmse(rows: List[Tuple[Any, float, Any]]) -> Tuple[float, float]:
@@ -61,20 +62,20 @@ def _rmse(rows: List[Tuple[Any, float, Any]]) -> Tuple[float, float]:
     return float(np.sqrt(np.mean(np.square(energies)))), float(np.sqrt(np.mean(forces**2)))
 
 
-def _compared(file: Tuple[float, float], told: Tuple[float, float], where: str) -> dict[str, Any]:
-    if not np.isfinite([*file, *told]).all():
+def _compare(file: Tuple[float, float], before: Tuple[float, float], where: str) -> dict[str, Any]:
+    if not np.isfinite([*file, *before]).all():
         raise Skipped("without the free atoms' energies no error of an energy is known")
-    value = max(abs(file[i] - told[i]) / max(told[i], RMSE_FLOORS[i]) for i in range(2))
-    return found(
-        judged(value, *RMSE_LIMITS),
-        f"{file[0]:.4g} meV/atom and {file[1]:.4g} eV/Å, told were {told[0]:.4g} and "
-        f"{told[1]:.4g}, {where}",
+    value = max(abs(file[i] - before[i]) / max(before[i], RMSE_FLOORS[i]) for i in range(2))
+    return result(
+        verdict_on(value, *RMSE_LIMITS),
+        f"{file[0]:.4g} meV/atom and {file[1]:.4g} eV/Å, told were {before[0]:.4g} and "
+        f"{before[1]:.4g}, {where}",
         value, "relative", RMSE_LIMITS,
     )  # fmt: skip
 
 
 def evaluators_agree(subject: Subject) -> dict[str, Any]:
-    """The trainer's predictions against pyace's, on the fit as it was before the core repulsion."""
+    """Compare the trainer's predictions with pyace's, on the fit before its core repulsion."""
     if subject.evaluator is not None and subject.evaluator != "tensorpot":
         raise Skipped(f"trained with {subject.evaluator}: there is no second evaluator")
     if subject.predictions is None:
@@ -82,7 +83,7 @@ def evaluators_agree(subject: Subject) -> dict[str, Any]:
     if subject.bare is None:
         raise Skipped("the potential's .yaml, from which the core repulsion is taken, is not here")
     energies, forces = [], []
-    for number, (energy, force) in _predicted(subject):
+    for number, (energy, force) in _with_predictions(subject):
         atoms = subject.side("test").read(number).atoms
         here = subject.bare.compute(atoms)
         energies.append(1000 * abs(here.energy - energy) / len(atoms))
@@ -90,8 +91,8 @@ def evaluators_agree(subject: Subject) -> dict[str, Any]:
     if not energies:
         subject.clock.check("the test structures were computed")
         raise Skipped("the trainer has kept no predictions of these structures")
-    return found(
-        worst([judged(max(energies), *ENERGY_LIMITS), judged(max(forces), *FORCE_LIMITS)]),
+    return result(
+        worst([verdict_on(max(energies), *ENERGY_LIMITS), verdict_on(max(forces), *FORCE_LIMITS)]),
         f"on {len(energies)} test structures the largest differences are {max(energies):.1e} "
         f"meV/atom and {max(forces):.1e} eV/Å",
         max(energies), "meV/atom", ENERGY_LIMITS,
@@ -99,8 +100,8 @@ def evaluators_agree(subject: Subject) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def _predicted(subject: Subject) -> Iterator[Tuple[int, Tuple[float, Any]]]:
-    """The test structures of which the trainer has kept its predictions: it drops free atoms.
+def _with_predictions(subject: Subject) -> Iterator[Tuple[int, Tuple[float, Any]]]:
+    """Walk through the test structures of which the trainer kept its predictions: no free atoms.
 
     As many as there is time for what is done with them.
     """

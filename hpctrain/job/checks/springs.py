@@ -1,4 +1,4 @@
-"""A crystal at rest, and what pulls its atoms back. For elastic constants and phonons.
+"""Crystals at rest, and what pulls their atoms back: for elastic constants and phonons.
 
 Only the ground states of the data have to be stable: of other phases the labels may say the same as
 the potential.
@@ -18,8 +18,8 @@ from .volume import at_rest
 DISPLACEMENT = 0.01  # Å
 
 
-def rested(subject: Subject) -> List[Tuple[Phase, Any]]:
-    """Each phase at the volume where the potential has it at rest, if anywhere."""
+def phases_at_rest(subject: Subject) -> List[Tuple[Phase, Any]]:
+    """Find each phase at the volume where the potential has it at rest, if anywhere."""
     cells = []
     for phase in phases(subject):
         if subject.clock.up():
@@ -33,7 +33,7 @@ def rested(subject: Subject) -> List[Tuple[Phase, Any]]:
 
 
 def force_constants(potential: Potential, cell: Any, supercell: Any) -> Any:
-    """-dF/du in eV/Å^2 [3 x atoms of the supercell, 3 x atoms of the cell].
+    """Compute -dF/du in eV/Å^2 [3 x atoms of the supercell, 3 x atoms of the cell].
 
     The cell's atoms come first in the supercell.
     """

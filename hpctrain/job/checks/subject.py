@@ -1,4 +1,4 @@
-"""What the checks look at: the potential, the structures, and how long there is."""
+"""The subject of the checks: a potential, the structures, and how long there is."""
 
 from __future__ import annotations
 
@@ -30,16 +30,8 @@ class Potential:
         self.elements = list(elements)
         self.cutoff = cutoff
 
-    @classmethod
-    def load(cls, path: Any) -> Potential:
-        """From a .yace, a .yaml, or a BBasisConfiguration."""
-        from pyace import PyACECalculator
-
-        calculator = PyACECalculator(path)
-        calculator.compute_projections = False  # of no use here, and a third of the time
-        return cls(calculator, list(calculator.basis.elements_name), float(calculator.cutoff))
-
     def compute(self, atoms: Any) -> Computed:
+        """Compute a structure; raise Unphysical where what comes of it is no number."""
         try:
             self._calculator.calculate(atoms, ("energy", "forces", "stress"), all_changes)
         except Exception as error:  # the library raises whatever it likes
@@ -57,7 +49,7 @@ class Potential:
 
 
 class Clock:
-    """The time that is left to the check at work; it may be given less than there is."""
+    """The time that is left to the check at work, which may be given a part of it."""
 
     def __init__(self, seconds: float) -> None:
         self._began = time.monotonic()
@@ -70,16 +62,19 @@ class Clock:
         self._until = now + max(0.0, self._end - now) * part
 
     def half(self) -> Clock:
-        """For what a check has to look up first: half of what it may take."""
+        """Return a clock for half of what the check may take: for what it has to look up first."""
         return Clock(max(0.0, self._until - time.monotonic()) / 2)
 
     def passed(self) -> float:
+        """Return the seconds since the clock began."""
         return time.monotonic() - self._began
 
     def up(self) -> bool:
+        """Say whether the time of the check at work is over."""
         return time.monotonic() >= self._until
 
     def check(self, doing: str) -> None:
+        """Raise NotReached if the time is up."""
         if self.up():
             raise NotReached(f"the time was up while {doing}")
 
@@ -89,7 +84,7 @@ class Subject:
     """Everything that a check may look at.
 
     ``predictions`` are the trainer's own on the test structures, by id: total energy in eV and
-    forces; ``told`` are errors that were measured with this file before (see evaluate.py).
+    forces; ``known_errors`` were measured with this file before (see pacemaker/evaluate.py).
     ``bare`` is the potential without its core repulsion, as it was fitted, or None.
     """
 
@@ -97,19 +92,20 @@ class Subject:
     sides: Mapping[str, Structures]
     clock: Clock
     predictions: Mapping[str, Tuple[float, Any]] | None = None
-    told: Mapping[str, Any] | None = None
+    known_errors: Mapping[str, Any] | None = None
     bare: Potential | None = None
     evaluator: str | None = None
-    phases: Any = None  # see verify_phases.py: looked for once
+    phases: Any = None  # see phases.py: looked for once
     _computed: Dict[Tuple[str, int], Computed] = field(default_factory=dict)
 
     def side(self, name: str) -> Structures:
+        """Return the structures of one side; raise Skipped if there are none."""
         if name not in self.sides or not len(self.sides[name]):
             raise Skipped(f"there are no {name} structures")
         return self.sides[name]
 
     def predicted(self, side: str, number: int) -> Computed:
-        """What the potential says of a structure; of the first ones computed once."""
+        """Return what the potential says of a structure; the first ones are kept."""
         if (side, number) in self._computed:
             return self._computed[side, number]
         computed = self.potential.compute(self.sides[side].read(number).atoms)
@@ -118,7 +114,7 @@ class Subject:
         return computed
 
     def every(self) -> Iterator[Tuple[str, int]]:
-        """Side and number of every structure, the test structures first, in a fair order."""
+        """Walk through side and number of every structure, test first, in a fair order."""
         for side in sorted(self.sides):
             for number in self.sides[side].shuffled():
                 yield side, number

@@ -1,4 +1,4 @@
-"""Energy against volume: where the phases of the data are at rest, and how stiff they are."""
+"""Check of energy against volume: where phases of the data are at rest, and how stiff."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 import numpy as np
 
 from .phases import GPA, Phase, phases
-from .result import NotReached, found, judged, worst
+from .result import NotReached, result, verdict_on, worst
 from .subject import Potential, Subject
 
 # Per cent between the potential's and the labels' own, from the same fit at the same volumes.
@@ -31,7 +31,7 @@ class Rest:
 
 
 def equation_of_state(curve: Sequence[Tuple[float, float]]) -> Rest | None:
-    """Birch and Murnaghan's, third order, by least squares: a cubic in V^(-2/3).
+    """Fit Birch and Murnaghan's, third order, by least squares: a cubic in V^(-2/3).
 
     None unless enough volumes near the minimum, on both sides of it, are there.
     """
@@ -56,7 +56,7 @@ def equation_of_state(curve: Sequence[Tuple[float, float]]) -> Rest | None:
 
 
 def at_rest(potential: Potential, phase: Phase) -> Rest | None:
-    """The potential's own: a scan around the labels' lowest volume, then a fit to its minimum."""
+    """Find where the potential has a phase at rest: a scan around the labels' lowest, then a fit."""
     middle = min(phase.curve, key=lambda point: point[1])[0]
     scan = [(middle * part, _energy(potential, phase, middle * part)) for part in SCANNED]
     lowest = min(range(len(scan)), key=lambda i: scan[i][1])
@@ -67,28 +67,28 @@ def at_rest(potential: Potential, phase: Phase) -> Rest | None:
 
 
 def energy_volume(subject: Subject) -> dict[str, Any]:
-    """Each phase; where the labels hold a curve, both are fitted at its volumes."""
-    told: List[Dict[str, Any]] = []
+    """Check each phase; where the labels hold a curve, both are fitted at its volumes."""
+    rows: List[Dict[str, Any]] = []
     verdicts, differences, words = [], [], []
     every = phases(subject)
     for phase in every:
         if subject.clock.up():
             break
         row, verdict = _row(subject.potential, phase)
-        told.append(row)
+        rows.append(row)
         # What the labels do not find stable is less of a matter.
         verdicts.append(verdict if phase.ground_state or verdict != "fail" else "warn")
         if row["a0_difference_percent"] is not None:
             differences.append(abs(row["a0_difference_percent"]))
         words.append(_words(phase.name, row))
-    if not told:
+    if not rows:
         raise NotReached("the time was up before the first phase")
-    if len(told) < len(every):
+    if len(rows) < len(every):
         verdicts.append("warn")
-        words.append(f"{len(every) - len(told)} phases not reached")
-    return found(
+        words.append(f"{len(every) - len(rows)} phases not reached")
+    return result(
         worst(verdicts), "; ".join(words), max(differences, default=None), "% of a0", LENGTH_LIMITS,
-        phases=told, bulk_modulus_limits_percent=list(BULK_LIMITS),
+        phases=rows, bulk_modulus_limits_percent=list(BULK_LIMITS),
     )  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def _row(potential: Potential, phase: Phase) -> Tuple[Dict[str, Any], str]:
     if labels and best:
         length = 100 * ((best.volume / labels.volume) ** (1 / 3) - 1)
         bulk = 100 * (best.bulk / labels.bulk - 1)
-        verdicts += [judged(abs(length), *LENGTH_LIMITS), judged(abs(bulk), *BULK_LIMITS)]
+        verdicts += [verdict_on(abs(length), *LENGTH_LIMITS), verdict_on(abs(bulk), *BULK_LIMITS)]
     span = np.linspace(0.8, 1.25, 46) * (own.volume if own else phase.curve[0][0])
     return {
         "name": phase.name,
@@ -128,7 +128,7 @@ def _energy(potential: Potential, phase: Phase, volume: float) -> float:
 
 
 def _length(phase: Phase, rest: Rest | None) -> float | None:
-    """The lattice constant a in Å of the phase's Bravais lattice; of a primitive cell, too."""
+    """Return the lattice constant a in Å of the Bravais lattice; of a primitive cell, too."""
     if rest is None:
         return None
     cell = phase.at(rest.volume).cell

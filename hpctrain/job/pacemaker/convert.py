@@ -1,7 +1,7 @@
-"""extxyz to the trainer's own pickles, in the trainer's own environment.
+"""From extxyz to the trainer's own pickles, in the trainer's own environment.
 
 A pickle written by one pandas or numpy cannot always be read by another: it is made where it is
-read. Called as: python convert.py FILE.extxyz FILE.pckl.gzip [FILE.extxyz FILE.pckl.gzip]...
+read. Called as: python -m job.pacemaker.convert FILE.extxyz FILE.pckl.gzip [and so on].
 
 What hpctrain writes is read here, several times faster than ASE does; all else is read by ASE.
 Structures go into the pickle one by one, so that their number costs no memory.
@@ -28,7 +28,7 @@ from ase.data import atomic_numbers
 COLUMNS = ["ase_atoms", "energy", "forces", "name"]
 Row = Tuple[Atoms, float, Any, str]  # as COLUMNS; evaluated, so not tuple[…] on Python 3.8
 
-# The second line as hpctrain/extxyz.py writes it.
+# The second line as hpctrain/data/structures/extxyz.py writes it.
 _TEXT = r'(?:[A-Za-z_/][A-Za-z0-9_./+-]*|"_JSON (?:[^"\\]|\\.)*")'
 _HEAD = re.compile(
     r'Lattice="([^"]*)" Properties=species:S:1:pos:R:3:forces:R:3 energy=([^\s"]+)'
@@ -39,25 +39,25 @@ _HEAD = re.compile(
 
 
 class Unreadable(Exception):
-    """Which structure of which file cannot be used, and why."""
+    """A structure cannot be used: which one of which file, and why."""
 
 
-def structures(source: str) -> Iterator[Row]:
-    """The rows of the table; energy in eV, total; forces [n, 3] in eV/Å."""
+def read_rows(source: str) -> Iterator[Row]:
+    """Read the rows of the table; energy in eV, total; forces [n, 3] in eV/Å."""
     number, begin = 0, 1
     try:
         with open(source, encoding="utf-8", errors="replace") as file:
             for count in file:
                 number += 1
-                atoms = _count(count, file)
+                atoms = _atoms_in(count, file)
                 if atoms is None:
                     break
                 lines = [next(file, ""), *islice(file, atoms)]
                 head = _HEAD.fullmatch(lines[0])
                 if head and atoms:
-                    yield _own(head, lines[1:], atoms, begin + 2)
+                    yield _read_own(head, lines[1:], atoms, begin + 2)
                 else:
-                    yield _foreign(count + "".join(lines), number - 1)
+                    yield _read_other(count + "".join(lines), number - 1)
                 begin += 2 + atoms
     except Exception as error:  # ase has many errors for a damaged file
         raise Unreadable(
@@ -66,8 +66,8 @@ def structures(source: str) -> Iterator[Row]:
         ) from error
 
 
-def _count(line: str, file: Iterator[str]) -> int | None:
-    """How many atoms, or None if nothing but empty lines is left."""
+def _atoms_in(line: str, file: Iterator[str]) -> int | None:
+    """Read how many atoms follow, or None if nothing but empty lines is left."""
     if not line.strip() and not any(rest.strip() for rest in file):
         return None
     try:
@@ -76,8 +76,8 @@ def _count(line: str, file: Iterator[str]) -> int | None:
         raise ValueError(f"{line.strip()[:60]!r} is not its number of atoms") from None
 
 
-def _own(head: re.Match[str], lines: list[str], atoms: int, first: int) -> Row:
-    """A structure as hpctrain writes it; its atoms begin in the line ``first``."""
+def _read_own(head: re.Match[str], lines: list[str], atoms: int, first: int) -> Row:
+    """Read a structure as hpctrain writes it; its atoms begin in the line ``first``."""
     if len(lines) < atoms or not lines[-1].endswith("\n"):
         raise ValueError(f"the file ends within it, in line {first + len(lines) - 1}")
     words = "".join(lines).split()
@@ -88,7 +88,7 @@ def _own(head: re.Match[str], lines: list[str], atoms: int, first: int) -> Row:
         # Each word by Python's own float: to the last digit, as ASE reads it.
         table = numpy.array(words, dtype=float).reshape(atoms, 6)
     except (KeyError, ValueError):
-        raise ValueError(_bad_line(lines, first)) from None
+        raise ValueError(_describe_bad_line(lines, first)) from None
     lattice, energy, a, b, c, name = head.groups()
     return (
         Atoms(
@@ -103,7 +103,7 @@ def _own(head: re.Match[str], lines: list[str], atoms: int, first: int) -> Row:
     )
 
 
-def _bad_line(lines: list[str], first: int) -> str:
+def _describe_bad_line(lines: list[str], first: int) -> str:
     for number, line in enumerate(lines, start=first):
         words = line.split()
         try:
@@ -122,8 +122,8 @@ def _name(text: str) -> str:
     return str(json.loads(re.sub(r"\\(.)", r"\1", text[len('"_JSON ') : -1])))
 
 
-def _foreign(text: str, number: int) -> Row:
-    """Any other structure, through ASE; ``number`` is its name if it has none."""
+def _read_other(text: str, number: int) -> Row:
+    """Read any other structure, through ASE; ``number`` is its name if it has none."""
     atoms = next(ase.io.iread(io.StringIO(text), format="extxyz"))
     results = atoms.calc.results if atoms.calc else {}
     lacks = [label for label in ("energy", "forces") if label not in results]
@@ -135,7 +135,7 @@ def _foreign(text: str, number: int) -> Row:
 
 
 class _Table:
-    """Pickled as a DataFrame of rows that come one by one; pickle takes them as it writes."""
+    """An object that is pickled as a DataFrame of rows that come one by one."""
 
     def __init__(self, rows: Iterator[Row]) -> None:
         self.count = 0
@@ -151,7 +151,7 @@ class _Table:
 
 
 class _List:
-    """Pickled as a list of what an iterator gives."""
+    """An object that is pickled as a list of what an iterator gives."""
 
     def __init__(self, rows: Iterator[Row]) -> None:
         self._rows = rows
@@ -160,21 +160,24 @@ class _List:
         return list, (), None, self._rows
 
 
-def _array(array: Any) -> tuple[Any, ...]:
-    """How an array is pickled: with its type by name, or each would bring a copy of its own."""
+def _reduce_array(array: Any) -> tuple[Any, ...]:
+    """Say how to pickle an array: with its type by name, or each brings a copy of its own."""
     return numpy.ndarray, (array.shape, array.dtype.str, bytearray(array.tobytes()))
 
 
 def convert(source: str, target: str) -> int:
-    """Columns ``ase_atoms``, ``energy`` (eV, total), ``forces`` ([n, 3], eV/Å), ``name``."""
-    table = _Table(structures(source))
+    """Write the structures of a file as a table of the trainer's; return how many there are.
+
+    Columns ``ase_atoms``, ``energy`` (eV, total), ``forces`` ([n, 3], eV/Å), ``name``.
+    """
+    table = _Table(read_rows(source))
     temporary = f"{target}.{os.getpid()}"
     try:
         with gzip.open(temporary, "wb", compresslevel=1) as file:
             pickler = pickle.Pickler(file, protocol=5)
             # Without a memo, which would keep all that was written: nothing is in there twice.
             pickler.fast = True
-            pickler.dispatch_table = {numpy.ndarray: _array}
+            pickler.dispatch_table = {numpy.ndarray: _reduce_array}
             pickler.dump(table)
         if not table.count:
             raise Unreadable(f"{source} holds no structure")
@@ -186,6 +189,7 @@ def convert(source: str, target: str) -> int:
 
 
 def main(names: list[str]) -> int:
+    """Convert each file into the one named after it."""
     for source, target in zip(names[::2], names[1::2]):  # noqa: B905 (Python 3.8)
         try:
             print(f"{target}: {convert(source, target)} structures of {source}", flush=True)

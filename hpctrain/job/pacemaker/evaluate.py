@@ -1,4 +1,4 @@
-"""After the fit: does the potential load, and what are its errors? Writes evaluation.json.
+"""The errors of a finished potential, which has to load for it; written into evaluation.json.
 
 Runs in the attempt's folder, in the trainer's environment. The pickles read here were made by the
 trainer a moment ago, in this folder. With a file that names potentials and a set of structures
@@ -24,11 +24,14 @@ CHECKED_STRUCTURES = 200
 
 
 class Unusable(Exception):
-    """Why the potential cannot be used, in words for the user."""
+    """The potential cannot be used: why, in words for the user."""
 
 
 def errors_of(file: str) -> dict[str, Any] | None:
-    """RMSE from the trainer's own predictions: meV/atom, and eV/Å per force component."""
+    """Return the errors of the trainer's own predictions; None without its file.
+
+    They are RMSEs: meV/atom, and eV/Å per force component.
+    """
     if not Path(file).is_file():
         return None
     predictions = pandas.read_pickle(file, compression="gzip")
@@ -53,7 +56,7 @@ def _errors(energies_per_atom: Any, forces: Any) -> dict[str, Any]:
 
 
 def reference_energies(potential_yaml: str) -> tuple[dict[str, float], float]:
-    """Energies of the free atoms (eV) and the shift (eV/atom) that the fit subtracted.
+    """Read the energies of the free atoms (eV) and the shift (eV/atom) that the fit subtracted.
 
     E_DFT = E_potential + sum of the free atoms' energies - shift * atoms.
     """
@@ -71,7 +74,7 @@ def reference_energies(potential_yaml: str) -> tuple[dict[str, float], float]:
 def errors_of_file(
     potential: str, energies: dict[str, float], shift: float, structures: Sequence[Any]
 ) -> dict[str, Any]:
-    """The archived file itself, through ASE, against DFT."""
+    """Return the errors of the archived file itself, through ASE, against DFT."""
     from pyace import PyACECalculator
 
     calculator = PyACECalculator(potential)
@@ -86,8 +89,8 @@ def errors_of_file(
     return _errors(np.array(energy_errors), np.vstack(force_errors))
 
 
-def on_set(request_file: str) -> int:
-    """Several potentials on one set, and what came of it as JSON on the standard output."""
+def compare(request_file: str) -> int:
+    """Print the errors of several potentials on one set of structures, as JSON."""
     request = json.loads(Path(request_file).read_text(encoding="utf-8"))
     found = {}
     for name, one in request["potentials"].items():
@@ -101,7 +104,8 @@ def on_set(request_file: str) -> int:
 
 
 def main() -> int:
-    run = Path(__file__).resolve().parent.parent
+    """Write evaluation.json for the potential in the current folder."""
+    run = Path(__file__).resolve().parents[2]
     try:
         energies, shift = reference_energies("output_potential.yaml")
         sample = list(ase.io.iread(str(run / "test.extxyz"), f":{CHECKED_STRUCTURES}"))
@@ -120,4 +124,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(on_set(sys.argv[1]) if sys.argv[1:] else main())
+    sys.exit(compare(sys.argv[1]) if sys.argv[1:] else main())

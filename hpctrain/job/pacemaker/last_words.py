@@ -1,4 +1,4 @@
-"""Why a trainer failed, from what it printed last. Standard library only, Python 3.8 and later."""
+"""The reason why a trainer failed, from what it printed last. Standard library, Python >= 3.8."""
 
 from __future__ import annotations
 

@@ -1,15 +1,13 @@
 """How a training goes on in its next attempt. Standard library only, Python 3.8 and later.
 
-The trainer's side (continuation.py) leaves checkpoints: folders ``checkpoint/NNNNNN`` that are
+The trainer's side (inside/callback.py) leaves checkpoints: folders ``checkpoint/NNNNNN`` that are
 renamed into place, so that one with a number for a name is whole. Here the newest is found, it is
-decided what the trainer must be told, and the next attempt's folder is made ready.
+decided how the trainer is called, and the next attempt's folder is made ready.
 """
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import json
 import os
 import re
 import shutil
@@ -28,11 +26,12 @@ AT_MAXITER = 1
 
 @dataclass(frozen=True)
 class Plan:
-    """``arguments`` for pacemaker after the input's name; ``input_changes`` to the *first*
-    attempt's input by dotted key, None to leave a key out; ``resume`` for resume/plan.json.
+    """How the next attempt goes on; with a ``reason`` it cannot, and the rest is empty.
 
-    With a ``reason`` it cannot go on, and the rest is empty. ``remaining`` iterations are left of
-    the fit, or of the cycle or ladder step in progress; 0 where only what follows is left.
+    ``arguments`` for pacemaker after the input's name; ``input_changes`` to the *first* attempt's
+    input by dotted key, None to leave a key out; ``resume`` for resume/plan.json. ``remaining``
+    iterations are left of the fit, or of the cycle or ladder step in progress; 0 where only what
+    follows is left.
     """
 
     arguments: tuple[str, ...] = ()
@@ -44,7 +43,7 @@ class Plan:
 
 
 def plan_continuation(input_mapping: Mapping[str, Any], state: Mapping[str, Any]) -> Plan:
-    """How to go on from a checkpoint with this state, given the input of the first attempt."""
+    """Plan how to go on from a checkpoint with this state; the input is the first attempt's."""
     fit = input_mapping.get("fit") or {}
     potential = input_mapping.get("potential")
     try:
@@ -102,8 +101,8 @@ def _limit(fit: Mapping[str, Any], options: Mapping[str, Any], backend: Mapping[
     return int(fit.get("maxiter", DEFAULT_MAXITER))
 
 
-def changed(input_mapping: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The input with changes by dotted key; None takes a key out."""
+def apply_changes(input_mapping: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the input with changes by dotted key; None takes a key out."""
     result: Dict[str, Any] = copy.deepcopy(dict(input_mapping))
     for name, value in changes.items():
         *above, key = name.split(".")
@@ -118,7 +117,7 @@ def changed(input_mapping: Mapping[str, Any], changes: Mapping[str, Any]) -> dic
 
 
 def newest_checkpoint(attempt: Path) -> Path | None:
-    """The newest checkpoint of an attempt that can be read, or None if it came to none.
+    """Find the newest checkpoint of an attempt that can be read, or None if it came to none.
 
     A lost node may leave the newest one torn: the one before it is kept too.
     """
@@ -133,7 +132,7 @@ def newest_checkpoint(attempt: Path) -> Path | None:
 
 
 def newest_of_run(attempts: Path) -> Path | None:
-    """The checkpoint to go on from: of the last attempt that came to one."""
+    """Find the checkpoint to go on from: of the last attempt that came to one."""
     numbered = [entry for entry in attempts.glob("*") if entry.name.isdigit()]
     for attempt in sorted(numbered, key=lambda entry: int(entry.name), reverse=True):
         found = newest_checkpoint(attempt)
@@ -150,12 +149,8 @@ def _size(path: Path) -> int:
 
 
 def read_state(checkpoint: Path) -> dict[str, Any]:
-    """A checkpoint's state.json; empty if it cannot be read, and then no plan can be made."""
-    with contextlib.suppress(OSError, ValueError):
-        state = json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))
-        if isinstance(state, dict):
-            return state
-    return {}
+    """Read a checkpoint's state.json; empty if it cannot be read: then no plan can be made."""
+    return evidence.read_json(checkpoint / "state.json")
 
 
 def prepare(attempt: Path, checkpoint: Path, plan: Plan) -> None:

@@ -1,9 +1,10 @@
-"""Where a training that goes on from an archived potential begins. In the trainer's environment.
+"""The beginning of a training that goes on from an archived potential.
 
-Called in the attempt's folder as: python start_from.py PARENT.yaml INPUT.json. Writes start.yaml,
-which pacemaker is given with -p: the parent, its core repulsion taken out again (the fit adds one
-for its own data at its end), and every function of the input's basis that it lacks, with
-coefficients 0, so that the first loss is that of the parent. start.json tells how many there are.
+Called in the attempt's folder, in the trainer's environment, as:
+python -m job.pacemaker.start_from PARENT.yaml INPUT.json. Writes start.yaml, which pacemaker is
+given with -p: the parent, its core repulsion taken out again (the fit adds one for its own data at
+its end), and every function of the input's basis that it lacks, with coefficients 0, so that the
+first loss is that of the parent. start.json tells how many there are.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ REPULSION = ("core_rep_parameters", "r_in", "delta_in", "inner_cutoff_type", "rh
 
 
 class Unfit(Exception):
-    """Why the parent cannot be gone on from, in words for the user."""
+    """A training cannot go on from the parent: why, in words for the user."""
 
 
-def begin_with(parent: Any, target: Any) -> Any:
-    """The potential to begin with: the parent's coefficients in the target's basis.
+def extend(parent: Any, target: Any) -> Any:
+    """Return the potential to begin with: the parent's coefficients in the target's basis.
 
     The repulsion is taken out of ``parent`` first: without it in the blocks of new elements too,
     python-ace would not extend it.
@@ -54,11 +55,12 @@ def begin_with(parent: Any, target: Any) -> Any:
 
 
 def main(parent_file: str, input_file: str) -> int:
+    """Write start.yaml and start.json into the current folder."""
     parent = BBasisConfiguration(parent_file)
     asked = json.loads(Path(input_file).read_text(encoding="utf-8"))["potential"]
     target = construct_bbasisconfiguration(asked)
     try:
-        start = begin_with(parent, target)
+        start = extend(parent, target)
     except Unfit as problem:
         print(problem)
         return 1

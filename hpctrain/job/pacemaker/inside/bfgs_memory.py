@@ -1,4 +1,4 @@
-"""The memory of BFGS, its inverse Hessian: taken from a fit that runs, and judged before its use.
+"""The memory of BFGS, its inverse Hessian: taken from a running fit, and checked before its use.
 
 Python 3.8 and later, NumPy and SciPy of the trainer's environment.
 """
@@ -16,8 +16,11 @@ MAX_PARAMETERS = 12_000
 FILE = "hess_inv.npy"
 
 
-def usable(path: str, n: int, method: Any) -> tuple[Any, str]:
-    """The saved matrix, or None and why not. SciPy ends the fit if it is not positive definite."""
+def load(path: str, n: int, method: Any) -> tuple[Any, str]:
+    """Load the saved matrix [n, n], or None and why it cannot be used.
+
+    SciPy ends the fit if the matrix is not positive definite.
+    """
     import numpy as np
 
     scipy: Any = importlib.import_module("scipy")
@@ -47,7 +50,7 @@ def usable(path: str, n: int, method: Any) -> tuple[Any, str]:
 
 
 def of_running_fit() -> Any:
-    """The inverse Hessian of a BFGS that is running above us, or None.
+    """Return the inverse Hessian of a BFGS that is running above us on the stack, or None.
 
     SciPy calls back before it updates the matrix; the last step is added here, so that the matrix
     belongs to the potential of this iteration.
@@ -68,16 +71,16 @@ def of_running_fit() -> Any:
         return matrix
     curvature = float(step @ change)
     if step.shape == change.shape == (len(matrix),) and curvature > 0:
-        turned = matrix @ change
-        both = np.outer(turned, step) / curvature
+        product = matrix @ change
+        both = np.outer(product, step) / curvature
         matrix -= both
         matrix -= both.T
-        matrix += np.outer(step, step) * ((curvature + float(change @ turned)) / curvature**2)
+        matrix += np.outer(step, step) * ((curvature + float(change @ product)) / curvature**2)
     return matrix
 
 
 def of_result(result: Any) -> Any:
-    """The inverse Hessian with which a fit has ended, or None."""
+    """Return the inverse Hessian with which a fit has ended, or None."""
     memory = getattr(result, "hess_inv", None)
     # L-BFGS-B has an operator there, of the same shape.
     return memory if hasattr(memory, "diagonal") else None

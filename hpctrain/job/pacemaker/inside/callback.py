@@ -1,8 +1,9 @@
-"""Inside the trainer: checkpoints while it trains, the best potential, a proper end, and going on.
+"""What Pacemaker calls after each iteration: takes checkpoints, and ends the fit in time.
 
-Pacemaker imports this for ``fit.callbacks: [continuation.on_iteration]``, before the fit, in the
-attempt's folder. Python 3.8 and later, NumPy and SciPy of the trainer's environment. Whatever
-fails here is noted in the log and in continuation.json, and the training goes on without it.
+Pacemaker imports it for ``fit.callbacks: [continuation.on_iteration]`` (see on_path), before the
+fit, in the attempt's folder; the import puts the hooks in. Whatever fails here is noted in the log
+and in continuation.json, and the training goes on without it. Python 3.8 and later, NumPy and SciPy
+of the trainer's environment.
 
 Files in the attempt's folder:
   resume/           made by the driver: the checkpoint to go on from, and plan.json
@@ -20,9 +21,9 @@ import os
 from typing import Any
 
 from . import hooks
-from .training_state import Attempt
+from .training_state import TrainingState
 
-_run = Attempt(os.getcwd())
+state = TrainingState(os.getcwd())
 
 
 def on_iteration(
@@ -32,25 +33,28 @@ def on_iteration(
     current_ladder_step: int,
     **_: Any,
 ) -> None:
-    """Pacemaker calls this after every iteration, by keyword."""
-    if _run.stopped:  # only where the hooks could not be put
+    """Take note of an iteration; raise StopIteration where the fit ends with it.
+
+    Pacemaker calls this after every iteration, by keyword.
+    """
+    if state.stopped:  # only where the hooks could not be put
         raise StopIteration("stopped as asked")
-    _run.enter(current_fit_cycle, current_ladder_step)
-    _run.iterated(current_fit_iteration, basis_config)
-    why = _run.notes.safely("a look at the test set", _run.validation.look, _run.trainer,
-                            basis_config, _run.iteration, _run.total)  # fmt: skip
-    if why:
-        _run.stopped_early = why
-        _run.notes.say(why)
-        raise StopIteration(why)  # ends this fit: the next cycle or ladder step begins
-    stop = _run.stop_asked()
-    if stop or _run.checkpoints.due():
-        _run.notes.safely("a checkpoint", _run.checkpoint, at_any_cost=stop)
+    state.enter(current_fit_cycle, current_ladder_step)
+    state.end_iteration(current_fit_iteration, basis_config)
+    reason = state.notes.safely("a look at the test set", state.validation.evaluate, state.trainer,
+                                basis_config, state.iteration, state.total)  # fmt: skip
+    if reason:
+        state.stopped_early = reason
+        state.notes.say(reason)
+        raise StopIteration(reason)  # ends this fit: the next cycle or ladder step begins
+    stop = state.stop_asked()
+    if stop or state.checkpoints.due():
+        state.notes.safely("a checkpoint", state.checkpoint, at_any_cost=stop)
     if stop:
-        _run.stopped = True
-        _run.notes.say(f"asked to stop after iteration {_run.iteration}")
-        _run.notes.tell(stopped=True)
+        state.stopped = True
+        state.notes.say(f"asked to stop after iteration {state.iteration}")
+        state.notes.tell(stopped=True)
         raise StopIteration("stopped as asked")
 
 
-_run.notes.safely("putting the hooks into the trainer", hooks.install, _run)
+state.notes.safely("putting the hooks into the trainer", hooks.install, state)

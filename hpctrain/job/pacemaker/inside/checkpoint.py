@@ -36,10 +36,11 @@ class Checkpoints:
         self.memory_iteration: int | None = None
 
     def due(self) -> bool:
+        """Say whether it is time for the next checkpoint."""
         return time.monotonic() - self._saved_at >= INTERVAL_S
 
     def next_fit(self) -> None:
-        """The memory of one fit is no use to the next."""
+        """Forget the memory of BFGS: that of one fit is no use to the next."""
         self._memory_file = self.memory_iteration = None
 
     def save(
@@ -51,7 +52,7 @@ class Checkpoints:
         at_any_cost: bool = False,
         more: Sequence[Callable[[str], None]] = (),
     ) -> None:
-        """Write one; ``more`` are called with its folder and save what else has to go along."""
+        """Write a checkpoint; ``more`` are called with its folder and save the rest."""
         os.makedirs(self._parent, exist_ok=True)
         numbers = [int(name) for name in os.listdir(self._parent) if re.match(r"[0-9]{6,}$", name)]
         self._number = max([*numbers, self._number]) + 1
@@ -113,7 +114,7 @@ class Checkpoints:
 
 
 def _sync(path: str) -> None:
-    """Have a file on the disk before its name says that it is whole."""
+    """Wait until a file is on the disk: then its folder gets the name that says it is whole."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

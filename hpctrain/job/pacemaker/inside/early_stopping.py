@@ -1,4 +1,4 @@
-"""When to end a fit that learns its training data by heart. Pure; Python 3.8 and later.
+"""The rule by which a fit that learns its training data by heart ends. Pure; Python >= 3.8.
 
 The trainer looks at the test set every few iterations. The rule, in full: a fit ends at a look that
 
@@ -15,7 +15,7 @@ fall either. What is no number is never the best, and ends nothing.
 from __future__ import annotations
 
 import math
-from typing import Iterable, NamedTuple
+from typing import NamedTuple
 
 
 class Look(NamedTuple):
@@ -27,14 +27,14 @@ class Look(NamedTuple):
 
 
 def better(best: Look | None, now: Look) -> Look | None:
-    """The best of two looks by validation loss."""
+    """Return the better of two looks by validation loss."""
     if not math.isfinite(now.test):
         return best
     return now if best is None or now.test < best.test else best
 
 
-def over_fitting(best: Look | None, now: Look, patience: int) -> bool:
-    """Whether the fit ends at the look ``now``, by the rule above; patience 0 ends nothing."""
+def is_over_fitting(best: Look | None, now: Look, patience: int) -> bool:
+    """Say whether the fit ends at the look ``now``, by the rule above; patience 0 ends nothing."""
     return (
         patience > 0
         and best is not None
@@ -44,18 +44,8 @@ def over_fitting(best: Look | None, now: Look, patience: int) -> bool:
     )
 
 
-def end_of(looks: Iterable[Look], patience: int) -> tuple[Look | None, Look | None]:
-    """The best look of a fit, and the one at which it ends (None if it does not)."""
-    best: Look | None = None
-    for now in looks:
-        best = better(best, now)
-        if over_fitting(best, now, patience):
-            return best, now
-    return best, None
-
-
 def in_words(best: Look, now: Look) -> str:
-    """Why the fit has ended, for people."""
+    """Say why the fit has ended."""
     return (
         f"stopped early: after iteration {best.iteration} the validation loss has only been higher "
         f"({best.test:.4g}, then {now.test:.4g} after iteration {now.iteration}), while the "

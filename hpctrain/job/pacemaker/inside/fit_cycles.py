@@ -24,22 +24,26 @@ class Cycles:
         self.here: tuple[float, Any] | None = None
 
     def next_ladder_step(self) -> None:
+        """Forget the cycles of the ladder step that has ended."""
         self.before = self.here = None
 
-    def ended(self, loss: float, potential: Any) -> None:
+    def end_cycle(self, loss: float, potential: Any) -> None:
+        """Take note of a cycle that has ended."""
         if self.here is None or loss < self.here[0]:
             self.here = (loss, potential.copy())
 
     def best(self) -> tuple[float, Any] | None:
+        """Return loss and potential of the best cycle, also of the attempts before."""
         both = [best for best in (self.before, self.here) if best]
         return min(both, key=lambda best: best[0], default=None)
 
     def best_before(self) -> Any:
-        """The best cycle, if it is one that this process has not seen itself."""
+        """Return the best cycle, if it is one of the attempts before."""
         best = self.best()
         return best[1].copy() if best and best is self.before else None
 
     def save(self, folder: str) -> None:
+        """Save the random numbers, and the best cycle if there is one."""
         import numpy as np
 
         name, keys, *rest = np.random.get_state(legacy=True)

@@ -1,4 +1,4 @@
-"""Where hpctrain's side reaches into Pacemaker: before and after each fit, and around them all.
+"""The hooks in Pacemaker: before and after each fit, and around them all.
 
 Written against python-ace 0.4.0rc1 and tensorpotential 0.6.2.1.
 """
@@ -11,7 +11,7 @@ import importlib
 from typing import Any, Callable
 
 from . import linear_start
-from .training_state import Attempt
+from .training_state import TrainingState
 
 MODULES_OF_MINIMIZE = {
     "tensorpot": ("tensorpotential.compat.pace.fit", "tensorpotential.fit"),
@@ -20,14 +20,15 @@ MODULES_OF_MINIMIZE = {
 
 
 class Stopped(Exception):
-    """The fit was asked to end: takes the way past the cycles and ladder steps that remain."""
+    """The fit was asked to end: no cycle or ladder step that remains is begun."""
 
     def __init__(self, potential: Any) -> None:
         super().__init__("stopped as asked")
         self.potential = potential
 
 
-def install(run: Attempt) -> None:
+def install(state: TrainingState) -> None:
+    """Put the hooks into Pacemaker's classes."""
     fitadapter = importlib.import_module("pyace.fitadapter")
     generalfit: Any = importlib.import_module("pyace.generalfit")
     adapter, general = fitadapter.FitBackendAdapter, generalfit.GeneralACEFit
@@ -35,64 +36,66 @@ def install(run: Attempt) -> None:
     cycle_fitting = general.cycle_fitting
 
     def fit_one(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if run.trained is not None and run.stop_asked():
-            run.stopped = True
-            run.notes.say("asked to stop between two fits")
-            run.notes.tell(stopped=True)
-            raise Stopped(run.trained)
-        run.notes.safely("binding minimize", _bind_minimize, run, self.evaluator_name)
+        if state.trained is not None and state.stop_asked():
+            state.stopped = True
+            state.notes.say("asked to stop between two fits")
+            state.notes.tell(stopped=True)
+            raise Stopped(state.trained)
+        state.notes.safely("binding minimize", _bind_minimize, state, self.evaluator_name)
         potential = adapter_fit(self, *args, **kwargs)
-        run.notes.safely("the checkpoint at the end of a fit", run.fit_ended, potential,
-                         self.res_opt)  # fmt: skip
-        run.first = False
-        if run.stopped:
+        state.notes.safely("the checkpoint at the end of a fit", state.end_fit, potential,
+                           self.res_opt)  # fmt: skip
+        state.first = False
+        if state.stopped:
             raise Stopped(potential)
         return potential
 
     def fit_all(self: Any) -> Any:
-        run.trainer = self
+        state.trainer = self
         try:
             potential = general_fit(self)
         except Stopped as end:
-            run.notes.say("the fit ends here, as asked; it is not finished")
+            state.notes.say("the fit ends here, as asked; it is not finished")
             self.target_bbasisconfig = end.potential
             return end.potential
-        run.notes.safely("keeping the best potential", run.finished)
+        state.notes.safely("keeping the best potential", state.finish)
         return potential
 
     def fit_cycles(self: Any, *args: Any, **kwargs: Any) -> Any:
         potential = cycle_fitting(self, *args, **kwargs)
-        return run.cycles.best_before() or potential
+        return state.cycles.best_before() or potential
 
     adapter.fit, general.fit, general.cycle_fitting = fit_one, fit_all, fit_cycles
     for name in ("apply_gaussian_noise", "randomize_func_coeffs"):
-        setattr(general, name, staticmethod(_from_best(run, getattr(general, name))))
-    generalfit.extend_multispecies_basis = _around_extend(run, generalfit.extend_multispecies_basis)
+        setattr(general, name, staticmethod(_from_best(state, getattr(general, name))))
+    generalfit.extend_multispecies_basis = _around_extend(
+        state, generalfit.extend_multispecies_basis
+    )
 
 
-def _bind_minimize(run: Attempt, evaluator: str) -> None:
-    """Both evaluators bind SciPy's minimize by name in the module that calls it."""
+def _bind_minimize(state: TrainingState, evaluator: str) -> None:
+    """Wrap SciPy's minimize: both evaluators bind it by name in the module that calls it."""
     for name in MODULES_OF_MINIMIZE[evaluator]:
         with contextlib.suppress(ImportError):
             module: Any = importlib.import_module(name)
             if not hasattr(module.minimize, "hpctrain"):
-                module.minimize = _around_minimize(run, module.minimize)
+                module.minimize = _around_minimize(state, module.minimize)
             return
     raise ImportError(f"no module of {evaluator} that calls minimize")
 
 
-def _around_minimize(run: Attempt, minimize: Callable[..., Any]) -> Callable[..., Any]:
+def _around_minimize(state: TrainingState, minimize: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(minimize)
     def wrapped(fun: Any, x0: Any, *args: Any, **kwargs: Any) -> Any:
         # Until one has returned: after an exhausted GPU Pacemaker calls it again.
-        if run.first:
+        if state.first:
             options = kwargs.get("options") or {}
-            given = run.notes.safely("going on with the memory of BFGS", run.first_options, x0,
-                                     kwargs.get("method"), options)  # fmt: skip
+            given = state.notes.safely("going on with the memory of BFGS", state.first_options, x0,
+                                       kwargs.get("method"), options)  # fmt: skip
             kwargs["options"] = options if given is None else given
-            run.take_up()
-            if linear_start.WANTED and not run.base:
-                begin = run.notes.safely("the linear start", run.linear_start, x0)
+            state.take_up()
+            if linear_start.WANTED and not state.base:
+                begin = state.notes.safely("the linear start", state.linear_start, x0)
                 x0 = x0 if begin is None else begin
         return minimize(fun, x0, *args, **kwargs)
 
@@ -100,23 +103,23 @@ def _around_minimize(run: Attempt, minimize: Callable[..., Any]) -> Callable[...
     return wrapped
 
 
-def _from_best(run: Attempt, disturb: Callable[..., Any]) -> Callable[..., Any]:
-    """The next cycle starts from the best of all, also of those before this attempt."""
+def _from_best(state: TrainingState, disturb: Callable[..., Any]) -> Callable[..., Any]:
+    """Have the next cycle start from the best of all, also of those before this attempt."""
 
     @functools.wraps(disturb)
     def wrapped(potential: Any, *args: Any, **kwargs: Any) -> Any:
-        return disturb(run.cycles.best_before() or potential, *args, **kwargs)
+        return disturb(state.cycles.best_before() or potential, *args, **kwargs)
 
     return wrapped
 
 
-def _around_extend(run: Attempt, extend: Callable[..., Any]) -> Callable[..., Any]:
+def _around_extend(state: TrainingState, extend: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(extend)
     def wrapped(potential: Any, target: Any, *args: Any, **kwargs: Any) -> Any:
-        run.target_functions = int(target.total_number_of_functions)
-        if run.plan.get("keep_first_basis") and not run.basis_kept:
-            run.basis_kept = True
-            run.notes.say("the ladder step in progress goes on with its basis")
+        state.target_functions = int(target.total_number_of_functions)
+        if state.plan.get("keep_first_basis") and not state.basis_kept:
+            state.basis_kept = True
+            state.notes.say("the ladder step in progress goes on with its basis")
             same = potential.copy()
             return (same, True) if kwargs.get("return_is_extended") else same
         return extend(potential, target, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""continuation.json: what the trainer's side has used, what it found, and what did not work."""
+"""The file continuation.json: what this start of the trainer has used, and what failed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ log.setLevel(logging.INFO)
 
 
 class Notes:
-    """Told as they come; the training matters more than any of them."""
+    """The content of continuation.json, written anew with each piece of news.
+
+    The training matters more: what fails here is noted, and it goes on.
+    """
 
     def __init__(self, folder: str) -> None:
         self._path = os.path.join(folder, FILE)
@@ -28,25 +31,28 @@ class Notes:
         }
 
     def say(self, words: str) -> None:
+        """Write a line into the trainer's log."""
         log.info("hpctrain: %s", words)
 
     def warn(self, words: str) -> None:
+        """Write a warning into the trainer's log."""
         log.warning("hpctrain: %s", words)
 
     def tell(self, **news: Any) -> None:
+        """Write the file, with new values of its keys."""
         self.content.update(news)
         with contextlib.suppress(OSError):
             evidence.write_json(self._path, self.content)
 
     def problem(self, what: str) -> None:
-        """Say once what does not work."""
+        """Note once what does not work, in the log and in the file."""
         if what not in self.content["problems"]:
             self.content["problems"].append(what)
             self.warn(what)
             self.tell()
 
     def safely(self, what: str, action: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        """Do something that the training does not depend on."""
+        """Do something that the training does not depend on; None where it fails."""
         try:
             return action(*arguments, **named)
         except Exception as error:  # noqa: BLE001 whatever it is, the training goes on

@@ -1,4 +1,4 @@
-"""Inside the trainer: what this attempt goes on from, how far it is, and what it leaves behind.
+"""The state of this start of the trainer: what it goes on from, how far it is, what it leaves.
 
 Python 3.8 and later, in the trainer's environment.
 """
@@ -16,8 +16,8 @@ from .notes import Notes
 from .validation import Validation
 
 
-class Attempt:
-    """One start of the trainer."""
+class TrainingState:
+    """One start of the trainer, that is one attempt, from within."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -56,6 +56,7 @@ class Attempt:
     # -- where it is ------------------------------------------------------------------------
 
     def stop_asked(self) -> bool:
+        """Say whether the driver has asked the trainer to stop."""
         return os.path.exists(os.path.join(self.folder, "stop"))
 
     def enter(self, cycle: int, ladder_step: int) -> None:
@@ -69,7 +70,7 @@ class Attempt:
             self.validation.next_fit()
         self.cycle, self.ladder_step = cycle, ladder_step
 
-    def iterated(self, iteration: int, potential: Any) -> None:
+    def end_iteration(self, iteration: int, potential: Any) -> None:
         """Note the iteration that has ended; of the fit in progress those before count too."""
         self.done += 1
         self.iteration = iteration + 1 + (int(self.base.get("iteration", 0)) if self.first else 0)
@@ -77,10 +78,11 @@ class Attempt:
 
     @property
     def total(self) -> int:
-        """Iterations of the whole training so far, over all attempts, cycles and ladder steps."""
+        """Count the iterations of the whole training: all attempts, cycles and ladder steps."""
         return int(self.base.get("total", 0)) + self.done
 
     def state(self, ended: int | None) -> dict[str, Any]:
+        """Return a checkpoint's state.json; ``ended`` is SciPy's status of a fit that has ended."""
         loss = (self.trainer.fit_backend.last_fit_metric_data or {}).get("loss")
         best = self.cycles.best()
         return {
@@ -103,6 +105,7 @@ class Attempt:
     def checkpoint(
         self, ended: int | None = None, memory: Any = None, at_any_cost: bool = False
     ) -> None:
+        """Save a checkpoint, with the memory of BFGS at any cost where the fit ends with it."""
         several = int(getattr(self.trainer, "fit_config", {}).get("fit_cycles", 1) or 1) > 1
         self.checkpoints.save(
             self.potential,
@@ -123,12 +126,12 @@ class Attempt:
                           self.base.get("validation") or {})  # fmt: skip
 
     def first_options(self, x0: Any, method: Any, options: dict[str, Any]) -> dict[str, Any]:
-        """The options of the first fit: what remains of its iterations, and BFGS's memory."""
+        """Return the options of the first fit: the iterations that remain, and the memory."""
         options = dict(options)
         if "first_maxiter" in self.plan:
             options["maxiter"] = int(self.plan["first_maxiter"])
         path = os.path.join(self.folder, "resume", bfgs_memory.FILE)
-        memory, why = bfgs_memory.usable(path, len(x0), method)
+        memory, why = bfgs_memory.load(path, len(x0), method)
         if memory is not None:
             options["hess_inv0"] = memory
             self.notes.say(f"BFGS goes on with its memory ({len(x0)} parameters)")
@@ -156,8 +159,8 @@ class Attempt:
                                       "structures": found.structures})  # fmt: skip
         return found.x
 
-    def fit_ended(self, potential: Any, result: Any) -> None:
-        """The end of one fit, that is of one cycle or ladder step."""
+    def end_fit(self, potential: Any, result: Any) -> None:
+        """Take note of the end of one fit, that is of one cycle or ladder step."""
         self.trained = potential
         by_itself = not self.stopped
         # There may have been no iteration to tell of it.
@@ -166,8 +169,8 @@ class Attempt:
         self.first = False
         memory = bfgs_memory.of_result(result)
         if by_itself:
-            self.cycles.ended(float(result.fun), potential)
-            self.notes.safely("the closing look at the test set", self.validation.closing,
+            self.cycles.end_cycle(float(result.fun), potential)
+            self.notes.safely("the closing look at the test set", self.validation.evaluate_at_end,
                               self.trainer, potential, result.x, self.total)  # fmt: skip
             if self.stopped_early is None and getattr(self.trainer, "early_stopping_occured", None):
                 self.stopped_early = "stopped early: progress was slow, by Pacemaker's own rule"
@@ -177,8 +180,8 @@ class Attempt:
         self.checkpoints.next_fit()
         self.notes.tell()
 
-    def finished(self) -> None:
-        """All fits have ended by themselves: the best potential is the one that is kept."""
+    def finish(self) -> None:
+        """Keep the best potential, after all fits have ended by themselves."""
         if self.validation.best:
             self.validation.put_best(self.trainer)
-        self.notes.tell(best=self.validation.account(self.total), stopped_early=self.stopped_early)
+        self.notes.tell(best=self.validation.summary(self.total), stopped_early=self.stopped_early)

@@ -1,8 +1,8 @@
-"""The looks at the test set while the trainer fits: the best potential so far, and when to end.
+"""The errors on the test set while the trainer fits: the best potential so far, and when to end.
 
-Evaluator tensorpot looks every ``display_step`` iterations by itself. pyace never does: there it
-is done here, and written into the trainer's own table, test_metrics.txt. The validation loss is
-that table's ``loss``. Python 3.8 and later, NumPy of the trainer's environment.
+Evaluator tensorpot computes them every ``display_step`` iterations by itself. pyace never does:
+there it is done here, and written into the trainer's own table, test_metrics.txt. The validation
+loss is that table's ``loss``. Python 3.8 and later, NumPy of the trainer's environment.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Best:
 
 
 class Validation:
-    """What the test set has told so far, over all attempts."""
+    """The errors on the test set so far, over all attempts."""
 
     def __init__(self) -> None:
         self.best: Best | None = None
@@ -41,25 +41,25 @@ class Validation:
         self._seen: Any = None
 
     def next_fit(self) -> None:
-        """Each fit cycle and ladder step is judged by itself; the best is the best of all."""
+        """Begin a fit cycle or ladder step, whose end is decided by itself; the best is of all."""
         self._best_of_fit = None
 
-    def look(self, trainer: Any, potential: Any, iteration: int, total: int) -> str | None:
-        """After an iteration: take note of a new look; why the fit ends here, or None."""
+    def evaluate(self, trainer: Any, potential: Any, iteration: int, total: int) -> str | None:
+        """Take note of new errors after an iteration; say why the fit ends here, or return None."""
         found = self._new_metrics(trainer, potential)
         if not found:
             return None
         train = (trainer.fit_backend.last_fit_metric_data or {}).get("loss", float("nan"))
         now = early_stopping.Look(iteration, float(train), float(found["loss"]))
         self._note(found, potential, total)
-        ends = early_stopping.over_fitting(self._best_of_fit, now, PATIENCE)
+        ends = early_stopping.is_over_fitting(self._best_of_fit, now, PATIENCE)
         if ends and self._best_of_fit:
             return early_stopping.in_words(self._best_of_fit, now)
         self._best_of_fit = early_stopping.better(self._best_of_fit, now)
         return None
 
-    def closing(self, trainer: Any, potential: Any, x: Any, total: int) -> None:
-        """The look at what a fit has ended with.
+    def evaluate_at_end(self, trainer: Any, potential: Any, x: Any, total: int) -> None:
+        """Take note of the errors of what a fit has ended with.
 
         Pacemaker's own closing row is of the coefficients that were evaluated last, which after a
         line search that failed are not those that it keeps.
@@ -67,18 +67,18 @@ class Validation:
         if getattr(trainer, "test_data", None) is None:
             return
         if trainer.evaluator_name == "pyace":
-            found = self._of_pyace(trainer, potential)
+            found = self._compute_with_pyace(trainer, potential)
         else:
             found = trainer.fit_backend.fitter.compute_test_metric(updating_coefs=x)
         self._note(found, potential, total)
 
     def _new_metrics(self, trainer: Any, potential: Any) -> Mapping[str, Any] | None:
-        """The trainer's numbers on the test set, if they are of this iteration."""
+        """Return the trainer's numbers on the test set, if they are of this iteration."""
         if getattr(trainer, "test_data", None) is None:
             return None
         if trainer.evaluator_name == "pyace":
             due = trainer.fit_backend.fitter.iter_num % trainer.display_step == 0
-            return self._of_pyace(trainer, potential) if due else None
+            return self._compute_with_pyace(trainer, potential) if due else None
         found: Mapping[str, Any] = trainer.fit_backend.last_test_metric_data or {}
         # Those of the start, numbered 0, are there until the first look.
         new = found is not self._seen and found.get("iter_num", 0) > 0
@@ -86,13 +86,13 @@ class Validation:
         return found if new else None
 
     @staticmethod
-    def _of_pyace(trainer: Any, potential: Any) -> Mapping[str, Any]:
-        """The same numbers as tensorpot's, as a row of test_metrics.txt too."""
+    def _compute_with_pyace(trainer: Any, potential: Any) -> Mapping[str, Any]:
+        """Compute the same numbers as tensorpot's, and write them into test_metrics.txt."""
         import numpy as np
         from pyace.metrics_aggregator import FitMetrics
 
         fitter, test, kappa = trainer.fit_backend.fitter, trainer.test_data, trainer.loss_spec.kappa
-        predicted = _predicted(potential, test["atomic_env"])
+        predicted = _predict(potential, test["atomic_env"])
         atoms = test["NUMBER_OF_ATOMS"].to_numpy()
         energies = np.array([energy for energy, _ in predicted]) - test["energy_corrected"]
         energies = energies.to_numpy(dtype=float)
@@ -148,8 +148,8 @@ class Validation:
             backend.setup_backend_for_predict(potential)
         trainer.target_bbasisconfig = potential
 
-    def account(self, total: int) -> dict[str, Any] | None:
-        """What the result tells of the best potential."""
+    def summary(self, total: int) -> dict[str, Any] | None:
+        """Return what the result tells of the best potential."""
         if self.best is None:
             return None
         return {
@@ -158,10 +158,12 @@ class Validation:
         }  # fmt: skip
 
     def save(self, folder: str) -> None:
+        """Save the best potential."""
         if self.best:
             self.best.potential.save(os.path.join(folder, FILE))
 
     def state(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps of it beside the potential."""
         best = self.best
         return {
             "best": best
@@ -171,7 +173,7 @@ class Validation:
         }
 
     def load(self, folder: str, state: Mapping[str, Any]) -> None:
-        """Go on with what the attempts before have found."""
+        """Go on with the best of the attempts before."""
         best, of_fit = state.get("best"), state.get("best_of_fit")
         self.last = state.get("last")
         self._best_of_fit = early_stopping.Look(*of_fit) if of_fit else None
@@ -182,8 +184,8 @@ class Validation:
             self.best = Best(best["iteration"], best["loss"], best["errors"], potential)
 
 
-def _predicted(potential: Any, environments: Any) -> list[tuple[float, Any]]:
-    """Energies (eV) and forces [n, 3] (eV/Å); with the fit's own evaluator.
+def _predict(potential: Any, environments: Any) -> list[tuple[float, Any]]:
+    """Compute energies (eV) and forces [n, 3] (eV/Å) with the fit's own evaluator.
 
     Not by PyACEFit.predict: it puts the structures where the running fit has its own.
     """

@@ -1,0 +1,51 @@
+"""What the checks load of Pacemaker's: potentials as calculators, and the trainer's predictions.
+
+Python 3.8 and later, in the trainer's environment.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Tuple
+
+from ..checks.subject import Potential
+
+
+def load(path: Any) -> Potential:
+    """Load a potential from a .yace, a .yaml, or a BBasisConfiguration."""
+    from pyace import PyACECalculator
+
+    calculator = PyACECalculator(path)
+    calculator.compute_projections = False  # of no use here, and a third of the time
+    return Potential(calculator, list(calculator.basis.elements_name), float(calculator.cutoff))
+
+
+def load_without_repulsion(path: str) -> Potential:
+    """Load a .yaml as it was fitted: Pacemaker puts the core repulsion on afterwards."""
+    from pyace.basis import BBasisConfiguration
+
+    fitted = BBasisConfiguration(path)
+    for block in fitted.funcspecs_blocks:
+        if block.inner_cutoff_type == "zbl":
+            # Pacemaker's own values before (generalfit.py, setup_zbl_inner_core_repulsion).
+            block.core_rep_parameters = [0.0, 0.0]
+            block.r_in = block.delta_in = 0.0
+            block.inner_cutoff_type = "distance"
+            block.rho_cut, block.drho_cut = 100000.0, 250.0
+    return load(fitted)
+
+
+def read_predictions(path: str) -> Dict[str, Tuple[float, Any]] | None:
+    """Read the trainer's own predictions: energy (eV, without the free atoms) and forces, by id.
+
+    None where the table does not tell the ids. The pickle was made in this environment, a moment
+    ago.
+    """
+    import pandas
+
+    table = pandas.read_pickle(path, compression="gzip")
+    if "name" not in table.columns:
+        return None
+    return {
+        str(row.id_): (float(row.energy_pred), row.forces_pred)
+        for row in table.rename(columns={"name": "id_"}).itertuples()
+    }
