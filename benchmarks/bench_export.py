@@ -119,8 +119,7 @@ def export_by_ase(path: str, target: str) -> Callable[[], object]:
 
 
 def convert(path: str, target: str) -> Callable[[], object]:
-    sys.path.insert(0, str(HERE.parents[1] / "hpctrain" / "job"))  # as it is called in the job
-    import convert as module
+    from hpctrain.job.pacemaker import convert as module
 
     return lambda: module.convert(path, target)
 

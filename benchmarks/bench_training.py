@@ -58,9 +58,10 @@ def prepared(folder: Path, split: int) -> Path:
 
 def convert(run: Path, folder: Path) -> None:
     subprocess.run(
-        [sys.executable, str(run / "job" / "convert.py"), str(run / "train.extxyz"),
+        [sys.executable, "-m", "job.pacemaker.convert", str(run / "train.extxyz"),
          "train.pckl.gzip", str(run / "test.extxyz"), "test.pckl.gzip"],
         cwd=folder, check=True, stdout=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(run)},
     )  # fmt: skip
 
 
@@ -89,7 +90,7 @@ def program() -> str:
     return str(Path(sys.executable).parent / "pacemaker")
 
 
-def train(attempt: Path, seconds: float, job: Path) -> None:
+def train(attempt: Path, seconds: float, on_path: Path) -> None:
     from hpctrain.settings import TrainingConfig
 
     one = dict.fromkeys(
@@ -98,7 +99,7 @@ def train(attempt: Path, seconds: float, job: Path) -> None:
     defaults = TrainingConfig()
     told = {"HPCTRAIN_START": defaults.start, "HPCTRAIN_PATIENCE": str(defaults.patience),
             "BENCH_CPU_S": str(seconds),
-            "PYTHONPATH": f"{job}{os.pathsep}{Path(__file__).parent}"}  # fmt: skip
+            "PYTHONPATH": f"{on_path}{os.pathsep}{Path(__file__).parent}"}  # fmt: skip
     with (attempt / "pacemaker.out").open("wb") as out:
         subprocess.run([program(), "input.yaml", "--no-predict"], cwd=attempt, check=True,
                        env={**os.environ, **one, **told}, stdout=out, stderr=out)  # fmt: skip
@@ -134,7 +135,7 @@ def main() -> None:
                 ("Pacemaker's template", template(folder, run, split)),
                 ("hpctrain's defaults", own),
             ):
-                train(attempt, given.seconds, run / "job")
+                train(attempt, given.seconds, run / "job" / "pacemaker" / "on_path")
                 n, *errors = outcome(attempt)
                 rows.append((split, name, n, *errors))
                 print(rows[-1], flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,17 @@ def resource(name: str) -> Path:
         f"{name} is missing from this installation of hpctrain ({_PACKAGE})",
         "install hpctrain again",
     )
+
+
+def put_job(folder: Path) -> Path:
+    """Copy the package that runs on the compute node into a folder, as ``job``; return its path."""
+    source, target = resource("job"), folder / "job"
+    for path in sorted(source.rglob("*.py")):
+        copy = target / path.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        # Not their modes: an installation may be read-only.
+        shutil.copyfile(path, copy)
+    return target
 
 
 def now() -> str:

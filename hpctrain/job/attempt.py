@@ -192,7 +192,7 @@ def _start_next(
 def _read_settings(path: Path) -> dict[str, Any]:
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
-        return {"engine": engine_name(settings), **{name: settings[name] for name in SETTINGS}}
+        return {**{name: settings[name] for name in SETTINGS}, "engine": engine_name(settings)}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Failure(f"{path}, written at submission, is gone or damaged ({in_words(error)}); "
                       "submit again") from error  # fmt: skip

@@ -19,7 +19,7 @@ from hpctrain import __version__
 from hpctrain.engines.pacemaker import input as pacemaker
 from hpctrain.errors import HpctrainError
 from hpctrain.fields import Evaluator, Likeness, walltime_seconds
-from hpctrain.files import as_json, now, resource, sha256_of, write_atomically
+from hpctrain.files import as_json, now, put_job, sha256_of, write_atomically
 from hpctrain.launch.plan import Plan, plan
 from hpctrain.launch.script import job_script
 from hpctrain.potentials import archive, parents
@@ -36,18 +36,6 @@ from hpctrain.sites.profile import SiteProfile
 if TYPE_CHECKING:
     from hpctrain.data.export import Dataset
     from hpctrain.data.structures.extxyz import Structure
-
-# What of hpctrain/job travels with a run.
-JOB_FILES = (
-    "train.py", "convert.py", "evaluate.py", "environment.py", "evidence.py", "last_words.py",
-    "continuation.py", "plan.py", "steps.py", "ending.py", "going_on.py", "next_attempt.py",
-    "training.py", "start_from.py", "attempt.py", "bfgs_memory.py", "checkpoint.py",
-    "early_stopping.py", "fit_cycles.py", "hooks.py", "linear_start.py", "notes.py",
-    "validation.py", "last_look.py", "verify.py", "verify_data.py", "verify_dimers.py",
-    "verify_elastic.py", "verify_forces.py", "verify_motion.py", "verify_parity.py",
-    "verify_phases.py", "verify_phonons.py", "verify_report.py", "verify_result.py",
-    "verify_same.py", "verify_springs.py", "verify_subject.py", "verify_volume.py",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -212,11 +200,9 @@ def _write_job(
         profile, scheduler, job, run_id, project.runs / run_id, project.folder / "templates"
     )
     (folder / "job.sh").write_text(script, encoding="utf-8")
-    travels = folder / "job"
-    travels.mkdir()
-    for file in JOB_FILES:
-        shutil.copyfile(resource("job") / file, travels / file)
+    package = put_job(folder)
     settings = {
+        "engine": config.training.engine,
         "evaluator": evaluator,
         "cores": profile.cores,
         "patience": config.training.patience,
@@ -238,8 +224,8 @@ def _write_job(
             if profile.continuation == "resubmit"
         },
     }
-    (travels / "input.json").write_text(json.dumps(mapping, indent=1), encoding="utf-8")
-    (travels / "settings.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
+    (package / "input.json").write_text(json.dumps(mapping, indent=1), encoding="utf-8")
+    (package / "settings.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
 
 
 def _check_walltime(profile: SiteProfile, scheduler: Scheduler, notes: list[str]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
-from hpctrain.files import as_json, read_json, resource, write_atomically
+from hpctrain.files import as_json, put_job, read_json, write_atomically
 from hpctrain.launch.plan import Plan, plan
 from hpctrain.launch.script import job_script
 from hpctrain.process import Run as RunProgram
@@ -94,13 +94,13 @@ def _submit(planned: Plan, project: Project, folder: Path, stamp: str, program: 
     script = job_script(
         profile, scheduler, job, f"proof {stamp}", folder, project.folder / "templates"
     )
-    (folder / "job").mkdir(parents=True)
+    folder.mkdir(parents=True)
     try:
         (folder / "job.sh").write_text(script, encoding="utf-8")
+        package = put_job(folder)
         # In the place of the trainer's driver: templates of a user's own name that file.
-        shutil.copyfile(resource("job") / "proof.py", folder / "job" / "train.py")
-        shutil.copyfile(resource("job") / "environment.py", folder / "job" / "environment.py")
-        (folder / "job" / "settings.json").write_text(as_json(_settings(planned)), encoding="utf-8")
+        shutil.copyfile(package / "try_site.py", package / "train.py")
+        (package / "settings.json").write_text(as_json(_settings(planned)), encoding="utf-8")
         reply = program(scheduler.submit_argv("job.sh", job, profile), cwd=str(folder))
         outcome = scheduler.read_submit(reply)
         if isinstance(outcome, Refused):

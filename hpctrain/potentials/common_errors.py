@@ -14,7 +14,7 @@ from typing import Any
 from hpctrain.data.split import read_marks
 from hpctrain.data.structures.extxyz import read_frames
 from hpctrain.errors import HpctrainError
-from hpctrain.files import resource, sha256_of
+from hpctrain.files import put_job, sha256_of
 from hpctrain.potentials.card import Card, rows_of
 from hpctrain.potentials.export_again import export_again
 from hpctrain.potentials.trainer import find_trainer
@@ -65,7 +65,8 @@ def common_errors(
             python = find_trainer(project, (a, b), program)
         except HpctrainError as error:
             return {**nothing, "why": error.message}
-        reply = program((python, str(resource("job") / "evaluate.py"), str(asked)), cwd=temporary)
+        put_job(Path(temporary))
+        reply = program((python, "-m", "job.pacemaker.evaluate", str(asked)), cwd=temporary)
     if reply.code != 0:
         last = (reply.problem or reply.err.strip() or reply.out.strip()).splitlines()
         return {**nothing, "why": f"{python} could not evaluate them: {last[-1] if last else '?'}"}

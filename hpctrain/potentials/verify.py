@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hpctrain.errors import HpctrainError
-from hpctrain.files import read_json, resource, sha256_of
+from hpctrain.files import put_job, read_json, sha256_of
 from hpctrain.potentials.card import VERIFICATION, Card, is_verification, read_card
 from hpctrain.potentials.export_again import export_again
 from hpctrain.potentials.trainer import find_trainer
@@ -83,12 +83,13 @@ def _request(yace: Path, card: Card | None, minutes: float, folder: Path) -> dic
     """Put together what the checks want to know, but for the structures."""
     yaml = yace.with_suffix(".yaml")
     return {
+        "engine": "pacemaker",
         "yace": str(yace),
         "yaml": str(yaml) if yaml.is_file() else None,
         "free_atoms": card["reference_energies"] if card else None,
         "shift": card["shift"] if card else None,
         "predictions": None,
-        "told": None,
+        "known_errors": None,
         "evaluator": card["evaluator"] if card else None,
         "seconds": 60 * minutes,
         "out": str(folder / VERIFICATION),
@@ -99,8 +100,8 @@ def _run(
     request: dict[str, Any], python: str, folder: Path, program: RunProgram
 ) -> tuple[Verification, str]:
     """Run the checks; return what they found, and a note where they did not end by themselves."""
-    script = resource("job") / "verify.py"
-    reply = program([python, str(script), json.dumps(request)], cwd=str(folder))
+    put_job(folder)
+    reply = program([python, "-m", "job.checks.main", json.dumps(request)], cwd=str(folder))
     content = read_json(folder / VERIFICATION)
     if not is_verification(content):
         said = (reply.problem or reply.err.strip() or reply.out.strip()).splitlines()
@@ -155,7 +156,7 @@ def _structures_of_card(
             yace.with_suffix(".json"), project.config().data, project.folder, folder
         )
         sides = {"train": str(dataset.train.path), "test": str(dataset.test.path)}
-    return {"sides": sides, "told": card["metrics"].get("archived_file_on_test")}
+    return {"sides": sides, "known_errors": card["metrics"].get("archived_file_on_test")}
 
 
 def _has_sum(path: Path, sha256: str) -> bool:

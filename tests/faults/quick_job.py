@@ -12,8 +12,8 @@ import sys
 import time
 
 RUN = os.getcwd()
-sys.path.insert(0, os.path.join(RUN, "job"))
-import evidence  # noqa: E402
+sys.path.insert(0, RUN)
+from job import evidence  # noqa: E402
 
 TABLE = """
 ladder_step cycle_step iter_num loss e_loss_contrib f_loss_contrib reg_loss rmse_epa rmse_f_comp

@@ -7,7 +7,6 @@ little off, with two elements taken for each other.
 from __future__ import annotations
 
 import json
-import sys
 import types
 from pathlib import Path
 from typing import Any
@@ -21,27 +20,24 @@ from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
 from paths import RECORDED
 
-import hpctrain
 from hpctrain.data.export import export
 from hpctrain.files import resource
+from hpctrain.job.checks import main, report
+from hpctrain.job.checks.data import FreeAtoms, Structures, isolated_atoms
+from hpctrain.job.checks.dimers import dimers, fall_inward
+from hpctrain.job.checks.elastic import elastic, elastic_constants
+from hpctrain.job.checks.forces import finite_differences
+from hpctrain.job.checks.motion import nve
+from hpctrain.job.checks.parity import parity
+from hpctrain.job.checks.phases import phases
+from hpctrain.job.checks.phonons import frequencies, phonons
+from hpctrain.job.checks.result import NotReached, Skipped, Unphysical, verdict_on, worst
+from hpctrain.job.checks.result import result as result_of
+from hpctrain.job.checks.same_file import evaluators_agree, reproduces_test_rmse
+from hpctrain.job.checks.subject import Clock, Potential, Subject
+from hpctrain.job.checks.volume import energy_volume, equation_of_state
+from hpctrain.job.pacemaker.potential import load, load_without_repulsion
 from hpctrain.settings import DataConfig
-
-# What travels with a run imports what lies beside it.
-sys.path.append(str(Path(hpctrain.__file__).parent / "job"))
-import verify
-import verify_report
-from verify_data import FreeAtoms, Structures, isolated_atoms
-from verify_dimers import dimers, fall_inward
-from verify_elastic import elastic, elastic_constants
-from verify_forces import finite_differences
-from verify_motion import nve
-from verify_parity import parity
-from verify_phases import phases
-from verify_phonons import frequencies, phonons
-from verify_result import NotReached, Skipped, Unphysical, found, judged, worst
-from verify_same import evaluators_agree, reproduces_test_rmse
-from verify_subject import Clock, Potential, Subject
-from verify_volume import energy_volume, equation_of_state
 
 HERE = RECORDED / "pacemaker" / "verification"
 AL = {"Al": -0.2993798271732341}
@@ -88,8 +84,8 @@ def al_subject(
 ) -> Subject:
     yaml = str(HERE / "al.yaml")
     return Subject(
-        Potential.load(str(HERE / "al.yace")), al_sides, Clock(LONG), predictions,
-        bare=verify._bare(yaml), evaluator="tensorpot",
+        load(str(HERE / "al.yace")), al_sides, Clock(LONG), predictions,
+        bare=load_without_repulsion(yaml), evaluator="tensorpot",
     )  # fmt: skip
 
 
@@ -97,7 +93,7 @@ def al_subject(
 def al_report(al_subject: Subject, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """All checks on the good potential."""
     out = tmp_path_factory.mktemp("report") / "verification.json"
-    verify.verify(al_subject, str(out))
+    main.verify(al_subject, str(out))
     content: dict[str, Any] = json.loads(out.read_text())
     return content
 
@@ -114,7 +110,7 @@ def changed(tmp_path: Path, name: str, off: float = 0.0, core: bool = True) -> P
         block.inner_cutoff_type, block.rho_cut, block.drho_cut = "distance", 100000.0, 250.0
     path = str(tmp_path / "changed.yace")
     ACEBBasisSet(potential).to_ACECTildeBasisSet().save_yaml(path)
-    return Potential.load(path)
+    return load(path)
 
 
 def subject(potential: Potential, **sides: Structures) -> Subject:
@@ -156,7 +152,7 @@ def of(calculator: Any, *elements: str, cutoff: float = 6.0) -> Potential:
 def test_a_good_potential_passes_everything(al_report: dict[str, Any]) -> None:
     assert al_report["schema"] == "hpctrain.verification/1"
     assert {check["name"]: check["verdict"] for check in al_report["checks"]} == dict.fromkeys(
-        verify.CHECKS, "pass"
+        main.CHECKS, "pass"
     )
     assert al_report["verdict"] == "pass"
     for check in al_report["checks"]:
@@ -253,7 +249,7 @@ def test_two_elements_taken_for_each_other(tmp_path: Path, cuau: Structures) -> 
     assert text.startswith("elements: [Au, Cu]")
     path = tmp_path / "swapped.yace"
     path.write_text(text.replace("elements: [Au, Cu]", "elements: [Cu, Au]", 1))
-    right, swapped = (Potential.load(str(file)) for file in (HERE / "cuau.yace", path))
+    right, swapped = (load(str(file)) for file in (HERE / "cuau.yace", path))
     assert parity(subject(right, test=cuau))["verdict"] == "pass"
     assert parity(subject(swapped, test=cuau))["verdict"] == "fail"
     result = energy_volume(subject(swapped, test=cuau))
@@ -266,7 +262,7 @@ def test_two_elements_taken_for_each_other(tmp_path: Path, cuau: Structures) -> 
 @needs_pyace
 def test_a_ground_state_that_is_not_stable(al_sides: dict[str, Structures]) -> None:
     """Of data with nothing but bcc, bcc is the ground state; aluminium is not stable in it."""
-    potential = Potential.load(str(HERE / "al.yace"))
+    potential = load(str(HERE / "al.yace"))
     only_bcc = subject(potential, train=with_kinds(al_sides["train"], "ev_bcc"))
     for check in (elastic, phonons):
         result = check(only_bcc)
@@ -276,7 +272,7 @@ def test_a_ground_state_that_is_not_stable(al_sides: dict[str, Structures]) -> N
 
 @needs_pyace
 def test_forces_that_are_not_derivatives(al_sides: dict[str, Structures]) -> None:
-    good = Potential.load(str(HERE / "al.yace"))
+    good = load(str(HERE / "al.yace"))
     for factor in (0.99, 1.01):
         result = finite_differences(subject(of(Wrong(good, factor), "Al"), **al_sides))
         assert result["verdict"] == "fail"
@@ -395,13 +391,13 @@ def test_a_fall_inward(energies: list[float], start: float, fall: float) -> None
 
 
 def test_verdicts_by_limits() -> None:
-    assert [judged(x, 1.0, 10.0) for x in (0, 1, 2, 10, 11)] == [
+    assert [verdict_on(x, 1.0, 10.0) for x in (0, 1, 2, 10, 11)] == [
         "pass", "pass", "warn", "warn", "fail",
     ]  # fmt: skip
-    assert [judged(x, 2.0, 0.0) for x in (3, 2, 1, 0, -1)] == [
+    assert [verdict_on(x, 2.0, 0.0) for x in (3, 2, 1, 0, -1)] == [
         "pass", "pass", "warn", "warn", "fail",
     ]  # fmt: skip
-    assert judged(float("nan"), 1.0, 10.0) == judged(float("nan"), 2.0, 0.0) == "fail"
+    assert verdict_on(float("nan"), 1.0, 10.0) == verdict_on(float("nan"), 2.0, 0.0) == "fail"
     assert worst(["pass", "skipped", "warn"]) == "warn"
 
 
@@ -412,7 +408,7 @@ def test_a_potential_that_gives_no_numbers_fails(cuau: Structures) -> None:
         def calculate(self, *_: Any) -> None:
             pass
 
-    result = verify.outcome(dimers, subject(of(Nothing(), "Cu"), test=cuau))
+    result = main.make(dimers, subject(of(Nothing(), "Cu"), test=cuau))
     assert result["verdict"] == "fail"
     assert "not a number" in result["seen"]
 
@@ -432,18 +428,18 @@ def test_what_a_check_raises(
     def check(_: Subject) -> dict[str, Any]:
         raise raised
 
-    result = verify.outcome(check, subject(of(EMT(), "Cu"), test=cuau))
+    result = main.make(check, subject(of(EMT(), "Cu"), test=cuau))
     assert (result["verdict"], result["data"].get("skipped")) == (verdict, why)
     assert "no" in result["seen"]
     # What should have been seen and was not is a warning; what does not apply is none.
-    everything = [{**found("pass", ""), "name": "x"}, {**result, "name": "y"}]
+    everything = [{**result_of("pass", ""), "name": "x"}, {**result, "name": "y"}]
     overall = {"fail": "fail", "time": "warn", "crash": "warn", "not applicable": "pass"}
-    assert verify_report.overall(everything) == overall[why or "fail"]
+    assert report.overall(everything) == overall[why or "fail"]
 
 
 def test_without_time_everything_is_told_as_skipped(cuau: Structures, tmp_path: Path) -> None:
     hurried = Subject(of(EMT(), "Cu", "Au"), {"test": cuau}, Clock(0.0))
-    content = verify.verify(hurried, str(tmp_path / "v.json"))
+    content = main.verify(hurried, str(tmp_path / "v.json"))
     assert {check["verdict"] for check in content["checks"]} == {"skipped"}
     assert content["verdict"] == "warn"
     reasons = [check["data"]["skipped"] for check in content["checks"]]
@@ -452,11 +448,11 @@ def test_without_time_everything_is_told_as_skipped(cuau: Structures, tmp_path: 
 
 def test_the_file_is_whole_while_a_check_is_at_work(tmp_path: Path) -> None:
     out = tmp_path / "v.json"
-    report = verify_report.Report(str(out), Clock(LONG))
-    report.begin("dimers")
+    kept = report.Report(str(out), Clock(LONG))
+    kept.begin("dimers")
     checks = {check["name"]: check for check in json.loads(out.read_text())["checks"]}
-    assert set(checks) == set(verify.CHECKS)
+    assert set(checks) == set(main.CHECKS)
     assert "ended within it" in checks["dimers"]["seen"]
     assert "not reached" in checks["nve"]["seen"]
-    report.end("dimers", found("fail", "a hole"))
+    kept.end("dimers", result_of("fail", "a hole"))
     assert json.loads(out.read_text())["verdict"] == "fail"

@@ -14,12 +14,12 @@ import numpy as np
 import pandas
 import pytest
 from ase import Atoms
-from hpctrain.job.convert import Unreadable, convert
 from hypothesis import given, settings
 from odd import ROWS, written
 
 from hpctrain.data.export import export
-from hpctrain.job import convert as module
+from hpctrain.job.pacemaker import convert as module
+from hpctrain.job.pacemaker.convert import Unreadable, convert
 from hpctrain.settings import DataConfig
 
 LINE = 'Properties=species:S:1:pos:R:3:forces:R:3 energy={energy} pbc="T T T" db_id=7 source=a.db'
@@ -176,11 +176,10 @@ def test_the_arrays_can_be_written_to(tmp_path: Path) -> None:
 
 MEASURED = """
 import json, resource, sys
-sys.path.insert(0, sys.argv[1])
-from convert import convert
-convert(sys.argv[2], sys.argv[3])
+from hpctrain.job.pacemaker.convert import convert
+convert(sys.argv[1], sys.argv[2])
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-convert(sys.argv[4], sys.argv[3])
+convert(sys.argv[3], sys.argv[2])
 print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak))
 """
 
@@ -193,7 +192,7 @@ def test_many_structures_take_no_more_memory_than_a_few(tmp_path: Path) -> None:
     frame += "".join(f"Al {' '.join(map(repr, row))}\n" for row in rows)
     (tmp_path / "few.extxyz").write_text(frame * 500)
     (tmp_path / "many.extxyz").write_text(frame * 20_000)
-    argv = [sys.executable, "-c", MEASURED, str(Path(str(module.__file__)).parent)]
+    argv = [sys.executable, "-c", MEASURED]
     argv += [str(tmp_path / name) for name in ("few.extxyz", "out.pckl.gzip", "many.extxyz")]
     said = subprocess.run(argv, check=True, capture_output=True, text=True, env=dict(os.environ))
     assert json.loads(said.stdout) < 10_000  # kB

@@ -5,16 +5,26 @@ from __future__ import annotations
 import math
 
 import pytest
-from hpctrain.job.early_stopping import Look, better, end_of, in_words, over_fitting
 from paths import RECORDED
 
 from hpctrain.engines.pacemaker.tables import TableReader, on_train_epochs
+from hpctrain.job.pacemaker.inside.early_stopping import Look, better, in_words, is_over_fitting
 
 OF_PACEMAKER = RECORDED / "pacemaker"
 
 
 def curve(*losses: tuple[float, float], step: int = 10) -> list[Look]:
     return [Look(step * n, train, test) for n, (train, test) in enumerate(losses)]
+
+
+def end_of(looks: list[Look], patience: int) -> tuple[Look | None, Look | None]:
+    """Return the best look of a fit, and the one at which it ends (None if it does not)."""
+    best: Look | None = None
+    for now in looks:
+        best = better(best, now)
+        if is_over_fitting(best, now, patience):
+            return best, now
+    return best, None
 
 
 OVER_FITTED = curve((9, 9), (5, 6), (4, 5), (3.5, 5.5), (3, 6), (2.5, 7))
@@ -42,7 +52,7 @@ def test_what_ends_nothing() -> None:
     lost = curve((9, 9), (5, 5), (math.nan, 6), (math.inf, 7), (4, math.nan))
     for looks in (wandering, flat, lost):
         assert end_of(looks, 10) == (looks[1], None)
-    assert not over_fitting(None, Look(100, 1, 1), 10)
+    assert not is_over_fitting(None, Look(100, 1, 1), 10)
 
 
 def test_what_is_no_number_is_never_the_best() -> None:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import ast
-from pathlib import Path
-
 import pytest
-from hpctrain.job.last_words import last_words
 from paths import RECORDED
 
-from hpctrain.job import last_words as module
+from hpctrain.job.pacemaker.last_words import last_words
 
 OF_PACEMAKER = RECORDED / "pacemaker"
 CRASHES = {
@@ -75,13 +71,3 @@ def test_the_last_traceback_counts() -> None:
 def test_without_a_traceback_the_last_lines() -> None:
     assert last_words("one\n\ntwo\nthree\nKilled\n", 2) == "three\nKilled"
     assert last_words("") == ""
-
-
-def test_it_parses_on_python_38_and_imports_only_the_standard_library() -> None:
-    source = Path(str(module.__file__)).read_text()
-    tree = ast.parse(source, feature_version=(3, 8))
-    imports = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
-    assert {getattr(node, "module", None) or node.names[0].name for node in imports} == {
-        "__future__",
-        "re",
-    }

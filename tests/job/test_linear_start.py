@@ -13,6 +13,7 @@ import pytest
 from paths import CHECKOUT
 
 from hpctrain.engines.pacemaker.faults import SHAPE
+from hpctrain.files import put_job
 
 
 def trained(folder: Path, **potential: Any) -> tuple[dict[str, Any], list[float]]:
@@ -46,7 +47,7 @@ def trained(folder: Path, **potential: Any) -> tuple[dict[str, Any], list[float]
         "backend": {"evaluator": "pyace", "display_step": 1},
     }  # fmt: skip
     (folder / "input.yaml").write_text(json.dumps(given))
-    more = {"PYTHONPATH": str(CHECKOUT / "hpctrain/job"), "HPCTRAIN_START": "linear",
+    more = {"PYTHONPATH": str(put_job(folder) / "pacemaker/on_path"), "HPCTRAIN_START": "linear",
             "OMP_NUM_THREADS": "1"}  # fmt: skip
     program = str(Path(sys.executable).parent / "pacemaker")
     subprocess.run([program, "input.yaml", "--no-predict"], cwd=folder, check=True,

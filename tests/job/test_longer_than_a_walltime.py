@@ -441,7 +441,7 @@ def test_a_cancel_while_the_trainer_ends(driver: Driver) -> None:
 
 
 def test_a_warning_before_the_training(driver: Driver) -> None:
-    (driver.folder / "job/convert.py").write_text(
+    (driver.folder / "job/pacemaker/convert.py").write_text(
         "import os, time\nopen('paused.pid', 'w').close()\n"
         "while not os.path.exists('../../go'): time.sleep(0.01)\n"
     )

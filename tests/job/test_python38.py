@@ -9,12 +9,16 @@ from pathlib import Path
 import pytest
 
 import hpctrain
-from hpctrain.launch.prepare import JOB_FILES
+from hpctrain.files import put_job
 
 JOB = Path(hpctrain.__file__).parent / "job"
-FILES = sorted(path.name for path in JOB.glob("*.py") if path.name != "__init__.py")
+FILES = sorted(path.relative_to(JOB).as_posix() for path in JOB.rglob("*.py"))
 # Run in the trainer's environment after it was found whole; the others need nothing.
 WITH_PACKAGES = {
+    *(name for name in FILES if name.startswith(("checks/", "pacemaker/inside/"))),
+    *(f"pacemaker/{name}.py" for name in ("convert", "evaluate", "potential", "start_from")),
+}
+PACKAGES = {
     "bfgs_memory.py", "checkpoint.py", "convert.py", "evaluate.py", "fit_cycles.py",
     "linear_start.py", "start_from.py", "validation.py",
     *(name for name in FILES if name.startswith("verify")),
@@ -40,21 +44,22 @@ class _AtRunTime(ast.NodeTransformer):
 
 
 def packages(source: str) -> set[str]:
+    """List the packages that a module imports from outside of this one."""
     found = set()
     for node in ast.walk(_AtRunTime().visit(ast.parse(source))):
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "the files lie beside each other, they are no package"
+        elif isinstance(node, ast.ImportFrom) and not node.level:
             found.add(str(node.module).split(".")[0])
     return found
 
 
-def test_what_is_here_travels_and_nothing_else() -> None:
-    # In a proof job's folder proof.py stands in the place of train.py.
-    assert sorted((*JOB_FILES, "proof.py")) == FILES
-    assert {path.name for path in JOB.iterdir()} - {"__pycache__"} == {*FILES, "__init__.py"}
-    assert (JOB / "__init__.py").read_text() == ""
+def test_what_is_here_travels_and_nothing_else(tmp_path: Path) -> None:
+    copy = put_job(tmp_path / "run")
+    assert copy == tmp_path / "run" / "job"
+    files = sorted(path for path in copy.rglob("*") if path.is_file())
+    assert [path.relative_to(copy).as_posix() for path in files] == FILES
+    assert all(path.stat().st_mode & 0o200 for path in (copy, *copy.rglob("*")))
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -64,8 +69,7 @@ def test_python_3_8_can_parse_it(name: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_it_imports_only_what_is_there(name: str) -> None:
-    here = {file.removesuffix(".py") for file in FILES}
-    foreign = packages((JOB / name).read_text(encoding="utf-8")) - here - sys.stdlib_module_names
+    foreign = packages((JOB / name).read_text(encoding="utf-8")) - sys.stdlib_module_names
     assert foreign <= (PACKAGES if name in WITH_PACKAGES else set())
     assert not packages((JOB / name).read_text(encoding="utf-8")) & LATER
 

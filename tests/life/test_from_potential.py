@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from waiting import wait_for
 
-from hpctrain.files import resource
 from hpctrain.launch.submit import submit
 from hpctrain.potentials.audit import audit
 from hpctrain.potentials.collect import Collected, collect
@@ -71,7 +70,7 @@ def larger(project: Project, parent: Collected) -> Collected:
 def start_from(folder: Path, parent: Collected, asked: dict[str, Any]) -> tuple[int, str]:
     (folder / "input.json").write_text(json.dumps(asked))
     reply = subprocess.run(
-        [sys.executable, str(resource("job") / "start_from.py"),
+        [sys.executable, "-m", "hpctrain.job.pacemaker.start_from",
          str(parent.path.with_suffix(".yaml")), "input.json"],
         cwd=folder, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip

@@ -50,8 +50,8 @@ class Checks:
     def __call__(self, argv: Sequence[str], *, cwd: str | None = None) -> Reply:
         if argv[1] == "-c":
             return Reply(tuple(argv), 0, "", "")
-        assert argv[1].endswith("verify.py")
-        self.asked = json.loads(argv[2])
+        assert list(argv[1:3]) == ["-m", "job.checks.main"]
+        self.asked = json.loads(argv[3])
         self.found = {side: Path(file).is_file() for side, file in self.asked["sides"].items()}
         if self._leaves is not None:
             Path(self.asked["out"]).write_text(json.dumps(self._leaves))

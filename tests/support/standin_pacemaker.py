@@ -2,9 +2,9 @@
 
 Like the real one it is started as ``pacemaker input.yaml [-p POTENTIAL]``, takes everything from
 those files and from the pickles they name, calls the callbacks after each iteration (the real
-continuation.py then takes its checkpoints and ends the fit), and leaves metrics.txt,
-test_metrics.txt (rows only with tensorpot), log.txt, output_potential.yaml, the data of the fit and
-the two tables of predictions, in the real formats. What it "fits" is the mean energy per atom; its
+callback.py then takes its checkpoints and ends the fit), and leaves metrics.txt, test_metrics.txt
+(rows only with tensorpot), log.txt, output_potential.yaml, the data of the fit and the two tables
+of predictions, in the real formats. What it "fits" is the mean energy per atom; its
 forces are zero. So its errors are true errors, and the stand-in of pyace finds the same ones. What
 real pacemaker does with wrong input, it does not know.
 
@@ -18,7 +18,6 @@ iteration N until it is asked to stop, with a file paused.pid, and ``deaf N`` fo
 from __future__ import annotations
 
 import copy
-import importlib
 import json
 import os
 import signal
@@ -80,7 +79,7 @@ def row(iteration: int, energy: float, force: float) -> str:
 
 
 class Potential:
-    """What the real continuation.py asks of a potential."""
+    """What the real callback asks of a potential."""
 
     total_number_of_functions = 5
 
@@ -100,8 +99,17 @@ class Potential:
         Path(path).write_text(yaml.safe_dump({"metadata": self.metadata, **self._rest}))
 
 
+def active_import(name: str) -> Any:
+    """Import a callback as pyace.generalfit does: the module is the first part of its name."""
+    first, *rest = name.split(".")
+    found = __import__(first)
+    for part in rest:
+        found = getattr(found, part)
+    return found
+
+
 class Callbacks:
-    """Those that the input names, and the places where continuation.py hooks into the trainer."""
+    """Those that the input names, and the places where its hooks are in the trainer."""
 
     def __init__(self, names: list[str], potential: Potential, evaluator: str) -> None:
         self.backend = SimpleNamespace(
@@ -119,13 +127,11 @@ class Callbacks:
             target_bbasisconfig=SimpleNamespace(total_number_of_functions=0, get_all_coeffs=list),
         )  # fmt: skip
         self._potential = potential
-        self._module: Any = None
-        self._calls = []
-        for name in names:
-            module, _, function = name.partition(".")
-            self._module = importlib.import_module(module)
-            self._module._run.trainer = self.trainer
-            self._calls.append(getattr(self._module, function))
+        self._calls = [active_import(name) for name in names]
+        callback: Any = sys.modules.get("job.pacemaker.inside.callback")
+        self._state = callback and callback.state
+        if callback:
+            self._state.trainer = self.trainer
 
     def after(self, iteration: int, loss: float, tested: dict[str, float] | None) -> None:
         self.backend.last_fit_metric_data = {"loss": loss}
@@ -138,12 +144,11 @@ class Callbacks:
 
     def at_the_end(self, loss: float) -> Potential:
         """The potential that is to be written."""
-        if not self._module:
+        if not self._state:
             return self._potential
-        run = self._module._run
-        run.fit_ended(self._potential, SimpleNamespace(fun=loss, status=1, x=[]))
-        if not run.stopped:
-            run.finished()
+        self._state.end_fit(self._potential, SimpleNamespace(fun=loss, status=1, x=[]))
+        if not self._state.stopped:
+            self._state.finish()
         kept: Any = self.trainer.target_bbasisconfig
         return kept if isinstance(kept, Potential) else self._potential
 

@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 
 from hpctrain.yamlfile import nearest
 
-# Names that the job gives the data once it has converted them; see hpctrain/job/convert.py.
+# Names that the job gives the data once it has converted them, see hpctrain/job/training.py.
 TRAIN_FILE = "train.pckl.gzip"
 TEST_FILE = "test.pckl.gzip"
 

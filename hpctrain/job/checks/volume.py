@@ -56,7 +56,7 @@ def equation_of_state(curve: Sequence[Tuple[float, float]]) -> Rest | None:
 
 
 def at_rest(potential: Potential, phase: Phase) -> Rest | None:
-    """Find where the potential has a phase at rest: a scan around the labels' lowest, then a fit."""
+    """Find where the potential has a phase at rest: by a scan, then a fit to its minimum."""
     middle = min(phase.curve, key=lambda point: point[1])[0]
     scan = [(middle * part, _energy(potential, phase, middle * part)) for part in SCANNED]
     lowest = min(range(len(scan)), key=lambda i: scan[i][1])

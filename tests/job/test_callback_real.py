@@ -14,8 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hpctrain.job.plan import changed, newest_checkpoint, plan_continuation, prepare, read_state
 from paths import CHECKOUT
+
+from hpctrain.files import put_job
+from hpctrain.job.pacemaker.inside import bfgs_memory
+from hpctrain.job.pacemaker.plan import (
+    apply_changes,
+    newest_checkpoint,
+    plan_continuation,
+    prepare,
+    read_state,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.real_pacemaker, pytest.mark.usefixtures("pacemaker")]
 
@@ -101,7 +110,9 @@ class Training:
         """Begin an attempt, to be stopped or killed in that iteration of it."""
         attempt = self.folder / f"{len(self.attempts) + 1:02d}"
         attempt.mkdir(parents=True)
-        (self.folder / "at_iteration.py").write_text(CALLBACKS)
+        if not self.attempts:
+            put_job(self.folder)
+            (self.folder / "at_iteration.py").write_text(CALLBACKS)
         arguments, source = (), self.source
         if self.attempts:
             checkpoint = newest_checkpoint(self.attempts[-1])
@@ -109,11 +120,11 @@ class Training:
             plan = plan_continuation(self.source, read_state(checkpoint))
             assert plan.reason is None
             prepare(attempt, checkpoint, plan)
-            arguments, source = plan.arguments, changed(self.source, plan.input_changes)
+            arguments, source = plan.arguments, apply_changes(self.source, plan.input_changes)
         self.attempts.append(attempt)
         # YAML 1.2, which the trainer reads, takes JSON.
         (attempt / "input.yaml").write_text(json.dumps(source))
-        more = {"PYTHONPATH": f"{CHECKOUT / 'hpctrain/job'}{os.pathsep}{self.folder}",
+        more = {"PYTHONPATH": f"{self.folder / 'job/pacemaker/on_path'}{os.pathsep}{self.folder}",
                 "STOP_AT": str(stop), "KILL_AT": str(kill), "HPCTRAIN_PATIENCE": str(self.patience),
                 "HPCTRAIN_CHECKPOINT_S": "0", "OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1",
                 "TF_NUM_INTEROP_THREADS": "1"}  # fmt: skip
@@ -285,10 +296,6 @@ def test_a_memory_that_does_not_fit_is_left_alone(
 ) -> None:
     import numpy as np
 
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(CHECKOUT / "hpctrain/job"))
-    import bfgs_memory
-
     path = tmp_path / "hess_inv.npy"
     matrix = np.array([[2.0, 0.5, 0.0], [0.5, 2.0, 0.0], [0.0, 0.0, 1.0]])
     if damage == "asymmetric":
@@ -300,11 +307,11 @@ def test_a_memory_that_does_not_fit_is_left_alone(
     np.save(path, matrix.astype(object) if damage == "pickle" else matrix)
     if damage == "torn":
         path.write_bytes(path.read_bytes()[:-20])
-    found, why = bfgs_memory.usable(str(path), 4 if damage == "size" else 3, "BFGS")
+    found, why = bfgs_memory.load(str(path), 4 if damage == "size" else 3, "BFGS")
     assert (found is not None) == (damage == "asymmetric"), why
     if found is not None:
         assert (found == found.T).all()
-    assert bfgs_memory.usable(str(path), 3, "L-BFGS-B")[0] is None
+    assert bfgs_memory.load(str(path), 3, "L-BFGS-B")[0] is None
 
 
 def test_the_memory_taken_on_the_way_is_that_of_the_end(
@@ -312,10 +319,6 @@ def test_the_memory_taken_on_the_way_is_that_of_the_end(
 ) -> None:
     import numpy as np
     from scipy.optimize import minimize, rosen, rosen_der
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(CHECKOUT / "hpctrain/job"))
-    import bfgs_memory
 
     taken: list[Any] = []
     result = minimize(rosen, np.full(6, 1.3), jac=rosen_der, method="BFGS",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import copy
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hpctrain.job.plan import (
+
+from hpctrain.job.pacemaker.plan import (
     Plan,
-    changed,
+    apply_changes,
     newest_checkpoint,
     newest_of_run,
     plan_continuation,
@@ -19,9 +19,6 @@ from hpctrain.job.plan import (
     read_state,
 )
 
-from hpctrain.job import plan as module
-
-JOB = Path(str(module.__file__)).parent
 P = ("-p", "resume/potential.yaml")
 IP = ("-ip", "resume/potential.yaml")
 
@@ -54,7 +51,7 @@ def climbing(**news: Any) -> dict[str, Any]:
 def test_a_plain_fit_gets_what_remains_of_the_total() -> None:
     found = plan_continuation(given(), state())
     assert found == Plan(P, {"fit.maxiter": 60}, {}, 60)
-    assert changed(given(), found.input_changes)["fit"]["maxiter"] == 60
+    assert apply_changes(given(), found.input_changes)["fit"]["maxiter"] == 60
 
 
 @pytest.mark.parametrize(
@@ -106,7 +103,7 @@ def test_the_full_basis_of_a_ladder_goes_on_as_a_plain_fit() -> None:
     source = given(ladder_step=[10, 0.1], ladder_type="power_order")
     found = plan_continuation(source, climbing(functions=60))
     assert found.arguments == P
-    fit = changed(source, found.input_changes)["fit"]
+    fit = apply_changes(source, found.input_changes)["fit"]
     assert fit == {"maxiter": 60, "optimizer": "BFGS"}
 
 
@@ -127,7 +124,7 @@ def test_no_trap_in_any_combination(
         )
         assert found.reason is None
         flag, potential = found.arguments
-        fit = changed(source, found.input_changes)["fit"]
+        fit = apply_changes(source, found.input_changes)["fit"]
         assert source == before
         # -p with a ladder starts from an empty basis; -ip on a full basis trains nothing.
         assert (flag == "-ip") == ("ladder_step" in fit)
@@ -222,15 +219,3 @@ def test_prepare_can_be_repeated(tmp_path: Path) -> None:
             "hess_inv.npy", "plan.json", "potential.yaml", "state.json",
         ]  # fmt: skip
     assert not (source / "plan.json").exists()
-
-
-@pytest.mark.parametrize("name", ["plan", "continuation"])
-def test_it_parses_on_python_38(name: str) -> None:
-    tree = ast.parse((JOB / f"{name}.py").read_text(), feature_version=(3, 8))
-    top = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
-    imported = {getattr(node, "module", None) or node.names[0].name for node in top}
-    # Of the standard library only: NumPy and the trainer are imported where they are needed.
-    assert imported <= {
-        "__future__", "contextlib", "copy", "dataclasses", "functools", "importlib", "json",
-        "logging", "os", "pathlib", "re", "shutil", "sys", "time", "typing",
-    }  # fmt: skip

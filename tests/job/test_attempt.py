@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -228,6 +229,16 @@ def test_a_python_that_is_not_there(project: Project, standin: StandIn) -> None:
 # --- the driver by itself --------------------------------------------------------------------
 
 
+# Starts a program that ignores the signals of the first argument, and no others.
+IGNORING = """
+import os, signal, sys
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    ignored = str(int(number)) in sys.argv[1].split()
+    signal.signal(number, signal.SIG_IGN if ignored else signal.SIG_DFL)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
 class Job:
     """A run's folder as `submit` makes it, and its driver started by hand."""
 
@@ -237,10 +248,12 @@ class Job:
         self._python = standin.python
         self.children: list[subprocess.Popen[str]] = []
 
-    def start(self, behaviour: str = "", **variables: str) -> subprocess.Popen[str]:
+    def start(
+        self, behaviour: str = "", ignored: str = "", **variables: str
+    ) -> subprocess.Popen[str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "PBS"))}
         child = subprocess.Popen(
-            [str(self._python), "job/train.py", "1"],
+            [sys.executable, "-c", IGNORING, ignored, str(self._python), "job/train.py", "1"],
             cwd=self.folder,
             env={
                 **kept,
@@ -285,7 +298,7 @@ class Job:
 @pytest.fixture
 def hasty(job: Job) -> Job:
     """A job that does not convert its data, for tests that never come to use them."""
-    (job.folder / "job" / "convert.py").write_text("")
+    (job.folder / "job/pacemaker/convert.py").write_text("")
     return job
 
 
@@ -347,6 +360,34 @@ def test_a_signal_during_training(hasty: Job, number: signal.Signals) -> None:
     assert not alive(trainer)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_the_parent_ignores(hasty: Job, number: signal.Signals) -> None:
+    """A shell that starts something in the background has it ignore SIGINT."""
+    child = hasty.start("hang", ignored=str(int(number)))
+    trainer = pid_in(hasty.attempt / "standin.pid")
+    # The trainer does with it what it does anywhere else.
+    assert not ignores(trainer, number)
+    child.send_signal(number)
+    assert child.wait(LIMIT_S) == 1
+    assert hasty.result["reason"] == f"ended by {number.name}"
+    assert not alive(trainer)
+
+
+def test_a_hang_up_that_the_parent_ignores(hasty: Job) -> None:
+    """Under nohup the job outlives its terminal."""
+    child = hasty.start("hang", ignored=str(int(signal.SIGHUP)))
+    trainer = pid_in(hasty.attempt / "standin.pid")
+    assert ignores(child.pid, signal.SIGHUP)
+    assert ignores(trainer, signal.SIGHUP)
+
+
+def ignores(pid: int, number: signal.Signals) -> bool:
+    """Say whether a process ignores a signal, as its mask in /proc tells."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    [mask] = [line.split()[1] for line in lines if line.startswith("SigIgn:")]
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
 def test_a_trainer_that_is_told_before_its_job(hasty: Job) -> None:
     """It did not fail by itself: whoever ends a job may signal one process after the other."""
     child = hasty.start("hang")
@@ -368,7 +409,7 @@ def test_a_trainer_that_somebody_ended(hasty: Job) -> None:
 
 
 def test_a_signal_while_converting(job: Job) -> None:
-    (job.folder / "job" / "convert.py").write_text(
+    (job.folder / "job/pacemaker/convert.py").write_text(
         "import os, time\nopen('standin.pid', 'w').write(f'{os.getpid()}\\n')\ntime.sleep(1000)\n"
     )
     child = job.start()
@@ -393,7 +434,7 @@ def test_a_signal_while_finishing(job: Job) -> None:
 @pytest.mark.parametrize("job", [{"verify_minutes": 5.0}], indirect=True)
 def test_a_signal_while_verifying_loses_nothing(job: Job) -> None:
     """The potential is finished: the job ends as completed, and says what was not done."""
-    (job.folder / "job" / "verify.py").write_text(
+    (job.folder / "job/checks/main.py").write_text(
         "import os, time\nopen('standin.pid', 'w').write(f'{os.getpid()}\\n')\ntime.sleep(1000)\n"
     )
     child = job.start()
@@ -587,10 +628,10 @@ def test_numpy_that_breaks_tensorpot(
 
 
 def fault(standin: StandIn, evaluator: str, variables: dict[str, str]) -> str:
-    ask = f"import environment; print(environment.fault({evaluator!r}))"
+    ask = f"from job import environment; print(environment.fault({evaluator!r}))"
     return subprocess.run(
         [str(standin.python), "-B", "-c", ask],
-        cwd=resource("job"), env={**os.environ, **variables},
+        cwd=resource("job").parent, env={**os.environ, **variables},
         capture_output=True, text=True, check=True,
     ).stdout.strip()  # fmt: skip
 
