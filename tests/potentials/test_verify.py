@@ -141,7 +141,7 @@ def test_collect_tells_what_was_not_verified(
     verify(project, "potential_gen_01", program=checks)
     assert checks.found == {"train": True, "test": True}
     assert checks.asked["predictions"] is None
-    assert checks.asked["told"] == potential.card["metrics"]["archived_file_on_test"]
+    assert checks.asked["known_errors"] == potential.card["metrics"]["archived_file_on_test"]
 
 
 # --- verify ---
