@@ -40,21 +40,9 @@ def main(asked: int) -> int:
     folder = continuation.folder_of(run, attempt)
     ending = Ending()
     ending.listen()
-    try:
-        reason = continuation.why_not_begin(run, attempt, job_id)
-        if reason:
-            print(f"hpctrain: attempt {attempt} does not begin: {reason}")
-            return 0
-        folder.mkdir(parents=True, exist_ok=True)
-        mine = {"job_id": job_id, "host": os.uname().nodename, "pid": os.getpid(),
-                "time": time.time()}  # fmt: skip
-        if not evidence.claim(str(folder / "claim.json"), mine):
-            holder = (folder / "claim.json").read_text(encoding="utf-8")
-            print(f"hpctrain: attempt {attempt} is another job's already: {holder}")
-            return ALREADY_CLAIMED
-    except OSError as error:
-        print(f"hpctrain: attempt {attempt} cannot begin: {in_words(error)}")
-        return NO_RESULT_WRITTEN
+    code = _claim(run, folder, attempt, job_id)
+    if code is not None:
+        return code
     adopt_orphans()
     environment.put_on_path(run)
     result: dict[str, Any] = {
@@ -81,6 +69,26 @@ def main(asked: int) -> int:
     if not written:
         return NO_RESULT_WRITTEN
     return 0 if result["state"] == "completed" or "continues" in result else 1
+
+
+def _claim(run: Path, folder: Path, attempt: int, job_id: str | None) -> int | None:
+    """Claim the attempt for this job; return the job's exit code where it does not begin."""
+    try:
+        reason = continuation.why_not_begin(run, attempt, job_id)
+        if reason:
+            print(f"hpctrain: attempt {attempt} does not begin: {reason}")
+            return 0
+        folder.mkdir(parents=True, exist_ok=True)
+        mine = {"job_id": job_id, "host": os.uname().nodename, "pid": os.getpid(),
+                "time": time.time()}  # fmt: skip
+        if not evidence.claim(str(folder / "claim.json"), mine):
+            holder = (folder / "claim.json").read_text(encoding="utf-8")
+            print(f"hpctrain: attempt {attempt} is another job's already: {holder}")
+            return ALREADY_CLAIMED
+    except OSError as error:
+        print(f"hpctrain: attempt {attempt} cannot begin: {in_words(error)}")
+        return NO_RESULT_WRITTEN
+    return None
 
 
 def _train(

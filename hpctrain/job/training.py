@@ -1,4 +1,4 @@
-"""The steps of an attempt: convert, train, convert again, evaluate, active set. Python >= 3.8."""
+"""The steps of an attempt: convert, train, make the .yace, evaluate, verify. Python >= 3.8."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .steps import Failure, Steps, in_words, module, tool
 
 
 class Phases:
-    """What an attempt does, one thing after the other: the heartbeat tells, and for how long."""
+    """The phases of an attempt: the heartbeat names the present one, ``seconds`` their lengths."""
 
     def __init__(self, heartbeat: evidence.Heartbeat) -> None:
         self.seconds: dict[str, float] = {}
@@ -125,7 +125,7 @@ def _run_pacemaker(
         nonlocal asked
         due = ending.due()
         if due and not asked:
-            with contextlib.suppress(OSError):  # the next look tries again
+            with contextlib.suppress(OSError):  # it is tried again in a moment
                 (folder / "stop").touch()
                 asked = due
         if due and ending.over():

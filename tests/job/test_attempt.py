@@ -548,6 +548,22 @@ def test_structures_that_cannot_be_read(job: Job, edit: Callable[[str], str], wo
     assert list(job.attempt.glob("*.pckl.gzip*")) == []
 
 
+def test_settings_that_name_no_engine(job: Job) -> None:
+    """There was one engine when they were written."""
+    path = job.folder / "job" / "settings.json"
+    settings = read(path)
+    assert settings.pop("engine") == "pacemaker"
+    path.write_text(json.dumps(settings))
+    code, output = job.run()
+    assert (code, job.result["state"]) == (0, "completed"), output
+
+
+def test_an_engine_that_is_not_there(job: Job) -> None:
+    path = job.folder / "job" / "settings.json"
+    path.write_text(json.dumps({**read(path), "engine": "gracemaker"}))
+    assert "No module named 'job.gracemaker'" in job.failed()
+
+
 def test_a_file_that_cannot_be_written(job: Job) -> None:
     job.attempt.mkdir(parents=True)
     (job.attempt / "environment.json").mkdir()

@@ -1,6 +1,6 @@
 """The best potential by validation is the one that is archived, and the card tells of both.
 
-With a stand-in for the trainer; test_callback_real.py does it with the real one, over attempts.
+With a stand-in for the trainer; test_continuation_real.py does it with the real one, over attempts.
 """
 
 from __future__ import annotations
