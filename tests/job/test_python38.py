@@ -18,11 +18,6 @@ WITH_PACKAGES = {
     *(name for name in FILES if name.startswith(("checks/", "pacemaker/inside/"))),
     *(f"pacemaker/{name}.py" for name in ("convert", "evaluate", "potential", "start_from")),
 }
-PACKAGES = {
-    "bfgs_memory.py", "checkpoint.py", "convert.py", "evaluate.py", "fit_cycles.py",
-    "linear_start.py", "start_from.py", "validation.py",
-    *(name for name in FILES if name.startswith("verify")),
-}  # fmt: skip
 PACKAGES = {"ase", "numpy", "pandas", "pyace", "scipy", "yaml"}
 # In the standard library only after 3.8.
 LATER = {"graphlib", "zoneinfo", "tomllib"}
