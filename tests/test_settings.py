@@ -12,7 +12,7 @@ from hpctrain.errors import HpctrainError
 from hpctrain.fields import Record, walltime_seconds
 from hpctrain.settings import NEVER_SILENCED, CheckName, DataConfig, ProjectConfig, TrainingConfig
 from hpctrain.sites.profile import SiteProfile
-from hpctrain.yamlfile import validated
+from hpctrain.yamlfile import validate
 
 MINIMAL: dict[str, Any] = {"project": "al", "data": {"source": "x.db"}}
 
@@ -229,5 +229,5 @@ def test_the_checks_that_can_be_silenced_are_those_that_there_are() -> None:
 )
 def test_checks_that_cannot_be_silenced(name: object, words: str) -> None:
     with pytest.raises(HpctrainError) as caught:
-        validated(DataConfig, {"source": "x.db", "silence": [name]}, "here")
+        validate(DataConfig, {"source": "x.db", "silence": [name]}, "here")
     assert caught.value.message.startswith(f"here: silence: {words}")
