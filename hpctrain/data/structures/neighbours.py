@@ -91,7 +91,7 @@ def nearest_images(
     where it has no image; and how many neighbours an atom has within it [b, n], images counted.
     """
     count, atoms = positions.shape[:2]
-    nearest = np.full((count, atoms, atoms), np.inf)
+    nearest = np.empty((count, atoms, atoms))
     seen = np.zeros((count, atoms), dtype=np.int64)
     shifts = _shifts(images, cells, pbc, reach)
     together = max(1, _BLOCK // (8 * atoms))
@@ -99,8 +99,8 @@ def nearest_images(
         some = shifts[begin : begin + together]
         for here, rows, vectors in _vectors(positions, cells, pbc, some, np.float64):
             squares = _square(vectors)
-            part = nearest[here, rows]
-            np.minimum(part, squares.min(axis=0) if len(some) > 1 else squares[0], out=part)
+            least = squares.min(axis=0) if len(some) > 1 else squares[0]
+            nearest[here, rows] = np.minimum(nearest[here, rows], least) if begin else least
             seen[here, rows] += np.count_nonzero(
                 squares < reach[here, None, None] ** 2, axis=(0, 3)
             )
