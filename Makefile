@@ -46,10 +46,12 @@ fast: $(VENV)/tools
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup -m "not (slow or real_pacemaker \
 	  or real_slurm or real_postgres or real_browser)" $(PYTEST_ARGS)
 
-# What looking costs, and the export against ASE, as ratios; see the files. The second writes
-# docs/benchmarks.md. About 2 GB of disk for a moment; with STRUCTURES=1000000, 15 GB.
+# What looking costs, the linear start against a plain loop, and the export against ASE, as ratios;
+# see the files. They write into docs/training.md and docs/benchmarks.md. About 2 GB of disk for a
+# moment; with STRUCTURES=1000000, 15 GB.
 bench: $(VENV)/trainer
 	$(BIN)/python benchmarks/bench_following.py
+	$(BIN)/python benchmarks/bench_linear_start.py
 	$(BIN)/python benchmarks/bench_export.py $(STRUCTURES)
 
 # The default settings against Pacemaker's own template, after equal time: ten minutes of training.

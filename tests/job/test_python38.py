@@ -18,7 +18,7 @@ WITH_PACKAGES = {
     *(name for name in FILES if name.startswith(("checks/", "pacemaker/inside/"))),
     *(f"pacemaker/{name}.py" for name in ("convert", "evaluate", "potential", "start_from")),
 }
-PACKAGES = {"ase", "numpy", "pandas", "pyace", "scipy", "yaml"}
+PACKAGES = {"ase", "numpy", "pandas", "pyace", "scipy", "threadpoolctl", "yaml"}
 # In the standard library only after 3.8.
 LATER = {"graphlib", "zoneinfo", "tomllib"}
 

@@ -10,16 +10,23 @@ docs/training.md. Python 3.8 and later, NumPy and pyace of the trainer's environ
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
-from typing import Any, Iterator, Sequence
+from typing import Any, Callable
+
+from .linear_quick import QuickRows
+from .linear_rows import PyaceRows, Rows, difference, in_rounds, threads
 
 # training.start, which the driver passes on.
 WANTED = os.environ.get("HPCTRAIN_START") == "linear"
-# A sample is enough for a beginning: the equations of one atom take about a millisecond.
+# A sample is enough for a beginning.
 MAX_ATOMS = 10_000
 # Added to the equations' diagonal: keeps coefficients small that the data do not determine. The
 # weights of the structures sum to 1, and so it means the same for any number of them.
 RIDGE = 1e-6
+# The quick rows and pyace's differ by 1e-13, from rounding; other functions would by 1.
+AGREES = 1e-9
+SAY_EVERY_S = 10.0
 # What the trainer writes for zero.
 ZERO = 1e-20
 
@@ -31,10 +38,11 @@ class Start:
     x: Any
     loss: float
     structures: int
+    seconds: float
 
 
 def obstacle(x0: Any, potential: Any) -> str | None:
-    """Why the fit does not begin with linear coefficients, or None.
+    """Return why the fit does not begin with linear coefficients, or None.
 
     ``x0`` are the coefficients [n] the trainer would begin with: of the radial functions, then of
     the functions.
@@ -42,8 +50,9 @@ def obstacle(x0: Any, potential: Any) -> str | None:
     import numpy as np
     from pyace.basis import ACEBBasisSet
 
-    densities, functions = _sizes(potential)
-    if len(x0) != len(ACEBBasisSet(potential).all_coeffs):
+    basis = ACEBBasisSet(potential)
+    densities, functions = _sizes(potential, basis)
+    if len(x0) != len(basis.all_coeffs):
         return "not all coefficients are fitted"
     if not (np.abs(np.asarray(x0)[len(x0) - densities * functions :]) < ZERO).all():
         return "it does not begin at zero"
@@ -53,66 +62,110 @@ def obstacle(x0: Any, potential: Any) -> str | None:
     return None
 
 
-def start(x0: Any, potential: Any, data: Any, kappa: float, cutoff: float) -> Start:
-    """The coefficients of least loss over the first density; ``data`` as the trainer holds them."""
-    import numpy as np
+def start(
+    x0: Any, potential: Any, data: Any, kappa: float, cutoff: float, say: Callable[[str], None]
+) -> Start:
+    """Return the coefficients of least loss over the first density.
 
-    densities, functions = _sizes(potential)
+    ``data`` is the table of structures as the trainer holds it; ``say`` is told of the progress.
+    """
+    import numpy as np
+    from pyace.basis import ACEBBasisSet
+
+    begin = time.monotonic()
+    basis = ACEBBasisSet(potential)
+    densities, functions = _sizes(potential, basis)
     sample = data.iloc[:: -(-int(data["NUMBER_OF_ATOMS"].sum()) // MAX_ATOMS)]
-    energy_share = (1.0 - kappa) / float(sample["w_energy"].sum())
-    force_share = kappa / float(sum(np.sum(weights) for weights in sample["w_forces"]))
-    matrix, right, labels = np.zeros((functions, functions)), np.zeros(functions), 0.0
-    rows = _rows(potential, sample["ase_atoms"], cutoff, functions)
-    for (energies, forces), (_, row) in zip(rows, sample.iterrows()):  # noqa: B905 (3.8)
-        per_atom = float(row["energy_corrected"]) / len(row["ase_atoms"])
-        weight = energy_share * float(row["w_energy"])
-        weights = force_share * np.repeat(np.reshape(row["w_forces"], -1), 3)
-        labelled = np.reshape(row["forces"], -1)
-        matrix += weight * np.outer(energies, energies) + (forces.T * weights) @ forces
-        right += weight * per_atom * energies + forces.T @ (weights * labelled)
-        labels += weight * per_atom**2 + float(weights @ labelled**2)
-    found = np.linalg.solve(matrix + RIDGE * np.eye(functions), right)
-    if not np.isfinite(found).all():
-        raise ValueError("the equations have no solution")
+    equations = _equations(basis, sample, kappa, cutoff, functions, say)
+    found = equations.solve()
     x = np.array(x0, dtype=float)
     x[len(x) - densities * functions :: densities] = found
-    loss = float(found @ matrix @ found - 2 * right @ found + labels)
-    return Start(x, loss, len(sample))
+    return Start(x, equations.loss(found), len(sample), time.monotonic() - begin)
 
 
-def _sizes(potential: Any) -> tuple[int, int]:
-    """Densities, and functions of all elements."""
-    from pyace.basis import ACEBBasisSet
+class Equations:
+    """The normal equations of a weighted least-squares problem, row by row."""
 
-    basis = ACEBBasisSet(potential)
+    def __init__(self, unknowns: int) -> None:
+        import numpy as np
+
+        self.matrix, self.right = np.zeros((unknowns, unknowns)), np.zeros(unknowns)
+        self.labels = 0.0
+
+    def add(self, rows: Any, weights: Any, labels: Any) -> None:
+        """Add rows [n, unknowns] with the weights [n] of their squared errors, and labels [n]."""
+        import numpy as np
+
+        roots = np.sqrt(weights)
+        rows, labels = rows * roots[:, None], labels * roots
+        self.matrix += rows.T @ rows
+        self.right += rows.T @ labels
+        self.labels += float(labels @ labels)
+
+    def solve(self) -> Any:
+        """Return the unknowns of least loss; ValueError where there are none."""
+        import numpy as np
+
+        found = np.linalg.solve(self.matrix + RIDGE * np.eye(len(self.right)), self.right)
+        if not np.isfinite(found).all():
+            raise ValueError("the equations have no solution")
+        return found
+
+    def loss(self, unknowns: Any) -> float:
+        """Return the sum of weighted squared errors."""
+        return float(unknowns @ self.matrix @ unknowns - 2 * self.right @ unknowns + self.labels)
+
+
+def _equations(
+    basis: Any, sample: Any, kappa: float, cutoff: float, functions: int,
+    say: Callable[[str], None],
+) -> Equations:  # fmt: skip
+    """Return the equations, from the quick rows if they agree with pyace's, else from pyace's."""
+    slow = PyaceRows(basis, cutoff)
+    try:
+        quick = QuickRows(basis, cutoff)
+        off = difference(quick, slow, list(sample["ase_atoms"]))
+        if not off < AGREES:
+            raise ValueError(f"they differ from pyace's by {off:.1g}")
+        return _collect(quick, threads(), sample, kappa, functions, say)
+    except Exception as error:  # noqa: BLE001 whatever it is, there is the other way
+        say(f"linear start: no quick equations ({type(error).__name__}: {error}); pyace's, slowly")
+        return _collect(slow, 1, sample, kappa, functions, say)
+
+
+def _collect(
+    rows: Rows, workers: int, sample: Any, kappa: float, functions: int, say: Callable[[str], None]
+) -> Equations:
+    """Return the equations of the sample, with the weights that the trainer's loss has."""
+    import numpy as np
+
+    structures = list(sample["ase_atoms"])
+    say(f"linear start: equations of {functions} functions from {len(structures)} structures, "
+        f"{sum(map(len, structures))} atoms; threads: {workers}")  # fmt: skip
+    energy_share = (1.0 - kappa) / float(sample["w_energy"].sum())
+    force_share = kappa / float(sum(np.sum(weights) for weights in sample["w_forces"]))
+    equations = Equations(functions)
+    done, said = 0, time.monotonic()
+    for count, energies, forces in in_rounds(rows, structures, functions, workers):
+        some = sample.iloc[done : done + count]
+        done += count
+        weights, labels, sizes = (
+            np.array([float(one) for one in some[name]])
+            for name in ("w_energy", "energy_corrected", "NUMBER_OF_ATOMS")
+        )
+        equations.add(energies, energy_share * weights, labels / sizes)
+        weights, labels = (
+            np.concatenate([np.reshape(one, -1) for one in some[name]])
+            for name in ("w_forces", "forces")
+        )
+        equations.add(forces, force_share * np.repeat(weights, 3), labels)
+        if time.monotonic() - said >= SAY_EVERY_S:
+            said = time.monotonic()
+            say(f"linear start: {done} of {len(structures)} structures")
+    return equations
+
+
+def _sizes(potential: Any, basis: Any) -> tuple[int, int]:
+    """Return the number of densities, and of the functions of all elements."""
     functions = sum(len(block) for blocks in (basis.basis_rank1, basis.basis) for block in blocks)
     return int(potential.funcspecs_blocks[0].ndensityi), functions
-
-
-def _rows(
-    potential: Any, structures: Sequence[Any], cutoff: float, functions: int
-) -> Iterator[tuple[Any, Any]]:
-    """What each function adds, per coefficient, to a structure's energy per atom [functions], and
-    to its force components [3 n, functions]."""
-    import numpy as np
-    from pyace import ACEBEvaluator, ACECalculator
-    from pyace.atomicenvironment import aseatoms_to_atomicenvironment
-    from pyace.basis import ACEBBasisSet
-
-    basis = ACEBBasisSet(potential)
-    evaluator = ACEBEvaluator(basis)
-    calculator = ACECalculator(evaluator)
-    numbers = {element: number for number, element in enumerate(basis.elements_name)}
-    both = zip(basis.basis_rank1, basis.basis)  # noqa: B905 (Python 3.8)
-    first = np.cumsum([0, *(len(one) + len(more) for one, more in both)])
-    for atoms in structures:
-        environment = aseatoms_to_atomicenvironment(
-            atoms, cutoff=cutoff, elements_mapper_dict=numbers
-        )
-        calculator.compute(environment, compute_projections=True, compute_b_grad=True)
-        energies = np.zeros(functions)
-        per_atom = zip(environment.species_type, calculator.projections)  # noqa: B905 (3.8)
-        for species, projections in per_atom:
-            energies[first[species] : first[species] + len(projections)] += projections
-        forces = np.array(calculator.forces_bfuncs)  # [n, functions, 3]
-        yield energies / len(atoms), forces.transpose(0, 2, 1).reshape(3 * len(atoms), functions)

@@ -152,9 +152,12 @@ class TrainingState:
             self.notes.say(f"no linear start: {why}")
             self.notes.tell(linear_start={"used": False, "why": why})
             return None
-        found = linear_start.start(x0, backend.bbasisconfig, self.trainer.fitting_data,
-                                   self.trainer.loss_spec.kappa, self.trainer.cutoff)  # fmt: skip
-        self.notes.say(f"linear start, from {found.structures} structures: loss {found.loss:.4g}")
+        found = linear_start.start(
+            x0, backend.bbasisconfig, self.trainer.fitting_data, self.trainer.loss_spec.kappa,
+            self.trainer.cutoff, self.notes.say,
+        )  # fmt: skip
+        self.notes.say(f"linear start, from {found.structures} structures: loss {found.loss:.4g}; "
+                       f"{found.seconds:.1f} s")  # fmt: skip
         self.notes.tell(linear_start={"used": True, "loss": found.loss,
                                       "structures": found.structures})  # fmt: skip
         return found.x
