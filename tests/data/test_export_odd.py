@@ -68,6 +68,7 @@ def assert_read_back(result: Dataset, source: Path) -> None:
     assert sorted(found) == [row.id for row in db.select()]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(rows=ROWS)
 def test_what_ase_reads_back_is_what_is_in_the_database(
@@ -78,6 +79,7 @@ def test_what_ase_reads_back_is_what_is_in_the_database(
     assert_read_back(exported(source, folder / "out"), source)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(rows=ROWS)
 def test_sqlite_and_json_give_the_same_bytes(

@@ -229,6 +229,7 @@ def small_log() -> str:
     return "".join(lines[:8] + lines[21:31] + ladder[127:316])
 
 
+@pytest.mark.slow
 def test_any_cut_of_a_log_reads_the_same() -> None:
     whole = small_log()
     expected = LogReader()
@@ -256,6 +257,7 @@ def test_any_cut_of_a_table_reads_the_same() -> None:
         assert reader.points == table("fit_cycles", "test_metrics.txt").points, cut
 
 
+@pytest.mark.slow
 def test_reading_goes_on_from_a_saved_state() -> None:
     whole = small_log()
     expected = LogReader()

@@ -57,6 +57,7 @@ def same(one: Any, other: Any) -> bool:
     return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(rows=ROWS)
 def test_what_is_exported_is_read_as_ase_reads_it(

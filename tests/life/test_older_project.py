@@ -65,6 +65,7 @@ def test_its_archive_is_the_same(
     assert answer(capsys, *words) == recorded(name, older)
 
 
+@pytest.mark.slow
 def test_its_runs_can_be_archived_and_looked_at(
     older: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -208,6 +208,7 @@ cat "{answer}"
 """
 
 
+@pytest.mark.slow
 def test_a_thousand_runs_cost_two_calls_and_the_next_process_none(tmp_path: Path) -> None:
     """Real processes, and programs that count. All runs are running, and one has left the queue."""
     project = make_project(tmp_path / "p")
