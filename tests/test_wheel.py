@@ -106,7 +106,7 @@ def test_it_is_the_wheel_that_is_imported(installed: Path, tmp_path: Path) -> No
 def test_every_template_renders_and_every_profile_loads(installed: Path, tmp_path: Path) -> None:
     code = """
 import json
-from hpctrain.data.check.report import report
+from hpctrain.data.check.report import find_all
 from hpctrain.data.check.scan import Preflight
 from hpctrain.engines.pacemaker.input import DataFacts, input_mapping, template_values
 from hpctrain.pages.check import page as of_check
@@ -131,7 +131,7 @@ templates = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.j2"
 for template in templates:
     assert template.startswith("pages/") or render(template, values), template
 preflight = Preflight(6.0)
-assert "<h2>" in of_check(report(preflight), preflight, "t", "u")
+assert "<h2>" in of_check(find_all(preflight), preflight, "t", "u")
 data = {"elements": [], **dict.fromkeys(("train", "test"), {"structures": 1, "atoms": 2})}
 subject = Subject("n", "s", {}, Curves(), "none", None, "none", {}, "pyace", {}, data, {}, [])
 assert "<h2" in of_run(subject)
