@@ -2,7 +2,7 @@
 
 Here they come from pyace, which copies the derivatives of all functions anew for each neighbour of
 each atom, nine tenths of its time (ACECalculator::compute, python-ace 0.4.0rc1). The same rows in
-a seventh of the time are linear_quick's. Python 3.8 and later, NumPy and pyace of the trainer's
+a sixth of the time are linear_quick's. Python 3.8 and later, NumPy and pyace of the trainer's
 environment.
 """
 
