@@ -9,6 +9,11 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from hpctrain.variables import environment_for_schedulers
+
+# The queue of the site local: its jobs stay inside the job around them, if there is one.
+LOCAL_QUEUE = "hpctrain.schedulers.local_queue"
+
 Answer = TypeVar("Answer")
 
 
@@ -75,6 +80,15 @@ def run(
         raise
     code = child.returncode if child.returncode >= 0 else 128 - child.returncode
     return Reply(tuple(argv), code, out, err)
+
+
+def run_scheduler(
+    argv: Sequence[str], *, cwd: str | None = None, time_limit_s: float = 60.0
+) -> Reply:
+    """Run a scheduler's program, without the variables of the user's shell that steer it."""
+    here = LOCAL_QUEUE in argv
+    env = dict(os.environ) if here else environment_for_schedulers(os.environ)
+    return run(argv, cwd=cwd, time_limit_s=time_limit_s, env=env)
 
 
 def converse(conversation: Generator[list[str], Reply, Answer], program: Run) -> Answer:

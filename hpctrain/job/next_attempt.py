@@ -25,11 +25,25 @@ NO_ANSWER = (
     "connect", "protocol error", "shutting down",
 )  # fmt: skip
 NOT_STARTED = 127
-# What a scheduler tells a job, and its clients need too.
-KEPT = ("SLURM_CONF", "SLURM_CLUSTERS", "PBS_CONF_FILE", "PBS_EXEC", "PBS_HOME", "PBS_SERVER")
-SET_BY_SCHEDULER = (
-    "SLURM_", "SLURMD_", "PBS_", "HPCTRAIN_LOCAL_",
-    "HPCTRAIN_TOKEN", "HPCTRAIN_ATTEMPT", "HPCTRAIN_BEGAN",
+# The lists of hpctrain/variables.py, which says why: what steers a scheduler's programs, or was told
+# to this job alone, and what their programs need.
+STEERING = (
+    "SBATCH_", "SQUEUE_", "SACCT_", "SACCTMGR_", "SALLOC_", "SCANCEL_", "SCONTROL_", "SINFO_",
+    "SRUN_", "SLURM_", "SLURMD_", "PBS_", "HPCTRAIN_LOCAL_", "HPCTRAIN_TOKEN", "HPCTRAIN_ATTEMPT",
+    "HPCTRAIN_BEGAN",
+)  # fmt: skip
+KEPT = (
+    "SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_CLUSTERS", "SLURM_JWT", "SLURM_SACK_KEY",
+    "SLURM_SACK_JWKS", "PBS_CONF_FILE", "PBS_EXEC", "PBS_HOME", "PBS_SERVER", "PBS_DEFAULT",
+    "PBS_PRIMARY", "PBS_SECONDARY", "PBS_SERVER_HOST_NAME", "PBS_PUBLIC_HOST_NAME",
+    "PBS_LEAF_NAME", "PBS_LEAF_ROUTERS", "PBS_BATCH_SERVICE_PORT", "PBS_AUTH_METHOD",
+    "PBS_ENCRYPT_METHOD", "PBS_SUPPORTED_AUTH_METHODS", "PBS_GSS_USER_CREDENTIALS_BIN",
+)  # fmt: skip
+LOCAL_QUEUE = "hpctrain.schedulers.local_queue"
+AROUND = ("SLURM_JOB_ID", "PBS_JOBID")
+TOLD_TO_JOBS = (
+    "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ZE_AFFINITY_MASK",
+    "NCPUS",
 )  # fmt: skip
 
 
@@ -44,10 +58,11 @@ class Outcome:
 
 def environment_for(given: Mapping[str, str]) -> dict[str, str]:
     """Return a job's environment without what its scheduler set: the next job gets its own."""
+    told = TOLD_TO_JOBS if any(name in given for name in AROUND) else ()
     return {
         name: value
         for name, value in given.items()
-        if name in KEPT or not name.startswith(SET_BY_SCHEDULER)
+        if name in KEPT or not (name.startswith(STEERING) or name in told)
     }
 
 
@@ -75,7 +90,9 @@ def resubmit(
         evidence.write_json(path, intent)
     except OSError as error:
         return Outcome(None, f"next.json could not be written ({error.strerror})")
-    outcome = _outcome(_run(argv, run, environment_for(given)), refusals)
+    # On the site local the next attempt stays inside the job around this one, if there is any.
+    variables = given if LOCAL_QUEUE in argv else environment_for(given)
+    outcome = _outcome(_run(argv, run, variables), refusals)
     state = "submitted" if outcome.job_id else "refused" if outcome.certain else "unclear"
     known = {**intent, "state": state, "job_id": outcome.job_id, "reason": outcome.problem}
     with contextlib.suppress(OSError):  # the result says it too
@@ -87,7 +104,7 @@ def requeue(run: Path, job_id: str | None, given: Mapping[str, str]) -> Outcome:
     """Put this job back into the queue, which ends it."""
     if not job_id:
         return Outcome(None, "this is no job")
-    code, _, error = _run(["scontrol", "requeue", job_id], run, given)
+    code, _, error = _run(["scontrol", "requeue", job_id], run, environment_for(given))
     return Outcome(job_id) if code == 0 else Outcome(None, error, certain=code is not None)
 
 

@@ -16,8 +16,7 @@ from hpctrain.launch.script import job_script
 from hpctrain.launch.site_draft import draft
 from hpctrain.launch.site_findings import Finding, compare
 from hpctrain.process import Run as RunProgram
-from hpctrain.process import converse
-from hpctrain.process import run as run_program
+from hpctrain.process import converse, run_scheduler
 from hpctrain.schedulers import scheduler_of
 from hpctrain.schedulers.base import JobRequest, Scheduler
 from hpctrain.schedulers.cluster import LiveCluster
@@ -51,7 +50,7 @@ def init(
     queue: Path,
     scheduler_name: str | None = None,
     *,
-    program: RunProgram = run_program,
+    program: RunProgram = run_scheduler,
     which: Callable[[str], str | None] = shutil.which,
 ) -> Path:
     """Write ``folder/NAME.yaml`` from what the cluster says; what is there is not overwritten.
@@ -82,7 +81,7 @@ def check(
     templates: Path | None = None,
     *,
     target: str | None = None,
-    program: RunProgram = run_program,
+    program: RunProgram = run_scheduler,
 ) -> SiteCheck:
     """Compare a site's targets, or one of them, with the cluster that it describes."""
     scheduler = scheduler_of(site.profile.scheduler, queue)

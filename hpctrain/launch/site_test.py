@@ -17,8 +17,7 @@ from hpctrain.files import as_json, put_job, read_json, write_atomically
 from hpctrain.launch.plan import Plan, plan
 from hpctrain.launch.script import job_script
 from hpctrain.process import Run as RunProgram
-from hpctrain.process import converse
-from hpctrain.process import run as run_program
+from hpctrain.process import converse, run_scheduler
 from hpctrain.project import Project
 from hpctrain.schedulers.base import ENDED, JobRequest, Refused, Submitted
 
@@ -61,7 +60,7 @@ def start(
     site_name: str | None,
     *,
     changes: dict[str, Any] | None = None,
-    program: RunProgram = run_program,
+    program: RunProgram = run_scheduler,
 ) -> SiteTest:
     """Submit a test job to the target that a training would get.
 
@@ -139,7 +138,7 @@ def wait(
     project: Project,
     test: SiteTest,
     *,
-    program: RunProgram = run_program,
+    program: RunProgram = run_scheduler,
     visible_s: float = VISIBLE_S,
 ) -> SiteTest:
     """Wait until the job has left its report; HpctrainError if it ended and left none."""

@@ -15,7 +15,7 @@ from hpctrain.launch.plan import Plan
 from hpctrain.launch.prepare import Prepared, prepare
 from hpctrain.potentials import archive
 from hpctrain.process import Run as RunProgram
-from hpctrain.process import run as run_program
+from hpctrain.process import run_scheduler
 from hpctrain.project import Project
 from hpctrain.runs.actions.recovery import recover
 from hpctrain.runs.lock import hold_lock
@@ -48,7 +48,7 @@ def submit(
     generation: int | None = None,
     skip_bad: bool = False,
     start_from: str | None = None,
-    program: RunProgram = run_program,
+    program: RunProgram = run_scheduler,
     progress: Callable[[int, int | None], None] = lambda *_: None,
     agree: Callable[[Plan], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,

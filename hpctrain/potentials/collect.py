@@ -21,7 +21,7 @@ from hpctrain.potentials.card import (
     verification_summary,
 )
 from hpctrain.process import Run as RunProgram
-from hpctrain.process import run as run_program
+from hpctrain.process import run_scheduler
 from hpctrain.project import Project
 from hpctrain.runs.actions.status import RunStatus, status
 from hpctrain.runs.history import fold
@@ -67,7 +67,7 @@ def collect(
     names: tuple[str, ...] = (),
     *,
     accept: str | None = None,
-    program: RunProgram = run_program,
+    program: RunProgram = run_scheduler,
     say: Callable[[str], None] = lambda _: None,
 ) -> Collection:
     """Archive the potentials of the named runs, or of all that are finished and not archived.

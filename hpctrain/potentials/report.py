@@ -15,7 +15,7 @@ from hpctrain.pages.subject import RunFiles, Subject, of_potential, of_run
 from hpctrain.potentials.archive import read_cards
 from hpctrain.potentials.card import VERIFICATION, Card
 from hpctrain.process import Run as RunProgram
-from hpctrain.process import run as run_program
+from hpctrain.process import run_scheduler
 from hpctrain.project import Project
 from hpctrain.runs.actions.status import status
 from hpctrain.runs.manifest import read_rows
@@ -40,7 +40,7 @@ def write_page(
     name: str,
     output: Path | None = None,
     *,
-    program: RunProgram = run_program,
+    program: RunProgram = run_scheduler,
     clock: Callable[[], float] = time.time,
     say: Callable[[str], None] = lambda _: None,
 ) -> WrittenPage:

@@ -148,7 +148,9 @@ def child(order: dict[str, Any]) -> None:
 
         # The use cases took their default when they were defined.
         for function in _use_cases():
-            function.__kwdefaults__["program"] = partial(hpctrain.process.run, time_limit_s=limit)
+            function.__kwdefaults__["program"] = partial(
+                hpctrain.process.run_scheduler, time_limit_s=limit
+            )
     code = main(order["arguments"])
     sys.stdout.flush()
     sys.stderr.flush()

@@ -29,7 +29,7 @@ def write(name, text):
 
 
 def main():
-    attempt = int(sys.argv[1])
+    attempt = int(sys.argv[1]) + int(os.environ.get("SLURM_RESTART_COUNT") or 0)
     job_id = os.environ.get("SLURM_JOB_ID") or os.environ.get("PBS_JOBID")
     folder = os.path.join(RUN, "attempts", "%02d" % attempt)
     os.makedirs(folder, exist_ok=True)

@@ -208,3 +208,20 @@ def test_sites_on_the_command_line(
     told = json.loads(capsys.readouterr().out)
     assert told["ok"] is False
     assert told["findings"][0]["severity"] == "wrong"
+
+
+def test_variables_of_the_shell_that_are_ignored(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """sbatch would take them before the script's own lines; the site local asks no scheduler."""
+    site(project, "hal", "extends: slurm\npartition: cpu\naccount: mat\n")
+    for name, value in {"SBATCH_PARTITION": "debug", "SBATCH_ACCOUNT": "MAT"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    around, ignored = plan(project, "hal", None).notes
+    assert "SLURM_JOB_ID=4711" in around
+    assert ignored == (
+        "SBATCH_PARTITION=debug of your shell is ignored; the profile decides; "
+        "to use it: --set site.partition=debug"
+    )
+    assert plan(project, "local", None).notes == []

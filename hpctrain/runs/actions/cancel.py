@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hpctrain.errors import SiteUnreachable
 from hpctrain.process import Run as RunProgram
-from hpctrain.process import run as run_program
+from hpctrain.process import run_scheduler
 from hpctrain.project import Project
 from hpctrain.runs.actions.recovery import recover
 from hpctrain.runs.actions.status import RunStatus, status
@@ -32,7 +32,7 @@ def cancel(
     project: Project,
     names: tuple[str, ...],
     *,
-    program: RunProgram = run_program,
+    program: RunProgram = run_scheduler,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[Cancelled]:
     """End the jobs of these runs; a run that has none any more is left as it is.

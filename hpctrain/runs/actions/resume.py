@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
 from hpctrain.process import Run as RunProgram
-from hpctrain.process import run as run_program
+from hpctrain.process import run_scheduler
 from hpctrain.project import Project
 from hpctrain.runs.actions.status import RunStatus, status
 from hpctrain.runs.history import fold
@@ -33,7 +33,7 @@ def resume(
     project: Project,
     names: tuple[str, ...],
     *,
-    program: RunProgram = run_program,
+    program: RunProgram = run_scheduler,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[Resumed]:
     """Submit the next attempt of each of these runs, from where its training stands.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from hpctrain.files import now, timestamp
 from hpctrain.process import Run as RunProgram
-from hpctrain.process import run as run_program
+from hpctrain.process import run_scheduler
 from hpctrain.project import Project
 from hpctrain.runs.actions.recovery import recover
 from hpctrain.runs.history import History, fold
@@ -58,7 +58,7 @@ def status(
     project: Project,
     names: tuple[str, ...] = (),
     *,
-    program: RunProgram = run_program,
+    program: RunProgram = run_scheduler,
     clock: Callable[[], float] = time.time,
     say: Callable[[str], None] = lambda _: None,
     files: TrainingFiles | None = None,

@@ -65,7 +65,7 @@ def read(words: Sequence[str]) -> Asked:
     by_line = Asked(words)
     by_line.take(on_line)
     asked.text = script_text(asked.script)
-    prefix = by_line.letters.get("C", "#PBS")
+    prefix = by_line.letters.get("C") or os.environ.get("PBS_DPREFIX") or "#PBS"
     for line in directives(asked.text, prefix):
         parts: list[str] = []
         try:

@@ -60,6 +60,10 @@ QUEUE_FIELDS: dict[str, tuple[str, Callable[[Job], str]]] = {
 }
 
 
+# "ENVIRONMENT VARIABLES" of squeue(1): what they do not name is not shown.
+FILTERS = {"SQUEUE_PARTITION": "P", "SQUEUE_NAMES": "j", "SQUEUE_USERS": "u"}
+
+
 def squeue(cluster: Path, words: list[str], down: bool) -> list[str]:
     """Return the lines of squeue."""
     found, rest = parse("squeue", words, SQUEUE)
@@ -89,6 +93,9 @@ def squeue(cluster: Path, words: list[str], down: bool) -> list[str]:
             raise Refusal(1, "slurm_load_jobs error: Invalid job id specified")
         jobs = [job for job in jobs if str(job.number) in numbers]
     jobs = [job for job in jobs if every or job.state in shown]
+    for variable, field in FILTERS.items():
+        if wanted := os.environ.get(variable):
+            jobs = [job for job in jobs if QUEUE_FIELDS[field][1](job) in wanted.split(",")]
     # Its own order: by partition and the state's name, and what is held last.
     jobs.sort(key=lambda job: (str(job.facts.get("partition", "")), job.state, job.held))
 

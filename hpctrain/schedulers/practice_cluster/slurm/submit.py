@@ -37,6 +37,16 @@ DOS = (
 KILLED = f"slurmstepd-{NODE}: error: *** JOB %j ON {NODE} CANCELLED AT %t{{}} ***\n"
 # Of a job around this one: they are not this job's. HPCTRAIN_LOCAL_JOB_ID is the engine's own.
 FOREIGN = ("SLURM_", "SLURMD_", "HPCTRAIN_LOCAL_")
+# sbatch hands all of them on, and a job's own take their place, but for these.
+INHERITED = ("SLURM_CONF", "SLURM_RESTART_COUNT", "SLURM_ARRAY_TASK_ID")
+# "INPUT ENVIRONMENT VARIABLES" of sbatch(1): they come before the script's lines.
+VARIABLES = {
+    "SBATCH_ACCOUNT": "account", "SBATCH_ARRAY_INX": "array", "SBATCH_CONSTRAINT": "constraint",
+    "SBATCH_GRES": "gres", "SBATCH_GPUS": "gpus", "SBATCH_JOB_NAME": "job-name",
+    "SBATCH_MEM_PER_CPU": "mem-per-cpu", "SBATCH_MEM_PER_NODE": "mem",
+    "SBATCH_OUTPUT": "output", "SBATCH_PARTITION": "partition", "SBATCH_QOS": "qos",
+    "SBATCH_TIMELIMIT": "time",
+}  # fmt: skip
 # The engine starts it with bash. It says what only it can know, and becomes the script.
 STARTER = """\
 export SLURM_JOB_ID=$HPCTRAIN_LOCAL_JOB_ID SLURM_JOBID=$HPCTRAIN_LOCAL_JOB_ID SLURM_TASK_PID=$$
@@ -54,7 +64,7 @@ def sbatch(cluster: Path, words: list[str], down: bool) -> list[str]:
         "sbatch", read_head(script.decode("utf-8", "surrogateescape")), ask.OPTIONS, code=255
     )
     ask.check_words(in_head)
-    given = {**in_head, **found}
+    given = {**in_head, **_variables(), **found}
     if len({"mem", "mem-per-cpu", "mem-per-gpu"} & set(given)) > 1:
         raise Refusal(
             1, "sbatch: fatal: --mem, --mem-per-cpu, and --mem-per-gpu are mutually exclusive."
@@ -79,7 +89,7 @@ def sbatch(cluster: Path, words: list[str], down: bool) -> list[str]:
     job |= {"script": str(spool / "start"), "arguments": rest[1:], "after": after}
     # The supervisor is this process's child, and hands on its environment.
     for variable in [each for each in os.environ if each.startswith(FOREIGN)]:
-        if variable != "SLURM_CONF":
+        if variable not in INHERITED:
             del os.environ[variable]
     os.environ.update(job_variables(given, wanted, job["name"]))
     try:
@@ -87,6 +97,12 @@ def sbatch(cluster: Path, words: list[str], down: bool) -> list[str]:
     except engine.NotTaken as reason:
         raise Refusal(1, f"{FAILED}{reason}") from None
     return [str(number) if "parsable" in given else f"Submitted batch job {number}"]
+
+
+def _variables() -> Options:
+    """Read the options that stand in the environment."""
+    words = [f"--{name}={os.environ[key]}" for key, name in VARIABLES.items() if key in os.environ]
+    return parse("sbatch", words, ask.OPTIONS, code=255)[0]
 
 
 def _script(found: Options, rest: list[str]) -> tuple[str, bytes]:
