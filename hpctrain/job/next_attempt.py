@@ -25,7 +25,7 @@ NO_ANSWER = (
     "connect", "protocol error", "shutting down",
 )  # fmt: skip
 NOT_STARTED = 127
-# The lists of hpctrain/variables.py, which says why: what steers a scheduler's programs, or was told
+# The lists of hpctrain/variables.py, which says why: what steers schedulers' programs, or was told
 # to this job alone, and what their programs need.
 STEERING = (
     "SBATCH_", "SQUEUE_", "SACCT_", "SACCTMGR_", "SALLOC_", "SCANCEL_", "SCONTROL_", "SINFO_",

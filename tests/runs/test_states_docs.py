@@ -149,13 +149,19 @@ def queued(scene: Scene) -> None:
     scene.slurm.squeue = [queue_row("7", "PENDING", "Priority")]
 
 
-@rule("queued", "it never runs")
+@rule("queued", "it will never run")
 def never_runs(scene: Scene) -> None:
     scene.submitted()
     scene.slurm.squeue = [queue_row("7", "PENDING", "PartitionConfig")]
 
 
-@rule("queued", "it never runs")
+@rule("queued", "it will never run: it asks for more time")
+def never_alone(scene: Scene) -> None:
+    scene.submitted()
+    scene.slurm.squeue = [queue_row("7", "PENDING", "AssocMaxWallDurationPerJobLimit")]
+
+
+@rule("queued", "it will never run")
 def never_satisfied(scene: Scene) -> None:
     scene.submitted()
     scene.slurm.squeue = [queue_row("7", "PENDING", "DependencyNeverSatisfied")]
@@ -165,6 +171,12 @@ def never_satisfied(scene: Scene) -> None:
 def held_by_user(scene: Scene) -> None:
     scene.submitted()
     scene.slurm.squeue = [queue_row("7", "PENDING", "JobHeldUser")]
+
+
+@rule("held", "job requeued in held state")
+def requeued_held(scene: Scene) -> None:
+    scene.submitted()
+    scene.slurm.squeue = [queue_row("7", "PENDING", "job requeued in held state")]
 
 
 @rule("held", "administrator")

@@ -137,7 +137,7 @@ def test_what_can_never_run_says_so(cluster: Cluster) -> None:
     def never() -> bool:
         view = cluster.view()
         assert view.state == "queued"
-        return "never runs" in view.reason
+        return "never run" in view.reason
 
     wait_for(never, LIMIT_S, "the server's comment")
 

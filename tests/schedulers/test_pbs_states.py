@@ -70,7 +70,7 @@ ROWS: list[tuple[str, str, JobState, str, str, int | None]] = [
     ("qstat_qdel_trap_json", "23.pbsnode", "cancelled", "F/91", "by you", 143),
     ("qstat_queued_json", "19.pbsnode", "queued", "Q/10", "waits for free ncpus: 4 asked", None),
     ("qstat_running_json", "17.pbsnode", "running", "R/42", "", None),
-    ("qstat_toobig_json", "6.pbsnode", "queued", "Q/10", "it never runs; ask for less", None),
+    ("qstat_toobig_json", "6.pbsnode", "queued", "Q/10", "it will never run", None),
     ("qstat_walltime_killed_json", "22.pbsnode", "timeout", "F/93", "to its time limit", None),
     ("qstat_walltime_plain_json", "24.pbsnode", "timeout", "F/93", "to its time limit", None),
     ("select_json", "51.pbsnode", "running", "R/41", "", None),
@@ -256,22 +256,26 @@ def test_without_a_substate_a_dependency_is_known_by_itself() -> None:
     [
         ("", ""),
         ("Can Never Run: Insufficient amount of resource: ngpus (R: 9 A: 2 T: 2)",
-         "it never runs; ask for less (Insufficient amount of resource: ngpus (R: 9 A: 2 T: 2))"),
+         "it will never run: it asks for 9 of ngpus, and there are 2; ask for less "
+         "(Insufficient amount of resource: ngpus (R: 9 A: 2 T: 2))"),
         ("Can Never Run: Not enough total nodes available",
-         "it never runs; ask for less (Not enough total nodes available)"),
+         "it will never run: the cluster has fewer nodes than it asks for; ask for less "
+         "(Not enough total nodes available)"),
         ("Not Running: Insufficient amount of resource: mem (R: 8gb A: 1gb T: 64gb)",
          "waits for free mem: 8gb asked, 1gb free of 64gb"),
         ("Not Running: Insufficient amount of queue resource: ncpus (R: 8 A: 1 T: 64)",
          "waits for free ncpus: 8 asked, 1 free of 64"),
         ("Not Running: Insufficient amount of resource: model (big != small)",
-         "Insufficient amount of resource: model (big != small)"),
+         "waits for a node with the model that it asks for (Insufficient amount of resource: "
+         "model (big != small))"),
         ("Not Running: Queue not started.",
          "the queue is stopped; qstat -Q shows which are started"),
         ("Not Running: Not enough free nodes available", "waits for free nodes"),
         ("Not Running: Job would conflict with reservation or top job",
          "waits for a reservation, or a job that is ahead, to end"),
         ("Not Running: User has reached server running job limit.",
-         "User has reached server running job limit."),
+         "your limit is reached; it waits for your other jobs, or asks too much (User has "
+         "reached server running job limit.)"),
         ("Waiting for the moon", "Waiting for the moon"),
     ],
 )  # fmt: skip

@@ -274,7 +274,7 @@ def test_the_recorded_queue() -> None:
     assert (views["2"].state, views["2"].reason) == ("failed", "its script ended with an error")
     assert (views["3"].state, views["3"].comment) == ("held", "hpctrain:t3")
     assert views["4"].state == "queued"
-    assert "never runs" in views["4"].reason
+    assert "it will never run" in views["4"].reason
     assert (views["6"].name, views["6"].comment) == ("name with | pipe", "")
     assert views["18"].walltime_s == 2 * 86400
     assert "8_[1-3]" in views

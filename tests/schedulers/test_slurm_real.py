@@ -113,7 +113,7 @@ def test_cancel_a_held_job_and_find_it_in_accounting(cluster: Cluster) -> None:
 
 def test_what_can_never_run_says_so(cluster: Cluster) -> None:
     cluster.submit("exit 0", cores=9999)
-    seen = until(cluster.queue, lambda view: "never runs" in view.reason)
+    seen = until(cluster.queue, lambda view: "never run" in view.reason)
     assert seen.state == "queued"
 
 

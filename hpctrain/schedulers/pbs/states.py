@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from hpctrain.schedulers.base import JobState
+from hpctrain.schedulers.pbs.comments import sentence
 from hpctrain.schedulers.pbs.reply import Job
 from hpctrain.schedulers.times import seconds
 
@@ -98,26 +99,11 @@ TORQUE_EXITS: dict[int, tuple[JobState, str]] = {
     -12: EXITS[-28],
 }
 
-# Beginnings of the scheduler's comments on a queued job, behind "Not Running: ".
-WAITS: tuple[tuple[str, str], ...] = (
-    ("Queue not started", "the queue is stopped; qstat -Q shows which are started"),  # seen
-    ("Not enough free nodes", "waits for free nodes"),
-    ("No available resources on nodes", "waits for free cores, memory or GPUs"),
-    ("Job would conflict with", "waits for a reservation, or a job that is ahead, to end"),
-    ("Job would interfere with", "waits for a reservation, or a job that is ahead, to end"),
-    ("Job would break strict", "jobs are ahead"),
-    ("Dedicated", "the cluster is reserved, for example for maintenance"),
-    ("Job would not finish before", "it would not end before the cluster is reserved, for example "
-     "for maintenance; a shorter walltime may fit"),
-)  # fmt: skip
 HOLDS: tuple[tuple[str, str], ...] = (
     ("o", "held by an operator; ask the site"),
     ("s", "held by PBS; ask the site"),
     ("p", "held for a bad password; ask the site"),
     ("u", "held by its owner; qrls JOB lets it go on"),
-)
-_AMOUNT = re.compile(
-    r"Insufficient amount of(?: queue| server)? resource: (\S+) \(R: (\S+) A: (\S+) T: (\S+)\)"
 )
 
 
@@ -148,7 +134,7 @@ def judge(job: Job, user: str) -> Judgement:
         return _judge_held(job, raw, state, words)
     comment = job.get("comment") or ""
     if state == "queued":
-        return Judgement(state, raw, words or _why_it_waits(comment))
+        return Judgement(state, raw, words or sentence(comment))
     if letter == "R" and _who_cancelled(job, user):  # seen for the seconds it takes to end
         return Judgement("stopping", raw, f"it is being cancelled {_who_cancelled(job, user)}")
     if letter == "B":
@@ -202,20 +188,6 @@ def _judge_held(job: Job, raw: str, state: JobState, words: str) -> Judgement:
             own = f" ({comment})" if letter != "u" and comment else ""
             return Judgement("held", raw, f"{whose}{own}")
     return Judgement("held", raw, comment or "held; qstat -f JOB may say by whom")
-
-
-def _why_it_waits(comment: str) -> str:
-    """Explain the scheduler's comment on a queued job; what is not listed stays as it is."""
-    prefix, _, rest = comment.partition(": ")
-    if prefix == "Can Never Run":
-        return f"it never runs; ask for less ({rest})"
-    if prefix != "Not Running":
-        return comment
-    amount = _AMOUNT.match(rest)
-    if amount:
-        what, asked, free, total = amount.groups()
-        return f"waits for free {what}: {asked} asked, {free} free of {total}"
-    return next((words for begins, words in WAITS if rest.startswith(begins)), rest)
 
 
 def _who_cancelled(job: Job, user: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from hpctrain.schedulers.base import ENDED, JobState
+from hpctrain.schedulers.slurm.reasons import row_of, sentence
 
 # JOB STATE CODES of sacct(1) and squeue(1), Slurm 22.05.
 STATES: dict[str, JobState] = {
@@ -51,56 +52,6 @@ STATE_WORDS: dict[str, str] = {
     "SUSPENDED": "suspended; its cores are given to others",
     "TIMEOUT": "it ran to its time limit",
 }
-
-HOLDS = frozenset({"JobHeldUser", "JobHeldAdmin"})
-
-# JOB REASON CODES of squeue(1), and "Job Reason Codes" of Slurm's documentation.
-REASONS: dict[str, str] = {
-    "None": "",
-    "Priority": "jobs of higher priority are ahead",
-    "Resources": "waits for free cores, memory or GPUs",
-    "BadConstraints": "no node has what was asked: it never runs; check constraint and GPUs",
-    "BeginTime": "waits for its start time; after a requeue that is about two minutes",
-    "BurstBufferResources": "waits for room in the burst buffer",
-    "Cleaning": "its previous start is being cleaned up",
-    "Dependency": "waits for another job",
-    "DependencyNeverSatisfied": "the job it waits for failed: it never runs; cancel it",
-    "InvalidAccount": "the account is not valid: it never runs; correct account in the site",
-    "InvalidQOS": "the QOS is not valid: it never runs; correct qos in the site",
-    "JobHeldAdmin": "held by an administrator; ask the site",
-    "JobHeldUser": "held by its owner; scontrol release JOB lets it go on",
-    "JobLaunchFailure": "it could not be started on the node; see its output, or ask the site",
-    "Licenses": "waits for a licence",
-    "NodeDown": "a node it needs is down",
-    "NonZeroExitCode": "its script ended with an error",
-    "PartitionConfig": "asks for more than the partition has: it never runs; ask for less",
-    "PartitionDown": "the partition is down",
-    "PartitionInactive": "the partition is closed to jobs",
-    "PartitionNodeLimit": "asks for more nodes than the partition allows: it never runs",
-    "PartitionTimeLimit": "asks for more time than the partition allows: it never runs; "
-    "shorten walltime",
-    "Prolog": "the compute node is being made ready",
-    "ReqNodeNotAvail": "a node it needs is not available, or reserved, for example before "
-    "maintenance; a shorter walltime may fit",
-    "Reservation": "waits for its reservation",
-    "SystemFailure": "Slurm or the node failed",
-    "TimeLimit": "it ran to its time limit",
-}
-
-# Families of reasons: Slurm builds these names from the limit that was met.
-FAMILIES: tuple[tuple[str, str], ...] = (
-    ("ReqNodeNotAvail", REASONS["ReqNodeNotAvail"]),
-    ("QOSMinGRES", "asks for less than the QOS wants: it never runs; see sacctmgr show qos"),
-    ("QOSMinCpu", "asks for less than the QOS wants: it never runs; see sacctmgr show qos"),
-    ("QOSMax", "the limit of the QOS is reached; it waits for your other jobs, or asks too much"),
-    ("QOSGrp", "the QOS as a whole is at its limit; it waits for others"),
-    ("QOS", "a limit of the QOS is reached"),
-    ("AssocMax", "your limit is reached; it waits for your other jobs, or asks too much"),
-    ("AssocGrp", "the account as a whole is at its limit; it waits, or the grant is used up"),
-    ("Assoc", "a limit of the account is reached"),
-    ("MaxJobsPer", "too many jobs run at once; it waits for them"),
-    ("MaxSubmitJobsPer", "too many jobs are queued at once"),
-)
 
 # slurm_strerror() where no whole answer of the controller came: the job may exist all the same.
 NO_ANSWER: tuple[str, ...] = (
@@ -149,7 +100,7 @@ def state_of(raw: str, reason: str) -> JobState:
     """Return our state for Slurm's word (``CANCELLED by 1000`` is CANCELLED) and its reason."""
     word = raw.split(" ", 1)[0]
     state = STATES.get(word, "unknown")
-    if word == "PENDING" and (reason in HOLDS or reason.endswith("held")):
+    if word == "PENDING" and (row := row_of(reason)) is not None and row.kind == "held":
         return "held"
     return state
 
@@ -164,12 +115,7 @@ def reason_of(raw: str, reason: str) -> str:
         return STATE_WORDS[word]
     if state in ENDED and state != "failed":
         return ""  # Slurm leaves the last reason for waiting there
-    if reason in REASONS:
-        return REASONS[reason]
-    for beginning, words in FAMILIES:
-        if reason.startswith(beginning):
-            return f"{words} ({reason})"
-    return reason
+    return sentence(reason)
 
 
 def _who_cancelled(raw: str) -> str:

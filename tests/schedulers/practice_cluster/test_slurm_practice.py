@@ -150,7 +150,7 @@ def test_one_after_the_other(site: Site) -> None:
     (site.cluster.cwd / "go").touch()
     site.until(second, "completed")
     never = wait_for(
-        lambda: next((v for v in [site.queue()[third]] if "never runs" in v.reason), None), 20, ""
+        lambda: next((v for v in [site.queue()[third]] if "never run" in v.reason), None), 20, ""
     )
     assert never.raw == "PENDING"
     assert site.cancel(third) is None
@@ -172,7 +172,7 @@ def test_the_walltime_and_the_signal_before_it(site: Site) -> None:
 
 def test_what_is_taken_and_never_runs(site: Site) -> None:
     number = site.submit("exit 0", cores=64)
-    assert "never runs" in site.queue()[number].reason
+    assert "never run" in site.queue()[number].reason
     site.until(site.submit("exit 0"), "completed")  # it is in nobody's way
     assert site.cluster.call("scontrol", "release", number) == (0, "", "")
     assert site.accounting()[number].state == "queued"
