@@ -105,7 +105,8 @@ def _submit(planned: Plan, project: Project, folder: Path, stamp: str, program: 
         if isinstance(outcome, Refused):
             raise HpctrainError(
                 f"{scheduler.name} did not take the job: {outcome.reason}",
-                f"compare the profile with the cluster: hpctrain sites check {planned.site.name}",
+                f"{f'{outcome.advice}; ' if outcome.advice else ''}compare the profile with the "
+                f"cluster: hpctrain sites check {planned.site.name}",
             )
     except HpctrainError:
         shutil.rmtree(folder)  # made just now, and there is no job that needs it

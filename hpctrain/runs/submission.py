@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse
+from hpctrain.runs.history import fold
 from hpctrain.runs.run import Run
 from hpctrain.schedulers.base import (
     JobRequest,
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from hpctrain.sites.profile import SiteProfile
 
 SCRIPT = "job.sh"
+MEND = "mend the site profile, or try other values with --set site.KEY=VALUE"
 
 
 class JobRefused(HpctrainError):
@@ -91,6 +95,7 @@ def send(
     job = job_request(run.manifest["project"], run.run_id, attempt, profile.output, after)
     mark = token(run.run_id, attempt)
     facts: dict[str, Any] = {"attempt": attempt, "token": mark}
+    before = fold(run.events())
     run.record("submitting", **facts, host=os.uname().nodename, pid=os.getpid())
     try:
         reply = program(scheduler.submit_argv(SCRIPT, job, profile), cwd=str(run.folder))
@@ -103,25 +108,36 @@ def send(
         run.record("submitted", **facts, job_id=outcome.job_id)
         return outcome.job_id
     if isinstance(outcome, Refused):
-        run.record("refused", **facts, reason=outcome.reason)
+        run.record("refused", **facts, reason=outcome.sentence)
         raise JobRefused(
             f"{scheduler.name} did not take the job: {outcome.reason}",
-            "nothing was submitted; mend the site profile, or try other values with "
-            "--set site.KEY=VALUE",
+            f"nothing was submitted; {outcome.advice or MEND}",
         )
     run.record("unclear", **facts, reason=outcome.reason)
-    try:
+    views: list[JobView] | None = None
+    with contextlib.suppress(SiteUnreachable):
         views = converse(scheduler.queue(), program)
-    except SiteUnreachable:
-        views = []
-    job_id = adopt(run, attempt, views)
-    if job_id is None:
-        raise SiteUnreachable(
-            f"{scheduler.name} did not say whether it took the job: {outcome.reason}",
-            f"the run {run.run_id} is kept; hpctrain status finds the job, or submits it if there "
-            "is none, as soon as the scheduler answers",
+    job_id = adopt(run, attempt, views or [])
+    if job_id is not None:
+        return job_id
+    again = before.submitting == attempt and _same_words(before.unclear, outcome.reason)
+    if again and outcome.answered and views is not None:
+        # Said twice, and there is no job: whatever it is, a third time will not help.
+        run.record("refused", **facts, reason=outcome.reason)
+        raise JobRefused(
+            f"{scheduler.name} has not taken the job, twice with the same words: {outcome.reason}",
+            f"nothing was submitted; when that is mended: hpctrain resume {run.run_id}",
         )
-    return job_id
+    raise SiteUnreachable(
+        f"{scheduler.name} did not say whether it took the job: {outcome.reason}",
+        f"the run {run.run_id} is kept; hpctrain status finds the job, or submits it if there "
+        "is none, as soon as the scheduler answers",
+    )
+
+
+def _same_words(before: str | None, now: str) -> bool:
+    """Say whether two answers are the same but for numbers: times, process ids."""
+    return before is not None and re.sub(r"\d+", "#", before) == re.sub(r"\d+", "#", now)
 
 
 def adopt(run: Run, attempt: int, views: Iterable[JobView]) -> str | None:

@@ -76,16 +76,30 @@ class Submitted:
 
 @dataclass(frozen=True)
 class Refused:
-    """A submission that the scheduler answered and did not take: there is no job."""
+    """A submission that the scheduler answered and did not take: there is no job.
+
+    ``advice`` is what to do about it, where that is known.
+    """
 
     reason: str
+    advice: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """Return the reason with the advice."""
+        return f"{self.reason} ({self.advice})" if self.advice else self.reason
 
 
 @dataclass(frozen=True)
 class Unclear:
-    """A submission without an id and without proof that there is no job: look the token up."""
+    """A submission without an id and without proof that there is no job: look the token up.
+
+    ``answered``: the program said something, and nothing of a connection that was lost; so said
+    twice, it is meant.
+    """
 
     reason: str
+    answered: bool = False
 
 
 class NotKept(SiteUnreachable):

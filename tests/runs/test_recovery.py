@@ -12,6 +12,7 @@ from hpctrain.launch.submit import submit
 from hpctrain.process import Reply
 from hpctrain.project import Project
 from hpctrain.runs.actions.recovery import recover
+from hpctrain.runs.actions.resume import resume
 from hpctrain.runs.actions.status import status
 from hpctrain.runs.history import fold
 from hpctrain.runs.run import all_runs
@@ -28,6 +29,7 @@ class Controller:
         self.calls: list[str] = []
         self.queue: list[str] | None = None  # None: it does not answer
         self.takes: int | None = None  # the id that sbatch answers with
+        self.says = "sbatch: error: Unable to contact slurm controller (connect failure)"
 
     def __call__(self, argv: Sequence[str], *, cwd: str | None = None) -> Reply:
         self.calls.append(argv[0])
@@ -37,6 +39,8 @@ class Controller:
             return Reply(tuple(argv), 0, "\n".join(self.queue), "")
         if argv[0] == "sacct" and self.queue is not None:
             return Reply(tuple(argv), 0, "", "")
+        if argv[0] == "sbatch":
+            return Reply(tuple(argv), 1, "", self.says)
         words = f"{argv[0]}: error: Unable to contact slurm controller (connect failure)"
         return Reply(tuple(argv), 1, "", words)
 
@@ -92,3 +96,45 @@ def test_what_killed_submissions_left_is_swept(project: Project) -> None:
     submit(project, "slurm", changes=SMALL, program=controller)
     assert not old.exists()
     assert young.exists()  # somebody may be writing it
+
+
+def test_what_is_answered_twice_with_the_same_words_is_a_refusal(project: Project) -> None:
+    """A wrapper of the site's says no in words that nobody knows; numbers in them may differ."""
+    controller = Controller()
+    controller.queue, controller.says = [], "12:00 no project, no job"
+    with pytest.raises(SiteUnreachable):
+        submit(project, "slurm", changes=SMALL, program=controller)
+    controller.says = "12:01 no project, no job"
+    said: list[str] = []
+    for _ in range(3):
+        (run,) = status(project, program=controller, say=said.append).runs
+    assert (run.state, run.reason) == ("prepared", "refused: 12:01 no project, no job")
+    assert controller.calls.count("sbatch") == 2
+    assert said == [
+        f"{run.run_id}: slurm has not taken the job, twice with the same words: "
+        "12:01 no project, no job"
+    ]
+    controller.takes = 7
+    (resumed,) = resume(project, (run.run_id,), program=controller)
+    assert (resumed.submitted, resumed.job_id) == (True, "7")
+
+
+def test_other_words_are_no_second_answer(project: Project) -> None:
+    controller = Controller()
+    controller.queue, controller.says = [], "the moon is full"
+    with pytest.raises(SiteUnreachable):
+        submit(project, "slurm", changes=SMALL, program=controller)
+    for words in ("the moon is new", "the moon is gone"):
+        controller.says = words
+        (run,) = status(project, program=controller).runs
+        assert run.state == "submitting"
+    assert controller.calls.count("sbatch") == 3
+
+
+def test_nobody_who_answers_never_refuses(unclear: tuple[Project, Controller]) -> None:
+    project, controller = unclear
+    controller.queue = []
+    for _ in range(3):
+        (run,) = status(project, program=controller).runs
+        assert run.state == "submitting"
+    assert controller.calls.count("sbatch") == 4

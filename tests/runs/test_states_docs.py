@@ -109,6 +109,15 @@ def refused(scene: Scene) -> None:
     event(scene.run, scene.ago(59), "refused", attempt=1, reason="no such partition")
 
 
+@rule("prepared", "refused: name an account")
+def refused_twice(scene: Scene) -> None:
+    """What is on the disk then; tests/runs/test_recovery.py is how it comes to that."""
+    for ago in (60, 30):
+        event(scene.run, scene.ago(ago), "submitting", attempt=1)
+        event(scene.run, scene.ago(ago), "unclear", attempt=1, reason="name an account")
+    event(scene.run, scene.ago(29), "refused", attempt=1, reason="name an account")
+
+
 @rule("prepared", "interrupted before it was submitted")
 def interrupted(scene: Scene) -> None:
     for kind in ("submitting", "interrupted", "abandoned"):
@@ -491,7 +500,8 @@ SHOWN = {
     "next-queued": (2, "8"), "next-requeued": (2, "7"), "next-by-token": (2, "9"),
     "next-not-seen": (2, "8"), "next-running": (2, "8"), "next-unasked": (2, "8"),
     "chain-goes-on": (2, "8"), "resumed": (2, "8"),
-    "refused": (0, None), "interrupted": (0, None), "submitting": (0, None),
+    "refused": (0, None), "refused-twice": (0, None), "interrupted": (0, None),
+    "submitting": (0, None),
     "queue-down-submitting": (0, None),
 }  # fmt: skip
 

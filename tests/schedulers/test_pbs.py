@@ -158,7 +158,7 @@ def test_refused(name: str, words: str) -> None:
     answer = recorded(name)
     outcome = PBS.read_submit(answer)
     assert isinstance(outcome, Refused)
-    assert words in outcome.reason
+    assert words in outcome.sentence
     assert "\n" not in outcome.reason
     assert "usage" not in outcome.reason
     assert answer.code in PBS.refusals
@@ -175,13 +175,28 @@ def test_root_may_not_submit() -> None:
     said = (OF_PBS / "qsub_as_root.err").read_text()
     outcome = PBS.read_submit(reply("qsub", "", 175, said))
     assert outcome == Refused(
-        "qsub: Bad UID for job execution (PBS takes no jobs of this user, and of root never)"
+        "qsub: Bad UID for job execution", "PBS takes no jobs of this user, and of root never"
     )
 
 
 def test_a_hook_of_the_sites_own() -> None:
     outcome = PBS.read_submit(reply("qsub", "", 32, "qsub: walltime is needed\nask support\n"))
-    assert outcome == Refused("qsub: walltime is needed; ask support (a rule of the site's own)")
+    assert outcome == Refused("qsub: walltime is needed; ask support", "a rule of the site's own")
+
+
+@pytest.mark.parametrize("code", [32, 65])
+def test_a_hook_may_say_anything(code: int) -> None:
+    said = "qsub: jobs that open a connection to the outside need -l internet=1"
+    outcome = PBS.read_submit(reply("qsub", "", code, said))
+    assert outcome == Refused(said, "a rule of the site's own")
+
+
+def test_a_wrapper_of_the_sites_own_has_answered() -> None:
+    outcome = PBS.read_submit(reply("qsub", "", 3, "name a project first"))
+    assert outcome == Unclear("name a project first", answered=True)
+    assert PBS.read_submit(reply("qsub", "", 162, "qsub: cannot connect to server x")) == Unclear(
+        "qsub: cannot connect to server x"
+    )
 
 
 def test_qsub_is_not_here() -> None:

@@ -205,6 +205,66 @@ def test_refused(name: str) -> None:
     assert "\n" not in outcome.reason
 
 
+SITE_SAYS = "Job request does not match any supported policy: name an account (-A)"
+FAILED = "sbatch: error: Batch job submission failed: "
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        # Recorded from 22.05 with a job_submit.lua.
+        ([f"sbatch: error: {SITE_SAYS}", f"{FAILED}Unspecified error"], SITE_SAYS),
+        (["sbatch: error: first line", "sbatch: error: second", f"{FAILED}Unspecified error"],
+         "first line; second"),
+        (["sbatch: no GPU, no job", f"{FAILED}Unspecified error"], "no GPU, no job"),
+    ],
+)  # fmt: skip
+def test_a_plugin_of_the_sites_own_says_no(lines: list[str], reason: str) -> None:
+    outcome = SLURM.read_submit(reply(code=1, err="\n".join(lines)))
+    assert isinstance(outcome, Refused)
+    assert outcome.reason == reason
+    assert "rule of the site's own" in outcome.advice
+    # sbatch --test-only says it without its own name before it.
+    tried = "\n".join([*lines[:-1], "allocation failure: Unspecified error"])
+    assert SLURM.read_try(reply(code=1, err=tried)) == reason
+
+
+def test_what_slurm_itself_logs_is_no_word_of_the_sites() -> None:
+    for line in ("slurm_receive_msg: no bytes", "auth/munge: x", "Munge encode failed: x"):
+        lines = f"sbatch: error: {line}\n{FAILED}Unspecified error"
+        assert SLURM.read_submit(reply(code=1, err=lines)) == Unclear(
+            lines.replace("\n", "; "), answered=True
+        )
+
+
+def test_a_filter_on_this_machine_says_no() -> None:
+    said = "sbatch: error: no account\nsbatch: error: cli_filter plugin terminated with error"
+    assert isinstance(SLURM.read_submit(reply(code=1, err=said)), Refused)
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("AssocMaxSubmitJobLimit", "wait until some of your jobs have ended"),
+        ("QOSMaxSubmitJobPerUserLimit", "wait until some of your jobs have ended"),
+        ("AssocMaxWallDurationPerJobLimit", "shorten walltime"),
+        ("QOSMaxGRESPerJob", "fewer gpus"),
+        (f"{FAILED}Invalid account or account/partition combination specified", "site.account"),
+        (f"{FAILED}Invalid qos specification", "site.qos"),
+        (f"{FAILED}Requested time limit is invalid (missing or exceeds some limit)",
+         "shorter --walltime"),
+        (f"{FAILED}Rate limit exceeded, please retry later", "submit again later"),
+    ],
+)  # fmt: skip
+def test_the_advice_fits_the_cause(said: str, advice: str) -> None:
+    policy = "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"
+    lines = said if said.startswith(FAILED) else f"sbatch: error: {said}\n{FAILED}{policy}"
+    outcome = SLURM.read_submit(reply(code=1, err=lines))
+    assert isinstance(outcome, Refused)
+    assert advice in outcome.advice
+    assert outcome.sentence.endswith(f"({outcome.advice})")
+
+
 def test_the_recordings_are_there() -> None:
     assert len(REFUSED) == 20
 

@@ -64,7 +64,8 @@ REFUSALS: dict[int, str] = {
     206: "",  # PBSE_BADDEPEND
     207: "",  # PBSE_DUPLIST
 }
-# With one of these on stderr nothing is proved, whatever the code.
+HOOKS = frozenset({32, 65})  # PBSE_HOOKERROR, PBSE_HOOK_REJECT
+# With one of these on stderr nothing is proved, whatever the code but a hook's.
 NO_ANSWER = ("cannot connect", "couldn't connect", "connection", "unknown host", "timed out",
              "protocol error", "internal error", "system error", "shutting down",
              "no server", "end of file")  # fmt: skip

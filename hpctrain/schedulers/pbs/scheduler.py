@@ -83,13 +83,16 @@ class PbsScheduler:
             return Submitted(match[1]) if match else Unclear(f"qsub told no job id: {said}")
         lines = [line.strip() for line in reply.err.splitlines()]
         complained = any(line.startswith("qsub: ") for line in lines)
-        lost = any(phrase in reply.err.lower() for phrase in words.NO_ANSWER)
+        # A hook of the site's may say anything, and has said it for the server.
+        lost = reply.code not in words.HOOKS and any(
+            phrase in reply.err.lower() for phrase in words.NO_ANSWER
+        )
         if reply.code not in words.REFUSALS or not complained or lost:
-            return Unclear(said)
+            answered = reply.code is not None and not lost and bool(reply.err.strip())
+            return Unclear(said, answered=answered)
         usage = next((n for n, line in enumerate(lines) if line.startswith("usage:")), len(lines))
         reason = "; ".join(filter(None, lines[:usage]))
-        advice = words.REFUSALS[reply.code]
-        return Refused(f"{reason} ({advice})" if advice else reason)
+        return Refused(reason, words.REFUSALS[reply.code])
 
     def queue(self) -> Conversation:
         """Ask for the ids first, and then for what is known of each."""

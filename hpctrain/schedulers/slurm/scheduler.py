@@ -26,7 +26,7 @@ from hpctrain.schedulers.base import (
     message,
     refuse_foreign,
 )
-from hpctrain.schedulers.slurm import cluster
+from hpctrain.schedulers.slurm import cluster, refusals
 from hpctrain.schedulers.slurm import states as words
 from hpctrain.schedulers.slurm.directives import directives
 from hpctrain.schedulers.times import seconds
@@ -43,6 +43,7 @@ ACCOUNTING_FIELDS = "JobID,State,ExitCode,ElapsedRaw,TimelimitRaw,JobName,Commen
 # began at once: it goes by a time of eligibility that they lack. Naming every state does not.
 ACCOUNTING_STATES = "BF,CA,CD,DL,F,NF,OOM,PD,PR,R,RQ,RS,RV,S,TO"
 FOREIGN = ("account_option", "queue", "resource_style", "chunk", "place", "resources")
+KILLED = 128  # from here on an exit code is a signal's
 SLURM_OOM_SIGNAL = 125  # sacct's "0:125" is Slurm's own mark, not a signal
 
 _JOB_ID = re.compile(r"\d+(_(\d+|\[[^\]]*\]))?(\+\d+)?")
@@ -84,12 +85,14 @@ class SlurmScheduler:
         if reply.code == 0:
             match = _SUBMITTED.search(reply.out)
             return Submitted(match[1]) if match else Unclear(f"sbatch told no job id: {said}")
-        if any(phrase.lower() in reply.err.lower() for phrase in words.NO_ANSWER):
+        if refusals.is_lost(reply.err):
             return Unclear(said)
-        lines = reply.err.splitlines()
-        answered = any(words.SUBMISSION_FAILED in line for line in lines)
-        own = any(line.startswith(words.OWN_REFUSALS) for line in lines)
-        return Refused(said) if reply.code in (1, 255) and (answered or own) else Unclear(said)
+        if reply.code in (1, 255):
+            if told := refusals.site_says(reply.err):
+                return Refused("; ".join(told), refusals.SITE)
+            if refusals.is_refusal(reply.err.splitlines()):
+                return Refused(said, refusals.advice(reply.err))
+        return Unclear(said, answered=reply.code < KILLED and bool(reply.err.strip()))
 
     def queue(self) -> Conversation:
         return self.read_queue((yield self.queue_argv()))
@@ -171,9 +174,11 @@ class SlurmScheduler:
 
     def read_try(self, reply: Reply) -> str | None:
         """Return what sbatch objects; on success it says on stderr when the job would start."""
-        if any(phrase.lower() in reply.err.lower() for phrase in words.NO_ANSWER):
+        if reply.code == 0:
+            return None
+        if refusals.is_lost(reply.err):
             raise SiteUnreachable(message(reply))
-        return None if reply.code == 0 else message(reply)
+        return "; ".join(refusals.site_says(reply.err)) or message(reply)
 
 
 def _rows(reply: Reply) -> list[list[str]]:

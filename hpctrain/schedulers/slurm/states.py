@@ -53,48 +53,6 @@ STATE_WORDS: dict[str, str] = {
     "TIMEOUT": "it ran to its time limit",
 }
 
-# slurm_strerror() where no whole answer of the controller came: the job may exist all the same.
-NO_ANSWER: tuple[str, ...] = (
-    "Unable to contact slurm controller",
-    "Socket timed out",
-    "Zero Bytes were transmitted or received",
-    "Communication connection failure",
-    "Communication shutdown failure",
-    "Message send failure",
-    "Message receive failure",
-    "Unexpected message received",
-    "Header lengths are longer than data received",
-    "Insane message length",
-    "Protocol authentication error",
-    "Incompatible versions of client and server code",
-    "Unspecified error",
-    "Slurm backup controller in standby mode",
-    "Connection refused",
-    "Connection reset",
-    "Connection timed out",
-    "Transport endpoint is not connected",
-    "No route to host",
-    "Network is unreachable",
-    "Broken pipe",
-    "Interrupted system call",
-)
-
-# sbatch itself, before it asks the controller.
-OWN_REFUSALS: tuple[str, ...] = (
-    "sbatch: fatal: ",
-    "sbatch: unrecognized option",
-    "sbatch: option ",
-    "sbatch: invalid option",
-    "sbatch: error: Batch script ",
-    "sbatch: error: This does not look like a batch script",
-    "sbatch: error: Unable to open file",
-    "sbatch: error: Unable to open script",
-    "sbatch: error: Invalid ",
-    "sbatch: error: Unknown ",
-    "sbatch: error: Unrecognized ",
-)
-SUBMISSION_FAILED = "Batch job submission failed: "
-
 
 def state_of(raw: str, reason: str) -> JobState:
     """Return our state for Slurm's word (``CANCELLED by 1000`` is CANCELLED) and its reason."""
