@@ -12,7 +12,8 @@ SECTIONS = ("data", "training", "site")
 # and YAML 1.1 reads 12:00:00 as a number in base 60.
 _TEXT = frozenset(
     {"data.select", "site.account", "site.partition", "site.qos", "site.constraint",
-     "site.gpu_type", "site.walltime", "site.mail_user", "site.target"}
+     "site.gpu_type", "site.walltime", "site.mail_user", "site.target", "site.queue",
+     "site.memory", "site.place", "site.umask", "site.margin"}
 )  # fmt: skip
 
 

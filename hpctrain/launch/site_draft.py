@@ -59,7 +59,13 @@ def _targets(queue: LiveQueue, scheduler: str) -> list[str]:
     name = _target_name(queue.name)
     lines = _target(name, queue, scheduler, [])
     gpus = {kind: count for kind, count in queue.gpus.items() if count}
-    if gpus:
+    kinds = sorted(filter(None, gpus))
+    if len(kinds) > 1 and "pbs" not in scheduler:
+        for kind in kinds:
+            asks = _gpu_lines({kind: gpus[kind]}, pbs=False)
+            target = _target_name(f"{name}-{kind}")
+            lines += _target(target, queue, scheduler, asks, gpus[kind])
+    elif gpus:
         asks = _gpu_lines(gpus, "pbs" in scheduler)
         lines += _target(f"{name}-gpu", queue, scheduler, asks, max(gpus.values()))
     return lines
@@ -98,8 +104,7 @@ def _gpu_lines(gpus: dict[str, int], pbs: bool) -> list[str]:
     kinds = sorted(kind for kind in gpus if kind)
     if len(kinds) == 1:
         return ["    gpus: 1", "    gpu_dialect: gres-typed", f"    gpu_type: {_quote(kinds[0])}"]
-    comment = f"              # kinds: {', '.join(kinds)}" if kinds else ""
-    return ["    gpus: 1", f"    gpu_dialect: gres{comment}"]
+    return ["    gpus: 1", "    gpu_dialect: gres"]
 
 
 def _is_short(queue: LiveQueue) -> bool:

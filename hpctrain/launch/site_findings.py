@@ -104,17 +104,17 @@ def _compare_node(profile: SiteProfile, queue: LiveQueue) -> Iterator[Finding]:
     if node.memory and queue.memory_mb and megabytes(node.memory) > queue.memory_mb * ROUNDING:
         words = f"node.memory is {node.memory}, and nodes there have {queue.memory_mb}M"
         yield Finding(target, "wrong", words)
-    if not has_gpus(profile) or queue.cores is None:
+    if not (has_gpus(profile) or profile.gpus) or queue.cores is None:
         return
     if not queue.gpus and "implicit" not in (profile.gpu_dialect or ""):
         yield Finding(target, "wrong", f"{queue.name} has no GPUs that can be asked for")
-    elif profile.gpu_type and queue.gpus and profile.gpu_type not in queue.gpus:
+    elif profile.gpu_type and queue.gpus and profile.gpu_type.lower() not in _lower(queue.gpus):
         kinds = ", ".join(sorted(filter(None, queue.gpus))) or "no kind"
         yield Finding(
             target, "wrong", f"gpu_type is {profile.gpu_type}, and {queue.name} has {kinds}"
         )
-    elif node.gpus and queue.gpus and node.gpus > max(queue.gpus.values()):
-        most = max(queue.gpus.values())
+    elif node.gpus and queue.gpus and node.gpus > _most_gpus(profile, queue):
+        most = _most_gpus(profile, queue)
         yield Finding(target, "wrong", f"node.gpus is {node.gpus}, and nodes there have {most}")
 
 
@@ -123,10 +123,12 @@ def _compare_qos_and_account(profile: SiteProfile, cluster: LiveCluster) -> Iter
 
     target = profile.target
     if profile.qos and cluster.qos is not None:
-        if profile.qos not in cluster.qos:
+        # sacctmgr prints names in lower case, and Slurm takes either.
+        limits = {name.lower(): limit for name, limit in cluster.qos.items()}
+        if profile.qos.lower() not in limits:
             words = f"there is no QOS {profile.qos} (there are: {', '.join(sorted(cluster.qos))})"
             yield Finding(target, "wrong", words)
-        limit, most = cluster.qos.get(profile.qos), profile.limits.max_walltime
+        limit, most = limits.get(profile.qos.lower()), profile.limits.max_walltime
         if limit is not None and most is not None and walltime_seconds(most) > limit:
             words = f"max_walltime is {most}, and the QOS {profile.qos} allows {clock(limit)}"
             yield Finding(target, "wrong", words)
@@ -135,6 +137,16 @@ def _compare_qos_and_account(profile: SiteProfile, cluster: LiveCluster) -> Iter
     if profile.account and accounts and profile.account.lower() not in accounts:
         words = f"{profile.account} is none of your accounts: {', '.join(cluster.accounts or ())}"
         yield Finding(target, "wrong", words)
+
+
+def _most_gpus(profile: SiteProfile, queue: LiveQueue) -> int:
+    """Return how many GPUs a node has, of the kind that is asked for if one is."""
+    kind = (profile.gpu_type or "").lower()
+    return _lower(queue.gpus).get(kind) or max(queue.gpus.values())
+
+
+def _lower(gpus: dict[str, int]) -> dict[str, int]:
+    return {kind.lower(): count for kind, count in gpus.items()}
 
 
 def _queue_names(cluster: LiveCluster) -> str:

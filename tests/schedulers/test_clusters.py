@@ -212,3 +212,72 @@ def test_nothing_is_found_where_all_is_well() -> None:
             "account": "Materials", "limits": {"max_walltime": "01:00:00"}}  # fmt: skip
     profile = SiteProfile.model_validate({"scheduler": "slurm", "target": "t", **keys})
     assert list(compare(profile, CLUSTER)) == []
+
+
+def slurm_with(gres: str = "gpu:a100:2", qos: str = "normal|\n", accounts: str = "mat|x\n") -> Any:
+    """A Slurm with one partition, which says this of its GPUs, QOS and accounts."""
+    partition = "PartitionName=mig Default=YES State=UP MaxTime=1-00:00:00 TotalNodes=2\n"
+    says = {
+        "scontrol show partition": partition, "scontrol show config": "ClusterName = fir\n",
+        "sinfo": f"mig*|2|64|512000|{gres}|(null)\n", "sacctmgr show qos": qos,
+        "sacctmgr show associations": accounts,
+    }  # fmt: skip
+
+    def answer(argv: Sequence[str], *, cwd: str | None = None) -> Reply:
+        plain = " ".join(word for word in argv if not word.startswith("-"))
+        (text,) = (text for words, text in says.items() if plain.startswith(words))
+        return Reply(tuple(argv), 0, text, "")
+
+    return converse(SlurmScheduler().cluster(), answer)
+
+
+@pytest.mark.parametrize(
+    ("gres", "gpus"),
+    [
+        ("gpu:1g.10gb:7,gpu:3g.40gb:2", {"1g.10gb": 7, "3g.40gb": 2}),
+        ("gpu:a100_1g.5gb:14(S:2,6),gpu:a100:1(S:0-1)", {"a100_1g.5gb": 14, "a100": 1}),
+        ("gpu:4", {"": 4}),
+        ("gpu:4(S:0-1)", {"": 4}),
+        ("craynetwork:4,gpu:mi250:8,shard:16", {"mi250": 8}),
+        ("(null)", {}),
+    ],
+)
+def test_kinds_of_gpus(gres: str, gpus: dict[str, int]) -> None:
+    assert slurm_with(gres).queues[0].gpus == gpus
+
+
+def mig_profile(**keys: Any) -> SiteProfile:
+    asks = {"scheduler": "slurm", "partition": "mig", "gpus": 1, "gpu_dialect": "gres-typed",
+            "gpu_type": "1g.10gb", "limits": {"max_walltime": "24:00:00"}}  # fmt: skip
+    return SiteProfile.model_validate({**asks, **keys})
+
+
+def test_slices_of_gpus_are_kinds(tmp_path: Path) -> None:
+    cluster = slurm_with("gpu:1g.10gb:7,gpu:3g.40gb:2")
+    assert list(compare(mig_profile(node={"gpus": 7}), cluster)) == []
+    (few,) = compare(mig_profile(gpu_type="3g.40gb", node={"gpus": 7}), cluster)
+    assert few.words == "node.gpus is 7, and nodes there have 2"
+    (other,) = compare(mig_profile(gpu_type="2g.20gb"), cluster)
+    assert other.words == "gpu_type is 2g.20gb, and mig has 1g.10gb, 3g.40gb"
+    path = tmp_path / "new.yaml"
+    path.write_text(draft("new", "slurm", cluster, Path("s.json"), "2026-11-28"))
+    targets = validate(SiteProfile, read_mapping(path), path).targets
+    asked = {target.gpu_type: target.node.gpus for target in targets.values() if target.gpus}
+    assert asked == {"1g.10gb": 7, "3g.40gb": 2}
+    assert list(targets) == ["mig", "mig-1g.10gb", "mig-3g.40gb"]
+
+
+def test_an_empty_answer_of_the_accounting_proves_nothing() -> None:
+    cluster = slurm_with(gres="gpu:1g.10gb:7", qos="", accounts="")
+    assert (cluster.qos, cluster.accounts) == (None, None)
+    assert "the QOS could not be looked at" in cluster.untold[0]
+    assert "accounts could not be looked at" in cluster.untold[1]
+    assert list(compare(mig_profile(qos="long", account="mat"), cluster)) == []
+
+
+def test_names_of_qos_are_told_in_lower_case() -> None:
+    cluster = slurm_with(gres="gpu:1g.10gb:7", qos="normal|\ngpu_long|12:00:00\n")
+    (found,) = compare(mig_profile(qos="GPU_Long"), cluster)
+    assert found.words == "max_walltime is 24:00:00, and the QOS GPU_Long allows 12:00:00"
+    (found,) = compare(mig_profile(qos="GPU_short"), cluster)
+    assert found.words == "there is no QOS GPU_short (there are: gpu_long, normal)"

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 NODES = "%P|%D|%c|%m|%G|%f"
 _FIELD = re.compile(r"(\w+)=(\S*)")
-_GPU = re.compile(r"gpu(?::([A-Za-z][\w.-]*))?:(\d+)")
+# gpu:4, gpu:a100:4(S:0-1), gpu:1g.10gb:7: kinds may begin with a digit, as those of MIG slices do.
+_GPU = re.compile(r"(?:^|,)gpu(?::([^:,()\s]+))?:(\d+)(?=[,(]|$)")
 _CLUSTER = re.compile(r"^ClusterName\s*=\s*(\S+)", re.MULTILINE)
 
 
@@ -34,13 +35,19 @@ def ask() -> ClusterConversation:
     qos = None
     if (rows := _rows(said, untold)) is not None:
         qos = {row[0]: seconds(row[1]) for row in rows if len(row) > 1}
+        if not qos:
+            # There is always one, "normal": users may not read the database here.
+            qos = None
+            untold.append("sacctmgr show qos: nothing; the QOS could not be looked at")
     # One database may serve several clusters, and knows this one by its name.
     cluster = _CLUSTER.search((yield ["scontrol", "show", "config"]).out)
     where = [f"user={getpass.getuser()}", *([f"cluster={cluster[1]}"] if cluster else [])]
     said = yield [*show, "associations", *where, "format=Account,QOS"]
     accounts = None
     if (rows := _rows(said, untold)) is not None:
-        accounts = tuple(sorted({row[0] for row in rows if row[0]}))
+        accounts = tuple(sorted({row[0] for row in rows if row[0]})) or None
+        if accounts is None:
+            untold.append("sacctmgr show associations: nothing; accounts could not be looked at")
     return LiveCluster(queues, qos, accounts, tuple(untold))
 
 
