@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticKnownError
 
-from hpctrain.fields import Evaluator, Likeness, PlainName, Record
+from hpctrain.fields import Evaluator, Likeness, Most, PlainName, Record
 from hpctrain.yamlfile import nearest
 
 # The checks of `hpctrain check` that can be silenced: all in data/check/names, but one.
@@ -99,6 +99,19 @@ class DataConfig(Record):
 
 class TrainingConfig(Record):
     """What is fitted, and for how long."""
+
+    most: ClassVar[Most] = {
+        "cutoff": (30, "4 to 12 Å are usual, and the neighbours grow with its cube"),
+        "b_basis_size": (100_000, "some hundreds are usual, and a fit grows with the square"),
+        "kappa": (1_000_000_000, "only the ratio of kappa and kappa_f counts"),
+        "kappa_f": (1_000_000_000, "only the ratio of kappa and kappa_f counts"),
+        "max_iter": (10_000_000, "some thousands are usual, and each takes a second or so"),
+        "batch_size": (10_000_000, "it is a number of structures, and some hundreds are usual"),
+        "display_step": (10_000_000, "the test set would never be looked at"),
+        "patience": (10_000_000, "0 switches the early stopping off"),
+        "verify_minutes": (10_080, "that is a week; 0 switches the checks off"),
+        "reference_energies": (10_000_000, "these are eV per atom"),
+    }
 
     engine: Literal["pacemaker"] = "pacemaker"
     cutoff: float = Field(6.0, gt=0, description="Å; every bond's rcut")

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     Model = TypeVar("Model", bound=BaseModel)
 
 
+# Of what was written, in a message about it.
+LONGEST_SHOWN = 100
+
+
 class _UniqueKeys:
     """A loader that refuses equal keys: PyYAML keeps the last of them without a word."""
 
@@ -110,7 +114,7 @@ def _problems(model: type[BaseModel], error: ValidationError, source: Path | str
         if name in lines:
             lines[name] += f", or: {said}"
         else:
-            lines[name] = f"{place}: {name}: {said}"
+            lines[name] = f"{place}: {name}: {said}" if name else f"{place}: {said}"
     return list(lines.values())
 
 
@@ -147,9 +151,19 @@ def _in_words(model: type[BaseModel], path: list[str], detail: ErrorDetails) -> 
     if detail["type"] == "missing":
         return "this key is required"
     if detail["type"] == "string_type" and isinstance(detail["input"], (bool, int, float)):
-        return f"must be text; write it in quotes (it is {detail['input']!r})"
+        return f"must be text; write it in quotes (it is {_shown(detail['input'])})"
     message = detail["msg"].removeprefix("Value error, ")
-    return f"{message[0].lower()}{message[1:]} (it is {detail['input']!r})"
+    said = f"{message[0].lower()}{message[1:]}"
+    # What is wrong with a record as a whole is named in the message.
+    return said if not path else f"{said} (it is {_shown(detail['input'])})"
+
+
+def _shown(value: object) -> str:
+    """Show what was written, but not more of it than helps."""
+    if isinstance(value, int) and value.bit_length() > 200:
+        return f"a number of about {int(value.bit_length() * 0.30103) + 1} digits"
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
 def _keys_beside(model: type[BaseModel], path: Sequence[str]) -> list[str]:

@@ -152,7 +152,7 @@ def test_project_names(name: str) -> None:
     [
         {"partition": "a b"}, {"partition": "a\n#SBATCH --x"}, {"account": "$(id)"}, {"qos": ""},
         {"partition": "-x"}, {"constraint": "a;b"}, {"constraint": "`x`"}, {"gpu_type": "a'b"},
-        {"memory": "16"}, {"memory": "16GB"}, {"memory": "0G"}, {"memory": 16}, {"memory": "1.5G"},
+        {"memory": "16"}, {"memory": "16 g b"}, {"memory": "0G"}, {"memory": 16}, {"memory": "1.5G"},
         {"nodes": 0}, {"tasks": -1}, {"cores": 0}, {"cores": True}, {"gpus": -1},
         {"modules": ["a\nb"]}, {"modules": "gcc"}, {"setup": ["a\r\nb"]}, {"setup": [""]},
         {"extra_directives": ["--x\necho"]}, {"launcher": ["srun\x00"]}, {"output": "a\nb"},

@@ -112,7 +112,10 @@ def _is_short(queue: LiveQueue) -> bool:
 
 
 def _time(seconds: int | None) -> str | None:
-    return f'"{clock(seconds)}"' if seconds else None
+    """Write a limit, unless it is none: a profile takes no walltime of more than ten years."""
+    from hpctrain.fields import LONGEST_DAYS
+
+    return f'"{clock(seconds)}"' if seconds and seconds <= LONGEST_DAYS * 86400 else None
 
 
 def _pairs(**facts: object) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from hpctrain.fields import (
     Evaluator,
     Line,
+    Most,
     PlainName,
     Record,
     Text,
@@ -52,6 +53,14 @@ SCHEMA_FILE = "site.schema.json"  # beside the shipped profiles, which name it i
 
 class Request(Record):
     """The keys that a profile and a target share; a target's come first."""
+
+    most: ClassVar[Most] = {
+        "nodes": (1_000_000, "no cluster has so many"),
+        "tasks": (100_000_000, "no cluster has so many cores"),
+        "cores": (1_000_000, "no node has so many"),
+        "gpus": (1_000_000, "no cluster has so many"),
+        "cores_per_gpu": (1_000_000, "no node has so many"),
+    }
 
     description: Line | None = None
     account: Word | None = Field(None, description="who pays; for your own file")
@@ -225,7 +234,8 @@ class SiteProfile(Request):
     def _margin_fits(self) -> SiteProfile:
         if self.walltime and walltime_seconds(self.margin) >= walltime_seconds(self.walltime):
             raise ValueError(
-                f"the margin ({self.margin}) must be shorter than the walltime ({self.walltime})"
+                f"the margin ({self.margin}) must be shorter than the walltime ({self.walltime}); "
+                "set a shorter margin, or a longer walltime"
             )
         return self
 

@@ -3,25 +3,83 @@
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, WithJsonSchema
+
+from hpctrain.fields import Form
 
 # Slurm's features can stand in brackets and parentheses: [a100|v100]&ib.
 Constraint = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9\[(!][A-Za-z0-9._:,=+&|()\[\]*@!/-]*$")
+    str,
+    Form(
+        r"^[A-Za-z0-9\[(!][A-Za-z0-9._:,=+&|()\[\]*@!/-]*$",
+        "features as Slurm writes them, without blanks and quotes, for example [a100|v100]&ib",
+    ),
 ]
 # Only %j, so that the file is found again.
 OutputName = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9_](?:[A-Za-z0-9._+-]|%j)*$", max_length=100)
+    str,
+    Form(
+        r"^[A-Za-z0-9_](?:[A-Za-z0-9._+-]|%j)*$",
+        "the name of a file, in which %j becomes the job's id, for example job-%j.out",
+        longest=100,
+    ),
 ]
-Memory = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[KMGT]$")]
-Umask = Annotated[str, StringConstraints(pattern=r"^0?[0-7]{3}$")]
+MEMORY_WORDS = "memory is a whole number and K, M, G or T, for example 16G"
+# 16G, and what people write for it: 16g, 16GB, 16 GiB.
+_MEMORY = r"0*([1-9][0-9]{0,11})\s*([KMGTkmgt])(?:[Ii]?[Bb])?"
+_UNITS = {"K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1024.0**2}
+LARGEST_MB = 100_000 * _UNITS["T"]
+
+
+def _check_memory(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return value
+    text = str(value) if isinstance(value, str) or abs(value) < 1e18 else "1e18"
+    if match := re.fullmatch(_MEMORY, text.strip(" ")):
+        memory = f"{match[1]}{match[2].upper()}"
+        if megabytes(memory) > LARGEST_MB:
+            raise ValueError("more than 100,000T is surely a mistake: no node has so much")
+        return memory
+    if re.fullmatch(r"0+(\.0*)?", text):
+        raise ValueError(f"{MEMORY_WORDS}; for all of a node's: memory_style: mem-zero")
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
+        raise ValueError(f"which unit? {MEMORY_WORDS}")
+    if part := re.fullmatch(r"([0-9]{1,6}\.[0-9]{1,6})\s*([MGTmgt])(?:[Ii]?[Bb])?", text):
+        unit = part[2].upper()
+        below = "KMGT"["KMGT".index(unit) - 1]
+        instead = f"{math.ceil(float(part[1]) * 1024)}{below}"
+        raise ValueError(f"{MEMORY_WORDS}; for {text}, write {instead}")
+    raise ValueError(MEMORY_WORDS)
+
+
+Memory = Annotated[
+    str,
+    BeforeValidator(_check_memory),
+    WithJsonSchema({"type": "string", "pattern": f"^ *{_MEMORY} *$"}),
+]
+Umask = Annotated[
+    str, Form(r"^0?[0-7]{3}$", 'three digits from 0 to 7, in quotes, for example "0027"')
+]
 # A key of a profile, with dots between nested ones: resources.filesystems
-KeyPath = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]*(\.[A-Za-z0-9_]+)*$")]
+KeyPath = Annotated[
+    str,
+    Form(
+        r"^[a-z][a-z_]*(\.[A-Za-z0-9_]+)*$",
+        "a key of a profile, with dots between nested ones, for example resources.filesystems",
+    ),
+]
 # An option as the scheduler's own manual writes it; of PBS's -l, with the resource: -l filesystems
-Option = Annotated[str, StringConstraints(pattern=r"^-{1,2}[A-Za-z][A-Za-z0-9-]*( [a-z_]+)?$")]
+Option = Annotated[
+    str,
+    Form(
+        r"^-{1,2}[A-Za-z][A-Za-z0-9-]*( [a-z_]+)?$",
+        "an option as the scheduler's manual writes it, for example --account or -l walltime",
+    ),
+]
 
 
 def _text_or_number(pattern: str) -> WithJsonSchema:
@@ -55,22 +113,22 @@ _WHEN = r"^20\d\d(-\d\d(-\d\d)?)?$"
 Resource = Annotated[
     str,
     BeforeValidator(_number_as_text),
-    StringConstraints(pattern=_RESOURCE),
+    Form(_RESOURCE, "a value without blanks, commas and quotes, for example home:eagle"),
     _text_or_number(_RESOURCE),
 ]
 ChunkResource = Annotated[
     str,
     BeforeValidator(_number_as_text),
-    StringConstraints(pattern=_CHUNK),
+    Form(_CHUNK, "one word of letters, digits and . _ -, for example mil_ait"),
     _text_or_number(_CHUNK),
 ]
 Expression = Annotated[str, BeforeValidator(_check_expression)]
-Suffix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$")]
+Suffix = Annotated[str, Form(r"^[A-Za-z0-9_.-]+$", "letters, digits and _ . -, for example _gpu")]
 # A year, a month or a day: what is known of when a source was read.
 When = Annotated[
     str,
     BeforeValidator(_date_as_text),
-    StringConstraints(pattern=_WHEN),
+    Form(_WHEN, "a year, a month or a day, for example 2026-11"),
     _text_or_number(_WHEN),
 ]
 
@@ -93,8 +151,6 @@ SchedulerName = Literal["local", "slurm", "pbs", "practice-slurm", "practice-pbs
 AccountOption = Literal["A", "P", "group_list"]
 ResourceStyle = Literal["select", "flat", "nodes-ppn"]
 Continuation = Literal["manual", "resubmit", "requeue", "chain"]
-
-_UNITS = {"K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1024.0**2}
 
 
 def megabytes(memory: str) -> float:
