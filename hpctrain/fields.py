@@ -17,7 +17,7 @@ from pydantic_core.core_schema import no_info_after_validator_function
 
 
 class Form:
-    """The form of a text: a pattern for machines and editors, and words with an example for people."""
+    """The form of a text: a pattern for machines, and words with an example for people."""
 
     def __init__(self, pattern: str, words: str, *, longest: int | None = None) -> None:
         self.pattern, self.words, self.longest = pattern, words, longest
@@ -26,9 +26,9 @@ class Form:
     def check(self, text: str) -> str:
         """Return the text; ValueError says how it is written."""
         if not self._matches(text):
-            raise ValueError(f"this is {self.words}")
+            raise ValueError(f"must be {self.words}")
         if self.longest is not None and len(text) > self.longest:
-            raise ValueError(f"this has {self.longest} characters at most")
+            raise ValueError(f"must have at most {self.longest} characters")
         return text
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:

@@ -152,7 +152,8 @@ def test_project_names(name: str) -> None:
     [
         {"partition": "a b"}, {"partition": "a\n#SBATCH --x"}, {"account": "$(id)"}, {"qos": ""},
         {"partition": "-x"}, {"constraint": "a;b"}, {"constraint": "`x`"}, {"gpu_type": "a'b"},
-        {"memory": "16"}, {"memory": "16 g b"}, {"memory": "0G"}, {"memory": 16}, {"memory": "1.5G"},
+        {"memory": "16"}, {"memory": "16 g b"}, {"memory": "0G"}, {"memory": 16},
+        {"memory": "1.5G"},
         {"nodes": 0}, {"tasks": -1}, {"cores": 0}, {"cores": True}, {"gpus": -1},
         {"modules": ["a\nb"]}, {"modules": "gcc"}, {"setup": ["a\r\nb"]}, {"setup": [""]},
         {"extra_directives": ["--x\necho"]}, {"launcher": ["srun\x00"]}, {"output": "a\nb"},
@@ -181,6 +182,107 @@ def test_profiles_that_are_refused(keys: dict[str, Any]) -> None:
 def test_profiles_that_are_taken(keys: dict[str, Any]) -> None:
     [(key, value)] = keys.items()
     assert getattr(site(**keys), key) == value
+
+
+@pytest.mark.parametrize(
+    ("written", "memory"),
+    [("16GB", "16G"), ("16g", "16G"), ("16 GB", "16G"), ("512MiB", "512M"), ("1tb", "1T"),
+     ("016G", "16G"), (" 16G ", "16G")],
+)  # fmt: skip
+def test_memory_as_people_write_it(written: str, memory: str) -> None:
+    assert site(memory=written).memory == memory
+    assert site(limits={"max_memory": written}).limits.max_memory == memory
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"memory": 4000}, "which unit? memory is a whole number and K, M, G or T, for example"),
+        ({"memory": "4000"}, "which unit?"),
+        ({"memory": "1.5G"}, "for 1.5G, write 1536M"),
+        ({"memory": "1.3 TB"}, "for 1.3 TB, write 1332G"),
+        ({"memory": 0}, "memory_style: mem-zero"),
+        ({"memory": "much"}, "for example 16G"),
+        ({"memory": "9999999T"}, "surely a mistake"),
+        ({"account": "my account"}, "must be one word without blanks"),
+        ({"partition": "gpu;debug"}, "for example gpu_long"),
+        ({"constraint": "a b"}, "for example [a100|v100]&ib"),
+        ({"output": "%x.out"}, "for example job-%j.out"),
+        ({"umask": "9999"}, 'for example "0027"'),
+        ({"required_directives": ["account"]}, "for example --account or -l walltime"),
+        ({"environment": {"A-B": "x"}}, "for example OMP_PROC_BIND"),
+        ({"chunk": {"model": "a b"}}, "for example mil_ait"),
+        ({"resources": {"filesystems": "a b"}}, "for example home:eagle"),
+        ({"ask": {"A": "Which?"}}, "for example resources.filesystems"),
+        ({"account_rule": {"suffix": "a b"}}, "for example _gpu"),
+        ({"checked": "yesterday"}, "for example 2026-11"),
+        ({"template": "a/b"}, "for example al-pbe"),
+        ({"setup": [""]}, "one line of text"),
+    ],
+)
+def test_refusals_by_pattern_are_words_with_an_example(keys: dict[str, Any], words: str) -> None:
+    with pytest.raises(HpctrainError) as caught:
+        validate(SiteProfile, {"scheduler": "slurm", **keys}, "--set site")
+    assert words in caught.value.message
+    assert "pattern" not in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_a_projects_name_in_words() -> None:
+    with pytest.raises(HpctrainError, match="for example al-pbe") as caught:
+        validate(ProjectConfig, {**MINIMAL, "project": "my potential"}, "hpctrain.yaml")
+    assert caught.value.message.endswith("(it is 'my potential')")
+
+
+@pytest.mark.parametrize(
+    ("key", "number", "why"),
+    [
+        ("cutoff", 1e308, "the neighbours grow"),
+        ("cutoff", "1e308", "the neighbours grow"),
+        ("max_iter", 10**400, "each takes a second or so"),
+        pytest.param("max_iter", 10**5000, "each takes a second or so", id="too-long-to-print"),
+        ("b_basis_size", 10**9, "some hundreds are usual"),
+        ("batch_size", 10**30, "a number of structures"),
+        ("kappa", 1e300, "only the ratio"),
+        ("verify_minutes", 1e9, "0 switches the checks off"),
+        ("reference_energies", {"Al": -1e300}, "eV per atom"),
+    ],
+)
+def test_absurd_numbers_are_refused_with_a_reason(key: str, number: Any, why: str) -> None:
+    content = {**MINIMAL, "training": {key: number}}
+    with pytest.raises(HpctrainError) as caught:
+        validate(ProjectConfig, content, "hpctrain.yaml")
+    assert f"training.{key}: more than" in caught.value.message
+    assert why in caught.value.message
+    assert len(caught.value.message) < 300
+
+
+@pytest.mark.parametrize("key", ["nodes", "tasks", "cores", "gpus", "cores_per_gpu"])
+def test_absurd_requests_are_refused(key: str) -> None:
+    with pytest.raises(ValidationError, match=r"no cluster|no node"):
+        site(**{key: 10**400})
+
+
+@pytest.mark.parametrize("walltime", ["9999-00:00:00", f"{10**21}-00:00:00", f"{10**9}-00:00:00"])
+def test_absurd_walltimes_are_refused(walltime: str) -> None:
+    with pytest.raises(ValidationError, match="more than ten years"):
+        site(walltime=walltime)
+    assert walltime_seconds("3660-00:00:00") == 3660 * 86400
+
+
+def test_seeds_may_have_64_bits() -> None:
+    with_seed = {**MINIMAL, "data": {"source": "x.db", "seed": 2**64}}
+    assert ProjectConfig.model_validate(with_seed).data.seed == 2**64
+
+
+def test_a_margin_longer_than_the_walltime_in_one_line() -> None:
+    content = {"scheduler": "slurm", "walltime": "00:03:00", "setup": ["a long line"] * 50}
+    with pytest.raises(HpctrainError) as caught:
+        validate(SiteProfile, content, "--set site")
+    assert caught.value.message == (
+        "--set site: the margin (00:05:00) must be shorter than the walltime (00:03:00); "
+        "set a shorter margin, or a longer walltime"
+    )
 
 
 def every_record() -> list[type[Record]]:

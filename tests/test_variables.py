@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 
 import pytest
 
 from hpctrain import variables
-from hpctrain.files import resource
+from hpctrain.job import next_attempt
 from hpctrain.process import LOCAL_QUEUE, run, run_scheduler
 
 SHELL = {
@@ -41,9 +40,7 @@ def test_nothing_of_a_job_around(around: dict[str, str]) -> None:
     assert variables.environment_for_schedulers({**given, **around}) == {"PATH": "/bin"}
 
 
-def test_the_job_cleans_by_the_same_lists(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(resource("job")))
-    next_attempt = importlib.import_module("next_attempt")
+def test_the_job_cleans_by_the_same_lists() -> None:
     for name in ("STEERING", "KEPT", "AROUND", "TOLD_TO_JOBS"):
         assert getattr(next_attempt, name) == getattr(variables, name)
     for given in (SHELL, JOB, {**SHELL, **JOB}):
