@@ -197,7 +197,7 @@ def test_memory_as_people_write_it(written: str, memory: str) -> None:
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"memory": 4000}, "which unit? memory is a whole number and K, M, G or T, for example"),
+        ({"memory": 4000}, "which unit? must be a whole number and K, M, G or T, for example"),
         ({"memory": "4000"}, "which unit?"),
         ({"memory": "1.5G"}, "for 1.5G, write 1536M"),
         ({"memory": "1.3 TB"}, "for 1.3 TB, write 1332G"),

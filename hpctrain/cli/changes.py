@@ -8,6 +8,7 @@ from typing import Any
 from hpctrain.errors import UsageError
 
 SECTIONS = ("data", "training", "site")
+LONGEST = 100  # of an assignment in a message about it
 # Text, whatever YAML takes it for: an account can be a number, an empty selection takes every row,
 # and YAML 1.1 reads 12:00:00 as a number in base 60.
 _TEXT = frozenset(
@@ -32,16 +33,16 @@ def parse_changes(
     for assignment in (*assignments, *short):
         key, equals, written = assignment.partition("=")
         path = key.strip().split(".")
+        shown = assignment if len(assignment) <= LONGEST else f"{assignment[:LONGEST]}…"
         if not equals or len(path) < 2 or path[0] not in SECTIONS or not all(path):
             raise UsageError(
-                f"--set {assignment}: write SECTION.KEY=VALUE; the sections are "
-                + ", ".join(SECTIONS),
+                f"--set {shown}: write SECTION.KEY=VALUE; the sections are " + ", ".join(SECTIONS),
                 "for example: --set training.max_iter=500 or --set site.partition=gpu",
             )
         try:
             value = yaml.safe_load(written)
         except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that cannot be
-            raise UsageError(f"--set {assignment}: the value is not valid YAML") from error
+            raise UsageError(f"--set {shown}: the value is not valid YAML") from error
         text = key.strip() in _TEXT or (path[:2] == ["site", "environment"] and path[2:])
         if text and not isinstance(value, str):
             value = written
@@ -50,7 +51,7 @@ def parse_changes(
             below = below.setdefault(part, {})
             if not isinstance(below, dict):
                 raise UsageError(
-                    f"--set {assignment}: {part} was set to a value before, and can have no keys"
+                    f"--set {shown}: {part} was set to a value before, and can have no keys"
                 )
         below[path[-1]] = value
     return changes

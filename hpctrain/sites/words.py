@@ -28,7 +28,7 @@ OutputName = Annotated[
         longest=100,
     ),
 ]
-MEMORY_WORDS = "memory is a whole number and K, M, G or T, for example 16G"
+MEMORY_WORDS = "must be a whole number and K, M, G or T, for example 16G"
 # 16G, and what people write for it: 16g, 16GB, 16 GiB.
 _MEMORY = r"0*([1-9][0-9]{0,11})\s*([KMGTkmgt])(?:[Ii]?[Bb])?"
 _UNITS = {"K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1024.0**2}
