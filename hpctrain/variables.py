@@ -89,7 +89,7 @@ def ignored(given: Mapping[str, str], profile: Mapping[str, object]) -> Iterator
             way = f"SLURM_CLUSTERS={value} names the cluster to all of Slurm's programs"
         else:
             way = "a job gets what the profile and hpctrain ask for"
-        yield f"{name}={value} of your shell is ignored; {way}"
+        yield f"{name}={' '.join(value.split())[:80]} of your shell is ignored; {way}"
 
 
 def job_around(given: Mapping[str, str]) -> Iterator[str]:

@@ -25,6 +25,10 @@ NO_ANSWER = (
     "connect", "protocol error", "shutting down",
 )  # fmt: skip
 NOT_STARTED = 127
+# A line of sbatch's that is not the log of Slurm's own functions: "slurm_receive_msg: …".
+SITE_SAYS = re.compile(
+    r"sbatch: (?!(?:error: )?(?:_*[a-z]+(?:_[a-z0-9]+)+: |auth/|Munge |If munged))"
+)
 # The lists of hpctrain/variables.py, which says why: what steers schedulers' programs, or was told
 # to this job alone, and what their programs need.
 STEERING = (
@@ -135,4 +139,7 @@ def _outcome(reply: tuple[int | None, str, str], refusals: Sequence[int]) -> Out
         return Outcome(found.group(1))
     silent = said == f"exit code {code}"
     refused = code == NOT_STARTED or (code in refusals and not silent)
+    *told, last = said.split("; ")
+    if last.endswith("failed: Unspecified error") and any(map(SITE_SAYS.match, told)):
+        said = "; ".join(told)  # a plugin of the site's said no, in lines before that
     return Outcome(None, said, certain=refused and not any(words in said for words in NO_ANSWER))

@@ -1,0 +1,26 @@
+"""What a scheduler's program says to a job that submits the next attempt."""
+
+from __future__ import annotations
+
+import pytest
+
+from hpctrain.job.next_attempt import Outcome, _outcome
+
+FAILED = "sbatch: error: Batch job submission failed: "
+SLURM = (1, 2, 255)
+
+
+@pytest.mark.parametrize(
+    ("said", "problem", "certain"),
+    [
+        (f"sbatch: error: no account, no job; {FAILED}Unspecified error",
+         "sbatch: error: no account, no job", True),
+        (f"{FAILED}Unspecified error", None, False),
+        (f"sbatch: error: slurm_receive_msg: no bytes; {FAILED}Unspecified error", None, False),
+        (f"sbatch: error: Munge encode is out; {FAILED}Unspecified error", None, False),
+        (f"{FAILED}Invalid account or account/partition combination specified", None, True),
+        (f"{FAILED}Socket timed out on send/recv operation", None, False),
+    ],
+)  # fmt: skip
+def test_a_refusal_of_the_sites_own_is_one(said: str, problem: str | None, certain: bool) -> None:
+    assert _outcome((1, "", said), SLURM) == Outcome(None, problem or said, certain=certain)
