@@ -29,7 +29,7 @@ KEPT = (
 AROUND = ("SLURM_JOB_ID", "PBS_JOBID")
 TOLD_TO_JOBS = (
     "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ZE_AFFINITY_MASK",
-    "NCPUS",
+    "NCPUS", "PMI_", "PMIX_",
 )  # fmt: skip
 
 # The key of a profile that says the same as a variable of sbatch's, and for the others the option.
@@ -66,7 +66,7 @@ def environment_for_schedulers(given: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in given.items()
-        if name in KEPT or not (name.startswith(STEERING) or name in told)
+        if name in KEPT or not name.startswith(STEERING + told)
     }
 
 
@@ -90,6 +90,14 @@ def ignored(given: Mapping[str, str], profile: Mapping[str, object]) -> Iterator
         else:
             way = "a job gets what the profile and hpctrain ask for"
         yield f"{name}={' '.join(value.split())[:80]} of your shell is ignored; {way}"
+
+
+def notes(given: Mapping[str, str], profile: Mapping[str, object]) -> list[str]:
+    """Say what of the user's shell a submission goes without; ``profile`` is the site's."""
+    scheduler = str(profile.get("scheduler"))
+    if scheduler == "local":
+        return []
+    return [*job_around(given), *(ignored(given, profile) if scheduler.endswith("slurm") else ())]
 
 
 def job_around(given: Mapping[str, str]) -> Iterator[str]:

@@ -35,7 +35,7 @@ def test_what_names_the_cluster_stays() -> None:
 
 @pytest.mark.parametrize("around", [{"SLURM_JOB_ID": "7"}, {"PBS_JOBID": "7.server"}])
 def test_nothing_of_a_job_around(around: dict[str, str]) -> None:
-    given = {**JOB, "CUDA_VISIBLE_DEVICES": "1", "PATH": "/bin"}
+    given = {**JOB, "CUDA_VISIBLE_DEVICES": "1", "PMI_RANK": "0", "PATH": "/bin"}
     del given["SLURM_JOB_ID"]
     assert variables.environment_for_schedulers({**given, **around}) == {"PATH": "/bin"}
 

@@ -47,7 +47,7 @@ LOCAL_QUEUE = "hpctrain.schedulers.local_queue"
 AROUND = ("SLURM_JOB_ID", "PBS_JOBID")
 TOLD_TO_JOBS = (
     "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ZE_AFFINITY_MASK",
-    "NCPUS",
+    "NCPUS", "PMI_", "PMIX_",
 )  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def environment_for(given: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in given.items()
-        if name in KEPT or not (name.startswith(STEERING) or name in told)
+        if name in KEPT or not name.startswith(STEERING + told)
     }
 
 

@@ -7,6 +7,7 @@ import platform
 from dataclasses import dataclass
 from typing import Any
 
+from hpctrain import variables
 from hpctrain.errors import HpctrainError
 from hpctrain.project import Project
 from hpctrain.schedulers import scheduler_of
@@ -18,7 +19,6 @@ from hpctrain.sites.choose import choose
 from hpctrain.sites.demand import Cost, cost
 from hpctrain.sites.profile import SiteProfile
 from hpctrain.sites.recognise import read_rules, recognise
-from hpctrain.variables import KEYS, ignored, job_around
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def plan(project: Project, site_name: str | None, changes: dict[str, Any] | None
     if profile.account != asked.account:
         notes.append(f"account {profile.account}, by the site's account_rule")
     notes += advice(site, profile, project.folder)
-    notes += _shell_notes(profile)
+    notes += variables.notes(os.environ, dict(profile))
     scheduler = scheduler_of(profile.scheduler, project.queue)
     return Plan(
         config,
@@ -76,17 +76,6 @@ def plan(project: Project, site_name: str | None, changes: dict[str, Any] | None
         notes,
         cost(profile) if scheduler.is_charged else None,
     )
-
-
-def _shell_notes(profile: SiteProfile) -> list[str]:
-    """Say what of the user's shell a submission goes without."""
-    if profile.scheduler == "local":
-        return []
-    notes = list(job_around(os.environ))
-    if profile.scheduler.endswith("slurm"):
-        decided = {key: getattr(profile, key) for key in {*KEYS.values()}}
-        notes += ignored(os.environ, decided)
-    return notes
 
 
 def _recognise_site(project: Project, notes: list[str]) -> str:

@@ -80,6 +80,15 @@ def test_after_whatever_end(project: Project, run: Run, state: str | None) -> No
     assert len(slurm.calls("sbatch")) == 1
 
 
+def test_what_it_goes_without_is_said(
+    project: Project, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SBATCH_RESERVATION", "course")
+    said: list[str] = []
+    resume(project, (run.run_id,), program=FakeSlurm(sbatch=["8\n"]), say=said.append)
+    assert any("SBATCH_RESERVATION=course of your shell is ignored" in line for line in said)
+
+
 def test_after_a_cancel_the_jobs_may_begin_again(project: Project, run: Run) -> None:
     (run.folder / "cancel").touch()
     event(run, now() - 100, "cancel_requested", attempt=1)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from hpctrain import variables
 from hpctrain.errors import HpctrainError, SiteUnreachable
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run_scheduler
@@ -48,7 +50,7 @@ def resume(
             forget(project.cache)
             now = status(project, (found.run_id,), program=program, say=say).runs[0]
             try:
-                done.append(_resume(project, now, program))
+                done.append(_resume(project, now, program, say))
             except HpctrainError:
                 for one in done:  # what was done before is told, whatever comes
                     say(sentence(one))
@@ -65,7 +67,9 @@ def sentence(one: Resumed) -> str:
     return f"{one.run_id}: {one.state}; there is nothing to resume"
 
 
-def _resume(project: Project, found: RunStatus, program: RunProgram) -> Resumed:
+def _resume(
+    project: Project, found: RunStatus, program: RunProgram, say: Callable[[str], None]
+) -> Resumed:
     run, state = found.run, found.state
     assert run is not None
     if state == "unknown":
@@ -87,5 +91,7 @@ def _resume(project: Project, found: RunStatus, program: RunProgram) -> Resumed:
         run.record("resuming", attempt=attempt)
     # Whatever was cancelled has ended: the jobs to come must not take it as meant for them.
     (run.folder / "cancel").unlink(missing_ok=True)
+    for note in variables.notes(os.environ, run.manifest["site"]["profile"]):
+        say(f"{run.run_id}: {note}")
     job_id = send_all(run, attempt, scheduler_of(run.scheduler_name, project.queue), program)
     return Resumed(run.run_id, state, True, attempt, job_id)
