@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
@@ -111,6 +112,7 @@ class TrainingConfig(Record):
         "patience": (10_000_000, "0 switches the early stopping off"),
         "verify_minutes": (10_080, "that is a week; 0 switches the checks off"),
         "reference_energies": (10_000_000, "these are eV per atom"),
+        "overrides": (math.inf, "what the trainer takes there, the trainer knows"),
     }
 
     engine: Literal["pacemaker"] = "pacemaker"
