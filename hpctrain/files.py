@@ -33,7 +33,7 @@ def resource(name: str) -> Path:
 def put_job(folder: Path) -> Path:
     """Copy the package that runs on the compute node into a folder, as ``job``; return its path."""
     source, target = resource("job"), folder / "job"
-    for path in sorted(source.rglob("*.py")):
+    for path in sorted([*source.rglob("*.py"), *source.rglob("*.sh")]):
         copy = target / path.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         # Not their modes: an installation may be read-only.

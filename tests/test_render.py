@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,7 @@ def values(**changes: Any) -> dict[str, Any]:
 def run(script: str, folder: Path, *arguments: str) -> list[dict[str, Any]]:
     """What job/train.py was called with, once a call, by the script in bash."""
     (folder / "job").mkdir(exist_ok=True)
+    shutil.copyfile(resource("job") / "before.sh", folder / "job" / "before.sh")
     seen = folder / "seen.jsonl"
     (folder / "job" / "train.py").write_text(
         "import json, os, sys\n"

@@ -65,6 +65,16 @@ def try_scratch(folder: str | None) -> dict[str, Any] | None:
         return {"folder": path, "writable": False, "error": str(error.strerror or error)}
 
 
+def failed_lines(script: Path, numbers: str) -> list[str]:
+    """Read the lines of the job script that failed, without those whose modules are looked for."""
+    try:
+        lines = script.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    failed = [lines[int(n) - 1].strip() for n in numbers.split() if 0 < int(n) <= len(lines)]
+    return [line for line in failed if not line.startswith("module load ")]
+
+
 def inspect(settings: dict[str, Any]) -> dict[str, Any]:
     """Return what proof.json says: environment.json and what a training would fail on."""
     found: dict[str, Any]
@@ -74,6 +84,7 @@ def inspect(settings: dict[str, Any]) -> dict[str, Any]:
     found["usable_cores"] = usable
     found["machine"] = platform.machine()
     found["modules"] = [m for m in os.environ.get("LOADEDMODULES", "").split(":") if m]
+    found["failed_lines"] = failed_lines(Path("job.sh"), os.environ.get("HPCTRAIN_FAILED", ""))
     found["scratch"] = try_scratch(settings["scratch"])
     environment.set_threads(cores, settings["keep_variables"])
     found["threads"] = os.environ.get("OMP_NUM_THREADS")
@@ -89,6 +100,7 @@ def problems(found: dict[str, Any], settings: dict[str, Any]) -> list[str]:
         for module in settings["modules"]
         if not any(m == module or m.startswith(module + "/") for m in found["modules"])
     ]
+    words += ["this line before the trainer fails: %s" % line for line in found["failed_lines"]]
     if not found["trainer"]["imports"]:
         words.append("the trainer cannot be imported: %s" % found["trainer"]["error"])
     visible = found["trainer"].get("gpus")

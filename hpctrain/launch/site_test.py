@@ -99,6 +99,7 @@ def _submit(planned: Plan, project: Project, folder: Path, stamp: str, program: 
         package = put_job(folder)
         # In the place of the trainer's driver: templates of a user's own name that file.
         shutil.copyfile(package / "try_site.py", package / "train.py")
+        shutil.copyfile(package / "try_site.sh", package / "before.sh")
         (package / "settings.json").write_text(as_json(_settings(planned)), encoding="utf-8")
         reply = program(scheduler.submit_argv("job.sh", job, profile), cwd=str(folder))
         outcome = scheduler.read_submit(reply)

@@ -214,9 +214,8 @@ def test_a_job_script_that_fails(project: Project, standin: StandIn) -> None:
     submitted = submit(project, "local", changes=standin.changes(**site))
     run = settled(project)
     assert run.state == "failed"
-    assert "exit code 7" in run.reason
-    assert "no such module" in run.reason
-    assert not (submitted.run_dir / "attempts").exists()
+    assert run.reason == "before the training, exit 7 failed (exit code 7): no such module"
+    assert (run.job_id, run.attempt) == (submitted.job_id, 1)
 
 
 def test_a_python_that_is_not_there(project: Project, standin: StandIn) -> None:

@@ -53,7 +53,8 @@ def test_what_is_here_travels_and_nothing_else(tmp_path: Path) -> None:
     copy = put_job(tmp_path / "run")
     assert copy == tmp_path / "run" / "job"
     files = sorted(path for path in copy.rglob("*") if path.is_file())
-    assert [path.relative_to(copy).as_posix() for path in files] == FILES
+    scripts = [path.name for path in JOB.glob("*.sh")]
+    assert [path.relative_to(copy).as_posix() for path in files] == sorted([*FILES, *scripts])
     assert all(path.stat().st_mode & 0o200 for path in (copy, *copy.rglob("*")))
 
 

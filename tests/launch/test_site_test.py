@@ -58,6 +58,7 @@ def test_a_site_that_does_not(
     changes = standin.changes(
         training={"evaluator": "tensorpot"},
         modules=["gcc/13 mkl"],
+        setup=["conda activate x", "true"],
         scratch={"folder": "$NO_SUCH/x"},
         node={"arch": OTHER},
     )
@@ -66,6 +67,7 @@ def test_a_site_that_does_not(
     assert found["problems"] == [
         "the module gcc/13 is not loaded",
         "the module mkl is not loaded",
+        "this line before the trainer fails: conda activate x",
         "the trainer cannot be imported: ModuleNotFoundError: No module named 'tensorpotential'",
         f"the node is {platform.machine()}, and the profile says {OTHER}",
         "scratch $NO_SUCH/x: a variable in it is not set",

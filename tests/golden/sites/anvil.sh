@@ -13,7 +13,10 @@
 #SBATCH --cpus-per-task=8
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## anvil, target cpu
@@ -31,7 +34,10 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --cpus-per-task=128
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## anvil, target gpu
@@ -49,7 +55,10 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --gpus-per-node=1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## anvil, target cpu-big-memory
@@ -64,7 +73,10 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --signal=B:USR1@60
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## anvil, target cpu-dev
@@ -79,7 +91,10 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --signal=B:USR1@60
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## anvil, target gpu-dev
@@ -95,5 +110,8 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --gpus-per-node=1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"

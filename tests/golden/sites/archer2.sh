@@ -14,8 +14,11 @@
 #SBATCH --cpus-per-task=128
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
 cd /project/runs/R || exit 1
+trap - ERR
 exec srun --distribution=block:block --hint=nomultithread /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## archer2, target cpu-long
@@ -34,8 +37,11 @@ exec srun --distribution=block:block --hint=nomultithread /envs/pacemaker/bin/py
 #SBATCH --cpus-per-task=128
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
 cd /project/runs/R || exit 1
+trap - ERR
 exec srun --distribution=block:block --hint=nomultithread /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## archer2, target gpu-shared
@@ -55,8 +61,11 @@ exec srun --distribution=block:block --hint=nomultithread /envs/pacemaker/bin/py
 #SBATCH --gpus=1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
 cd /project/runs/R || exit 1
+trap - ERR
 exec srun --distribution=block:block --hint=nomultithread /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## archer2, target gpu
@@ -76,8 +85,11 @@ exec srun --distribution=block:block --hint=nomultithread /envs/pacemaker/bin/py
 #SBATCH --gpus=1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
 cd /project/runs/R || exit 1
+trap - ERR
 exec srun --distribution=block:block --hint=nomultithread /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## archer2, target cpu-small
@@ -96,8 +108,11 @@ exec srun --distribution=block:block --hint=nomultithread /envs/pacemaker/bin/py
 #SBATCH --cpus-per-task=8
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
 cd /project/runs/R || exit 1
+trap - ERR
 exec srun --distribution=block:block --hint=nomultithread /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## archer2, target cpu-big-memory
@@ -116,8 +131,11 @@ exec srun --distribution=block:block --hint=nomultithread /envs/pacemaker/bin/py
 #SBATCH --cpus-per-task=128
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
 cd /project/runs/R || exit 1
+trap - ERR
 exec srun --distribution=block:block --hint=nomultithread /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## archer2, target dev
@@ -136,6 +154,9 @@ exec srun --distribution=block:block --hint=nomultithread /envs/pacemaker/bin/py
 #SBATCH --cpus-per-task=128
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
 cd /project/runs/R || exit 1
+trap - ERR
 exec srun --distribution=block:block --hint=nomultithread /envs/pacemaker/bin/python job/train.py "${1:-1}"

@@ -19,9 +19,12 @@ export HPCTRAIN_BEGAN
 set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
 cd /project/runs/R || exit 1
 exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 export http_proxy=http://proxy.alcf.anl.gov:3128
 export https_proxy=http://proxy.alcf.anl.gov:3128
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## aurora, target dev
@@ -45,9 +48,12 @@ export HPCTRAIN_BEGAN
 set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
 cd /project/runs/R || exit 1
 exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 export http_proxy=http://proxy.alcf.anl.gov:3128
 export https_proxy=http://proxy.alcf.anl.gov:3128
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## aurora, target gpu-big
@@ -71,7 +77,10 @@ export HPCTRAIN_BEGAN
 set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
 cd /project/runs/R || exit 1
 exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 export http_proxy=http://proxy.alcf.anl.gov:3128
 export https_proxy=http://proxy.alcf.anl.gov:3128
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"

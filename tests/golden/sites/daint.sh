@@ -14,7 +14,10 @@
 #SBATCH --gpus-per-task=1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## daint, target low
@@ -33,7 +36,10 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --gpus-per-task=1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## daint, target dev
@@ -52,5 +58,8 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --gpus-per-task=1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"

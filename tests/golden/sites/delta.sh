@@ -14,7 +14,10 @@
 #SBATCH --mem-per-cpu=1970M
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## delta, target gpu
@@ -34,7 +37,10 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --gpus-per-node=1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## delta, target gpu-a40
@@ -53,7 +59,10 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --gpus-per-node=1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## delta, target gpu-a100x8
@@ -72,7 +81,10 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --gpus-per-node=1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## delta, target gpu-h200x8
@@ -90,7 +102,10 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --gpus-per-node=1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## delta, target gpu-preempt
@@ -109,7 +124,10 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --gpus-per-node=1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## delta, target dev
@@ -128,5 +146,8 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --gpus-per-node=1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"

@@ -18,7 +18,10 @@ export HPCTRAIN_BEGAN
 set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
 cd /project/runs/R || exit 1
 exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## derecho, target shared-cpu
@@ -41,7 +44,10 @@ export HPCTRAIN_BEGAN
 set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
 cd /project/runs/R || exit 1
 exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## derecho, target gpu
@@ -64,7 +70,10 @@ export HPCTRAIN_BEGAN
 set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
 cd /project/runs/R || exit 1
 exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## derecho, target cpu
@@ -87,7 +96,10 @@ export HPCTRAIN_BEGAN
 set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
 cd /project/runs/R || exit 1
 exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## derecho, target preempt
@@ -110,5 +122,8 @@ export HPCTRAIN_BEGAN
 set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
 cd /project/runs/R || exit 1
 exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"

@@ -14,7 +14,10 @@
 #SBATCH --no-requeue
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## expanse, target cpu
@@ -33,7 +36,10 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --no-requeue
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## expanse, target gpu-shared
@@ -53,7 +59,10 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --no-requeue
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## expanse, target gpu
@@ -73,7 +82,10 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --no-requeue
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## expanse, target cpu-big-memory
@@ -92,7 +104,10 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --no-requeue
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## expanse, target cpu-preempt
@@ -110,7 +125,10 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --no-requeue
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## expanse, target gpu-preempt
@@ -130,7 +148,10 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --no-requeue
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## expanse, target cpu-dev
@@ -148,7 +169,10 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --no-requeue
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## expanse, target gpu-dev
@@ -168,5 +192,8 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --no-requeue
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"

@@ -20,7 +20,10 @@ export HPCTRAIN_BEGAN
 set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
 cd /project/runs/R || exit 1
 exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## gadi, target gpu
@@ -46,7 +49,10 @@ export HPCTRAIN_BEGAN
 set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
 cd /project/runs/R || exit 1
 exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## gadi, target cpu-express
@@ -71,7 +77,10 @@ export HPCTRAIN_BEGAN
 set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
 cd /project/runs/R || exit 1
 exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## gadi, target cpu-sapphire
@@ -96,7 +105,10 @@ export HPCTRAIN_BEGAN
 set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
 cd /project/runs/R || exit 1
 exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## gadi, target cpu-broadwell
@@ -121,7 +133,10 @@ export HPCTRAIN_BEGAN
 set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
 cd /project/runs/R || exit 1
 exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## gadi, target gpu-a100
@@ -147,7 +162,10 @@ export HPCTRAIN_BEGAN
 set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
 cd /project/runs/R || exit 1
 exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## gadi, target gpu-h200
@@ -173,5 +191,8 @@ export HPCTRAIN_BEGAN
 set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
 cd /project/runs/R || exit 1
 exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"

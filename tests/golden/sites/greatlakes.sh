@@ -12,7 +12,10 @@
 #SBATCH --mem-per-cpu=5G
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## greatlakes, target gpu
@@ -29,7 +32,10 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --gres=gpu:1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## greatlakes, target dev
@@ -44,5 +50,8 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --signal=B:USR1@60
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"

@@ -17,7 +17,10 @@ export HPCTRAIN_BEGAN
 set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
 cd /project/runs/R || exit 1
 exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## hunter, target cpu
@@ -39,7 +42,10 @@ export HPCTRAIN_BEGAN
 set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
 cd /project/runs/R || exit 1
 exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## hunter, target dev
@@ -62,5 +68,8 @@ export HPCTRAIN_BEGAN
 set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
 cd /project/runs/R || exit 1
 exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"

@@ -20,9 +20,12 @@ export HPCTRAIN_BEGAN
 set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
 cd /project/runs/R || exit 1
 exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 export http_proxy=http://proxy.alcf.anl.gov:3128
 export https_proxy=http://proxy.alcf.anl.gov:3128
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## polaris, target gpu-preempt
@@ -47,9 +50,12 @@ export HPCTRAIN_BEGAN
 set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
 cd /project/runs/R || exit 1
 exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 export http_proxy=http://proxy.alcf.anl.gov:3128
 export https_proxy=http://proxy.alcf.anl.gov:3128
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## polaris, target dev
@@ -74,9 +80,12 @@ export HPCTRAIN_BEGAN
 set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
 cd /project/runs/R || exit 1
 exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 export http_proxy=http://proxy.alcf.anl.gov:3128
 export https_proxy=http://proxy.alcf.anl.gov:3128
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## polaris, target dev-scaling
@@ -101,9 +110,12 @@ export HPCTRAIN_BEGAN
 set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
 cd /project/runs/R || exit 1
 exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 export http_proxy=http://proxy.alcf.anl.gov:3128
 export https_proxy=http://proxy.alcf.anl.gov:3128
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## polaris, target gpu-big
@@ -128,7 +140,10 @@ export HPCTRAIN_BEGAN
 set -- "${1:-${HPCTRAIN_ATTEMPT:-1}}"
 cd /project/runs/R || exit 1
 exec >>job-"${PBS_JOBID:-by-hand}".out 2>&1
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 export http_proxy=http://proxy.alcf.anl.gov:3128
 export https_proxy=http://proxy.alcf.anl.gov:3128
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"

@@ -14,7 +14,10 @@
 #SBATCH --mem-per-cpu=2G
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## roihu, target gpu
@@ -33,7 +36,10 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --gres=gpu:gh200:1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## roihu, target cpu-long
@@ -52,7 +58,10 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --mem-per-cpu=2G
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## roihu, target cpu-whole
@@ -70,7 +79,10 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --cpus-per-task=384
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## roihu, target cpu-big-memory
@@ -88,7 +100,10 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --cpus-per-task=8
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## roihu, target cpu-dev
@@ -107,7 +122,10 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --mem-per-cpu=2G
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## roihu, target gpu-dev
@@ -126,5 +144,8 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --gres=gpu:gh200:1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
 cd /project/runs/R || exit 1
+trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
