@@ -27,7 +27,8 @@ HEARTBEAT_S = 15.0
 # How long to try to write the result onto a disk that is full.
 PATIENCE_S = 60.0
 SETTINGS = (
-    "evaluator", "cores", "patience", "start", "keep_variables", "walltime_s", "margin_s",
+    "evaluator", "cores", "gpus", "require_gpu", "patience", "start", "keep_variables",
+    "walltime_s", "margin_s",
     "continuation", "max_attempts", "submit_argv", "refusals", "active_set", "verification_s",
 )  # fmt: skip
 

@@ -11,9 +11,9 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Mapping
+from typing import Callable, Mapping, Set
 
 from .ending import ENDING_SIGNALS, Ending
 
@@ -38,6 +38,14 @@ def in_words(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
+def say(words: str) -> None:
+    """Print a line into the job's output; a disk that is full is no reason to end."""
+    line = f"hpctrain: {words}\n".encode("utf-8", "replace")
+    with contextlib.suppress(OSError):
+        # Not by print: what it could not write it would try again at the end, and fail there.
+        os.write(1, line)
+
+
 def tool(name: str) -> str:
     """Find a program of the trainer's environment: beside its Python, else on the PATH."""
     beside = Path(sys.executable).parent / name
@@ -56,12 +64,14 @@ def module(name: str, *arguments: str) -> tuple[str, ...]:
 class Steps:
     """The steps of one attempt: programs that run in its folder until it has to end.
 
-    ``explain`` makes the reason for the user of what a program printed last.
+    ``explain`` makes the reason for the user of what a program printed last. ``beside`` are
+    processes of the job that are no part of a step, and outlive it.
     """
 
     folder: Path
     ending: Ending
     explain: Callable[[str], str]
+    beside: Set[int] = field(default_factory=set)
 
     def run(
         self,
@@ -87,7 +97,7 @@ class Steps:
         try:
             code = _wait(child, self.ending, meanwhile)
         finally:
-            _end_all(child)
+            _end_all(child, self.beside)
         if code == 0:
             return
         reason = self.explain(_tail(path)) or "it printed nothing"
@@ -140,17 +150,20 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
 
 
-def _end_all(child: subprocess.Popen[bytes]) -> None:
+def _end_all(child: subprocess.Popen[bytes], beside: Set[int]) -> None:
     """End a step and everything that it started: with SIGTERM first, then with SIGKILL."""
+
+    def left() -> set[int]:
+        return _descendants(os.getpid(), beside)
 
     def ended() -> bool:
         child.poll()
-        return not _descendants(os.getpid()) and child.returncode is not None
+        return not left() and child.returncode is not None
 
     for number, patience_s in ((signal.SIGTERM, TERMINATION_S), (signal.SIGKILL, 2.0)):
         if ended():
             return
-        for pid in _descendants(os.getpid()) | ({child.pid} if child.returncode is None else set()):
+        for pid in left() | ({child.pid} if child.returncode is None else set()):
             with contextlib.suppress(OSError):
                 os.kill(pid, number)
         limit = time.monotonic() + patience_s
@@ -158,14 +171,14 @@ def _end_all(child: subprocess.Popen[bytes]) -> None:
             time.sleep(0.05)
 
 
-def _descendants(top: int) -> set[int]:
-    """List the processes that descend from one and have not ended."""
+def _descendants(top: int, without: Set[int]) -> set[int]:
+    """List the processes that descend from one and have not ended, ``without`` some and theirs."""
     children: dict[int, list[int]] = {}
     for entry in os.listdir("/proc") if os.path.isdir("/proc") else ():
         with contextlib.suppress(OSError, ValueError, IndexError):
             with open(f"/proc/{int(entry)}/stat", encoding="utf-8", errors="replace") as stat:
                 state, parent = stat.read().rpartition(")")[2].split()[:2]
-            if state not in "ZX":
+            if state not in "ZX" and int(entry) not in without:
                 children.setdefault(int(parent), []).append(int(entry))
     found: set[int] = set()
     new = children.get(top, [])

@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 from typing import Any, Iterator, Mapping
 
-from . import environment, evidence, verification
+from . import environment, evidence, gpus, verification
 from .ending import Terminated, TimeIsUp
-from .steps import Failure, Steps, in_words, module, tool
+from .steps import Failure, Steps, in_words, module, say, tool
 
 
 class Phases:
@@ -44,18 +44,23 @@ def train(
     folder, own = steps.folder, settings["engine"]
     count = environment.cores(settings["cores"])
     environment.set_threads(count, settings["keep_variables"])
-    evidence.write_json(str(folder / "environment.json"), environment.describe(count))
+    given = environment.describe(count)
+    evidence.write_json(str(folder / "environment.json"), given)
     problem = environment.fault(settings["evaluator"])
     if problem:
         raise Failure(problem)
-    with phases.enter("convert"):
+    wanted = gpus.are_wanted(settings)
+    with gpus.Question(steps, wanted) as question, phases.enter("convert"):
         steps.run("convert",
                   module(f"{own}.convert", str(run / "train.extxyz"), "train.pckl.gzip",
                          str(run / "test.extxyz"), "test.pckl.gzip"))  # fmt: skip
+        seen = question.answer()
+    if wanted:
+        _note_gpus(settings, seen, given, folder, result)
     start = engine.begin(run, folder, result["attempt"])
     result.update(start.facts)
     if start.message:
-        print(f"hpctrain: attempt {result['attempt']}: {start.message}", flush=True)
+        say(f"attempt {result['attempt']}: {start.message}")
     if start.parent:
         with phases.enter("start_from"):
             steps.run("start_from", module(f"{own}.start_from", str(start.parent),
@@ -87,6 +92,27 @@ def train(
         result["verification"] = verification.verify(
             run, settings, result["potential"], phases.seconds["train"], steps
         )
+
+
+def _note_gpus(
+    settings: Mapping[str, Any],
+    seen: list[str] | None,
+    given: dict[str, Any],
+    folder: Path,
+    result: dict[str, Any],
+) -> None:
+    """Note which GPUs the trainer sees, and a warning if it sees none, for whoever looks."""
+    given["trainer_gpus"] = seen
+    path = str(folder / "environment.json")
+    with contextlib.suppress(OSError):
+        evidence.write_json(path, given)
+    warning = gpus.warning(settings, seen, given["gpus"])
+    if not warning:
+        return
+    result["warnings"] = given["warnings"] = [warning]
+    say(f"attempt {result['attempt']}: warning: {warning}")
+    with contextlib.suppress(OSError):
+        evidence.write_json(path, given)
 
 
 def _facts_of(path: Path) -> dict[str, Any]:

@@ -205,6 +205,8 @@ def _write_job(
         "engine": config.training.engine,
         "evaluator": evaluator,
         "cores": profile.cores,
+        "gpus": profile.gpus,
+        "require_gpu": profile.require_gpu,
         "patience": config.training.patience,
         "start": config.training.start,
         "keep_variables": sorted(profile.environment),

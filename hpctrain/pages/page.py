@@ -20,6 +20,7 @@ def page(subject: Subject) -> str:
     checks = Checks(subject.verification, subject.unverified)
     return document("report", subject.name, subject.subtitle, {
         **_verdict(subject),
+        "warnings": subject.warnings,
         "metrics": _metrics(subject),
         "no_test": "" if subject.metrics.get("test") else NO_TEST,
         "curves": learning_curves(subject),

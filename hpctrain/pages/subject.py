@@ -40,6 +40,7 @@ class Subject:
     provenance: list[tuple[str, str]]
     best: Best | None = None
     stopped: str | None = None
+    warnings: tuple[str, ...] = ()
     accepted: Json | None = None
     reference_energies: Mapping[str, float] = field(default_factory=dict)
     shift: float | None = None
@@ -109,6 +110,7 @@ def of_potential(card: Json, so_far: Curves, verification: Json | None) -> Subje
         provenance=provenance,
         best=card.get("best"),
         stopped=card.get("stopped"),
+        warnings=tuple(map(str, card.get("warnings") or ())),
         accepted=(card.get("verification") or {}).get("accepted"),
         reference_energies=card["reference_energies"],
         shift=card["shift"],
@@ -170,6 +172,7 @@ def of_run(status: RunStatus, files: RunFiles) -> Subject:
         ],
         best=result.get("best"),
         stopped=result.get("stopped"),
+        warnings=tuple(status.warnings),
         reference_energies=evaluation.get("reference_energies") or {},
         shift=evaluation.get("shift"),
     )  # fmt: skip
@@ -199,7 +202,18 @@ def _training_facts(run: Json, versions: Json, environment: Json) -> list[tuple[
         ("ended", moment(iso(float(ended))) if ended else "not yet"),
         ("last attempt", took if seconds else "not ended"),
         ("host", str(environment.get("host") or "unknown")),
+        *_gpu_facts(environment),
         ("versions", _versions(versions)),
+    ]
+
+
+def _gpu_facts(environment: Json) -> list[tuple[str, str]]:
+    """List the GPUs of the node, and those that the trainer saw, where that is known."""
+    known = [("GPUs of the node", "gpus"), ("GPUs that the trainer saw", "trainer_gpus")]
+    return [
+        (name, ", ".join(map(str, environment[key])) or "none")
+        for name, key in known
+        if environment.get(key) is not None and environment.get("trainer_gpus") is not None
     ]
 
 

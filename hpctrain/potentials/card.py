@@ -97,6 +97,7 @@ class _NewerOfCard(TypedDict, total=False):
     active_set: ActiveSet | None
     best: Best | None
     stopped: str | None
+    warnings: list[str]
     verification: CardVerification
     not_verified: str
     use: Any  # lines in older cards
@@ -169,6 +170,7 @@ def make_card(
         },
         "best": result.get("best"),
         "stopped": result.get("stopped"),
+        "warnings": result.get("warnings") or [],
         "dataset": {**manifest["dataset"], "rows": read_rows(run.folder / "rows.json")},
         "settings": manifest["settings"],
         "evaluator": manifest["evaluator"],

@@ -71,6 +71,8 @@ class Environment(TypedDict, total=False):
     packages: dict[str, str]
     cores: int
     gpus: list[str]
+    trainer_gpus: list[str] | None
+    warnings: list[str]
     variables: dict[str, str]
 
 
@@ -89,6 +91,7 @@ class Result(TypedDict, total=False):
     continues: Continues
     best: Best
     stopped: str
+    warnings: list[str]
     potential: Evaluation
     files: dict[str, FileFacts]
     active_set: ActiveSet

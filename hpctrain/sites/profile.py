@@ -86,6 +86,11 @@ class Request(Record):
         description="which option asks for GPUs: gres on Slurm if not given; on PBS the "
         "resource_style has its own. implicit and pbs-implicit: the target brings them",
     )
+    require_gpu: bool = Field(
+        False,
+        description="end an attempt in its first seconds if the trainer sees no GPU; else one that "
+        "was given GPUs trains on the CPU, with a warning",
+    )
     cores_per_gpu: int | None = Field(
         None, gt=0, description="cores that come with each GPU: what is asked for if cores is not"
     )

@@ -651,6 +651,108 @@ def fault(standin: StandIn, evaluator: str, variables: dict[str, str]) -> str:
     ).stdout.strip()  # fmt: skip
 
 
+# What the trainer's TensorFlow is, as far as it is asked.
+TENSORFLOW_SEES = """
+from types import SimpleNamespace as Thing
+def list_physical_devices(kind):
+    assert kind == "GPU"
+    {action}
+config = Thing(list_physical_devices=list_physical_devices)
+"""
+
+
+def see(tmp_path: Path, action: str) -> None:
+    """Let the overlay's TensorFlow do this when it is asked for its GPUs."""
+    module = tmp_path / "overlay/tensorflow/__init__.py"
+    module.write_text(TENSORFLOW_SEES.format(action=action))
+
+
+def ask(job: Job, gpus: int, *, required: bool = False) -> None:
+    """Let a run that is prepared have asked for GPUs."""
+    path = job.folder / "job/settings.json"
+    path.write_text(json.dumps({**read(path), "gpus": gpus, "require_gpu": required}))
+
+
+ONE = "Thing(name='/physical_device:GPU:0')"
+TF = (TENSORPOTENTIAL, TENSORFLOW, ("numpy", "2.3.5", None))
+NONE_SEEN = "1 GPU asked for, the trainer sees none (nvidia-smi names "
+
+
+@pytest.mark.parametrize("job", TENSORPOT, indirect=True)
+@pytest.mark.parametrize(
+    ("action", "seen"),
+    [("return []", []), (f"return [{ONE}]", ["/physical_device:GPU:0"]), ("1 / 0", None)],
+)
+def test_the_gpus_that_the_trainer_sees(
+    job: Job,
+    tmp_path: Path,
+    overlay: Callable[..., dict[str, str]],
+    action: str,
+    seen: list[str] | None,
+) -> None:
+    variables = overlay(*TF)
+    see(tmp_path, action)
+    ask(job, 1)
+    code, said = job.run(**variables)
+    assert code == 0, said
+    environment = read(job.attempt / "environment.json")
+    assert environment["trainer_gpus"] == seen
+    warnings = job.result.get("warnings", [])
+    assert [words.startswith(NONE_SEEN) for words in warnings] == [True] * (seen == [])
+    assert environment.get("warnings", []) == warnings
+    assert ("warning: 1 GPU" in said) == bool(warnings)
+
+
+@pytest.mark.parametrize("job", TENSORPOT, indirect=True)
+@pytest.mark.parametrize(
+    ("gpus", "action", "words"),
+    [(1, "return []", NONE_SEEN), (0, "return []", "a GPU is needed, the trainer sees none"),
+     (1, "1 / 0", "TensorFlow does not say whether the trainer sees one")],
+)  # fmt: skip
+def test_a_gpu_that_is_required(
+    job: Job,
+    tmp_path: Path,
+    overlay: Callable[..., dict[str, str]],
+    gpus: int,
+    action: str,
+    words: str,
+) -> None:
+    variables = overlay(*TF)
+    see(tmp_path, action)
+    ask(job, gpus, required=True)
+    reason = job.failed(**variables)
+    assert words in reason
+    assert "require_gpu is set" in reason
+    assert not (job.attempt / "pacemaker.out").exists()
+    see(tmp_path, f"return [{ONE}]")
+    shutil.rmtree(job.attempt)
+    assert job.run(**variables)[0] == 0
+
+
+@pytest.mark.parametrize("job", TENSORPOT, indirect=True)
+def test_a_tensorflow_that_hangs_is_not_left_behind(
+    job: Job, tmp_path: Path, overlay: Callable[..., dict[str, str]]
+) -> None:
+    variables = overlay(*TF)
+    see(tmp_path, "import os, time; print(os.getpid(), flush=True); time.sleep(1000)")
+    ask(job, 1)
+    child = job.start(**variables)
+    asked = pid_in(job.attempt / "gpus.out")
+    job.phase("convert")
+    wait_for(lambda: (job.attempt / "test.pckl.gzip").exists(), LIMIT_S, "the conversion")
+    assert alive(asked)
+    child.terminate()
+    assert child.wait(LIMIT_S) == 1
+    assert job.result["reason"] == "ended by SIGTERM"
+    assert not alive(asked)
+
+
+def test_pyace_needs_no_gpu(job: Job) -> None:
+    ask(job, 1, required=True)
+    assert job.run()[0] == 0
+    assert "trainer_gpus" not in read(job.attempt / "environment.json")
+
+
 def test_without_the_trainer(job: Job, standin: StandIn, tmp_path: Path) -> None:
     shutil.copytree(standin.packages.parents[2], tmp_path / "bare", symlinks=True)
     bare = tmp_path / "bare"

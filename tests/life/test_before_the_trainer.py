@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from standin import StandIn
 from waiting import wait_for
 
+from hpctrain.cli.main import main
 from hpctrain.launch.submit import submit
+from hpctrain.potentials.collect import collect
 from hpctrain.project import Project
 from hpctrain.runs.actions.resume import resume
 from hpctrain.runs.actions.status import RunStatus, status
@@ -56,3 +60,47 @@ def test_a_module_that_is_not_there(
     (resumed,) = resume(project, (run.name,))
     assert (resumed.submitted, resumed.attempt) == (True, 2)
     assert settled(project).state == "completed"
+
+
+NO_GPU = """
+class config:
+    def list_physical_devices(kind):
+        return []
+"""
+
+
+@pytest.mark.parametrize("site", ["practice-slurm", "practice-pbs"])
+def test_a_gpu_that_the_trainer_does_not_see(
+    site: str,
+    project: Project,
+    standin: StandIn,
+    overlay: Callable[..., dict[str, str]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    variables = overlay(("tensorpotential", "0.6.2.1", "tensorpotential"),
+                        ("tensorflow-cpu", "2.20.0", "tensorflow"),
+                        ("numpy", "2.3.5", None))  # fmt: skip
+    (tmp_path / "overlay/tensorflow/__init__.py").write_text(NO_GPU)
+    asked = {"gpus": 1, "gpu_dialect": "implicit", "walltime": "00:10:00", "cores": 1}
+    training = {"evaluator": "tensorpot"}
+    changes = standin.changes(training=training, environment=variables, **asked)
+    run = submit(project, site, changes=changes)
+    found = settled(project)
+    assert found.state == "completed"
+    (warning,) = found.warnings
+    assert warning.startswith("1 GPU asked for, the trainer sees none (")
+    assert main(["status", "--project", str(project.folder)]) == 0
+    assert f"{run.run_id} warning: {warning}" in capsys.readouterr().out.replace("\n", " ")
+    (potential,) = collect(project).potentials
+    assert potential.card["warnings"] == [warning]
+    assert potential.card["run"]["environment"]["trainer_gpus"] == []
+    page = (project.potentials / "report" / potential.name / "report.html").read_text("utf-8")
+    assert warning in page
+
+    changes = standin.changes(training=training, environment=variables, require_gpu=True, **asked)
+    submit(project, site, changes=changes)
+    found = settled(project)
+    assert (found.state, found.iteration) == ("failed", None)
+    assert found.reason.startswith("1 GPU asked for, the trainer sees none (")
+    assert "; require_gpu is set." in found.reason

@@ -103,6 +103,18 @@ def test_it_will_finish(project: Project, run: Run, slurm: FakeSlurm) -> None:
     assert look(project, slurm).warnings == []
 
 
+def test_what_the_job_warns_of(project: Project, run: Run, slurm: FakeSlurm) -> None:
+    training(run)
+    warning = "1 GPU asked for, the trainer sees none"
+    leave(run, 1, "environment.json", NOW - 100, {"warnings": [warning]})
+    assert look(project, slurm).warnings == [warning]
+    # At the end the result says it; of what is damaged there is nothing to tell.
+    leave(run, 1, "result.json", NOW - 50, {"state": "completed", "warnings": [warning]})
+    assert look(project, slurm).warnings == [warning]
+    leave(run, 1, "result.json", NOW - 50, {"state": "completed", "warnings": 3})
+    assert look(project, slurm).warnings == []
+
+
 @pytest.mark.parametrize(
     ("pace_s", "facts", "words"),
     [

@@ -69,6 +69,7 @@ def _what(card: Card) -> str:
          f"{training['cutoff']:g} Å, {training['b_basis_size']} functions per element, "
          f"{card['metrics'].get('iterations', '?')} iterations"),
         ("stopped", str(card.get("stopped") or "")),
+        *(("warning", str(warning)) for warning in card.get("warnings") or ()),
         ("run", f"{run['run_id']} on {run['site']['name']}, ended {day(run.get('ended'))}"),
         ("archived", day(card.get("archived"))),
         ("files", files),

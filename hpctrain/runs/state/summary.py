@@ -11,6 +11,7 @@ from typing import Any
 from hpctrain.engines.base import TrainingMetrics
 from hpctrain.files import iso, read_json
 from hpctrain.runs.history import History
+from hpctrain.runs.result import Result, read_environment
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.attempts import CountingAttempt
 from hpctrain.runs.state.curves import finite
@@ -87,7 +88,10 @@ def summarise(
         train=_both_errors(potential.get("train")) or _metrics_of(latest.train),
         test=_both_errors(potential.get("test")) or _metrics_of(latest.test),
         eta_s=eta,
-        warnings=_warnings(run, counting.attempt, phase, eta, word, now),
+        warnings=[
+            *_told_by_the_job(folder, found, counting.result),
+            *_warnings(run, counting.attempt, phase, eta, word, now),
+        ],
         phase=phase,
         before=None if word.before is None else word.before.state,
         run=run,
@@ -100,6 +104,21 @@ def age(path: Path, now: float) -> float | None:
         return max(0.0, now - path.stat().st_mtime)
     except OSError:
         return None
+
+
+def _told_by_the_job(folder: Path, found: Verdict, result: Result | None) -> list[str]:
+    """List what the job warns of: in its result, and while it runs in its environment.json.
+
+    Once it is collected, the card says it.
+    """
+    told: Any = None
+    if found.state == "collected":
+        return []
+    if result is not None:
+        told = result.get("warnings")
+    elif found.state == "running":
+        told = (read_environment(folder / "environment.json") or {}).get("warnings")
+    return [str(one) for one in told] if isinstance(told, list) else []
 
 
 def _warnings(
