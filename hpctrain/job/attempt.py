@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any, Mapping
 
-from . import continuation, environment, evidence, next_attempt
+from . import continuation, earlier, environment, evidence, next_attempt
 from .ending import Ending, Terminated, TimeIsUp
 from .steps import Failure, Steps, adopt_orphans, in_words
 from .trainer import engine_name, import_module_of
@@ -53,7 +53,7 @@ def main(asked: int) -> int:
     settings: dict[str, Any] = {}
     with evidence.Heartbeat(str(folder / "heartbeat.json"), HEARTBEAT_S) as heartbeat:
         phases = Phases(heartbeat)
-        _train(run, folder, settings, ending, phases, result)
+        _train(run, folder, job_id, settings, ending, phases, result)
         if result["state"] == "timeout":
             _decide(run, attempt, job_id, settings, result)
     phases.seconds["total"] = round(time.monotonic() - began, 3)
@@ -80,8 +80,7 @@ def _claim(run: Path, folder: Path, attempt: int, job_id: str | None) -> int | N
             print(f"hpctrain: attempt {attempt} does not begin: {reason}")
             return 0
         folder.mkdir(parents=True, exist_ok=True)
-        mine = {"job_id": job_id, "host": os.uname().nodename, "pid": os.getpid(),
-                "time": time.time()}  # fmt: skip
+        mine = {"job_id": job_id, **earlier.process(), "time": time.time()}
         if not evidence.claim(str(folder / "claim.json"), mine):
             holder = (folder / "claim.json").read_text(encoding="utf-8")
             print(f"hpctrain: attempt {attempt} is another job's already: {holder}")
@@ -95,6 +94,7 @@ def _claim(run: Path, folder: Path, attempt: int, job_id: str | None) -> int | N
 def _train(
     run: Path,
     folder: Path,
+    job_id: str | None,
     settings: dict[str, Any],
     ending: Ending,
     phases: Phases,
@@ -103,6 +103,7 @@ def _train(
     """Read the settings and train; the result learns how it ended, whatever happens."""
     engine = None
     try:
+        _look_for_earlier(run, job_id, ending, result)
         settings.update(_read_settings(run / "job" / "settings.json"))
         engine = import_module_of(settings["engine"], "engine")
         ending.plan(settings["walltime_s"], settings["margin_s"])
@@ -125,6 +126,16 @@ def _train(
         result["iterations"] = done
     if result["state"] == "timeout":
         result["reason"] += f"; {engine.progress(run, done)}"
+
+
+def _look_for_earlier(
+    run: Path, job_id: str | None, ending: Ending, result: dict[str, Any]
+) -> None:
+    """Raise Failure if an earlier attempt is alive: two would train the same twice."""
+    living = earlier.find_living(run, result["attempt"], job_id, ending.check)
+    if living:
+        result["gives_way_to"] = living[0]
+        raise Failure(f"{living[1]}; this attempt has trained nothing")
 
 
 def _write_result(folder: Path, result: dict[str, Any], ending: Ending) -> bool:

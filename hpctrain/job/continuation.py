@@ -40,6 +40,7 @@ def why_not_begin(run: Path, attempt: int, job_id: str | None) -> str | None:
         return f"the run was cancelled; hpctrain resume {run.name} takes it up again"
     earlier = [number for number in range(1, attempt) if _has_begun(run, number)]
     results = {n: evidence.read_json(folder_of(run, n) / "result.json") for n in earlier}
+    earlier = [number for number in earlier if not results[number].get("gives_way_to")]
     for number in earlier:
         if results[number].get("state") == "completed":
             return f"attempt {number} has completed the training"

@@ -92,6 +92,7 @@ class Result(TypedDict, total=False):
     best: Best
     stopped: str
     warnings: list[str]
+    gives_way_to: int
     potential: Evaluation
     files: dict[str, FileFacts]
     active_set: ActiveSet

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -248,11 +249,19 @@ class Job:
         self.children: list[subprocess.Popen[str]] = []
 
     def start(
-        self, behaviour: str = "", ignored: str = "", **variables: str
+        self, behaviour: str = "", ignored: str = "", number: int = 1, **variables: str
     ) -> subprocess.Popen[str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "PBS"))}
         child = subprocess.Popen(
-            [sys.executable, "-c", IGNORING, ignored, str(self._python), "job/train.py", "1"],
+            [
+                sys.executable,
+                "-c",
+                IGNORING,
+                ignored,
+                str(self._python),
+                "job/train.py",
+                str(number),
+            ],
             cwd=self.folder,
             env={
                 **kept,
@@ -268,8 +277,8 @@ class Job:
         self.children.append(child)
         return child
 
-    def run(self, behaviour: str = "", **variables: str) -> tuple[int, str]:
-        child = self.start(behaviour, **variables)
+    def run(self, behaviour: str = "", number: int = 1, **variables: str) -> tuple[int, str]:
+        child = self.start(behaviour, number=number, **variables)
         said, _ = child.communicate(timeout=LIMIT_S)
         return child.returncode, said
 
@@ -586,6 +595,87 @@ def test_a_result_that_cannot_be_written_is_printed(hasty: Job) -> None:
     said, _ = child.communicate(timeout=LIMIT_S)
     assert child.returncode == 74
     assert '"state": "terminated"' in said
+
+
+# --- an earlier attempt that is still alive --------------------------------------------------
+
+
+def edit(path: Path, before: str, after: str) -> None:
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+
+
+def claimed_elsewhere(job: Job) -> None:
+    """Make the first attempt one of another machine."""
+    claim = read(job.attempt / "claim.json")
+    (job.attempt / "claim.json").write_text(json.dumps({**claim, "host": "node7"}))
+
+
+@pytest.fixture
+def second(hasty: Job) -> Job:
+    """The job of the second attempt; the first is begun, and hangs, as job 12."""
+    edit(hasty.folder / "job/attempt.py", "HEARTBEAT_S = 15.0", "HEARTBEAT_S = 0.3")
+    hasty.start("hang", HPCTRAIN_LOCAL_JOB_ID="12")
+    pid_in(hasty.attempt / "standin.pid")
+    return hasty
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_an_earlier_attempt_that_is_alive(second: Job, elsewhere: bool) -> None:
+    """Two would train the same twice, and both would be charged."""
+    if elsewhere:
+        claimed_elsewhere(second)
+    code, said = second.run("hang", number=2, HPCTRAIN_LOCAL_JOB_ID="13")
+    result = read(second.folder / "attempts/02/result.json")
+    assert (code, result["state"], result["gives_way_to"]) == (1, "failed", 1)
+    assert re.fullmatch(
+        r"attempt 1, job 12, is training: its heartbeat is \d+ s old; this attempt has trained "
+        "nothing", result["reason"],
+    )  # fmt: skip
+    assert result["reason"] in said
+    assert second.children[0].poll() is None
+    assert not (second.attempt / "result.json").exists()
+    assert not list(second.folder.glob("attempts/02/*.out"))
+
+
+def test_an_earlier_attempt_that_was_killed_a_moment_ago(second: Job) -> None:
+    """Of this machine's processes it is known, for another's it is waited a few heartbeats."""
+    second.children[0].kill()
+    second.children[0].wait()
+    os.kill(pid_in(second.attempt / "standin.pid"), signal.SIGKILL)
+    second.start("hang", number=2, HPCTRAIN_LOCAL_JOB_ID="13")
+    pid_in(second.folder / "attempts/02/standin.pid")
+    second.children[1].kill()
+    second.children[1].wait()
+
+    edit(second.folder / "job/earlier.py", "DEAD_S = 60.0", "DEAD_S = 2.0")
+    for attempt in (1, 2):
+        folder = second.folder / f"attempts/{attempt:02d}"
+        claim = read(folder / "claim.json")
+        (folder / "claim.json").write_text(json.dumps({**claim, "host": "node7"}))
+        (folder / "heartbeat.json").touch()
+    second.start("hang", number=3, HPCTRAIN_LOCAL_JOB_ID="14")
+    pid_in(second.folder / "attempts/03/standin.pid")
+
+
+def test_a_signal_while_it_looks_for_life(second: Job) -> None:
+    claimed_elsewhere(second)
+    second.children[0].send_signal(signal.SIGSTOP)
+    (second.attempt / "heartbeat.json").touch()
+    child = second.start(number=2, HPCTRAIN_LOCAL_JOB_ID="13")
+    path = second.folder / "attempts/02"
+    wait_for((path / "heartbeat.json").exists, LIMIT_S, "the second to begin")
+    child.terminate()
+    assert child.wait(LIMIT_S) == 1
+    assert read(path / "result.json")["state"] == "terminated"
+
+
+def test_a_job_that_is_requeued_does_not_meet_itself(second: Job) -> None:
+    """Slurm has lost the node, and starts the job again elsewhere."""
+    claimed_elsewhere(second)
+    second.start("hang", number=2, HPCTRAIN_LOCAL_JOB_ID="12")
+    pid_in(second.folder / "attempts/02/standin.pid")
 
 
 # --- the trainer's environment ---------------------------------------------------------------

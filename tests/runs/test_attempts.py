@@ -128,3 +128,17 @@ def test_after_ninety_nine(run: Run) -> None:
     for attempt in (9, 10, 99, 100):
         claimed(run, attempt, str(attempt))
     assert found(run).attempt == 100
+
+
+def test_an_attempt_that_gave_way_does_not_count(run: Run) -> None:
+    """The one before it was alive: that one is shown, and goes on as if there were no other."""
+    claimed(run, 1, "7")
+    submitted(run, NOW, 2, "8")
+    claimed(run, 2, "8")
+    ended(run, 2, "failed", reason="attempt 1, job 7, is training", gives_way_to=1)
+    assert found(run) == CountingAttempt(1, "7", None)
+    result = ended(run, 1, "completed")
+    assert found(run) == CountingAttempt(1, "7", result)
+    (run.attempt(2) / "result.json").write_text('{"state": "failed", "gives_way_to": 9}')
+    (run.attempt(1) / "result.json").unlink()
+    assert found(run).attempt == 2

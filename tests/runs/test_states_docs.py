@@ -495,6 +495,16 @@ def resume_refused(scene: Scene) -> None:
     event(scene.run, scene.ago(98), "refused", attempt=2, reason="no")
 
 
+@rule("running", "")
+def gave_way(scene: Scene) -> None:
+    scene.begun()
+    event(scene.run, scene.ago(100), "resuming", attempt=2)
+    scene.submitted(2, "8", ago=99)
+    scene.begun(attempt=2, job_id="8", beat=None)
+    leave(scene.run, 2, "result.json", scene.ago(50), {"state": "failed", "gives_way_to": 1})
+    scene.slurm.squeue = [queue_row("7", "RUNNING")]
+
+
 # Which attempt and job are shown, where it is not the first.
 SHOWN = {
     "next-queued": (2, "8"), "next-requeued": (2, "7"), "next-by-token": (2, "9"),

@@ -36,6 +36,11 @@ def find_counting_attempt(run: Run, history: History) -> CountingAttempt:
     results = {number: run.result(number) for number in {*begun, last, last - 1} if number}
     complete = [number for number, result in results.items() if _state(result) == "completed"]
     number = min(complete, default=last)
+    # It has trained nothing, because that one was alive.
+    other = (results.get(number) or {}).get("gives_way_to")
+    if isinstance(other, int) and other in begun:
+        number = other
+        results.update({one: run.result(one) for one in (number, number - 1) if one})
 
     def job_id(number: int) -> str | None:
         told = (claims.get(number) or {}).get("job_id") or history.job_ids.get(number)
@@ -49,7 +54,7 @@ def find_counting_attempt(run: Run, history: History) -> CountingAttempt:
     here = _announcement(results.get(number))
     # After a result that announces no other, the jobs of a chain end at once.
     if not complete and (results.get(number) is None or here is not None):
-        later = {other for other in history.job_ids if other > number}
+        later = {other for other in history.job_ids if other > number and other not in begun}
         if here is not None:
             later.add(number + 1)
     return CountingAttempt(
