@@ -8,7 +8,6 @@ what comes of starting the next attempt. Standard library only, Python >= 3.8.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
@@ -17,7 +16,7 @@ from typing import Any, Mapping
 
 from . import continuation, earlier, environment, evidence, next_attempt
 from .ending import Ending, Terminated, TimeIsUp
-from .steps import Failure, Steps, adopt_orphans, in_words
+from .steps import Failure, Steps, adopt_orphans, in_words, say
 from .trainer import engine_name, import_module_of
 from .training import Phases, train
 
@@ -62,12 +61,10 @@ def main(asked: int) -> int:
     if written and "continues" in result:
         written = _start_next(run, folder, settings, given, result, ending)
     ending.ignore()
-    with contextlib.suppress(OSError):  # what is printed goes onto a disk too
-        if result["state"] != "completed":
-            print(f"hpctrain: attempt {attempt} {result['state']}: {result['reason']}", flush=True)
-        if not written:
-            print(f"hpctrain: result.json could not be written:\n{json.dumps(result)}", flush=True)
+    if result["state"] != "completed":
+        say(f"attempt {attempt} {result['state']}: {result['reason']}")
     if not written:
+        say(f"result.json could not be written ({folder}):\n{json.dumps(result)}")
         return NO_RESULT_WRITTEN
     return 0 if result["state"] == "completed" or "continues" in result else 1
 
@@ -77,16 +74,16 @@ def _claim(run: Path, folder: Path, attempt: int, job_id: str | None) -> int | N
     try:
         reason = continuation.why_not_begin(run, attempt, job_id)
         if reason:
-            print(f"hpctrain: attempt {attempt} does not begin: {reason}")
+            say(f"attempt {attempt} does not begin: {reason}")
             return 0
         folder.mkdir(parents=True, exist_ok=True)
         mine = {"job_id": job_id, **earlier.process(), "time": time.time()}
         if not evidence.claim(str(folder / "claim.json"), mine):
             holder = (folder / "claim.json").read_text(encoding="utf-8")
-            print(f"hpctrain: attempt {attempt} is another job's already: {holder}")
+            say(f"attempt {attempt} is another job's already: {holder}")
             return ALREADY_CLAIMED
     except OSError as error:
-        print(f"hpctrain: attempt {attempt} cannot begin: {in_words(error)}")
+        say(f"attempt {attempt} cannot begin: {in_words(error)}")
         return NO_RESULT_WRITTEN
     return None
 
@@ -121,11 +118,14 @@ def _train(
         result.update(state="failed", reason=in_words(error))
     if engine is None:
         return
-    done = engine.iterations(folder)
-    if done is not None:
-        result["iterations"] = done
-    if result["state"] == "timeout":
-        result["reason"] += f"; {engine.progress(run, done)}"
+    try:
+        done = engine.iterations(folder)
+        if done is not None:
+            result["iterations"] = done
+        if result["state"] == "timeout":
+            result["reason"] += f"; {engine.progress(run, done)}"
+    except OSError as error:
+        say(f"how far the training is cannot be read: {in_words(error)}")
 
 
 def _look_for_earlier(
@@ -187,7 +187,7 @@ def _start_next(
     mode, number = result["continues"]["mode"], result["continues"]["attempt"]
     if mode == "chain":
         return True
-    if ending.signal or (run / "cancel").exists():
+    if ending.signal or os.path.exists(str(run / "cancel")):
         outcome = next_attempt.Outcome(None, f"told to end by {ending.signal or 'cancel'}")
     elif mode == "requeue":
         ending.ignore()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Mapping
@@ -75,7 +76,7 @@ def obstacle(
 ) -> str | None:
     """Say why the training does not go on by itself after this attempt, or return None."""
     resume = f"hpctrain resume {run.name}"
-    if (run / "cancel").exists():
+    if os.path.exists(str(run / "cancel")):  # unlike Path's, it raises nothing
         return "it was cancelled"
     before = (result.get("from") or {}).get("iterations") or 0
     if (result.get("iterations") or 0) <= before:

@@ -35,7 +35,7 @@ def find_living(
     for number in range(attempt - 1, 0, -1):
         folder = continuation.folder_of(run, number)
         claim = evidence.read_json(folder / "claim.json")
-        if not claim or (folder / "result.json").exists():
+        if not claim or os.path.exists(str(folder / "result.json")):
             continue
         if job_id is not None and claim.get("job_id") == job_id:
             continue  # this job: the scheduler has put it back into the queue
@@ -78,7 +78,7 @@ def _wait_for_life(folder: Path, own: Path, runs: bool, check: Callable[[], None
     began = time.monotonic()
     while age + time.monotonic() - began < DEAD_S:
         check()
-        if (folder / "result.json").exists():
+        if os.path.exists(str(folder / "result.json")):
             return None
         now = _look(folder)
         if now is not None and now != first:

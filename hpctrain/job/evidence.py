@@ -88,12 +88,14 @@ class Heartbeat:
 
     def __enter__(self) -> Heartbeat:
         self._write()
-        self._thread.start()
+        with contextlib.suppress(RuntimeError):  # no more threads here: then only phases are told
+            self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def enter(self, phase: str) -> None:
         """Tell what the job does from now on."""

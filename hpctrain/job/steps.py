@@ -32,9 +32,11 @@ class Failure(Exception):
 
 
 def in_words(error: Exception) -> str:
-    """Put an error in words; a full disk needs no name of an exception."""
+    """Put an error in words; what the file system says needs no name of an exception."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk, or its quota, is full ({error.filename or error.strerror})"
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
     return f"{type(error).__name__}: {error}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -249,7 +250,12 @@ class Job:
         self.children: list[subprocess.Popen[str]] = []
 
     def start(
-        self, behaviour: str = "", ignored: str = "", number: int = 1, **variables: str
+        self,
+        behaviour: str = "",
+        ignored: str = "",
+        number: int = 1,
+        out: Any = subprocess.PIPE,
+        **variables: str,
     ) -> subprocess.Popen[str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "PBS"))}
         child = subprocess.Popen(
@@ -269,7 +275,7 @@ class Job:
                 "STANDIN_RECORDED": str(Path(__file__).parents[1] / "recorded/pacemaker"),
                 **variables,
             },
-            stdout=subprocess.PIPE,
+            stdout=out,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
@@ -595,6 +601,61 @@ def test_a_result_that_cannot_be_written_is_printed(hasty: Job) -> None:
     said, _ = child.communicate(timeout=LIMIT_S)
     assert child.returncode == 74
     assert '"state": "terminated"' in said
+
+
+def break_writing(job: Job, name: str, number: int) -> None:
+    """Let the file system refuse, with this error, to write files of that name."""
+    fails = f"raise OSError({number}, __import__('os').strerror({number}), path)"
+    edit(
+        job.folder / "job/evidence.py",
+        'with open(path, "w", encoding="utf-8") as file:',
+        f'if "{name}" in path: {fails}\n    with open(path, "w", encoding="utf-8") as file:',
+    )
+
+
+IO_ERROR, FULL = "claim.json.*: Input/output error", "the disk, or its quota, is full (.*claim.json"
+
+
+@pytest.mark.parametrize(("number", "words"), [(errno.EIO, IO_ERROR), (errno.ENOSPC, FULL)])
+def test_a_claim_that_cannot_be_written(hasty: Job, number: int, words: str) -> None:
+    break_writing(hasty, "claim.json", number)
+    code, said = hasty.run()
+    assert (code, "Traceback" in said) == (74, False)
+    assert re.search(f"attempt 1 cannot begin: .*{words}".replace("(", r"\("), said), said
+    assert list(hasty.attempt.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.ESTALE])
+def test_a_heartbeat_that_cannot_be_written_ends_nothing(job: Job, number: int) -> None:
+    break_writing(job, "heartbeat.json", number)
+    code, said = job.run()
+    assert (code, job.result["state"]) == (0, "completed"), said
+    assert not (job.attempt / "heartbeat.json").exists()
+
+
+def test_a_result_that_is_never_written(hasty: Job) -> None:
+    break_writing(hasty, "result.json", errno.EIO)
+    edit(hasty.folder / "job/attempt.py", "PATIENCE_S = 60.0", "PATIENCE_S = 0.1")
+    code, said = hasty.run("crash no_backend")
+    assert (code, "Traceback (most recent" in said.partition("result.json could")[0]) == (74, False)
+    assert f"result.json could not be written ({hasty.attempt})" in said
+    assert json.loads(said.splitlines()[-1])["state"] == "failed"
+
+
+def test_a_training_whose_state_cannot_be_read(hasty: Job) -> None:
+    edit(hasty.folder / "job/pacemaker/engine.py", "newest = plan.newest_checkpoint(folder)",
+         "raise OSError(5, 'Input/output error', str(folder))")  # fmt: skip
+    code, said = hasty.run("crash no_backend")
+    assert (code, hasty.result["state"]) == (1, "failed")
+    assert f"how far the training is cannot be read: {hasty.attempt}: Input/output error" in said
+
+
+def test_an_output_that_is_full_ends_nothing(job: Job) -> None:
+    """Nor does it change the exit code."""
+    with Path("/dev/full").open("w") as full:
+        assert job.start(out=full, number=2).wait(LIMIT_S) == 0
+        assert job.start("crash no_backend", out=full, number=3).wait(LIMIT_S) == 0
+    assert "has completed the training" in job.run(number=4)[1]
 
 
 # --- an earlier attempt that is still alive --------------------------------------------------
