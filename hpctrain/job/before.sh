@@ -16,11 +16,11 @@ hpctrain_errors() {
         grep -iE 'error|no such|not found|cannot|could not|unable|denied|fail'
 }
 
-# Environment Modules before 4.0 fail with a message alone; Lmod and later ones have exit codes.
+# Where modules fail without an exit code: Environment Modules before 4.0, and any module function
+# whose program is missing on the node. Each prints an error, and the module is not in the list.
 are_loaded() {
     local name
-    [ -z "${LMOD_VERSION-}${LMOD_CMD-}${MODULES_CMD-}" ] || return 0
-    [ -n "${LOADEDMODULES+set}" ] || [ -n "$(hpctrain_errors)" ] || return 0
+    [ -n "$(hpctrain_errors)" ] || return 0
     for name in $*; do
         case $name in -*) continue ;; esac
         case :${LOADEDMODULES-} in *":$name"*) continue ;; esac
@@ -33,7 +33,8 @@ are_loaded() {
 hpctrain_last_words() {
     local errors
     [ -n "$hpctrain_offset" ] || return 0
-    errors=$(hpctrain_errors | tail -n 2)
+    # Without the name of the script that bash puts before its own messages.
+    errors=$(hpctrain_errors | tail -n 2 | sed 's|^/.*: line [0-9]*: ||')
     [ -z "$errors" ] || { echo "$errors"; return; }
     tail -c "+$((hpctrain_offset + 1))" "$hpctrain_output" | grep '[^[:space:]]' | tail -n 2
 }
@@ -71,7 +72,8 @@ hpctrain_end() { # exit code, command
     # Ended by a signal: the scheduler knows why.
     case $code in 0 | 129 | 130 | 138 | 143) return ;; esac
     [ -z "${hpctrain_line-}" ] || [ -n "${hpctrain_command-}" ] ||
-        command=$(sed -n "${hpctrain_line}s/^ *//p" "$hpctrain_run/job.sh")
+        command=$(sed -n "${hpctrain_line}s/^ *//p" "$hpctrain_run/job.sh" 2>/dev/null)
+    command=${command:-$2}
     said=$(hpctrain_last_words)
     case $said in *"module: command not found"*)
         said="$said (there is no module in this shell; on many clusters there is with shell: login)"

@@ -93,6 +93,7 @@ class Result(TypedDict, total=False):
     stopped: str
     warnings: list[str]
     gives_way_to: int
+    begun: bool
     potential: Evaluation
     files: dict[str, FileFacts]
     active_set: ActiveSet

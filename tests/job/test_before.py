@@ -106,6 +106,8 @@ def begins(script: Script, **asked: Any) -> bool:
          "*module load nosuch failed (exit code 1): ERROR: no nosuch"),
         ({"modules": ["gcc", "nosuch/12.4"], "first": LMOD}, "*module load nosuch/12.4 failed (exit"
          " code 1): Lmod has detected the following error: The following module(s) are unknown:"),
+        ({"modules": ["gcc"], "first": 'LMOD_CMD=/no/lmod\nmodule() { eval "$($LMOD_CMD $*)"; }'},
+         "*module load gcc failed (exit code 1): /no/lmod: No such file or directory"),
         ({"setup": ["source /no/env/bin/activate"]},
          "*source /no/env/bin/activate failed (exit code 1): *No such file or directory"),
         ({"setup": ["conda activate x"]}, "*conda activate x failed (exit code 127)*not found"),
@@ -147,7 +149,7 @@ def test_a_line_that_fails_ends_the_attempt(
         {"setup": ['source "$FAILS_INSIDE"']},
         {"modules": ["gcc", "mkl/2024 cuda", "-s fftw"], "first": TCL},
         {"modules": ["gcc", "alias-of-another"], "first": LMOD},
-        {"modules": ["already"], "first": "export LOADEDMODULES=x:already/2\nmodule() { :; }"},
+        {"modules": ["already"], "first": "LOADEDMODULES=x:already/2\nmodule() { echo error; }"},
         {"modules": ["gcc"], "first": "module() { echo loading $2; }"},
         {"setup": ["trap - ERR", "false"]},
     ],
@@ -175,7 +177,7 @@ def test_what_an_earlier_job_printed_is_not_the_reason(script: Script) -> None:
     assert script.reason(setup=["false"]).endswith("false failed (exit code 1): it printed nothing")
 
 
-@pytest.mark.parametrize("number", ["HUP", "INT", "TERM", "USR1"])
+@pytest.mark.parametrize("number", ["HUP", "TERM", "USR1"])
 def test_a_signal_is_no_failure_of_a_line(script: Script, number: str) -> None:
     """Who ends a job before its training: why, the scheduler knows."""
     assert script.run(setup=[f"kill -{number} $$"]) != 0

@@ -13,6 +13,7 @@ import pytest
 from paths import RECORDED
 
 from hpctrain.errors import SiteUnreachable
+from hpctrain.files import put_job
 from hpctrain.process import Reply, converse
 from hpctrain.project import Project
 from hpctrain.runs.submission import belongs, carries, job_request
@@ -543,6 +544,7 @@ def rendered(project: Project, tmp_path: Path) -> tuple[Path, str]:
     run_dir.mkdir(parents=True)
     script = run_dir / "job.sh"
     script.write_bytes((prepared.folder / "job.sh").read_bytes())
+    put_job(run_dir)
     return script, prepared.run_id
 
 
