@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -16,6 +17,7 @@ from hpctrain.cli import check, clusters, collect, data, report, runs, sites, su
 from hpctrain.cli import potentials as archive
 from hpctrain.cli.options import Group
 from hpctrain.errors import HpctrainError
+from hpctrain.interrupts import hold_interrupts
 
 
 @click.group(
@@ -58,8 +60,12 @@ def main(arguments: list[str] | None = None) -> int:
         cli.main(args=arguments, prog_name="hpctrain", standalone_mode=False)
     except HpctrainError as error:
         return _print_error(error.exit_code, error.message, error.hint, wants_json)
-    except (click.Abort, KeyboardInterrupt):
-        return _print_error(130, "interrupted", None, wants_json)
+    except (click.Abort, KeyboardInterrupt) as error:
+        # A second Ctrl-C would find nothing left to stop.
+        with contextlib.suppress(KeyboardInterrupt), hold_interrupts():
+            what = str(error.__cause__ or error) or None
+            _print_error(130, "interrupted", what, wants_json)
+        return 130
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "hpctrain"
         return _print_error(2, error.format_message(), f"see: {where} --help", wants_json)

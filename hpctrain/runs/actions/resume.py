@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from hpctrain import variables
 from hpctrain.errors import HpctrainError, SiteUnreachable
+from hpctrain.interrupts import hold_interrupts
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run_scheduler
 from hpctrain.project import Project
@@ -87,11 +88,12 @@ def _resume(
     if state not in (*ENDED, "prepared") or state == "completed":
         return Resumed(run.run_id, state, False, found.attempt, found.job_id)
     attempt = max([0, *run.attempts(), *fold(run.events()).job_ids]) + 1
-    if attempt > 1:
-        run.record("resuming", attempt=attempt)
-    # Whatever was cancelled has ended: the jobs to come must not take it as meant for them.
-    (run.folder / "cancel").unlink(missing_ok=True)
-    for note in variables.notes(os.environ, run.manifest["site"]["profile"]):
-        say(f"{run.run_id}: {note}")
-    job_id = send_all(run, attempt, scheduler_of(run.scheduler_name, project.queue), program)
+    with hold_interrupts():
+        if attempt > 1:
+            run.record("resuming", attempt=attempt)
+        # Whatever was cancelled has ended: the jobs to come must not take it as meant for them.
+        (run.folder / "cancel").unlink(missing_ok=True)
+        for note in variables.notes(os.environ, run.manifest["site"]["profile"]):
+            say(f"{run.run_id}: {note}")
+        job_id = send_all(run, attempt, scheduler_of(run.scheduler_name, project.queue), program)
     return Resumed(run.run_id, state, True, attempt, job_id)

@@ -19,6 +19,7 @@ from hpctrain.runs.state.verdict import DEAD_S, SchedulerWord, Verdict
 
 # Longer than any iteration that was ever seen to take; then it may hang.
 STALLED_S = 1800.0
+GOING_ON = frozenset({"queued", "held", "running", "stopping", "unknown"})
 
 Metrics = dict[str, float | None]
 
@@ -87,7 +88,7 @@ def summarise(
         train=_both_errors(potential.get("train")) or _metrics_of(latest.train),
         test=_both_errors(potential.get("test")) or _metrics_of(latest.test),
         eta_s=eta,
-        warnings=_warnings(run, counting.attempt, phase, eta, word, now),
+        warnings=_warnings(run, history, found.state, counting.attempt, phase, eta, word, now),
         phase=phase,
         before=None if word.before is None else word.before.state,
         run=run,
@@ -102,8 +103,27 @@ def age(path: Path, now: float) -> float | None:
         return None
 
 
+def _what_a_chain_lacks(run: Run, history: History) -> list[str]:
+    """Say how much of a chain was submitted, if that is not all of it."""
+    profile, until = run.manifest["site"]["profile"], history.until
+    if until is None and profile.get("continuation") == "chain":
+        until = int(profile.get("max_attempts") or 0)  # a run of an older version
+    there = [number for number in history.job_ids if number >= history.first]
+    if until is None or not there or max(there) >= until:
+        return []
+    why = "interrupted"
+    if history.refused:
+        why = f"refused: {history.refused}"
+    return [
+        f"{len(there)} of {until - history.first + 1} attempts were submitted ({why}); when they "
+        f"have ended: hpctrain resume {run.run_id}"
+    ]
+
+
 def _warnings(
     run: Run,
+    history: History,
+    state: str,
     attempt: int,
     phase: str | None,
     eta: float | None,
@@ -112,6 +132,8 @@ def _warnings(
 ) -> list[str]:
     """List what the user should know of a run that is running."""
     found: list[str] = []
+    if state in GOING_ON:
+        found += _what_a_chain_lacks(run, history)
     if phase is None:
         return found
     folder, view = run.attempt(attempt), word.view
