@@ -27,6 +27,8 @@ POLL_S = 0.05
 REST_S = 0.5
 # A queue of ten thousand jobs is some 50 MB in the words of qstat.
 MOST_BYTES = 200_000_000
+# After Ctrl-C a program may end by itself: then it is known what it has done.
+INTERRUPTED_S = 1.0
 # A program that was killed is gone at once, but for one that waits for a file server.
 KILLED_S = 5.0
 
@@ -62,7 +64,9 @@ def run(
     """Run one program to its end, without a shell and without standard input.
 
     After ``time_limit_s``, or ``MOST_BYTES`` of output, the program and its children are killed;
-    so they are on Ctrl-C, which raises KeyboardInterrupt unless the program has ended by then.
+    so they are a second after Ctrl-C, which raises KeyboardInterrupt. Where the caller holds
+    interrupts back, and the program has ended within that second, its reply is returned.
+
     What it leaves behind is not waited for. Output is read as UTF-8; bytes that are not are
     replaced, so that one odd job name cannot hide a whole queue. Other programs are asked to speak
     English: their messages are read.
@@ -178,9 +182,12 @@ def _follow(
 ) -> str | None:
     """Read a program's output until it ends; return why it was killed, or None."""
     end = time.monotonic() + time_limit_s
+    pressed: float | None = None
     while child.poll() is None:
         if held.pressed:
-            raise KeyboardInterrupt
+            pressed = pressed or time.monotonic()
+            if time.monotonic() - pressed > INTERRUPTED_S:
+                raise KeyboardInterrupt
         if output.too_much or time.monotonic() > end:
             _kill(child)
             if output.too_much:

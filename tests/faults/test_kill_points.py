@@ -24,6 +24,7 @@ from faults.field import (
     each,
     forget_answers,
     kill_points,
+    named_at,
     runs,
     states,
     step_name,
@@ -51,7 +52,7 @@ def test_the_launcher_kills_where_it_is_told(field: Field) -> None:
 @pytest.mark.fault("SIGKILL")
 def test_submit(field: Field) -> None:
     steps = field.steps_of_submit()
-    named, tally = _named_at(steps), Tally()
+    named, tally = named_at(steps), Tally()
 
     def killed(point: Point) -> tuple[str, Path]:
         name, project = step_name(steps, point), field.project(f"{point[0]:03d}-{point[1]}")
@@ -243,10 +244,3 @@ def _names(project: Path) -> list[str]:
     folder = project / "potentials"
     found = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
     return sorted(str(path) for path in found if not path.name.startswith("."))
-
-
-def _named_at(steps: Steps) -> int:
-    """The step that gives the run's folder its name."""
-    return next(n for n, (event, path) in enumerate(steps, 1)
-                if event == "os.rename" and ".new-" not in path and path.count("/runs/") == 1
-                and ".cache" not in path and ".lock" not in path)  # fmt: skip
