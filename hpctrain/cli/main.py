@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _print_error(2, error.format_message(), f"see: {where} --help", wants_json)
     except BrokenPipeError:
         # The reader (head, less) has closed the pipe; nothing more can be printed.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_no_more()
     except SystemExit as stop:
         return int(stop.code or 0)
     except OSError as error:
@@ -116,7 +116,15 @@ def _print_error(code: int, message: str, hint: str | None, wants_json: bool) ->
     print(f"hpctrain: {message}", file=sys.stderr)
     if hint:
         print(f"  → {hint}", file=sys.stderr)
-    if wants_json:
-        print(json.dumps({"schema": "hpctrain.error/1", "exit_code": code,
-                          "error": message, "hint": hint}, ensure_ascii=False))  # fmt: skip
+    try:
+        if wants_json:
+            print(json.dumps({"schema": "hpctrain.error/1", "exit_code": code,
+                              "error": message, "hint": hint}, ensure_ascii=False))  # fmt: skip
+        sys.stdout.flush()
+    except OSError:  # stdout itself may be on the disk that is full
+        _print_no_more()
     return code
+
+
+def _print_no_more() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -32,6 +32,8 @@ from faults.field import (
 )
 from waiting import wait_for
 
+from hpctrain.runs.history import fold
+
 pytestmark = pytest.mark.slow
 
 Point = tuple[int, str]
@@ -68,6 +70,50 @@ def test_submit(field: Field) -> None:
 
     field.judge(tally, dict(each(killed, kill_points(steps))))
     field.note("submit, every step", "the next command finishes or adopts it", tally)
+
+
+@pytest.mark.fault("SIGKILL")
+def test_submit_of_a_chain(field: Field) -> None:
+    """Killed behind its first job: the next command makes it whole. Its jobs are held."""
+    profile = field.held + "\ncontinuation: chain\nmax_attempts: 3\n"
+
+    def chain(name: str) -> Path:
+        return field.project(name, profile=profile)
+
+    whole = field.run(chain("whole"), *SUBMIT)
+    assert whole.code == 0, whole.err
+    first, *others = (
+        n for n, (_, path) in enumerate(whole.steps, 1) if path.startswith(field.world.submits)
+    )
+    assert len(others) == 2
+    tally = Tally()
+
+    def killed(point: Point) -> Path:
+        name, project = step_name(whole.steps, point), chain(f"{point[0]:03d}-{point[1]}")
+        assert field.run(project, *SUBMIT, kill=point).code == KILLED, name
+        then = field.run(project, *STATUS)
+        if then.code != 0 or states(then) != ["held"] or then.json["runs"][0]["warnings"]:
+            tally.wrong.append(f"{name}: {then.code} {then.out} {then.err}")
+        again = field.run(project, *STATUS)
+        if again.code != 0 or again.err:
+            tally.wrong.append(f"{name}: still something to finish: {again.err}")
+        (run,) = runs(project)
+        jobs = field.world.jobs_by_token()
+        for attempt in (1, 2, 3):
+            known = jobs.get(f"{run.run_id}.{attempt:02d}", set())
+            told = fold(run.events()).job_ids.get(attempt)
+            if not known or told is None:
+                tally.lost.append(f"{name}: attempt {attempt}: {known}, the run says {told}")
+            elif known != {told}:
+                tally.twice.append(f"{name}: attempt {attempt}: {known}, the run says {told}")
+        return project
+
+    points = [point for point in kill_points(whole.steps) if point[0] > first]
+    projects = each(killed, points)
+    tally.cases = len(points)
+    field.note("submit of a chain, behind its first job", "the next command makes it whole", tally)
+    for project in projects:
+        assert field.run(project, "cancel", runs(project)[0].run_id).code == 0
 
 
 @pytest.mark.fault("SIGKILL")
