@@ -13,6 +13,7 @@ from hpctrain.interrupts import hold_interrupts
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse
 from hpctrain.runs.history import fold
+from hpctrain.runs.place import SCRIPT, work_here
 from hpctrain.runs.run import EVENTS, Run
 from hpctrain.schedulers.base import (
     JobRequest,
@@ -25,7 +26,6 @@ from hpctrain.schedulers.base import (
 if TYPE_CHECKING:
     from hpctrain.sites.profile import SiteProfile
 
-SCRIPT = "job.sh"
 MEND = "mend the site profile, or try other values with --set site.KEY=VALUE"
 
 
@@ -167,6 +167,10 @@ def _send(
     mark = token(run.run_id, attempt)
     facts: dict[str, Any] = {"attempt": attempt, "token": mark}
     chain = {} if until is None else {"until": until}
+    try:
+        work_here(run)
+    except OSError as error:
+        raise Unrecorded(run, "submitting", facts, error) from error
     before = fold(run.events())
     _record(run, "submitting", **facts, **chain, host=os.uname().nodename, pid=os.getpid())
     reply = program(scheduler.submit_argv(SCRIPT, job, profile), cwd=str(run.folder))

@@ -20,10 +20,10 @@ from hpctrain.process import converse
 from hpctrain.project import Project
 from hpctrain.runs.history import History, fold
 from hpctrain.runs.lock import Locked, hold_lock
+from hpctrain.runs.place import SCRIPT, original
 from hpctrain.runs.run import Run, all_runs
 from hpctrain.runs.state.kept_answers import ask_unless_fresh, forget
 from hpctrain.runs.submission import (
-    SCRIPT,
     adopt,
     belongs,
     carries,
@@ -70,6 +70,12 @@ def _is_half_done(history: History) -> bool:
 def _finish(project: Project, run: Run, program: RunProgram, say: Say) -> None:
     """Finish what a killed command has left of a run's submission; the lock is held."""
     history = fold(run.events())
+    if not _is_half_done(history):
+        return
+    there = original(run)
+    if there is not None:
+        say(f"{run.run_id}: a copy of {there}, where its submission is to be finished")
+        return
     if history.unfinished:
         _finish_submission(project, run, history, program, say)
         history = fold(run.events())

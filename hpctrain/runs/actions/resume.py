@@ -15,7 +15,9 @@ from hpctrain.project import Project
 from hpctrain.runs.actions.status import RunStatus, status
 from hpctrain.runs.history import fold
 from hpctrain.runs.lock import hold_lock
+from hpctrain.runs.place import original
 from hpctrain.runs.state.kept_answers import forget
+from hpctrain.runs.state.verdict import IN_THE_QUEUE
 from hpctrain.runs.submission import send_all
 from hpctrain.schedulers import scheduler_of
 from hpctrain.schedulers.base import ENDED
@@ -73,6 +75,14 @@ def _resume(
 ) -> Resumed:
     run, state = found.run, found.state
     assert run is not None
+    there = original(run)
+    if there is not None and state in IN_THE_QUEUE:
+        raise HpctrainError(
+            f"{run.run_id}: job {found.job_id} is {state} in {there}, of which this folder is a "
+            "copy",
+            "end it there, or wait until it has ended; resume then goes on here from the "
+            "checkpoints that were copied",
+        )
     if state == "unknown":
         raise HpctrainError(
             f"{run.run_id}: what became of job {found.job_id} is not known, so it may be training "

@@ -11,15 +11,15 @@ from typing import Any
 from hpctrain.engines.base import TrainingMetrics
 from hpctrain.files import iso, read_json
 from hpctrain.runs.history import History
+from hpctrain.runs.place import original, other_place
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.attempts import CountingAttempt
 from hpctrain.runs.state.curves import finite
 from hpctrain.runs.state.latest import Latest
-from hpctrain.runs.state.verdict import DEAD_S, SchedulerWord, Verdict
+from hpctrain.runs.state.verdict import DEAD_S, IN_THE_QUEUE, SchedulerWord, Verdict
 
 # Longer than any iteration that was ever seen to take; then it may hang.
 STALLED_S = 1800.0
-GOING_ON = frozenset({"queued", "held", "running", "stopping", "unknown"})
 
 Metrics = dict[str, float | None]
 
@@ -103,6 +103,21 @@ def age(path: Path, now: float) -> float | None:
         return None
 
 
+def _where_it_works(run: Run, state: str) -> list[str]:
+    """Say that the job works in another folder, where this one was copied or moved."""
+    place = other_place(run)
+    if place is None:
+        return []
+    if original(run) is not None:
+        return [f"this folder is a copy: its job works in {place}"]
+    if state in ("queued", "held"):
+        return [
+            f"its job will look for {place}, which is not there any more: hpctrain cancel "
+            f"{run.run_id}, hpctrain resume {run.run_id}"
+        ]
+    return []
+
+
 def _what_a_chain_lacks(run: Run, history: History) -> list[str]:
     """Say how much of a chain was submitted, if that is not all of it."""
     profile, until = run.manifest["site"]["profile"], history.until
@@ -132,8 +147,8 @@ def _warnings(
 ) -> list[str]:
     """List what the user should know of a run that is running."""
     found: list[str] = []
-    if state in GOING_ON:
-        found += _what_a_chain_lacks(run, history)
+    if state in IN_THE_QUEUE | {"unknown"}:
+        found += [*_where_it_works(run, state), *_what_a_chain_lacks(run, history)]
     if phase is None:
         return found
     folder, view = run.attempt(attempt), word.view
