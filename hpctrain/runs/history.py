@@ -53,6 +53,11 @@ class History:
         return not (self.attempt or self.refused or self.abandoned)
 
     @property
+    def half_done(self) -> bool:
+        """Say whether recovery has something to finish."""
+        return self.unfinished or self.cut_short
+
+    @property
     def cut_short(self) -> bool:
         """Say whether a chain was to be longer, and nobody has said that it shall not."""
         if self.until is None or not self.job_ids or self.submitting is not None:

@@ -23,6 +23,7 @@ from hpctrain.runs.lock import Locked, hold_lock
 from hpctrain.runs.place import SCRIPT, original
 from hpctrain.runs.run import Run, all_runs
 from hpctrain.runs.state.kept_answers import ask_unless_fresh, forget
+from hpctrain.runs.state.settled import SettledRuns
 from hpctrain.runs.submission import (
     adopt,
     belongs,
@@ -44,13 +45,20 @@ ELSEWHERE_S = 180.0
 POLL_S = 0.1
 
 
-def recover(project: Project, program: RunProgram, say: Say = lambda _: None) -> None:
+def recover(
+    project: Project,
+    program: RunProgram,
+    say: Say = lambda _: None,
+    settled: SettledRuns | None = None,
+) -> None:
     """Find out what became of every unfinished submission of the project, and finish it.
 
     What cannot be decided now (another command is at work, the scheduler does not answer) is left
     for the next command, and ``say`` is told.
     """
-    if not any(_is_half_done(fold(run.events())) for run in all_runs(project.runs)):
+    settled = settled or SettledRuns(project.cache)
+    unsettled = (run for run in all_runs(project.runs) if settled.find(run) is None)
+    if not any(fold(run.events()).half_done for run in unsettled):
         return
     try:
         with hold_lock(project.runs, "finishing a submission", wait_s=0.0, say=say):
@@ -63,14 +71,10 @@ def recover(project: Project, program: RunProgram, say: Say = lambda _: None) ->
         return
 
 
-def _is_half_done(history: History) -> bool:
-    return history.unfinished or history.cut_short
-
-
 def _finish(project: Project, run: Run, program: RunProgram, say: Say) -> None:
     """Finish what a killed command has left of a run's submission; the lock is held."""
     history = fold(run.events())
-    if not _is_half_done(history):
+    if not history.half_done:
         return
     there = original(run)
     if there is not None:

@@ -17,6 +17,7 @@ from hpctrain.runs.run import Run, find_runs
 from hpctrain.runs.state.ask import Answer, Case, ask
 from hpctrain.runs.state.attempts import CountingAttempt, find_counting_attempt
 from hpctrain.runs.state.latest import TrainingFiles
+from hpctrain.runs.state.settled import SettledRuns
 from hpctrain.runs.state.summary import Metrics as Metrics
 from hpctrain.runs.state.summary import RunStatus as RunStatus
 from hpctrain.runs.state.summary import age, summarise
@@ -68,8 +69,13 @@ def status(
     What an interrupted command has left half done is finished first; ``say`` is told. Whoever
     looks again and again passes the same ``files`` each time.
     """
-    recover(project, program, say)
-    found = [_Inquiry.begin(run) for run in find_runs(project.runs, names)]
+    settled = SettledRuns(project.cache)
+    recover(project, program, say, settled)
+    every = find_runs(project.runs, names)
+    known = {run.run_id: shown for run in every if (shown := settled.find(run)) is not None}
+    stamps = {run.run_id: settled.stamp(run) for run in every if run.run_id not in known}
+    found = [_Inquiry.begin(run) for run in every if run.run_id not in known]
+    to_keep = [one for one in found if one.settled and not one.may_go_on]
     to_ask: dict[tuple[str, str], list[_Inquiry]] = defaultdict(list)
     for one in found:
         if one.verdict is None or one.may_go_on:
@@ -85,9 +91,13 @@ def status(
         if not all(one.settled for one in unsettled):
             poll_s = max(poll_s, scheduler.poll_s)
     files = files or TrainingFiles(project.cache)
-    runs = [one.summary(files, clock()) for one in found]
+    for one in found:
+        known[one.run.run_id] = shown = one.summary(files, clock())
+        if one in to_keep and not one.history.half_done:
+            settled.keep(one.run, shown, stamps[one.run.run_id], clock())
+    settled.save(project.runs)
     files.save(project.runs)
-    return StatusReport(now(), asked, runs, poll_s)
+    return StatusReport(now(), asked, [known[run.run_id] for run in every], poll_s)
 
 
 @dataclass
