@@ -7,8 +7,6 @@ import errno
 import json
 import os
 import sys
-import tempfile
-import traceback
 
 import click
 
@@ -99,6 +97,9 @@ _DISK_PROBLEMS = {
 
 def _report_bug(error: Exception, wants_json: bool) -> int:
     """Write the traceback to a file, and say where it is."""
+    import tempfile
+    import traceback
+
     words = f"a bug in hpctrain: {type(error).__name__}: {error}"
     try:
         with tempfile.NamedTemporaryFile(

@@ -22,7 +22,8 @@ class History:
     end is not recorded, ``submitting_host`` the machine it was begun on. ``interrupted``: the user
     stopped that submission; ``abandoned``: it turned out that there is no job. ``first`` is the
     attempt that ``hpctrain resume`` submitted last: those before it are over, whatever they left.
-    ``until`` is the last attempt of the chain that was to be submitted.
+    ``until`` is the last attempt of the chain that was to be submitted, ``folder`` where the run
+    was then.
     ``accepted`` says when a failing verification was accepted, and why. ``since`` is the time of
     the last event.
     """
@@ -38,6 +39,7 @@ class History:
     cancel_requested: bool = False
     first: int = 1
     until: int | None = None
+    folder: str | None = None
     collecting: str | None = None
     collecting_since: str | None = None
     accepted: Accepted | None = None
@@ -80,6 +82,7 @@ def fold(events: Iterable[Mapping[str, Any]]) -> History:
             resuming = False
             history.attempt = history.submitting = attempt
             history.submitting_host = event.get("host")
+            history.folder = event.get("folder")
             until = event.get("until")
             history.until = until if isinstance(until, int) else None
             history.unclear = history.refused = None

@@ -87,7 +87,7 @@ class Run:
         return self.folder / output.replace("%j", job_id or "")
 
     def attempt(self, number: int) -> Path:
-        return self.folder / "attempts" / f"{number:02d}"
+        return self.folder / f"attempts/{number:02d}"
 
     def attempts(self) -> list[int]:
         """List the attempts whose folder is there, in order."""
@@ -111,7 +111,7 @@ def all_runs(folder: Path) -> Iterator[Run]:
     if not folder.is_dir():
         return
     for name in sorted(entry.name for entry in os.scandir(folder)):
-        if not name.startswith(".") and (folder / name / MANIFEST).is_file():
+        if not name.startswith(".") and (folder / f"{name}/{MANIFEST}").is_file():
             yield Run(folder / name)
 
 

@@ -172,7 +172,8 @@ def _send(
     except OSError as error:
         raise Unrecorded(run, "submitting", facts, error) from error
     before = fold(run.events())
-    _record(run, "submitting", **facts, **chain, host=os.uname().nodename, pid=os.getpid())
+    _record(run, "submitting", **facts, **chain, host=os.uname().nodename, pid=os.getpid(),
+            folder=str(run.folder))  # fmt: skip
     reply = program(scheduler.submit_argv(SCRIPT, job, profile), cwd=str(run.folder))
     outcome = scheduler.read_submit(reply)
     if isinstance(outcome, Submitted):

@@ -61,7 +61,7 @@ class LogReader(Lines):
 
     def _read_line(self, line: str) -> None:
         entry = _ENTRY.match(line)
-        if _START.search(line):
+        if "Start pacemaker" in line and _START.search(line):
             if self._started:
                 self.parts.append(LogPart())
             self._started = True

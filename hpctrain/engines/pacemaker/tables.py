@@ -85,18 +85,29 @@ class TableReader(Lines):
 
     def __init__(self) -> None:
         self.points: list[TrainingMetrics] = []
-        self._columns: list[str] = []
+        self._begin([])
+
+    def _begin(self, columns: list[str]) -> None:
+        """Take a header; where a column stands is looked up once for all rows."""
+        self._columns = columns
+        self._places: tuple[int, ...] | None = None
+        with contextlib.suppress(ValueError):
+            self._places = tuple(columns.index(name) for name in _COLUMNS)
 
     def _read_line(self, line: str) -> None:
-        _, header, rest = line.partition(_COLUMNS[0])
-        if header:
-            self.points, self._columns = [], [header, *rest.split()]
-        elif line.strip():
-            with contextlib.suppress(ValueError, KeyError):  # a row that a kill has torn
-                row = dict(zip(self._columns, line.split(), strict=True))
-                ladder, cycle, iteration = (int(row[name]) for name in _COLUMNS[:3])
-                loss, energy, force = (float(row[name]) for name in _COLUMNS[3:])
-                add_point(self.points, (ladder, cycle, iteration), (loss, energy * 1e3, force))
+        if _COLUMNS[0] in line:
+            _, header, rest = line.partition(_COLUMNS[0])
+            self.points = []
+            self._begin([header, *rest.split()])
+            return
+        words = line.split()
+        if self._places is None or len(words) != len(self._columns):
+            return  # a row that a kill has torn
+        a, b, c, d, e, f = self._places
+        with contextlib.suppress(ValueError):
+            key = int(words[a]), int(words[b]), int(words[c])
+            numbers = float(words[d]), float(words[e]) * 1e3, float(words[f])
+            add_point(self.points, key, numbers)
 
     def state(self) -> dict[str, Any]:
         """Return all that is needed to read on, as JSON: of the points, the last."""
@@ -107,6 +118,7 @@ class TableReader(Lines):
     def from_state(cls, state: dict[str, Any]) -> TableReader:
         """Return a reader that goes on where `state` was taken; its curve begins there."""
         reader = cls()
-        reader._rest, reader._columns = state["rest"], list(state["columns"])
+        reader._rest = state["rest"]
+        reader._begin(list(state["columns"]))
         reader.points = read_points(state["points"])
         return reader

@@ -58,7 +58,7 @@ def recover(
     """
     settled = settled or SettledRuns(project.cache)
     unsettled = (run for run in all_runs(project.runs) if settled.find(run) is None)
-    if not any(fold(run.events()).half_done for run in unsettled):
+    if not any(settled.history(run).half_done for run in unsettled):
         return
     try:
         with hold_lock(project.runs, "finishing a submission", wait_s=0.0, say=say):

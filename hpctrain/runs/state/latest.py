@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -49,12 +50,21 @@ class TrainingFiles:
 
     def __init__(self, cache: Path) -> None:
         self._path = cache / "following.json"
-        kept = read_json(self._path) or {}
-        self._runs: Json = kept.get("runs", {}) if kept.get("version") == VERSION else {}
         # Readers of whole curves, for as long as this object lives; the others are kept on disk,
         # and know the last points only.
         self._whole: dict[Path, Reader] = {}
         self._changed = False
+
+    @cached_property
+    def _runs(self) -> Json:
+        """Read what is kept, when the first run is asked about that is not settled."""
+        kept = read_json(self._path) or {}
+        return kept.get("runs", {}) if kept.get("version") == VERSION else {}
+
+    def are_final(self, run: Run) -> bool:
+        """Say whether nothing is written to a run's files any more, as far as they were read."""
+        kept = self._runs.get(run.run_id, {})
+        return all(kept.get(str(number), {}).get("final") for number in run.attempts())
 
     def latest(self, run: Run, now: float) -> Latest:
         """Return the last points of a run, over all its attempts."""

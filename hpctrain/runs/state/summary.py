@@ -148,7 +148,9 @@ def _warnings(
     """List what the user should know of a run that is running."""
     found: list[str] = []
     if state in IN_THE_QUEUE | {"unknown"}:
-        found += [*_where_it_works(run, state), *_what_a_chain_lacks(run, history)]
+        if history.folder != str(run.folder):
+            found += _where_it_works(run, state)
+        found += _what_a_chain_lacks(run, history)
     if phase is None:
         return found
     folder, view = run.attempt(attempt), word.view
