@@ -72,12 +72,18 @@ def _kept(content: Any, mark: str) -> ExportOf | None:
 
 def _read(run: Run) -> ExportOf:
     manifest: Any = run.manifest
-    data = manifest["dataset"]
-    return ExportOf(
-        run.run_id,
-        int(manifest["generation"]),
-        data["rows_fingerprint"],
-        data.get("key"),
-        (data.get("train") or {}).get("sha256"),
-        (data.get("test") or {}).get("sha256"),
-    )
+    try:
+        data = manifest["dataset"]
+        return ExportOf(
+            run.run_id,
+            int(manifest["generation"]),
+            data["rows_fingerprint"],
+            data.get("key"),
+            (data.get("train") or {}).get("sha256"),
+            (data.get("test") or {}).get("sha256"),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise HpctrainError(
+            f"{run.folder / MANIFEST} is damaged: it does not say what the run trains on",
+            "copy run.json back from a backup, or move the folder out of runs/",
+        ) from error

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from hpctrain.engines.base import TrainingMetrics
 
 _COLUMNS = ("ladder_step", "cycle_step", "iter_num", "loss", "rmse_epa", "rmse_f_comp")
+_POINT = tuple(field.name for field in fields(TrainingMetrics))
 
 
 def on_train_epochs(
@@ -55,6 +56,11 @@ def add_point(
         epoch = before + key[2]
     loss, rmse_energy, rmse_force = numbers
     points.append(TrainingMetrics(epoch, rmse_energy, rmse_force, loss, key))
+
+
+def write_point(point: TrainingMetrics) -> dict[str, Any]:
+    """Return a point as JSON holds it; a thousand runs have thousands."""
+    return {name: getattr(point, name) for name in _POINT}
 
 
 def read_points(state: list[dict[str, Any]]) -> list[TrainingMetrics]:
@@ -111,7 +117,7 @@ class TableReader(Lines):
 
     def state(self) -> dict[str, Any]:
         """Return all that is needed to read on, as JSON: of the points, the last."""
-        points = [asdict(point) for point in self.points[-1:]]
+        points = [write_point(point) for point in self.points[-1:]]
         return {"rest": self._rest, "columns": self._columns, "points": points}
 
     @classmethod

@@ -191,7 +191,10 @@ class _Inquiry:
 
     def summary(self, files: TrainingFiles, now: float) -> RunStatus:
         assert self.verdict is not None
-        latest = files.latest(self.run, now)
+        told = (self.counting.result or {}).get("potential") or {}
+        over = self.verdict.state in ("completed", "collected")
+        only = bool(over and told.get("train") and told.get("test"))
+        latest = files.latest(self.run, now, iterations_only=only)
         return summarise(
             self.run, self.history, self.counting, self.verdict, self.word, latest, now
         )
