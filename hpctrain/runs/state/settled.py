@@ -40,7 +40,9 @@ class SettledRuns:
     def find(self, run: Run) -> RunStatus | None:
         """Return how a settled run is shown; None if it has to be looked at."""
         kept = self._runs.get(run.run_id)
-        if not isinstance(kept, dict) or kept.keys() != _KEPT or kept["state"] not in SETTLED:
+        if not isinstance(kept, dict) or kept.keys() != _KEPT:
+            return None
+        if str(kept["state"]) not in SETTLED or not isinstance(kept["attempts"], list):
             return None
         if run.run_id not in self._same:
             # Another attempt would be another stamp: that of the folder of attempts.
