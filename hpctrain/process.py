@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import IO, Protocol, TypeVar
 
 from hpctrain.interrupts import Held, hold_interrupts
-
 from hpctrain.variables import environment_for_schedulers
 
 # The queue of the site local: its jobs stay inside the job around them, if there is one.
