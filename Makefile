@@ -51,6 +51,7 @@ fast: $(VENV)/tools
 # moment; with STRUCTURES=1000000, 15 GB.
 bench: $(VENV)/trainer
 	$(BIN)/python benchmarks/bench_following.py
+	$(BIN)/python benchmarks/bench_looking.py
 	$(BIN)/python benchmarks/bench_linear_start.py
 	$(BIN)/python benchmarks/bench_export.py $(STRUCTURES)
 

@@ -57,6 +57,8 @@ def make_run(runs: Path, number: int, state: str, iterations: int) -> Run:
     manifest = {
         "run_id": run.run_id,
         "project": "al",
+        "generation": 1,
+        "dataset": {"rows_fingerprint": "x"},
         "settings": settings,
         "site": {"name": "hal", "profile": profile},
         "input": {"fit": {"x": [0.5] * 200}},

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import selectors
 import signal
 import subprocess
+import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import IO, Protocol, TypeVar
 
+from hpctrain.interrupts import Held, hold_interrupts
 from hpctrain.variables import environment_for_schedulers
 
 # The queue of the site local: its jobs stay inside the job around them, if there is one.
@@ -16,13 +20,24 @@ LOCAL_QUEUE = "hpctrain.schedulers.local_queue"
 
 Answer = TypeVar("Answer")
 
+POLL_S = 0.05
+# What a program has written may come a moment after its end (from `> >(tee …)`). A pipe that
+# something it left behind holds open, as a shared ssh connection does, has no end.
+REST_S = 0.5
+# A queue of ten thousand jobs is some 50 MB in the words of qstat.
+MOST_BYTES = 200_000_000
+# After Ctrl-C a program may end by itself: then it is known what it has done.
+INTERRUPTED_S = 1.0
+# A program that was killed is gone at once, but for one that waits for a file server.
+KILLED_S = 5.0
+
 
 @dataclass(frozen=True)
 class Reply:
     """What a program answered.
 
     ``code`` is its exit code (128+n after signal n, as a shell says it), or None when it did not
-    end within the time, or could not be started; ``problem`` then says which.
+    end within the time, printed without end, or could not be started; ``problem`` then says which.
     """
 
     argv: tuple[str, ...]
@@ -47,37 +62,41 @@ def run(
 ) -> Reply:
     """Run one program to its end, without a shell and without standard input.
 
-    After ``time_limit_s`` the program and its children are killed. Output is read as UTF-8;
-    bytes that are not are replaced, so that one odd job name cannot hide a whole queue.
-    Other programs are asked to speak English: their messages are read.
+    After ``time_limit_s``, or ``MOST_BYTES`` of output, the program and its children are killed;
+    so they are a second after Ctrl-C, which raises KeyboardInterrupt. Where the caller holds
+    interrupts back, and the program has ended within that second, its reply is returned.
+
+    What it leaves behind is not waited for. Output is read as UTF-8; bytes that are not are
+    replaced, so that one odd job name cannot hide a whole queue. Other programs are asked to speak
+    English: their messages are read.
     """
     environment = dict(os.environ if env is None else env)
     environment["LC_ALL"] = "C.UTF-8"
-    try:
-        child = subprocess.Popen(
-            list(argv),
-            cwd=cwd,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,
-        )
-    except OSError as error:
-        return Reply(tuple(argv), None, "", "", f"{argv[0]}: {error.strerror or error}")
-    try:
-        out, err = child.communicate(timeout=time_limit_s)
-    except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
-        out, err = child.communicate()
-        return Reply(tuple(argv), None, out, err, f"{argv[0]}: no answer in {time_limit_s:g} s")
-    except BaseException:
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-        raise
+    with hold_interrupts() as held:
+        if held.pressed:
+            raise KeyboardInterrupt
+        try:
+            child = subprocess.Popen(
+                list(argv),
+                cwd=cwd,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            return Reply(tuple(argv), None, "", "", f"{argv[0]}: {error.strerror or error}")
+        with _Output(child) as output:
+            try:
+                problem = _follow(child, output, time_limit_s, held)
+            except BaseException:
+                _kill(child)
+                raise
+            output.read_rest()
+            out, err = output.texts()
+    if problem is not None:
+        return Reply(tuple(argv), None, out, err, f"{argv[0]}: {problem}")
     code = child.returncode if child.returncode >= 0 else 128 - child.returncode
     return Reply(tuple(argv), code, out, err)
 
@@ -100,3 +119,92 @@ def converse(conversation: Generator[list[str], Reply, Answer], program: Run) ->
     except StopIteration as end:
         answer: Answer = end.value
         return answer
+
+
+class _Output:
+    """What a program prints, as far as it was read."""
+
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
+        assert child.stdout and child.stderr
+        self._pipes: tuple[IO[bytes], IO[bytes]] = (child.stdout, child.stderr)
+        self._read = {pipe.fileno(): bytearray() for pipe in self._pipes}
+        self._selector = selectors.DefaultSelector()
+        for descriptor in self._read:
+            os.set_blocking(descriptor, False)
+            self._selector.register(descriptor, selectors.EVENT_READ)
+
+    def __enter__(self) -> _Output:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._selector.close()
+        for pipe in self._pipes:
+            pipe.close()
+
+    @property
+    def open(self) -> bool:
+        """Say whether somebody may still write."""
+        return bool(self._selector.get_map())
+
+    @property
+    def too_much(self) -> bool:
+        """Say whether it is more than any answer is."""
+        return sum(map(len, self._read.values())) > MOST_BYTES
+
+    def read(self, wait_s: float) -> None:
+        """Read what is there, and wait at most so long for something to come."""
+        for key, _ in self._selector.select(wait_s):
+            with contextlib.suppress(BlockingIOError):
+                piece = os.read(key.fd, 1 << 20)
+                self._read[key.fd] += piece
+                if not piece:
+                    self._selector.unregister(key.fd)
+
+    def read_rest(self) -> None:
+        """Read what a program that has ended has left in the pipes."""
+        end = time.monotonic() + REST_S
+        while self.open and not self.too_much and (left := end - time.monotonic()) > 0:
+            self.read(left)
+
+    def texts(self) -> tuple[str, str]:
+        """Return what was printed to stdout and to stderr."""
+        out, err = (content.decode("utf-8", "replace") for content in self._read.values())
+        return _with_newlines(out), _with_newlines(err)
+
+
+def _with_newlines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _follow(
+    child: subprocess.Popen[bytes], output: _Output, time_limit_s: float, held: Held
+) -> str | None:
+    """Read a program's output until it ends; return why it was killed, or None."""
+    end = time.monotonic() + time_limit_s
+    pressed: float | None = None
+    while child.poll() is None:
+        if held.pressed:
+            pressed = pressed or time.monotonic()
+            if time.monotonic() - pressed > INTERRUPTED_S:
+                raise KeyboardInterrupt
+        if output.too_much or time.monotonic() > end:
+            _kill(child)
+            if output.too_much:
+                return f"more than {MOST_BYTES // 10**6} MB of output"
+            return f"no answer in {time_limit_s:g} s"
+        if output.open:
+            output.read(POLL_S)
+        else:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(POLL_S)
+    return None
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    """Kill a program and its children; its number is its own until it was waited for."""
+    if child.poll() is not None:
+        return
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(KILLED_S)

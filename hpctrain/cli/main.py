@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
 import sys
-import tempfile
-import traceback
 
 import click
 
@@ -16,6 +15,7 @@ from hpctrain.cli import check, clusters, collect, data, report, runs, sites, su
 from hpctrain.cli import potentials as archive
 from hpctrain.cli.options import Group
 from hpctrain.errors import HpctrainError
+from hpctrain.interrupts import hold_interrupts
 
 
 @click.group(
@@ -58,14 +58,18 @@ def main(arguments: list[str] | None = None) -> int:
         cli.main(args=arguments, prog_name="hpctrain", standalone_mode=False)
     except HpctrainError as error:
         return _print_error(error.exit_code, error.message, error.hint, wants_json)
-    except (click.Abort, KeyboardInterrupt):
-        return _print_error(130, "interrupted", None, wants_json)
+    except (click.Abort, KeyboardInterrupt) as error:
+        # A second Ctrl-C would find nothing left to stop.
+        with contextlib.suppress(KeyboardInterrupt), hold_interrupts():
+            what = str(error.__cause__ or error) or None
+            _print_error(130, "interrupted", what, wants_json)
+        return 130
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "hpctrain"
         return _print_error(2, error.format_message(), f"see: {where} --help", wants_json)
     except BrokenPipeError:
         # The reader (head, less) has closed the pipe; nothing more can be printed.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_no_more()
     except SystemExit as stop:
         return int(stop.code or 0)
     except OSError as error:
@@ -93,6 +97,9 @@ _DISK_PROBLEMS = {
 
 def _report_bug(error: Exception, wants_json: bool) -> int:
     """Write the traceback to a file, and say where it is."""
+    import tempfile
+    import traceback
+
     words = f"a bug in hpctrain: {type(error).__name__}: {error}"
     try:
         with tempfile.NamedTemporaryFile(
@@ -110,7 +117,15 @@ def _print_error(code: int, message: str, hint: str | None, wants_json: bool) ->
     print(f"hpctrain: {message}", file=sys.stderr)
     if hint:
         print(f"  → {hint}", file=sys.stderr)
-    if wants_json:
-        print(json.dumps({"schema": "hpctrain.error/1", "exit_code": code,
-                          "error": message, "hint": hint}, ensure_ascii=False))  # fmt: skip
+    try:
+        if wants_json:
+            print(json.dumps({"schema": "hpctrain.error/1", "exit_code": code,
+                              "error": message, "hint": hint}, ensure_ascii=False))  # fmt: skip
+        sys.stdout.flush()
+    except OSError:  # stdout itself may be on the disk that is full
+        _print_no_more()
     return code
+
+
+def _print_no_more() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -19,6 +19,7 @@ from hpctrain.cli.options import (
 from hpctrain.cli.terminal.row_counter import RowCounter
 
 if TYPE_CHECKING:
+    from hpctrain.launch.submit import SubmittedRun
     from hpctrain.project import Project
 
 
@@ -54,7 +55,7 @@ def submit_command(
       hpctrain submit --from current
       hpctrain submit --site slurm --dry-run
     """
-    from hpctrain.cli.terminal.tables import manifest
+    from hpctrain.errors import HpctrainError
     from hpctrain.launch.submit import submit
     from hpctrain.project import find_project
 
@@ -71,6 +72,23 @@ def submit_command(
             agree=partial(agree_to_cost, sure=yes),
             say=print_message,
         )
+    try:
+        _print_submitted(project, done, wait, as_json)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise HpctrainError(
+            f"{error.filename or 'the output'}: {error.strerror or error}; the run {done.run_id} "
+            f"was submitted before, as job {done.job_id}",
+            f"follow it with: hpctrain status {done.run_id} (to submit again would make another "
+            "run)",
+        ) from error
+
+
+def _print_submitted(project: Project, done: SubmittedRun, wait: bool, as_json: bool) -> None:
+    """Print what was submitted, and with ``wait`` what becomes of it."""
+    from hpctrain.cli.terminal.tables import manifest
+
     for note in done.notes:
         print_message(f"note: {note}")
     if not as_json:
@@ -88,6 +106,7 @@ def submit_command(
         print_json("submit", {"runs": [run]})
     elif not wait:
         print("next: hpctrain status --watch")
+    sys.stdout.flush()
     if wait and state != "completed":
         raise SystemExit(1)
 

@@ -26,8 +26,9 @@ from hpctrain.potentials import archive, parents
 from hpctrain.project import Project
 from hpctrain.render import render
 from hpctrain.runs.manifest import DatasetFacts, Manifest
+from hpctrain.runs.place import SCRIPT
 from hpctrain.runs.run import MANIFEST
-from hpctrain.runs.submission import SCRIPT, job_request
+from hpctrain.runs.submission import job_request
 from hpctrain.schedulers.base import JobRequest, Scheduler
 from hpctrain.settings import ProjectConfig
 from hpctrain.sites import load

@@ -16,6 +16,7 @@ from hpctrain import __version__
 from hpctrain.data.export import Dataset, Skipped
 from hpctrain.data.split_files import SplitFile
 from hpctrain.files import read_json, sha256_of
+from hpctrain.runs.exports import exports
 from hpctrain.runs.run import MANIFEST
 
 if TYPE_CHECKING:
@@ -56,18 +57,16 @@ def _file_states(path: Path) -> Iterator[list[Any]]:
 
 def find(runs: Path, wanted: str) -> Path | None:
     """Find the newest run with that export whose files are as they were written."""
-    for folder in sorted(runs.glob("[0-9]*"), reverse=True):
-        manifest = read_json(folder / MANIFEST) or {}
-        known = manifest.get("dataset") or {}
-        if known.get("key") == wanted and _is_whole(folder, known):
-            return folder
+    for one in reversed(exports(runs)):
+        if one.key == wanted and _is_whole(runs / one.run_id, (one.train, one.test)):
+            return runs / one.run_id
     return None
 
 
-def _is_whole(folder: Path, known: dict[str, Any]) -> bool:
+def _is_whole(folder: Path, known: tuple[str | None, str | None]) -> bool:
     try:
-        for side, name in zip(("train", "test"), FILES, strict=True):
-            if sha256_of(folder / name) != known[side]["sha256"]:
+        for sha256, name in zip(known, FILES, strict=True):
+            if sha256_of(folder / name) != sha256:
                 return False
         return (folder / ROWS).is_file()
     except (OSError, KeyError, TypeError):
@@ -76,14 +75,15 @@ def _is_whole(folder: Path, known: dict[str, Any]) -> bool:
 
 def keep(runs: Path, dataset: Dataset) -> None:
     """Write-protect an export; what another run has too is linked, and takes no room twice."""
-    for side, file in zip(("train", "test"), (dataset.train, dataset.test), strict=True):
+    others = exports(runs)
+    for side, file in enumerate((dataset.train, dataset.test)):
         file.path.chmod(file.path.stat().st_mode & ~0o222)
-        for other in sorted(runs.glob("[0-9]*"), reverse=True):
-            known = (read_json(other / MANIFEST) or {}).get("dataset") or {}
-            if (known.get(side) or {}).get("sha256") == file.sha256:
-                same = other / file.path.name
-                if sha256_of(same) == file.sha256:
-                    _link(same, file.path)
+        for other in reversed(others):
+            if (other.train, other.test)[side] == file.sha256:
+                same = runs / other.run_id / file.path.name
+                with suppress(OSError):
+                    if sha256_of(same) == file.sha256:
+                        _link(same, file.path)
                 break
 
 

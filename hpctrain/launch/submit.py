@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hpctrain.files import as_json, write_atomically
+from hpctrain.interrupts import hold_interrupts
 from hpctrain.launch.plan import Plan
 from hpctrain.launch.prepare import Prepared, prepare
 from hpctrain.potentials import archive
@@ -64,7 +65,10 @@ def submit(
     recover(project, program, say)
     project.runs.mkdir(exist_ok=True)
     # The name begins with a dot: no command takes it for a run before it is whole.
-    with tempfile.TemporaryDirectory(dir=project.runs, prefix=".new-") as temporary:
+    # What cannot be removed of it is swept later, and does not say that the submission failed.
+    with tempfile.TemporaryDirectory(
+        dir=project.runs, prefix=".new-", ignore_cleanup_errors=True
+    ) as temporary:
         prepared = prepare(
             project,
             Path(temporary) / "run",
@@ -83,14 +87,16 @@ def submit(
             number = archive.generation_of(project, prepared.rows_fingerprint, generation)
             manifest: Manifest = {**prepared.manifest, "generation": number}
             write_atomically(prepared.folder / MANIFEST, as_json(manifest))
-            prepared.folder.rename(run.folder)
-            try:
-                job_id = send_all(run, 1, prepared.scheduler, program)
-            except JobRefused:
-                shutil.rmtree(run.folder)  # made just now, and there is no job that needs it
-                raise
-            finally:
-                forget(project.cache)
+            with hold_interrupts():
+                prepared.folder.rename(run.folder)
+                try:
+                    job_id = send_all(run, 1, prepared.scheduler, program)
+                except JobRefused:
+                    # It was made just now, and there is no job that needs it.
+                    shutil.rmtree(run.folder, ignore_errors=True)
+                    raise
+                finally:
+                    forget(project.cache)
     return SubmittedRun(
         run.run_id, run.folder, prepared.site.name, job_id, manifest, prepared.notes
     )

@@ -13,7 +13,7 @@ from hpctrain.errors import HpctrainError
 from hpctrain.files import read_json
 from hpctrain.potentials.card import Card, read_card
 from hpctrain.project import Project
-from hpctrain.runs.run import all_runs
+from hpctrain.runs.exports import exports
 
 # Which potential is the current one, and which were before; moved by current.move alone.
 POINTER = "current.json"
@@ -87,15 +87,17 @@ def generation_of(project: Project, rows_fingerprint: str, asked: int | None) ->
     """
     if asked is not None:
         return asked
-    known = [
-        (int(record["generation"]), record["dataset"]["rows_fingerprint"])
-        for record in [
-            *(run.manifest for run in all_runs(project.runs)),
-            *read_cards(project.potentials),
-        ]
+    known = [(one.generation, one.rows_fingerprint) for one in exports(project.runs, _refuse)]
+    known += [
+        (int(card["generation"]), card["dataset"]["rows_fingerprint"])
+        for card in read_cards(project.potentials)
     ]
     same = [generation for generation, rows in known if rows == rows_fingerprint]
     return max(same) if same else max((generation for generation, _ in known), default=0) + 1
+
+
+def _refuse(error: HpctrainError) -> None:
+    raise error
 
 
 def next_name(folder: Path, generation: int) -> str:

@@ -22,6 +22,8 @@ class History:
     end is not recorded, ``submitting_host`` the machine it was begun on. ``interrupted``: the user
     stopped that submission; ``abandoned``: it turned out that there is no job. ``first`` is the
     attempt that ``hpctrain resume`` submitted last: those before it are over, whatever they left.
+    ``until`` is the last attempt of the chain that was to be submitted, ``folder`` where the run
+    was then.
     ``accepted`` says when a failing verification was accepted, and why. ``since`` is the time of
     the last event.
     """
@@ -36,6 +38,8 @@ class History:
     refused: str | None = None
     cancel_requested: bool = False
     first: int = 1
+    until: int | None = None
+    folder: str | None = None
     collecting: str | None = None
     collecting_since: str | None = None
     accepted: Accepted | None = None
@@ -49,6 +53,19 @@ class History:
         if self.submitting is not None:
             return True
         return not (self.attempt or self.refused or self.abandoned)
+
+    @property
+    def half_done(self) -> bool:
+        """Say whether recovery has something to finish."""
+        return self.unfinished or self.cut_short
+
+    @property
+    def cut_short(self) -> bool:
+        """Say whether a chain was to be longer, and nobody has said that it shall not."""
+        if self.until is None or not self.job_ids or self.submitting is not None:
+            return False
+        over = self.refused or self.abandoned or self.interrupted or self.cancel_requested
+        return max(self.job_ids) < self.until and not over and self.collected is None
 
 
 def fold(events: Iterable[Mapping[str, Any]]) -> History:
@@ -65,6 +82,9 @@ def fold(events: Iterable[Mapping[str, Any]]) -> History:
             resuming = False
             history.attempt = history.submitting = attempt
             history.submitting_host = event.get("host")
+            history.folder = event.get("folder")
+            until = event.get("until")
+            history.until = until if isinstance(until, int) else None
             history.unclear = history.refused = None
             history.cancel_requested = history.interrupted = history.abandoned = False
             history.first_submitted = history.first_submitted or event.get("time")

@@ -87,14 +87,15 @@ class Run:
         return self.folder / output.replace("%j", job_id or "")
 
     def attempt(self, number: int) -> Path:
-        return self.folder / "attempts" / f"{number:02d}"
+        return self.folder / f"attempts/{number:02d}"
 
     def attempts(self) -> list[int]:
         """List the attempts whose folder is there, in order."""
-        folder = self.folder / "attempts"
-        if not folder.is_dir():
+        try:
+            names = [entry.name for entry in os.scandir(f"{self.folder}/attempts")]
+        except (FileNotFoundError, NotADirectoryError):
             return []
-        return sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal())
+        return sorted(int(name) for name in names if name.isdecimal())
 
     def claim(self, number: int) -> dict[str, Any] | None:
         """Read which job took this attempt; None if none has begun it."""
@@ -109,9 +110,9 @@ def all_runs(folder: Path) -> Iterator[Run]:
     """Yield every run, the oldest first."""
     if not folder.is_dir():
         return
-    for entry in sorted(folder.iterdir()):
-        if not entry.name.startswith(".") and (entry / MANIFEST).is_file():
-            yield Run(entry)
+    for name in sorted(entry.name for entry in os.scandir(folder)):
+        if not name.startswith(".") and (folder / f"{name}/{MANIFEST}").is_file():
+            yield Run(folder / name)
 
 
 def find_runs(folder: Path, names: tuple[str, ...]) -> list[Run]:

@@ -9,10 +9,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
+from hpctrain.interrupts import hold_interrupts
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse
 from hpctrain.runs.history import fold
-from hpctrain.runs.run import Run
+from hpctrain.runs.place import SCRIPT, work_here
+from hpctrain.runs.run import EVENTS, Run
 from hpctrain.schedulers.base import (
     JobRequest,
     JobView,
@@ -24,12 +26,33 @@ from hpctrain.schedulers.base import (
 if TYPE_CHECKING:
     from hpctrain.sites.profile import SiteProfile
 
-SCRIPT = "job.sh"
 MEND = "mend the site profile, or try other values with --set site.KEY=VALUE"
 
 
 class JobRefused(HpctrainError):
     """The error that the scheduler answered, and did not take the job: there is none."""
+
+
+class Unrecorded(HpctrainError):
+    """The error that a run has its name, and what happened to it could not be written down.
+
+    The next command finds the job by its token, or submits it if there is none; the command that
+    failed would make another run.
+    """
+
+    def __init__(self, run: Run, event: str, facts: dict[str, Any], error: OSError) -> None:
+        what = {
+            "submitting": "nothing was submitted yet",
+            "submitted": f"it was submitted as job {facts.get('job_id')}",
+            "refused": f"the scheduler did not take it: {facts.get('reason')}",
+            "interrupted": "its submission was interrupted",
+        }.get(event, "it is not known whether it was submitted")
+        super().__init__(
+            f"{error.filename or run.folder / EVENTS}: {error.strerror or error}; "
+            f"the run {run.run_id} exists: {what}",
+            "mend that, such as by making room on the disk; then "
+            f"hpctrain status {run.run_id} finishes it (to submit again would make another run)",
+        )
 
 
 def token(run_id: str, attempt: int) -> str:
@@ -65,17 +88,39 @@ def send_all(run: Run, attempt: int, scheduler: Scheduler, program: RunProgram) 
     """Submit an attempt, and, where the site asks for a chain, all that may follow it.
 
     Returns the first one's job id. Where the scheduler takes no more jobs, the chain is just
-    shorter.
+    shorter. Ctrl-C is heard when the event that goes with it is on the disk: KeyboardInterrupt
+    then says what became of the run.
     """
-    job_id = before = send(run, attempt, scheduler, program)
     profile = _profile(run)
-    if profile.continuation == "chain":
-        for number in range(attempt + 1, profile.max_attempts + 1):
+    until = max(attempt, profile.max_attempts) if profile.continuation == "chain" else None
+    with hold_interrupts() as held:
+        job_id = send(run, attempt, scheduler, program, until=until)
+        if until is not None:
+            send_chain(run, attempt, until, job_id, scheduler, program)
+        if held.pressed:
+            raise KeyboardInterrupt(
+                f"the run {run.run_id} was submitted before, as job {job_id}; to end it: "
+                f"hpctrain cancel {run.run_id}"
+            )
+    return job_id
+
+
+def send_chain(
+    run: Run, last: int, until: int, job_id: str, scheduler: Scheduler, program: RunProgram
+) -> int:
+    """Submit the attempts behind ``last``, each to wait for the one before; return the last."""
+    with hold_interrupts() as held:
+        for number in range(last + 1, until + 1):
+            if held.pressed:
+                # Not wanted any more: recovery leaves the chain as short as it is.
+                run.record("interrupted", attempt=number)
+                break
             try:
-                before = send(run, number, scheduler, program, after=before)
+                job_id = send(run, number, scheduler, program, after=job_id, until=until)
             except JobRefused:
                 break
-    return job_id
+            last = number
+    return last
 
 
 def send(
@@ -85,35 +130,62 @@ def send(
     program: RunProgram,
     *,
     after: str | None = None,
+    until: int | None = None,
 ) -> str:
     """Submit one attempt and return the job's id; the project's lock must be held.
 
-    Raises JobRefused if there is no job, SiteUnreachable if nobody can say whether there is one:
-    then nothing may be submitted until :mod:`hpctrain.runs.actions.recovery` has found out.
+    ``until`` is the last attempt of the chain that it belongs to. Raises JobRefused if there is no
+    job, SiteUnreachable if nobody can say whether there is one: then nothing may be submitted until
+    :mod:`hpctrain.runs.actions.recovery` has found out. Raises Unrecorded if what happened could
+    not be written; and KeyboardInterrupt on Ctrl-C, when that is recorded.
     """
+    with hold_interrupts() as held:
+        try:
+            return _send(run, attempt, scheduler, program, after, until)
+        except (KeyboardInterrupt, SiteUnreachable) as error:
+            if isinstance(error, SiteUnreachable) and not held.pressed:
+                raise
+            # Whoever pressed Ctrl-C does not want it submitted again; it may have been, all the
+            # same.
+            _record(run, "interrupted", attempt=attempt, token=token(run.run_id, attempt))
+            raise KeyboardInterrupt(
+                f"the run {run.run_id} is kept; hpctrain status {run.run_id} finds out whether it "
+                "has a job, and submits nothing"
+            ) from None
+
+
+def _send(
+    run: Run,
+    attempt: int,
+    scheduler: Scheduler,
+    program: RunProgram,
+    after: str | None,
+    until: int | None,
+) -> str:
     profile = _profile(run)
     job = job_request(run.manifest["project"], run.run_id, attempt, profile.output, after)
     mark = token(run.run_id, attempt)
     facts: dict[str, Any] = {"attempt": attempt, "token": mark}
-    before = fold(run.events())
-    run.record("submitting", **facts, host=os.uname().nodename, pid=os.getpid())
+    chain = {} if until is None else {"until": until}
     try:
-        reply = program(scheduler.submit_argv(SCRIPT, job, profile), cwd=str(run.folder))
-    except KeyboardInterrupt:
-        # Whoever pressed Ctrl-C does not want it submitted again; it may have been, all the same.
-        run.record("interrupted", **facts)
-        raise
+        work_here(run)
+    except OSError as error:
+        raise Unrecorded(run, "submitting", facts, error) from error
+    before = fold(run.events())
+    _record(run, "submitting", **facts, **chain, host=os.uname().nodename, pid=os.getpid(),
+            folder=str(run.folder))  # fmt: skip
+    reply = program(scheduler.submit_argv(SCRIPT, job, profile), cwd=str(run.folder))
     outcome = scheduler.read_submit(reply)
     if isinstance(outcome, Submitted):
-        run.record("submitted", **facts, job_id=outcome.job_id)
+        _record(run, "submitted", **facts, job_id=outcome.job_id)
         return outcome.job_id
     if isinstance(outcome, Refused):
-        run.record("refused", **facts, reason=outcome.sentence)
+        _record(run, "refused", **facts, reason=outcome.sentence)
         raise JobRefused(
             f"{scheduler.name} did not take the job: {outcome.reason}",
             f"nothing was submitted; {outcome.advice or MEND}",
         )
-    run.record("unclear", **facts, reason=outcome.reason)
+    _record(run, "unclear", **facts, reason=outcome.reason)
     views: list[JobView] | None = None
     with contextlib.suppress(SiteUnreachable):
         views = converse(scheduler.queue(), program)
@@ -123,7 +195,7 @@ def send(
     again = before.submitting == attempt and _same_words(before.unclear, outcome.reason)
     if again and outcome.answered and views is not None:
         # Said twice, and there is no job: whatever it is, a third time will not help.
-        run.record("refused", **facts, reason=outcome.reason)
+        _record(run, "refused", **facts, reason=outcome.reason)
         raise JobRefused(
             f"{scheduler.name} has not taken the job, twice with the same words: {outcome.reason}",
             f"nothing was submitted; when that is mended: hpctrain resume {run.run_id}",
@@ -140,12 +212,20 @@ def _same_words(before: str | None, now: str) -> bool:
     return before is not None and re.sub(r"\d+", "#", before) == re.sub(r"\d+", "#", now)
 
 
+def _record(run: Run, event: str, **facts: Any) -> None:
+    """Append an event to a run that has its name; Unrecorded where that cannot be written."""
+    try:
+        run.record(event, **facts)
+    except OSError as error:
+        raise Unrecorded(run, event, facts, error) from error
+
+
 def adopt(run: Run, attempt: int, views: Iterable[JobView]) -> str | None:
     """Record the id of a job that was submitted and whose id was lost, if it is among these."""
     mark = token(run.run_id, attempt)
     for view in views:
         if carries(view, mark):
-            run.record("submitted", attempt=attempt, token=mark, job_id=view.job_id, adopted=True)
+            _record(run, "submitted", attempt=attempt, token=mark, job_id=view.job_id, adopted=True)
             return view.job_id
     return None
 

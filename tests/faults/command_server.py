@@ -47,8 +47,12 @@ class Steps:
     a file is there and empty, a line is appended in part, a program was started and goes on alone.
     """
 
-    def __init__(self, kill: tuple[int, str] | None) -> None:
+    def __init__(
+        self, kill: tuple[int, str] | None, fail: tuple[int, int, str] | None = None
+    ) -> None:
         self.kill = kill
+        self.fail = fail
+        self.fsync_fails = False
         self.seen: list[tuple[str, str]] = []
         self._acting = False
 
@@ -72,6 +76,63 @@ class Steps:
                     _do(event, arguments)
             os.kill(os.getpid(), signal.SIGKILL)
         self._acting = False
+        if self.fail is not None and event != "subprocess.Popen":
+            self._fail(event, arguments)
+
+    def _fail(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Let this step fail, as a file system does that is full, or out of order."""
+        number, error, which = self.fail
+        here = len(self.seen)
+        if here < number or (here > number and which != "on") or event == "os.remove":
+            return
+        if which == "sync":
+            # The file opens and takes what is written; that it does not reach the disk comes last.
+            self.fsync_fails = event == "open"
+        else:
+            raise OSError(error, os.strerror(error), _shown(event, arguments))
+
+    def fsync(self, descriptor: int) -> None:
+        if self.fsync_fails:
+            self.fsync_fails = False
+            raise OSError(self.fail[1], os.strerror(self.fail[1]))
+        _FSYNC(descriptor)
+
+
+_FSYNC = os.fsync
+
+
+class Places:
+    """Counts the lines of hpctrain's code that are gone through, and presses Ctrl-C at one of them.
+
+    A place is a file, a line in it, and how many times it was come by; what a loop does more than
+    twice is the same again.
+    """
+
+    FILES = (
+        "hpctrain/runs/submission.py", "hpctrain/process.py", "hpctrain/interrupts.py",
+        "hpctrain/launch/submit.py", "hpctrain/runs/run.py", "hpctrain/runs/actions/resume.py",
+    )  # fmt: skip
+
+    def __init__(self, press: tuple[str, int, int] | None, times: int) -> None:
+        self.press, self.times = press, times
+        self.seen: dict[tuple[str, int, int], None] = {}
+        self.counts: dict[tuple[str, int], int] = {}
+
+    def __call__(self, frame: Any, event: str, _: Any) -> Any:
+        path = frame.f_code.co_filename
+        name = path[path.rfind("hpctrain/") :]
+        if name not in self.FILES:
+            return None
+        if event == "line":
+            here = (name, frame.f_lineno)
+            self.counts[here] = count = self.counts.get(here, 0) + 1
+            if count <= 2:
+                self.seen[(*here, count)] = None
+            if (*here, count) == self.press:
+                self.press = None
+                for _n in range(self.times):
+                    os.kill(os.getpid(), signal.SIGINT)
+        return self
 
 
 def _shown(event: str, arguments: tuple[Any, ...]) -> str:
@@ -126,7 +187,9 @@ def child(order: dict[str, Any]) -> None:
     os.chdir(order["folder"])
     os.environ.update(order.get("environment") or {})
     for descriptor, name in ((1, "out"), (2, "err")):
-        file = os.open(f"{order['record']}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        path = order.get("stdout") if name == "out" else None
+        path = path or f"{order['record']}.{name}"
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         os.dup2(file, descriptor)
         os.close(file)
     if order.get("user"):
@@ -138,8 +201,13 @@ def child(order: dict[str, Any]) -> None:
     from hpctrain.cli.main import main
 
     kill = order.get("kill")
-    steps = Steps(None if kill is None else tuple(kill))
+    steps = Steps(None if kill is None else tuple(kill), order.get("fail"))
+    os.fsync = steps.fsync
     sys.addaudithook(steps)
+    press = order.get("press")
+    places = Places(None if press is None else tuple(press), order.get("times", 1))
+    if press is not None or order.get("trace"):
+        sys.settrace(places)
     limit = order.get("time_limit_s")
     if limit:
         from functools import partial
@@ -152,12 +220,15 @@ def child(order: dict[str, Any]) -> None:
                 hpctrain.process.run_scheduler, time_limit_s=limit
             )
     code = main(order["arguments"])
-    sys.stdout.flush()
+    sys.settrace(None)
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
     sys.stderr.flush()
     seen = list(steps.seen)
     steps._acting = True
     with contextlib.suppress(OSError):
         Path(f"{order['record']}.steps").write_text(json.dumps(seen))
+        Path(f"{order['record']}.places").write_text(json.dumps(list(places.seen)))
     os._exit(code)
 
 

@@ -71,6 +71,7 @@ class Done:
     out: str
     err: str
     steps: list[tuple[str, str]] = field(default_factory=list)
+    places: list[tuple[str, int, int]] = field(default_factory=list)
 
     @property
     def json(self) -> dict[str, Any]:
@@ -117,7 +118,11 @@ class Commands:
                 self._ended[reply["ended"]][1].set_result(reply["code"])
 
     def start(self, project: Path, *arguments: str, **order: Any) -> int:
-        """Begin a command; ``kill`` is (step, "before" or "after")."""
+        """Begin a command.
+
+        ``kill`` is (step, "before" or "after"); ``fail`` is (step, error, "once", "on" or "sync");
+        ``press`` is a place where Ctrl-C is pressed, ``times`` times.
+        """
         assert self._server.stdin
         record = str(self._folder / f"{next(self._numbers):05d}")
         order |= {"folder": str(project), "arguments": list(arguments), "record": record}
@@ -136,7 +141,8 @@ class Commands:
             return path.read_text() if path.exists() else ""
 
         steps = [(event, path) for event, path in json.loads(text("steps") or "[]")]
-        return Done(code, text("out"), text("err"), steps)
+        places = [(file, line, count) for file, line, count in json.loads(text("places") or "[]")]
+        return Done(code, text("out"), text("err"), steps, places)
 
 
 @dataclass
@@ -197,6 +203,11 @@ class Field:
     def held(self) -> str:
         """What a profile says so that its jobs are held."""
         return f"extra_directives: ['{self.world.hold}']"
+
+    def counting(self, folder: Path) -> dict[str, str]:
+        """An environment in which every submission adds a line to ``folder/submissions``."""
+        lines = f'echo "$PWD" >>{folder}/submissions\nexec "$REAL" "$@"'
+        return self.wrapped(folder, self.world.submits, lines)
 
     def steps_of_submit(self) -> list[tuple[str, str]]:
         """What an undisturbed submit changes, in order."""
@@ -354,3 +365,10 @@ def step_name(steps: Sequence[tuple[str, str]], point: tuple[int, str]) -> str:
     number, when = point
     event, path = steps[number - 1]
     return f"{when} step {number}: {event} {re.sub(r'.*/runs/', '', path)[-70:]}"
+
+
+def named_at(steps: Sequence[tuple[str, str]]) -> int:
+    """The step that gives the run's folder its name."""
+    return next(n for n, (event, path) in enumerate(steps, 1)
+                if event == "os.rename" and ".new-" not in path and path.count("/runs/") == 1
+                and ".cache" not in path and ".lock" not in path)  # fmt: skip

@@ -24,12 +24,15 @@ from faults.field import (
     each,
     forget_answers,
     kill_points,
+    named_at,
     runs,
     states,
     step_name,
     trainings,
 )
 from waiting import wait_for
+
+from hpctrain.runs.history import fold
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +54,7 @@ def test_the_launcher_kills_where_it_is_told(field: Field) -> None:
 @pytest.mark.fault("SIGKILL")
 def test_submit(field: Field) -> None:
     steps = field.steps_of_submit()
-    named, tally = _named_at(steps), Tally()
+    named, tally = named_at(steps), Tally()
 
     def killed(point: Point) -> tuple[str, Path]:
         name, project = step_name(steps, point), field.project(f"{point[0]:03d}-{point[1]}")
@@ -67,6 +70,50 @@ def test_submit(field: Field) -> None:
 
     field.judge(tally, dict(each(killed, kill_points(steps))))
     field.note("submit, every step", "the next command finishes or adopts it", tally)
+
+
+@pytest.mark.fault("SIGKILL")
+def test_submit_of_a_chain(field: Field) -> None:
+    """Killed behind its first job: the next command makes it whole. Its jobs are held."""
+    profile = field.held + "\ncontinuation: chain\nmax_attempts: 3\n"
+
+    def chain(name: str) -> Path:
+        return field.project(name, profile=profile)
+
+    whole = field.run(chain("whole"), *SUBMIT)
+    assert whole.code == 0, whole.err
+    first, *others = (
+        n for n, (_, path) in enumerate(whole.steps, 1) if path.startswith(field.world.submits)
+    )
+    assert len(others) == 2
+    tally = Tally()
+
+    def killed(point: Point) -> Path:
+        name, project = step_name(whole.steps, point), chain(f"{point[0]:03d}-{point[1]}")
+        assert field.run(project, *SUBMIT, kill=point).code == KILLED, name
+        then = field.run(project, *STATUS)
+        if then.code != 0 or states(then) != ["held"] or then.json["runs"][0]["warnings"]:
+            tally.wrong.append(f"{name}: {then.code} {then.out} {then.err}")
+        again = field.run(project, *STATUS)
+        if again.code != 0 or again.err:
+            tally.wrong.append(f"{name}: still something to finish: {again.err}")
+        (run,) = runs(project)
+        jobs = field.world.jobs_by_token()
+        for attempt in (1, 2, 3):
+            known = jobs.get(f"{run.run_id}.{attempt:02d}", set())
+            told = fold(run.events()).job_ids.get(attempt)
+            if not known or told is None:
+                tally.lost.append(f"{name}: attempt {attempt}: {known}, the run says {told}")
+            elif known != {told}:
+                tally.twice.append(f"{name}: attempt {attempt}: {known}, the run says {told}")
+        return project
+
+    points = [point for point in kill_points(whole.steps) if point[0] > first]
+    projects = each(killed, points)
+    tally.cases = len(points)
+    field.note("submit of a chain, behind its first job", "the next command makes it whole", tally)
+    for project in projects:
+        assert field.run(project, "cancel", runs(project)[0].run_id).code == 0
 
 
 @pytest.mark.fault("SIGKILL")
@@ -243,10 +290,3 @@ def _names(project: Path) -> list[str]:
     folder = project / "potentials"
     found = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
     return sorted(str(path) for path in found if not path.name.startswith("."))
-
-
-def _named_at(steps: Steps) -> int:
-    """The step that gives the run's folder its name."""
-    return next(n for n, (event, path) in enumerate(steps, 1)
-                if event == "os.rename" and ".new-" not in path and path.count("/runs/") == 1
-                and ".cache" not in path and ".lock" not in path)  # fmt: skip

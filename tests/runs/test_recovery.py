@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 
 import pytest
 
-from hpctrain.errors import SiteUnreachable
+from hpctrain.errors import HpctrainError, SiteUnreachable
 from hpctrain.launch.submit import submit
 from hpctrain.process import Reply
 from hpctrain.project import Project
@@ -15,7 +16,7 @@ from hpctrain.runs.actions.recovery import recover
 from hpctrain.runs.actions.resume import resume
 from hpctrain.runs.actions.status import status
 from hpctrain.runs.history import fold
-from hpctrain.runs.run import all_runs
+from hpctrain.runs.run import Run, all_runs
 from hpctrain.schedulers.slurm.scheduler import SEPARATOR
 
 SMALL = {"data": {"select": "id>1,id<8", "test_fraction": 0.2},
@@ -138,3 +139,137 @@ def test_nobody_who_answers_never_refuses(unclear: tuple[Project, Controller]) -
         (run,) = status(project, program=controller).runs
         assert run.state == "submitting"
     assert controller.calls.count("sbatch") == 4
+
+
+CHAIN = {**SMALL, "site": {"continuation": "chain", "max_attempts": 3, "walltime": "01:00:00"}}
+
+
+class Chain(Controller):
+    """Takes so many jobs and shows them; then Ctrl-C is pressed, or it refuses, or is killed."""
+
+    def __init__(self, jobs: int, then: BaseException | str) -> None:
+        super().__init__()
+        self.jobs, self.then = jobs, then
+        self.queue, self.states = [], "PENDING"
+
+    def __call__(self, argv: Sequence[str], *, cwd: str | None = None) -> Reply:
+        if argv[0] == "sbatch":
+            self.takes = self.calls.count("sbatch") + 1
+            if self.takes > self.jobs:
+                self.calls.append(argv[0])
+                if isinstance(self.then, BaseException):
+                    raise self.then
+                return Reply(tuple(argv), 1, "", self.then)
+            name = argv[2].removeprefix("--job-name=")
+            comment = argv[3].removeprefix("--comment=")
+            row = [str(self.takes), self.states, "Priority", "0:00", "1:00:00", name, comment]
+            assert self.queue is not None
+            self.queue.append(SEPARATOR.join(row))
+        return super().__call__(argv, cwd=cwd)
+
+
+def begin_chain(project: Project, controller: Chain) -> None:
+    submit(project, "slurm", changes=CHAIN, program=controller)
+
+
+class Killed(BaseException):
+    """As if nothing more of the process happened."""
+
+
+def killed_behind_its_first_job(project: Project) -> Chain:
+    """A chain whose command was killed before it said that it would submit the second."""
+    controller = Chain(1, Killed())
+    with pytest.raises(Killed):
+        begin_chain(project, controller)
+    (run,) = all_runs(project.runs)
+    events = run.folder / "events.jsonl"
+    events.write_text("".join(events.read_text().splitlines(keepends=True)[:2]))
+    controller.jobs = 9
+    return controller
+
+
+def test_a_chain_that_was_cut_short_is_made_whole(project: Project) -> None:
+    controller = killed_behind_its_first_job(project)
+    controller.calls = ["sbatch"]
+    said: list[str] = []
+    (shown,) = status(project, program=controller, say=said.append).runs
+    assert fold(shown.run.events()).job_ids == {1: "1", 2: "2", 3: "3"}  # type: ignore[union-attr]
+    assert said == [f"{shown.run_id}: finished an interrupted chain: 2 more attempts submitted"]
+    assert shown.warnings == []
+    status(project, program=controller)
+    assert controller.calls.count("sbatch") == 3
+
+
+def test_behind_a_job_that_is_gone_nothing_is_submitted(project: Project) -> None:
+    controller = killed_behind_its_first_job(project)
+    controller.queue, controller.calls = [], []
+    status(project, program=controller)
+    controller.queue = None
+    status(project, program=controller)
+    assert "sbatch" not in controller.calls
+
+
+def test_a_short_chain_is_said_to_be_short(project: Project) -> None:
+    limit = "sbatch: error: Batch job submission failed: Job violates accounting/QOS policy"
+    controller = Chain(2, limit)
+    begin_chain(project, controller)
+    for _ in range(2):
+        (shown,) = status(project, program=controller).runs
+        (warning,) = shown.warnings
+        assert warning.startswith("2 of 3 attempts were submitted (refused: sbatch: error: Batch")
+        assert warning.endswith(f"hpctrain resume {shown.run_id}")
+    assert controller.calls.count("sbatch") == 3
+
+
+def test_a_chain_that_was_interrupted_is_not_made_longer(project: Project) -> None:
+    controller = Chain(2, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        begin_chain(project, controller)
+    said: list[str] = []
+    for _ in range(2):
+        (shown,) = status(project, program=controller, say=said.append).runs
+        assert shown.warnings == [
+            "2 of 3 attempts were submitted (interrupted); when they have ended: "
+            f"hpctrain resume {shown.run_id}"
+        ]
+    assert said == [f"{shown.run_id}: its chain was interrupted before attempt 3 was submitted"]
+    assert controller.calls.count("sbatch") == 3
+
+
+def test_what_was_interrupted_is_not_submitted(project: Project) -> None:
+    controller = Chain(0, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt, match="hpctrain status"):
+        submit(project, "slurm", changes=SMALL, program=controller)
+    for _ in range(2):
+        (shown,) = status(project, program=controller).runs
+        assert shown.state == "prepared"
+    assert controller.calls.count("sbatch") == 1
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [("submitting", "nothing was submitted yet"), ("submitted", "it was submitted as job 1")],
+)
+def test_an_event_that_cannot_be_written(
+    event: str, words: str, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run has its name: whoever would submit again would make another."""
+    record = Run.record
+
+    def full(self: Run, kind: str, **facts: object) -> None:
+        if kind == event:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        record(self, kind, **facts)
+
+    monkeypatch.setattr(Run, "record", full)
+    controller = Chain(9, "")
+    with pytest.raises(HpctrainError) as error:
+        submit(project, "slurm", changes=SMALL, program=controller)
+    monkeypatch.undo()
+    (run,) = all_runs(project.runs)
+    assert f"the run {run.run_id} exists: {words}" in error.value.message
+    assert f"hpctrain status {run.run_id} finishes it" in str(error.value.hint)
+    assert error.value.exit_code == 1
+    (shown,) = status(project, program=controller).runs
+    assert (shown.state, shown.job_id) == ("queued", "1")
+    assert controller.calls.count("sbatch") == 1

@@ -1,4 +1,8 @@
-"""The reader of labelled structures: ASE's databases, and extxyz files. It alone imports ase."""
+"""The reader of labelled structures: ASE's databases, and extxyz files. It alone imports ase.
+
+What ase.db and ase.io bring takes longer to import than everything else: they are imported where
+something is read, and a submission whose export is there already does without.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import ase.db
-import ase.io
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.data import chemical_symbols
-from ase.db.core import ops, parse_selection
 
 from hpctrain.data.structures import ase_sqlite
 from hpctrain.data.structures.ase_sqlite import DatabaseRow
@@ -64,6 +65,9 @@ def read_source(
 
 def count_structures(source: str, base: Path, select: str) -> int | None:
     """Count the selected structures, where that can be done without reading them."""
+    import ase.db
+    from ase.db.core import parse_selection
+
     path = base / source
     if "://" in source or path.suffix in _FILES or not path.is_file():
         return None
@@ -78,6 +82,9 @@ def count_structures(source: str, base: Path, select: str) -> int | None:
 
 
 def _read_database(target: str, name: str, select: str, prefix: str) -> Iterator[Structure]:
+    import ase.db
+    from ase.db.core import parse_selection
+
     try:
         database = ase.db.connect(target)
         fast = ase_sqlite.can_read(database)
@@ -137,6 +144,8 @@ def _read_extxyz(path: Path, name: str, select: str, prefix: str) -> Iterator[St
 
 
 def _parse_atoms(frame: Frame, name: str) -> Atoms:
+    import ase.io
+
     try:
         return next(ase.io.iread(StringIO(frame.text), ":", format="extxyz"))
     except Exception as error:  # ASE's reader raises whatever a bad line leads to
@@ -166,6 +175,8 @@ def _to_structure(atoms: Atoms, number: int, name: str, prefix: str) -> Structur
 
 def _make_selector(select: str) -> Callable[[Atoms], bool]:
     """Make a test of an extxyz file's keys from an ASE selection, as of those of a row."""
+    from ase.db.core import ops, parse_selection
+
     try:
         keys, comparisons = parse_selection(select)
     except Exception as error:  # ASE raises whatever a bad expression leads to

@@ -7,11 +7,11 @@ log is there when they are lost, and it alone tells times.
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from hpctrain.engines.base import TrainingMetrics
-from hpctrain.engines.pacemaker.tables import Lines, add_point, read_points
+from hpctrain.engines.pacemaker.tables import Lines, add_point, read_points, write_point
 
 _NUMBER = r"([-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|nan|inf))"
 _ENTRY = re.compile(r"(\d{4}-\d\d-\d\d [\d:]{8},\d{3}) [A-Z] - ?(.*)")
@@ -61,7 +61,7 @@ class LogReader(Lines):
 
     def _read_line(self, line: str) -> None:
         entry = _ENTRY.match(line)
-        if _START.search(line):
+        if "Start pacemaker" in line and _START.search(line):
             if self._started:
                 self.parts.append(LogPart())
             self._started = True
@@ -99,9 +99,13 @@ class LogReader(Lines):
     def state(self) -> dict[str, Any]:
         """Return all that is needed to read on, as JSON: the last part, with its last points."""
         part = self.last
-        small = replace(part, points=part.points[-1:], test_points=part.test_points[-1:])
+        small = {
+            "points": [write_point(point) for point in part.points[-1:]],
+            "test_points": [write_point(point) for point in part.test_points[-1:]],
+            "times": part.times,
+        }
         kept = {name: value for name, value in vars(self).items() if name != "parts"}
-        return {**kept, "part": asdict(small)}
+        return {**kept, "part": small}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> LogReader:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from hpctrain.engines.base import TrainingMetrics
 
 _COLUMNS = ("ladder_step", "cycle_step", "iter_num", "loss", "rmse_epa", "rmse_f_comp")
+_POINT = tuple(field.name for field in fields(TrainingMetrics))
 
 
 def on_train_epochs(
@@ -57,6 +58,11 @@ def add_point(
     points.append(TrainingMetrics(epoch, rmse_energy, rmse_force, loss, key))
 
 
+def write_point(point: TrainingMetrics) -> dict[str, Any]:
+    """Return a point as JSON holds it; a thousand runs have thousands."""
+    return {name: getattr(point, name) for name in _POINT}
+
+
 def read_points(state: list[dict[str, Any]]) -> list[TrainingMetrics]:
     """Read points back from JSON."""
     return [TrainingMetrics(**{**point, "key": tuple(point["key"])}) for point in state]
@@ -85,28 +91,40 @@ class TableReader(Lines):
 
     def __init__(self) -> None:
         self.points: list[TrainingMetrics] = []
-        self._columns: list[str] = []
+        self._begin([])
+
+    def _begin(self, columns: list[str]) -> None:
+        """Take a header; where a column stands is looked up once for all rows."""
+        self._columns = columns
+        self._places: tuple[int, ...] | None = None
+        with contextlib.suppress(ValueError):
+            self._places = tuple(columns.index(name) for name in _COLUMNS)
 
     def _read_line(self, line: str) -> None:
-        _, header, rest = line.partition(_COLUMNS[0])
-        if header:
-            self.points, self._columns = [], [header, *rest.split()]
-        elif line.strip():
-            with contextlib.suppress(ValueError, KeyError):  # a row that a kill has torn
-                row = dict(zip(self._columns, line.split(), strict=True))
-                ladder, cycle, iteration = (int(row[name]) for name in _COLUMNS[:3])
-                loss, energy, force = (float(row[name]) for name in _COLUMNS[3:])
-                add_point(self.points, (ladder, cycle, iteration), (loss, energy * 1e3, force))
+        if _COLUMNS[0] in line:
+            _, header, rest = line.partition(_COLUMNS[0])
+            self.points = []
+            self._begin([header, *rest.split()])
+            return
+        words = line.split()
+        if self._places is None or len(words) != len(self._columns):
+            return  # a row that a kill has torn
+        a, b, c, d, e, f = self._places
+        with contextlib.suppress(ValueError):
+            key = int(words[a]), int(words[b]), int(words[c])
+            numbers = float(words[d]), float(words[e]) * 1e3, float(words[f])
+            add_point(self.points, key, numbers)
 
     def state(self) -> dict[str, Any]:
         """Return all that is needed to read on, as JSON: of the points, the last."""
-        points = [asdict(point) for point in self.points[-1:]]
+        points = [write_point(point) for point in self.points[-1:]]
         return {"rest": self._rest, "columns": self._columns, "points": points}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> TableReader:
         """Return a reader that goes on where `state` was taken; its curve begins there."""
         reader = cls()
-        reader._rest, reader._columns = state["rest"], list(state["columns"])
+        reader._rest = state["rest"]
+        reader._begin(list(state["columns"]))
         reader.points = read_points(state["points"])
         return reader

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hpctrain.errors import SiteUnreachable
+from hpctrain.errors import HpctrainError, SiteUnreachable
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run_scheduler
 from hpctrain.project import Project
@@ -13,8 +13,9 @@ from hpctrain.runs.actions.recovery import recover
 from hpctrain.runs.actions.status import RunStatus, status
 from hpctrain.runs.history import fold
 from hpctrain.runs.lock import hold_lock
+from hpctrain.runs.place import original
 from hpctrain.runs.state.kept_answers import forget
-from hpctrain.runs.state.verdict import SETTLED
+from hpctrain.runs.state.verdict import IN_THE_QUEUE, SETTLED
 from hpctrain.schedulers import scheduler_of
 
 
@@ -37,15 +38,26 @@ def cancel(
 ) -> list[Cancelled]:
     """End the jobs of these runs; a run that has none any more is left as it is.
 
-    All of them are tried; SiteUnreachable at the end if a scheduler did not take the request.
+    All of them are tried; HpctrainError at the end if one works in a folder that this is a copy of,
+    SiteUnreachable at the end if a scheduler did not take the request.
     """
     done: list[Cancelled] = []
     problems: list[str] = []
+    copies: list[str] = []
     recover(project, program, say)
     with hold_lock(project.runs, "cancel", say=say):
         forget(project.cache)
         for found in status(project, names, program=program, say=say).runs:
-            if found.state == "submitting":
+            assert found.run is not None
+            there = original(found.run) if found.state not in SETTLED else None
+            if there is not None and found.state in IN_THE_QUEUE:
+                copies.append(f"{found.run_id}: its job {found.job_id} works in {there}, of which "
+                              "this folder is a copy")  # fmt: skip
+            elif there is not None and found.state == "unknown":
+                # Whatever the job there does: here it is over.
+                found.run.record("cancel_requested", attempt=found.attempt, job_id=found.job_id)
+                done.append(Cancelled(found.run_id, found.job_id, False, "cancelled"))
+            elif found.state == "submitting":
                 problems.append(
                     f"{found.run_id}: it is not known whether it has a job: {found.reason}"
                 )
@@ -58,9 +70,12 @@ def cancel(
                 else:
                     problems.append(f"{found.run_id}: job {found.job_id} not cancelled: {problem}")
         forget(project.cache)
-    if problems:
+    if problems or copies:
         for one in done:  # what was done is told, whatever went wrong beside it
             say(sentence(one))
+    if copies:
+        raise HpctrainError("; ".join([*copies, *problems]), "cancel it there")
+    if problems:
         raise SiteUnreachable("; ".join(problems), "try again; what was cancelled stays cancelled")
     return done
 

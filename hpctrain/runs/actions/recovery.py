@@ -20,11 +20,21 @@ from hpctrain.process import converse
 from hpctrain.project import Project
 from hpctrain.runs.history import History, fold
 from hpctrain.runs.lock import Locked, hold_lock
+from hpctrain.runs.place import SCRIPT, original
 from hpctrain.runs.run import Run, all_runs
 from hpctrain.runs.state.kept_answers import ask_unless_fresh, forget
-from hpctrain.runs.submission import SCRIPT, adopt, send, token
+from hpctrain.runs.state.settled import SettledRuns
+from hpctrain.runs.submission import (
+    adopt,
+    belongs,
+    carries,
+    send,
+    send_all,
+    send_chain,
+    token,
+)
 from hpctrain.schedulers import scheduler_of
-from hpctrain.schedulers.base import JobView, Scheduler
+from hpctrain.schedulers.base import ENDED, JobView, Scheduler
 
 Say = Callable[[str], None]
 
@@ -35,13 +45,20 @@ ELSEWHERE_S = 180.0
 POLL_S = 0.1
 
 
-def recover(project: Project, program: RunProgram, say: Say = lambda _: None) -> None:
+def recover(
+    project: Project,
+    program: RunProgram,
+    say: Say = lambda _: None,
+    settled: SettledRuns | None = None,
+) -> None:
     """Find out what became of every unfinished submission of the project, and finish it.
 
     What cannot be decided now (another command is at work, the scheduler does not answer) is left
     for the next command, and ``say`` is told.
     """
-    if not any(fold(run.events()).unfinished for run in all_runs(project.runs)):
+    settled = settled or SettledRuns(project.cache)
+    unsettled = (run for run in all_runs(project.runs) if settled.find(run) is None)
+    if not any(settled.history(run).half_done for run in unsettled):
         return
     try:
         with hold_lock(project.runs, "finishing a submission", wait_s=0.0, say=say):
@@ -55,10 +72,49 @@ def recover(project: Project, program: RunProgram, say: Say = lambda _: None) ->
 
 
 def _finish(project: Project, run: Run, program: RunProgram, say: Say) -> None:
-    """Adopt the job of an unfinished submission, or submit it; the lock is held."""
+    """Finish what a killed command has left of a run's submission; the lock is held."""
     history = fold(run.events())
-    if not history.unfinished:
+    if not history.half_done:
         return
+    there = original(run)
+    if there is not None:
+        say(f"{run.run_id}: a copy of {there}, where its submission is to be finished")
+        return
+    if history.unfinished:
+        _finish_submission(project, run, history, program, say)
+        history = fold(run.events())
+    if history.cut_short:
+        _finish_chain(project, run, history, program, say)
+
+
+def _finish_chain(
+    project: Project, run: Run, history: History, program: RunProgram, say: Say
+) -> None:
+    """Submit the rest of a chain, as long as the queue shows the job that it would wait for."""
+    last, until = max(history.job_ids), history.until
+    assert until is not None
+    scheduler = scheduler_of(run.scheduler_name, project.queue)
+    before, mark = history.job_ids[last], token(run.run_id, last)
+    waiting = any(
+        view.state not in ENDED and (view.job_id == before or carries(view, mark))
+        for view in _queue(project, scheduler, program)
+        if belongs(view, run.run_id)
+    )
+    if not waiting or run.result(last) is not None or (run.folder / "cancel").exists():
+        run.record("abandoned", attempt=last + 1)
+        return
+    end = send_chain(run, last, until, before, scheduler, program)
+    forget(project.cache)
+    say(
+        f"{run.run_id}: finished an interrupted chain: {end - last} more "
+        f"attempt{'s' * (end - last != 1)} submitted"
+    )
+
+
+def _finish_submission(
+    project: Project, run: Run, history: History, program: RunProgram, say: Say
+) -> None:
+    """Adopt the job of an unfinished submission, or submit it."""
     attempt = history.submitting or 1
     claim = run.claim(attempt)
     if claim is not None and claim.get("job_id"):
@@ -70,6 +126,9 @@ def _finish(project: Project, run: Run, program: RunProgram, say: Say) -> None:
     forget(project.cache)  # it has answered just now, whatever is kept of before
     if found is not None:
         say(f"{run.run_id}: found the job of an interrupted submission: {found}")
+    elif history.interrupted and history.job_ids and attempt > history.first:
+        run.record("abandoned", attempt=attempt)
+        say(f"{run.run_id}: its chain was interrupted before attempt {attempt} was submitted")
     elif history.interrupted:
         run.record("abandoned", attempt=attempt)
         say(
@@ -77,7 +136,11 @@ def _finish(project: Project, run: Run, program: RunProgram, say: Say) -> None:
             f"hpctrain resume {run.run_id}"
         )
     else:
-        found = send(run, attempt, scheduler, program, after=_job_before(run, attempt, history))
+        if history.submitting is None:
+            found = send_all(run, attempt, scheduler, program)
+        else:
+            before = _job_before(run, attempt, history)
+            found = send(run, attempt, scheduler, program, after=before, until=history.until)
         say(f"{run.run_id}: finished an interrupted submission: job {found}")
 
 
@@ -121,6 +184,16 @@ def _all_jobs(
     that is down or disabled is no obstacle: a job that is not in the queue and has trained has
     made its claim.
     """
+    views = _queue(project, scheduler, program)
+    accounting = scheduler.accounting(since - 3600.0)
+    if accounting is not None:
+        with contextlib.suppress(SiteUnreachable):
+            views += converse(accounting, program)
+    return views
+
+
+def _queue(project: Project, scheduler: Scheduler, program: RunProgram) -> list[JobView]:
+    """List the jobs that the queue shows; SiteUnreachable if it does not answer."""
     queue = ask_unless_fresh(
         project.cache,
         f"{scheduler.name}-queue",
@@ -130,12 +203,7 @@ def _all_jobs(
     )
     if queue.error is not None:
         raise SiteUnreachable(queue.error)
-    views = list(queue.views)
-    accounting = scheduler.accounting(since - 3600.0)
-    if accounting is not None:
-        with contextlib.suppress(SiteUnreachable):
-            views += converse(accounting, program)
-    return views
+    return list(queue.views)
 
 
 def _find_submitting_process(folder: Path) -> int | None:

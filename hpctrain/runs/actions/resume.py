@@ -8,13 +8,16 @@ from dataclasses import dataclass
 
 from hpctrain import variables
 from hpctrain.errors import HpctrainError, SiteUnreachable
+from hpctrain.interrupts import hold_interrupts
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run_scheduler
 from hpctrain.project import Project
 from hpctrain.runs.actions.status import RunStatus, status
 from hpctrain.runs.history import fold
 from hpctrain.runs.lock import hold_lock
+from hpctrain.runs.place import original
 from hpctrain.runs.state.kept_answers import forget
+from hpctrain.runs.state.verdict import IN_THE_QUEUE
 from hpctrain.runs.submission import send_all
 from hpctrain.schedulers import scheduler_of
 from hpctrain.schedulers.base import ENDED
@@ -72,6 +75,14 @@ def _resume(
 ) -> Resumed:
     run, state = found.run, found.state
     assert run is not None
+    there = original(run)
+    if there is not None and state in IN_THE_QUEUE:
+        raise HpctrainError(
+            f"{run.run_id}: job {found.job_id} is {state} in {there}, of which this folder is a "
+            "copy",
+            "end it there, or wait until it has ended; resume then goes on here from the "
+            "checkpoints that were copied",
+        )
     if state == "unknown":
         raise HpctrainError(
             f"{run.run_id}: what became of job {found.job_id} is not known, so it may be training "
@@ -87,11 +98,12 @@ def _resume(
     if state not in (*ENDED, "prepared") or state == "completed":
         return Resumed(run.run_id, state, False, found.attempt, found.job_id)
     attempt = max([0, *run.attempts(), *fold(run.events()).job_ids]) + 1
-    if attempt > 1:
-        run.record("resuming", attempt=attempt)
-    # Whatever was cancelled has ended: the jobs to come must not take it as meant for them.
-    (run.folder / "cancel").unlink(missing_ok=True)
-    for note in variables.notes(os.environ, run.manifest["site"]["profile"]):
-        say(f"{run.run_id}: {note}")
-    job_id = send_all(run, attempt, scheduler_of(run.scheduler_name, project.queue), program)
+    with hold_interrupts():
+        if attempt > 1:
+            run.record("resuming", attempt=attempt)
+        # Whatever was cancelled has ended: the jobs to come must not take it as meant for them.
+        (run.folder / "cancel").unlink(missing_ok=True)
+        for note in variables.notes(os.environ, run.manifest["site"]["profile"]):
+            say(f"{run.run_id}: {note}")
+        job_id = send_all(run, attempt, scheduler_of(run.scheduler_name, project.queue), program)
     return Resumed(run.run_id, state, True, attempt, job_id)

@@ -17,10 +17,12 @@ from hpctrain.runs.run import Run, find_runs
 from hpctrain.runs.state.ask import Answer, Case, ask
 from hpctrain.runs.state.attempts import CountingAttempt, find_counting_attempt
 from hpctrain.runs.state.latest import TrainingFiles
+from hpctrain.runs.state.settled import Seen, SettledRuns, see
 from hpctrain.runs.state.summary import Metrics as Metrics
 from hpctrain.runs.state.summary import RunStatus as RunStatus
 from hpctrain.runs.state.summary import age, summarise
 from hpctrain.runs.state.verdict import (
+    IN_THE_QUEUE,
     SETTLED,
     SchedulerWord,
     Signs,
@@ -68,8 +70,11 @@ def status(
     What an interrupted command has left half done is finished first; ``say`` is told. Whoever
     looks again and again passes the same ``files`` each time.
     """
-    recover(project, program, say)
-    found = [_Inquiry.begin(run) for run in find_runs(project.runs, names)]
+    settled = SettledRuns(project.cache)
+    recover(project, program, say, settled)
+    every = find_runs(project.runs, names)
+    known = {run.run_id: shown for run in every if (shown := settled.find(run)) is not None}
+    found = [_Inquiry.begin(run, settled) for run in every if run.run_id not in known]
     to_ask: dict[tuple[str, str], list[_Inquiry]] = defaultdict(list)
     for one in found:
         if one.verdict is None or one.may_go_on:
@@ -85,9 +90,13 @@ def status(
         if not all(one.settled for one in unsettled):
             poll_s = max(poll_s, scheduler.poll_s)
     files = files or TrainingFiles(project.cache)
-    runs = [one.summary(files, clock()) for one in found]
+    for one in found:
+        known[one.run.run_id] = shown = one.summary(files, clock())
+        if one.stays and files.are_final(one.run):
+            settled.keep(one.run, shown, one.seen)
+    settled.save(project.runs)
     files.save(project.runs)
-    return StatusReport(now(), asked, runs, poll_s)
+    return StatusReport(now(), asked, [known[run.run_id] for run in every], poll_s)
 
 
 @dataclass
@@ -98,14 +107,22 @@ class _Inquiry:
     history: History
     counting: CountingAttempt
     verdict: Verdict | None
+    seen: Seen
     word: SchedulerWord = field(default_factory=SchedulerWord)
+    stays: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Its own files say so, and nothing is left to be done about it.
+        self.stays = self.settled and not self.may_go_on and not self.history.half_done
 
     @classmethod
-    def begin(cls, run: Run) -> _Inquiry:
+    def begin(cls, run: Run, kept: SettledRuns) -> _Inquiry:
         """Begin with what is in the run's folder."""
-        history = fold(run.events())
+        seen = see(run)
+        history = kept.history(run)
         now = find_counting_attempt(run, history)
-        return cls(run, history, now, verdict_without_asking(history, now.job_id, now.result))
+        settled = verdict_without_asking(history, now.job_id, now.result)
+        return cls(run, history, now, settled, seen)
 
     @property
     def settled(self) -> bool:
@@ -132,9 +149,12 @@ class _Inquiry:
 
     def judge(self, answer: Answer, now: float) -> None:
         """Set the state, from what the scheduler has said."""
-        # The job may have written its result between the first look and the answer.
-        self.history = fold(self.run.events())
-        self.counting = here = find_counting_attempt(self.run, self.history)
+        here = self.counting
+        view = answer.word_on(self._case(here.attempt, here.job_id)).view
+        if self.verdict is not None or view is None or view.state not in IN_THE_QUEUE:
+            # The job may have written its result between the first look and the answer.
+            self.history = fold(self.run.events())
+            self.counting = here = find_counting_attempt(self.run, self.history)
         self.word, here, self.verdict = self._verdict_on(answer, here, now)
         self.counting = here
         if not self.may_go_on:
@@ -171,7 +191,10 @@ class _Inquiry:
 
     def summary(self, files: TrainingFiles, now: float) -> RunStatus:
         assert self.verdict is not None
-        latest = files.latest(self.run, now)
+        told = (self.counting.result or {}).get("potential") or {}
+        over = self.verdict.state in ("completed", "collected")
+        only = bool(over and told.get("train") and told.get("test"))
+        latest = files.latest(self.run, now, iterations_only=only)
         return summarise(
             self.run, self.history, self.counting, self.verdict, self.word, latest, now
         )

@@ -7,14 +7,15 @@ and less often. The last good answer is kept, to say what was known before.
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from hpctrain.errors import SiteUnreachable
-from hpctrain.files import as_json, read_json, write_atomically
+from hpctrain.files import encodable, read_json, write_atomically
 from hpctrain.schedulers.base import JobView, NotKept
 
 PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
@@ -97,7 +98,9 @@ def forget(folder: Path) -> None:
 def _keep(path: Path, answer: KeptAnswer) -> None:
     with contextlib.suppress(OSError):  # a cache is a kindness, not a need
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, as_json(asdict(answer)))
+        content = {**vars(answer), "views": [vars(view) for view in answer.views]}
+        content.pop("by_id", None)
+        write_atomically(path, encodable(json.dumps(content, separators=(",", ":"))))
 
 
 def _read(path: Path) -> KeptAnswer:

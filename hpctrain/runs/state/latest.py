@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,6 +23,7 @@ from hpctrain.runs.state.curves import READERS, Curves, Reader, choose, iteratio
 
 VERSION = 2  # of what is kept; what another one kept is not read
 CHUNK = 1 << 20
+ITERATIONS = next(iter(READERS))  # it is read first
 # The end of what was read is compared before reading on: a file may have been begun again.
 KNOWN_BYTES = 64
 # The trainer's files are complete when the result is there, after the file system's lag.
@@ -49,22 +51,34 @@ class TrainingFiles:
 
     def __init__(self, cache: Path) -> None:
         self._path = cache / "following.json"
-        kept = read_json(self._path) or {}
-        self._runs: Json = kept.get("runs", {}) if kept.get("version") == VERSION else {}
         # Readers of whole curves, for as long as this object lives; the others are kept on disk,
         # and know the last points only.
         self._whole: dict[Path, Reader] = {}
         self._changed = False
 
-    def latest(self, run: Run, now: float) -> Latest:
-        """Return the last points of a run, over all its attempts."""
+    @cached_property
+    def _runs(self) -> Json:
+        """Read what is kept, when the first run is asked about that is not settled."""
+        kept = read_json(self._path) or {}
+        return kept.get("runs", {}) if kept.get("version") == VERSION else {}
+
+    def are_final(self, run: Run) -> bool:
+        """Say whether nothing is written to a run's files any more, as far as they were read."""
+        kept = self._runs.get(run.run_id, {})
+        return all(kept.get(str(number), {}).get("final") for number in run.attempts())
+
+    def latest(self, run: Run, now: float, *, iterations_only: bool = False) -> Latest:
+        """Return the last points of a run, over all its attempts.
+
+        With ``iterations_only`` the table that tells how far it is will do, where it is there.
+        """
         kept = self._runs.get(run.run_id, {})
         latest = Latest()
         for number in run.attempts():
             folder, name = run.attempt(number), str(number)
             attempt = kept.get(name, {})
-            if not attempt.get("final"):
-                attempt = kept[name] = self._read_on(folder, attempt, now)
+            if not attempt.get("final") or (attempt.get("in_part") and not iterations_only):
+                attempt = kept[name] = self._read_on(folder, attempt, now, iterations_only)
             here = _latest(attempt)
             latest = Latest(
                 here.iteration if here.iteration is not None else latest.iteration,
@@ -104,7 +118,7 @@ class TrainingFiles:
             write_atomically(self._path, json.dumps(content, separators=(",", ":")))
             self._changed = False
 
-    def _read_on(self, folder: Path, kept: Json, now: float) -> Json:
+    def _read_on(self, folder: Path, kept: Json, now: float, iterations_only: bool = False) -> Json:
         """Read what an attempt's files have got since ``kept``, and return what to keep then."""
         files, base = kept.get("files", {}), kept.get("base")
         if base is None:
@@ -112,6 +126,9 @@ class TrainingFiles:
             base = iterations_before(folder)
         new: Json = {"base": base, "files": {}}
         for name in READERS:
+            if iterations_only and _point(new["files"].get(ITERATIONS)) is not None:
+                new["in_part"] = True
+                break
             file = self._read_file(folder / name, files.get(name))
             if file is not None:
                 new["files"][name] = file

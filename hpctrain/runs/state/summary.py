@@ -11,12 +11,13 @@ from typing import Any
 from hpctrain.engines.base import TrainingMetrics
 from hpctrain.files import iso, read_json
 from hpctrain.runs.history import History
+from hpctrain.runs.place import original, other_place
 from hpctrain.runs.result import Result, read_environment
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.attempts import CountingAttempt
 from hpctrain.runs.state.curves import finite
 from hpctrain.runs.state.latest import Latest
-from hpctrain.runs.state.verdict import DEAD_S, SchedulerWord, Verdict
+from hpctrain.runs.state.verdict import DEAD_S, IN_THE_QUEUE, SchedulerWord, Verdict
 
 # Longer than any iteration that was ever seen to take; then it may hang.
 STALLED_S = 1800.0
@@ -90,7 +91,7 @@ def summarise(
         eta_s=eta,
         warnings=[
             *_told_by_the_job(folder, found, counting.result),
-            *_warnings(run, counting.attempt, phase, eta, word, now),
+            *_warnings(run, history, found.state, counting.attempt, phase, eta, word, now),
         ],
         phase=phase,
         before=None if word.before is None else word.before.state,
@@ -121,8 +122,42 @@ def _told_by_the_job(folder: Path, found: Verdict, result: Result | None) -> lis
     return [str(one) for one in told] if isinstance(told, list) else []
 
 
+def _where_it_works(run: Run, state: str) -> list[str]:
+    """Say that the job works in another folder, where this one was copied or moved."""
+    place = other_place(run)
+    if place is None:
+        return []
+    if original(run) is not None:
+        return [f"this folder is a copy: its job works in {place}"]
+    if state in ("queued", "held"):
+        return [
+            f"its job will look for {place}, which is not there any more: hpctrain cancel "
+            f"{run.run_id}, hpctrain resume {run.run_id}"
+        ]
+    return []
+
+
+def _what_a_chain_lacks(run: Run, history: History) -> list[str]:
+    """Say how much of a chain was submitted, if that is not all of it."""
+    profile, until = run.manifest["site"]["profile"], history.until
+    if until is None and profile.get("continuation") == "chain":
+        until = int(profile.get("max_attempts") or 0)  # a run of an older version
+    there = [number for number in history.job_ids if number >= history.first]
+    if until is None or not there or max(there) >= until:
+        return []
+    why = "interrupted"
+    if history.refused:
+        why = f"refused: {history.refused}"
+    return [
+        f"{len(there)} of {until - history.first + 1} attempts were submitted ({why}); when they "
+        f"have ended: hpctrain resume {run.run_id}"
+    ]
+
+
 def _warnings(
     run: Run,
+    history: History,
+    state: str,
     attempt: int,
     phase: str | None,
     eta: float | None,
@@ -131,6 +166,10 @@ def _warnings(
 ) -> list[str]:
     """List what the user should know of a run that is running."""
     found: list[str] = []
+    if state in IN_THE_QUEUE | {"unknown"}:
+        if history.folder != str(run.folder):
+            found += _where_it_works(run, state)
+        found += _what_a_chain_lacks(run, history)
     if phase is None:
         return found
     folder, view = run.attempt(attempt), word.view

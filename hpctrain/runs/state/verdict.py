@@ -19,6 +19,9 @@ State = Literal["prepared", "submitting", "collected"] | JobState
 # States from which a run goes nowhere by itself.
 SETTLED: frozenset[State] = ENDED | {"collected", "prepared"}
 
+# States in which the scheduler has a job of the run.
+IN_THE_QUEUE: frozenset[State] = frozenset({"queued", "held", "running", "stopping"})
+
 # How long the file system, the accounting and the clocks of different machines may lag behind.
 LAG_S = 300.0
 # A job beats its heart every few seconds: after this long without, nothing of it is alive.

@@ -1,0 +1,89 @@
+"""What each run trains on, by its manifest: kept, and read again where the file has changed.
+
+Whoever submits looks for the same data among all runs. Losing ``runs/.cache/exports.json`` costs
+time only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hpctrain import __version__
+from hpctrain.errors import HpctrainError
+from hpctrain.files import read_json, stamp, write_atomically
+from hpctrain.runs.run import MANIFEST, Run, all_runs
+
+
+@dataclass(frozen=True)
+class ExportOf:
+    """The data of one run: its generation, what they are, and the digests of both files.
+
+    ``key`` is what the export depends on, None where that is not known.
+    """
+
+    run_id: str
+    generation: int
+    rows_fingerprint: str
+    key: str | None
+    train: str | None
+    test: str | None
+
+
+def exports(
+    runs: Path, damaged: Callable[[HpctrainError], None] = lambda _: None
+) -> list[ExportOf]:
+    """List what the runs train on, the oldest first; ``damaged`` is told of what cannot be read."""
+    path = runs / ".cache" / "exports.json"
+    kept = read_json(path) or {}
+    known = kept.get("runs") if kept.get("version") == __version__ else None
+    known = known if isinstance(known, dict) else {}
+    new: dict[str, Any] = {}
+    found: list[ExportOf] = []
+    for run in all_runs(runs):
+        mark = stamp([f"{run.folder}/{MANIFEST}"])
+        try:
+            one = _kept(known.get(run.run_id), mark) or _read(run)
+        except HpctrainError as error:
+            damaged(error)
+            continue
+        new[run.run_id] = {**asdict(one), "stamp": mark}
+        found.append(one)
+    if new != known:
+        with contextlib.suppress(OSError):  # the next look costs more, that is all
+            path.parent.mkdir(parents=True, exist_ok=True)
+            content = {"version": __version__, "runs": new}
+            write_atomically(path, json.dumps(content, separators=(",", ":")))
+    return found
+
+
+def _kept(content: Any, mark: str) -> ExportOf | None:
+    if not isinstance(content, dict) or content.get("stamp") != mark:
+        return None
+    try:
+        return ExportOf(**{name: value for name, value in content.items() if name != "stamp"})
+    except TypeError:
+        return None
+
+
+def _read(run: Run) -> ExportOf:
+    manifest: Any = run.manifest
+    try:
+        data = manifest["dataset"]
+        return ExportOf(
+            run.run_id,
+            int(manifest["generation"]),
+            data["rows_fingerprint"],
+            data.get("key"),
+            (data.get("train") or {}).get("sha256"),
+            (data.get("test") or {}).get("sha256"),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise HpctrainError(
+            f"{run.folder / MANIFEST} is damaged: it does not say what the run trains on",
+            "copy run.json back from a backup, or move the folder out of runs/",
+        ) from error

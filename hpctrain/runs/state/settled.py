@@ -1,0 +1,96 @@
+"""Runs that go nowhere by themselves any more, as ``status`` has shown them.
+
+What is kept of a run counts as long as the files that it was found in are the same ones, by their
+numbers, sizes and times. Losing ``runs/.cache/settled.json`` costs time only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+from hpctrain import __version__
+from hpctrain.files import read_json, stamp, write_atomically
+from hpctrain.runs.history import History, fold
+from hpctrain.runs.run import EVENTS, MANIFEST, Run
+from hpctrain.runs.state.summary import RunStatus
+from hpctrain.runs.state.verdict import SETTLED
+
+Seen = tuple[list[int], str]
+
+_NAMES = {field.name for field in fields(RunStatus)} - {"run"}
+_KEPT = _NAMES | {"attempts", "stamp"}
+
+
+class SettledRuns:
+    """The runs of a project that are settled; one of these serves one command."""
+
+    def __init__(self, cache: Path) -> None:
+        self._path = cache / "settled.json"
+        kept = read_json(self._path) or {}
+        runs = kept.get("runs") if kept.get("version") == __version__ else None
+        self._runs: dict[str, Any] = runs if isinstance(runs, dict) else {}
+        self._same: dict[str, bool] = {}
+        self._histories: dict[str, tuple[str, History]] = {}
+        self._changed = False
+
+    def find(self, run: Run) -> RunStatus | None:
+        """Return how a settled run is shown; None if it has to be looked at."""
+        kept = self._runs.get(run.run_id)
+        if not isinstance(kept, dict) or kept.keys() != _KEPT:
+            return None
+        if str(kept["state"]) not in SETTLED or not isinstance(kept["attempts"], list):
+            return None
+        if run.run_id not in self._same:
+            # Another attempt would be another stamp: that of the folder of attempts.
+            self._same[run.run_id] = kept["stamp"] == stamp(_files(run, kept["attempts"]))
+        if not self._same[run.run_id]:
+            return None
+        facts = {name: kept[name] for name in _NAMES}
+        return RunStatus(**facts, run=run) if facts["run_id"] == run.run_id else None
+
+    def history(self, run: Run) -> History:
+        """Read what happened to a run; only once, as long as nothing is added."""
+        mark = stamp([f"{run.folder}/{EVENTS}"])
+        kept = self._histories.get(run.run_id)
+        if kept is None or kept[0] != mark:
+            kept = self._histories[run.run_id] = mark, fold(run.events())
+        return kept[1]
+
+    def keep(self, run: Run, shown: RunStatus, before: Seen) -> None:
+        """Keep how a settled run is shown; ``before`` is from before its files were read."""
+        if before != see(run):
+            return
+        content = asdict(replace(shown, run=None))
+        del content["run"]
+        self._runs[run.run_id] = {**content, "attempts": before[0], "stamp": before[1]}
+        self._changed = True
+
+    def save(self, folder: Path) -> None:
+        """Keep what was learned, of the runs that are still there."""
+        if not self._changed:
+            return
+        there = {name: kept for name, kept in self._runs.items() if (folder / name).is_dir()}
+        with contextlib.suppress(OSError):  # the next look costs more, that is all
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            content = {"version": __version__, "runs": there}
+            write_atomically(self._path, json.dumps(content, separators=(",", ":")))
+
+
+def see(run: Run) -> Seen:
+    """Return a run's attempts, and what changes with every file that its state is found in."""
+    attempts = run.attempts()
+    return attempts, stamp(_files(run, attempts))
+
+
+def _files(run: Run, attempts: list[int]) -> list[str]:
+    """List what a settled run's state is found in; a folder changes with the names in it."""
+    folder = str(run.folder)
+    files = [folder, f"{folder}/{MANIFEST}", f"{folder}/{EVENTS}", f"{folder}/attempts"]
+    for number in attempts:
+        attempt = f"{folder}/attempts/{number:02d}"
+        files += [attempt, f"{attempt}/result.json", f"{attempt}/claim.json"]
+    return files
