@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from hpctrain.errors import HpctrainError
 
@@ -56,21 +57,39 @@ def timestamp(time: str | None) -> float:
     """Return the seconds since the epoch of a written time; 0 if it is none."""
     try:
         return datetime.fromisoformat(time).timestamp() if time else 0.0
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name the file in an OSError that does not: those of open files know no names."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file; an OSError names it."""
+    with naming(path):
+        path.write_text(text, encoding="utf-8")
 
 
 def write_atomically(path: Path, text: str) -> None:
     """Write a file by rename, so that a reader sees all of it, or the one before."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with naming(path):
+        try:
+            with temporary.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def as_json(content: object) -> str:
@@ -83,10 +102,17 @@ def encodable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file without waiting: of a FIFO, the other end may never come."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal digits; the file is read in pieces."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with naming(path), open(path, "rb", opener=_open_at_once) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise HpctrainError(f"{path} is no regular file", "put back what was there")
         while part := file.read(2**20):
             digest.update(part)
     return digest.hexdigest()
@@ -97,17 +123,8 @@ def stamp(paths: Iterable[str]) -> str:
     marks = []
     for path in paths:
         try:
-            stat = os.stat(path)  # noqa: PTH116  thousands of them
-            marks.append((stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
+            found = os.stat(path)  # noqa: PTH116  thousands of them
+            marks.append((found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
         except OSError as error:
             marks.append((error.errno or 0, 0, 0, 0))
     return hashlib.blake2b(repr(marks).encode(), digest_size=16).hexdigest()
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """Read a JSON object; None if the file is not there, or not whole."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpctrain.errors import HpctrainError
-from hpctrain.files import resource
+from hpctrain.files import resource, write_text
 
 if TYPE_CHECKING:
     from hpctrain.settings import ProjectConfig
@@ -107,7 +107,7 @@ def init(folder: Path, *, demo: bool = False) -> NewProject:
         shutil.copyfile(resource(f"demo/{DEMO_DATABASE}"), database)
         made.append(database)
     if not file.exists():
-        file.write_text(text, encoding="utf-8")
+        write_text(file, text)
         made.append(file)
     return NewProject(folder, made)
 

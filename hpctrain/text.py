@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 
 Metrics = Mapping[str, float | None]
+
+# All but plain ASCII: most texts have none of it, and are not looked at character by character.
+_ODD = re.compile(r"[^\x20-\x7e]")
+# Of a message, in lines and in characters of a line.
+LINES, LINE = 20, 400
 
 
 def duration(seconds: float | None) -> str:
@@ -23,6 +30,29 @@ def duration(seconds: float | None) -> str:
 def printable(text: str) -> str:
     """Replace what is not printable by ``?``: data may hold what moves a terminal's cursor."""
     return "".join(c if c.isprintable() or c == "\u00a0" else "?" for c in text)
+
+
+def printable_lines(text: str) -> str:
+    """Do as :func:`printable`, but leave the ends of lines and tabs."""
+    return _ODD.sub(lambda found: found[0].replace("\r", "\n") if found[0] in "\n\t\r"
+                    else printable(found[0]), text.replace("\r\n", "\n"))  # fmt: skip
+
+
+def printable_json(text: str) -> str:
+    """Escape what is not printable in JSON that stands in one line."""
+    return _ODD.sub(lambda found: found[0] if found[0].isprintable() else _escaped(found[0]), text)
+
+
+def _escaped(character: str) -> str:
+    return json.dumps(character)[1:-1].replace("\x7f", "\\u007f")
+
+
+def screenful(text: str) -> str:
+    """Cut a message that is longer than a screen, and say how much was left out."""
+    lines = [f"{line[:LINE]}…" if len(line) > LINE else line for line in text.splitlines()]
+    if len(lines) <= LINES:
+        return "\n".join(lines)
+    return "\n".join([*lines[:LINES], f"… and {len(lines) - LINES} lines more"])
 
 
 def rmse(metrics: Metrics | None) -> str:

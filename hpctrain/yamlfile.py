@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     Model = TypeVar("Model", bound=BaseModel)
 
 
+# A file that people write has a few hundred values; its aliases repeat some of them.
+MOST_BYTES, MOST_VALUES, DEEPEST = 4 << 20, 100_000, 50
 # Of what was written, in a message about it.
 LONGEST_SHOWN = 100
 
@@ -49,13 +53,9 @@ class _FastLoader(_UniqueKeys, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  
 
 def read_mapping(path: Path) -> dict[str, Any]:
     """Read the mapping in a YAML file; HpctrainError names the file and the line of a mistake."""
+    text = _read_text(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise HpctrainError(f"{path} cannot be read: {reason}") from error
-    try:
-        content = _parse(text)
+        content = parse_yaml(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise HpctrainError(f"{path}, line {line}: {error.problem}") from error
@@ -68,11 +68,69 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return content
 
 
-def _parse(text: str) -> Any:
+def _read_text(path: Path) -> str:
+    """Read a file that people write, which may be a link; HpctrainError if it cannot be one."""
+    reason = "it is not UTF-8 text"
     try:
+        with open(path, "rb", opener=_open_at_once) as file:
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                content = file.read(MOST_BYTES + 1)
+                if len(content) <= MOST_BYTES:
+                    return content.decode("utf-8")
+                reason = f"it is longer than {MOST_BYTES >> 20} MB"
+            else:
+                reason = "it is no regular file"
+    except UnicodeDecodeError:
+        pass
+    except OSError as error:
+        reason = str(error.strerror)
+    raise HpctrainError(f"{path} cannot be read: {reason}")
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file without waiting: of a FIFO, the other end may never come."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def parse_yaml(text: str) -> Any:
+    """Parse YAML within the limits; yaml.YAMLError, or ValueError for a date that cannot be."""
+    try:
+        _check_limits(text, _FastLoader)
         return yaml.load(text, _FastLoader)  # noqa: S506  a SafeLoader
     except (yaml.YAMLError, ValueError):
+        _check_limits(text, _Loader)
         return yaml.load(text, _Loader)  # noqa: S506
+
+
+def _check_limits(text: str, loader: Any) -> None:
+    """Raise ComposerError for nesting without end, and for aliases that stand for too much.
+
+    Each alias counts as all that it stands for: a few lines of aliases of aliases are more values
+    than any memory holds. Nothing is made of the text yet.
+    """
+    count, sizes, inside = 0, dict[str, int](), list[tuple[str | None, int]]()
+    for event in yaml.parse(text, loader):
+        if isinstance(event, yaml.AliasEvent):
+            count += sizes.get(str(event.anchor), 1)
+        elif isinstance(event, yaml.ScalarEvent):
+            count += 1
+            if event.anchor:
+                sizes[event.anchor] = 1
+        elif isinstance(event, yaml.CollectionStartEvent):
+            inside.append((event.anchor, count))
+            count += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = inside.pop()
+            if anchor:
+                sizes[anchor] = count - before
+        problem = None
+        if len(inside) > DEEPEST:
+            problem = "it is nested too deeply"
+        elif count > MOST_VALUES:
+            problem = f"it has more than {MOST_VALUES} values, with what its aliases stand for"
+        if problem:
+            mark: Any = event.start_mark
+            raise yaml.composer.ComposerError(None, None, problem, mark)
 
 
 def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -185,7 +243,7 @@ def _line(source: Path | str, path: Sequence[str]) -> str:
     """Return ``, line N`` for a key in a file, as far down its path as the file goes."""
     if not isinstance(source, Path):
         return ""
-    node: yaml.Node | None = yaml.compose(source.read_text(encoding="utf-8"), yaml.SafeLoader)
+    node: yaml.Node | None = yaml.compose(_read_text(source), _Loader)
     line = None
     for part in path:
         if not isinstance(node, yaml.MappingNode):

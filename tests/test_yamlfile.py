@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -156,3 +157,42 @@ def test_a_source_that_is_no_file_has_no_lines() -> None:
 )
 def test_nearest(word: str, choices: list[str], said: str) -> None:
     assert nearest(word, choices) == said
+
+
+# 270 bytes that stand for 400 million values.
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n"
+    for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (BOMB, "line 6: it has more than 100000 values"),
+        ("a: " + "[" * 5000 + "]" * 5000, "line 1: it is nested too deeply"),
+        ("- " * 5000 + "x", "line 1: it is nested too deeply"),
+        ("a: [" * 60, "line 1: it is nested too deeply"),
+        ("# " + "x" * (5 << 20), "it is longer than 4 MB"),
+    ],
+)
+def test_what_is_more_than_a_file_holds(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    with pytest.raises(HpctrainError, match=problem) as caught:
+        read_mapping(path)
+    assert len(caught.value.message) < 300
+
+
+def test_an_alias_within_what_it_stands_for(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("a: &a {b: 1}\nc: *a\nd: {<<: *a}\n")
+    assert read_mapping(path) == {"a": {"b": 1}, "c": {"b": 1}, "d": {"b": 1}}
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder"])
+def test_what_is_no_file(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "x.yaml"
+    os.mkfifo(path) if kind == "fifo" else path.mkdir()
+    with pytest.raises(HpctrainError, match="cannot be read"):
+        read_mapping(path)

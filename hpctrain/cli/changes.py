@@ -28,6 +28,8 @@ def parse_changes(
     """
     import yaml
 
+    from hpctrain.yamlfile import parse_yaml
+
     short = [f"{key}={value}" for key, value in (shorthands or {}).items() if value is not None]
     changes: dict[str, Any] = {}
     for assignment in (*assignments, *short):
@@ -40,7 +42,7 @@ def parse_changes(
                 "for example: --set training.max_iter=500 or --set site.partition=gpu",
             )
         try:
-            value = yaml.safe_load(written)
+            value = parse_yaml(written)
         except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that cannot be
             raise UsageError(f"--set {shown}: the value is not valid YAML") from error
         text = key.strip() in _TEXT or (path[:2] == ["site", "environment"] and path[2:])

@@ -15,6 +15,7 @@ from hpctrain.cli.options import (
     common,
     print_json,
     print_message,
+    print_text,
     training_options,
 )
 from hpctrain.cli.terminal.row_counter import RowCounter
@@ -120,19 +121,21 @@ def _print_check(prepared: Prepared | None, found: Findings) -> None:
     from hpctrain.data.check.report import summary
 
     if prepared is not None:
-        print(manifest(prepared.manifest))
-        print()
-    print(summary(found.data))
-    print()
-    print(findings(found))
+        print_text(manifest(prepared.manifest))
+        print_text()
+    print_text(summary(found.data))
+    print_text()
+    print_text(findings(found))
     if prepared is None:
         return
     for note in prepared.notes:
         print_message(f"note: {note}")
     if found.stops:
-        print("next: fix each finding marked 'stop', or accept it: list its name in data.silence")
+        print_text(
+            "next: fix each finding marked 'stop', or accept it: list its name in data.silence"
+        )
     else:
-        print(f"next: hpctrain submit --site {prepared.site.name}")
+        print_text(f"next: hpctrain submit --site {prepared.site.name}")
 
 
 def _facts(

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from hpctrain.cli.changes import parse_changes
-from hpctrain.cli.options import common, print_json, print_message, project_if_any, set_option
+from hpctrain.cli.options import (
+    common,
+    print_json,
+    print_message,
+    print_text,
+    project_if_any,
+    set_option,
+)
 
 if TYPE_CHECKING:
     from hpctrain.project import Project
@@ -54,8 +61,8 @@ def init_command(
     if as_json:
         print_json("sites-init", {"file": str(path)})
         return
-    print(f"wrote {path}")
-    print(f"next: read and edit it, then: hpctrain sites check {name}")
+    print_text(f"wrote {path}")
+    print_text(f"next: read and edit it, then: hpctrain sites check {name}")
 
 
 @click.command("check")
@@ -89,7 +96,7 @@ def check_command(
         print_json("sites-check", {"ok": checked.ok, "findings": findings,
                                    "targets": checked.targets, "tried": checked.tried})  # fmt: skip
     else:
-        print(check_result(checked))
+        print_text(check_result(checked))
     if not checked.ok:
         raise SystemExit(1)
 
@@ -134,8 +141,8 @@ def test_command(
                                   "job_id": test.job_id, "folder": str(test.folder),
                                   "verdict": test.verdict, "found": test.found})  # fmt: skip
     else:
-        print(test_result(test))
+        print_text(test_result(test))
         if not waiting:
-            print("next: hpctrain sites list")
+            print_text("next: hpctrain sites list")
     if test.verdict == "failed":
         raise SystemExit(1)

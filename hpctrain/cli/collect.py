@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpctrain.cli.options import common, print_json, print_message
+from hpctrain.cli.options import common, print_json, print_message, print_text
 from hpctrain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ def collect_command(
                                "not_ready": not_ready})  # fmt: skip
     else:
         for one in potentials:
-            print(collected_potential(one))
+            print_text(collected_potential(one))
         if not potentials and not done.not_ready:
-            print("nothing to collect; see: hpctrain status")
+            print_text("nothing to collect; see: hpctrain status")
     _print_not_ready(done.not_ready, named=bool(runs))
     if runs and done.not_ready:
         raise SystemExit(1)

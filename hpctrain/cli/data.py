@@ -12,6 +12,7 @@ from hpctrain.cli.options import (
     dedupe_option,
     print_json,
     print_message,
+    print_text,
     set_option,
     skip_bad_option,
 )
@@ -41,11 +42,13 @@ def init_command(folder: Path, demo: bool, project_file: str | None, as_json: bo
         print_json("init", {"folder": str(made.folder), "files": [str(f) for f in made.files]})
         return
     for file in made.files:
-        print(f"wrote {file}")
+        print_text(f"wrote {file}")
     if not made.files:
-        print(f"{made.folder} is a demo already; nothing to do")
+        print_text(f"{made.folder} is a demo already; nothing to do")
     there = "" if folder == Path() else f"cd {folder} && "
-    print(f"next: {there}hpctrain check" if demo else f"next: fill in {folder / 'hpctrain.yaml'}")
+    print_text(
+        f"next: {there}hpctrain check" if demo else f"next: fill in {folder / 'hpctrain.yaml'}"
+    )
 
 
 @click.command("export")
@@ -110,6 +113,6 @@ def export_command(
     if as_json:
         print_json("export", facts)
         return
-    print(export_summary(facts))
+    print_text(export_summary(facts))
     for note in leakage_notes(dataset.leakage):
         print_message(f"note: {note}")

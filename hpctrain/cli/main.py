@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import sys
 
@@ -13,9 +12,10 @@ import click
 from hpctrain import __version__
 from hpctrain.cli import check, clusters, collect, data, report, runs, sites, submit, verify
 from hpctrain.cli import potentials as archive
-from hpctrain.cli.options import Group
+from hpctrain.cli.options import Group, print_json, print_message
 from hpctrain.errors import HpctrainError
 from hpctrain.interrupts import hold_interrupts
+from hpctrain.text import screenful
 
 
 @click.group(
@@ -73,20 +73,40 @@ def main(arguments: list[str] | None = None) -> int:
     except SystemExit as stop:
         return int(stop.code or 0)
     except OSError as error:
-        if error.errno not in _DISK_PROBLEMS:
+        if error.errno in (None, *_OUR_FAULTS):
             return _report_bug(error, wants_json)
-        where = error.filename or "a file"
-        why = f"{where}: {error.strerror}"
+        where = error.filename or error.filename2 or "a file that the system did not name"
+        advice = _DISK_PROBLEMS.get(error.errno or 0, "see what is there")
         return _print_error(
-            1, why, f"{_DISK_PROBLEMS[error.errno]}, then run the command again", wants_json
+            1, f"{where}: {error.strerror}", f"{advice}, then run the command again", wants_json
         )
     except Exception as error:  # noqa: BLE001  the boundary: everything else is a bug
         return _report_bug(error, wants_json)
     return 0
 
 
+# What only a program that is wrong asks for.
+_OUR_FAULTS = (errno.EBADF, errno.EINVAL, errno.EFAULT, errno.ENOTTY, errno.ESPIPE)
+_SERVER = "the file server did not answer as it should: wait a moment"
 # Errors of the file system that only the user can fix; what was done before them is on record.
 _DISK_PROBLEMS = {
+    errno.EIO: "the disk or its file server has an error: tell your administrators if it stays",
+    errno.ESTALE: _SERVER,
+    errno.ETIMEDOUT: _SERVER,
+    errno.EHOSTDOWN: _SERVER,
+    errno.EHOSTUNREACH: _SERVER,
+    errno.ENOTCONN: _SERVER,
+    errno.EREMOTEIO: _SERVER,
+    errno.EAGAIN: _SERVER,
+    errno.EBUSY: "another program uses it: wait a moment",
+    errno.ENOLCK: "the file system gives no locks: wait a moment, or use another disk",
+    errno.EMFILE: "this session has too many open files: raise 'ulimit -n'",
+    errno.ENFILE: "this machine has too many open files: wait a moment, or use another one",
+    errno.ENOMEM: "this machine has no memory left: wait a moment, or use another one",
+    errno.EFBIG: "files may not become so large here: raise 'ulimit -f'",
+    errno.ENAMETOOLONG: "move the project to a folder with a shorter path",
+    errno.ELOOP: "a link leads to itself: remove it",
+    errno.ENOENT: "something was moved or removed meanwhile: put it back",
     errno.ENOSPC: "make room on the disk",
     errno.EDQUOT: "make room in your quota",
     errno.EROFS: "move the project to a disk that is writable",
@@ -114,13 +134,13 @@ def _report_bug(error: Exception, wants_json: bool) -> int:
 
 def _print_error(code: int, message: str, hint: str | None, wants_json: bool) -> int:
     """Print what went wrong to stderr, and with --json as an object to stdout too."""
-    print(f"hpctrain: {message}", file=sys.stderr)
+    message, hint = screenful(message), hint and screenful(hint)
+    print_message(f"hpctrain: {message}")
     if hint:
-        print(f"  → {hint}", file=sys.stderr)
+        print_message(f"  → {hint}")
     try:
         if wants_json:
-            print(json.dumps({"schema": "hpctrain.error/1", "exit_code": code,
-                              "error": message, "hint": hint}, ensure_ascii=False))  # fmt: skip
+            print_json("error", {"exit_code": code, "error": message, "hint": hint})
         sys.stdout.flush()
     except OSError:  # stdout itself may be on the disk that is full
         _print_no_more()

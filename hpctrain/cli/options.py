@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hpctrain.cli.changes import parse_changes
+from hpctrain.text import printable_json, printable_lines
 
 if TYPE_CHECKING:
     from hpctrain.launch.plan import Plan
@@ -163,12 +164,17 @@ def print_json(command: str, content: dict[str, Any]) -> None:
     text = json.dumps(
         {"schema": f"hpctrain.{command}/1", **content}, ensure_ascii=False, allow_nan=False
     )
-    print(text)
+    print(printable_json(text))
+
+
+def print_text(text: str = "", *, end: str = "\n") -> None:
+    """Print to stdout; what came from a file or a program moves no cursor."""
+    print(printable_lines(text), end=end)
 
 
 def print_message(text: str = "") -> None:
     """Print a message for people to stderr: stdout is for what scripts read."""
-    print(text, file=sys.stderr, flush=True)
+    print(printable_lines(text), file=sys.stderr, flush=True)
 
 
 def agree_to_cost(planned: Plan, *, sure: bool) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpctrain.cli.options import Group, common, print_json, print_message
+from hpctrain.cli.options import Group, common, print_json, print_message, print_text
 from hpctrain.cli.terminal.row_counter import RowCounter
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ def list_command(project_file: str | None, as_json: bool) -> None:
     if as_json:
         print_json("potentials-list", {"potentials": found})
     elif not found:
-        print("no potentials yet; next: hpctrain collect")
+        print_text("no potentials yet; next: hpctrain collect")
     else:
-        print(potentials_table(found))
+        print_text(potentials_table(found))
 
 
 def _summary(card: Card) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def show_command(name: str, project_file: str | None, as_json: bool) -> None:
         print_json("potentials-show", {"card": card})
     else:
         now = archive.current_name(project.potentials) == card["name"]
-        print(card_page(card, project.potentials, is_current=now))
+        print_text(card_page(card, project.potentials, is_current=now))
 
 
 @potentials_group.command("verify")
@@ -109,9 +109,9 @@ def verify_command(names: tuple[str, ...], project_file: str | None, as_json: bo
         ]
         print_json("potentials-verify", {"ok": all(one.ok for one in found), "potentials": facts})
     elif not found:
-        print("no potentials yet; next: hpctrain collect")
+        print_text("no potentials yet; next: hpctrain collect")
     else:
-        print("\n\n".join(audit_table(one) for one in found))
+        print_text("\n\n".join(audit_table(one) for one in found))
     if not all(one.ok for one in found):
         raise SystemExit(1)
 
@@ -135,7 +135,7 @@ def diff_command(first: str, second: str, project_file: str | None, as_json: boo
     if as_json:
         print_json("potentials-diff", found)
     else:
-        print(comparison(found))
+        print_text(comparison(found))
 
 
 @potentials_group.command("current")
@@ -162,4 +162,4 @@ def current_command(name: str | None, project_file: str | None, as_json: bool) -
         }
         print_json("potentials-current", facts)
     else:
-        print(current_potential(found))
+        print_text(current_potential(found))

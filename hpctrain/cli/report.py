@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hpctrain.cli.options import common, print_json, print_message
+from hpctrain.cli.options import common, print_json, print_message, print_text
 
 
 @click.command("report")
@@ -38,4 +38,4 @@ def report_command(name: str, output: Path | None, project_file: str | None, as_
     if as_json:
         print_json("report", {**vars(done), "path": str(done.path)})
     else:
-        print(f"wrote {done.path}")
+        print_text(f"wrote {done.path}")

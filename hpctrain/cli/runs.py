@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpctrain.cli.options import common, print_json, print_message
+from hpctrain.cli.options import common, print_json, print_message, print_text
 
 if TYPE_CHECKING:
     from hpctrain.runs.actions.status import RunStatus, StatusReport
@@ -51,9 +51,9 @@ def status_command(
     if as_json:
         print_json("status", _report_json(report))
     elif not report.runs:
-        print("no runs yet; next: hpctrain submit")
+        print_text("no runs yet; next: hpctrain submit")
     elif not watch:
-        print(status_table(report.runs))
+        print_text(status_table(report.runs))
     for site in report.sites:
         if site.error is not None:
             print_message(f"the site {site.site} did not answer: {site.error}")
@@ -98,7 +98,7 @@ def logs_command(run: str, following: bool, project_file: str | None, as_json: b
     from hpctrain.runs.state.verdict import SETTLED
 
     project = find_project(project_file)
-    files = log_files(project, run)
+    files = log_files(project, run, print_message)
     if as_json:
         print_json("logs", {"files": [str(file) for file in files]})
         return
@@ -107,7 +107,7 @@ def logs_command(run: str, following: bool, project_file: str | None, as_json: b
         return not following or status(project, (run,)).runs[0].state in SETTLED
 
     for text in tail(project, run, ended):
-        sys.stdout.write(text)
+        print_text(text, end="")
         sys.stdout.flush()
 
 
@@ -128,7 +128,7 @@ def cancel_command(runs: tuple[str, ...], project_file: str | None, as_json: boo
         print_json("cancel", {"runs": [vars(one) for one in done]})
         return
     for one in done:
-        print(sentence(one))
+        print_text(sentence(one))
 
 
 @click.command("resume")
@@ -151,4 +151,4 @@ def resume_command(runs: tuple[str, ...], project_file: str | None, as_json: boo
         print_json("resume", {"runs": [vars(one) for one in done]})
         return
     for one in done:
-        print(sentence(one))
+        print_text(sentence(one))

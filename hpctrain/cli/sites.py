@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpctrain.cli.options import (
-    Group,
-    common,
-    print_json,
-    project_if_any,
-)
+from hpctrain.cli.options import Group, common, print_json, print_text, project_if_any
 
 if TYPE_CHECKING:
     from hpctrain.project import Project
@@ -47,7 +42,7 @@ def list_command(project_file: str | None, as_json: bool) -> None:
     if as_json:
         print_json("sites-list", {"sites": rows})
     else:
-        print(sites_table(rows))
+        print_text(sites_table(rows))
 
 
 def _list(project: Project | None) -> list[dict[str, Any]]:
@@ -118,8 +113,8 @@ def show_command(name: str, target: str | None, project_file: str | None, as_jso
         print_json("sites-show", {"name": name, "files": files, "profile": profile})
         return
     for file in site.files:
-        print(f"# {file}")
-    print(yaml.safe_dump(profile, sort_keys=False, allow_unicode=True), end="")
+        print_text(f"# {file}")
+    print_text(yaml.safe_dump(profile, sort_keys=False, allow_unicode=True), end="")
 
 
 @sites_group.command("schema")
@@ -132,4 +127,4 @@ def schema_command(project_file: str | None, as_json: bool) -> None:
     if as_json:
         print_json("sites-schema", {"json_schema": json_schema()})
     else:
-        print(schema_text(), end="")
+        print_text(schema_text(), end="")

@@ -14,6 +14,7 @@ from hpctrain.cli.options import (
     common,
     print_json,
     print_message,
+    print_text,
     training_options,
 )
 from hpctrain.cli.terminal.row_counter import RowCounter
@@ -92,8 +93,8 @@ def _print_submitted(project: Project, done: SubmittedRun, wait: bool, as_json: 
     for note in done.notes:
         print_message(f"note: {note}")
     if not as_json:
-        print(manifest(done.manifest))
-        print(f"run         {done.run_id}: job {done.job_id} on {done.site}")
+        print_text(manifest(done.manifest))
+        print_text(f"run         {done.run_id}: job {done.job_id} on {done.site}")
     state = _follow(project, done.run_id) if wait else "queued"
     if as_json:
         run = {
@@ -105,7 +106,7 @@ def _print_submitted(project: Project, done: SubmittedRun, wait: bool, as_json: 
         }
         print_json("submit", {"runs": [run]})
     elif not wait:
-        print("next: hpctrain status --watch")
+        print_text("next: hpctrain status --watch")
     sys.stdout.flush()
     if wait and state != "completed":
         raise SystemExit(1)
@@ -142,4 +143,4 @@ def _dry_run(project: Project, options: TrainingOptions, as_json: bool) -> None:
     for note in prepared.notes:
         print_message(f"note: {note}")
     print_message(f"would be submitted with: {' '.join(argv)}\n")
-    print(files["job.sh"], end="")
+    print_text(files["job.sh"], end="")

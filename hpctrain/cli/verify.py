@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hpctrain.cli.options import common, print_json, print_message, project_if_any
+from hpctrain.cli.options import common, print_json, print_message, print_text, project_if_any
 
 
 @click.command("verify")
@@ -59,6 +59,6 @@ def verify_command(
             },
         )
     else:
-        print(verdict_table(done.content))
+        print_text(verdict_table(done.content))
     if done.content["verdict"] == "fail":
         raise SystemExit(1)

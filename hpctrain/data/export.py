@@ -26,6 +26,7 @@ from hpctrain.data.structures.rows import (
 )
 from hpctrain.data.structures.sources import without_passwords
 from hpctrain.errors import HpctrainError
+from hpctrain.files import naming
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -117,7 +118,11 @@ def export(
     ``skip_bad``.
     """
     signatures = Signatures() if {look_for, data.dedupe} & {"same", "near"} else None
-    with make_folder(folder), tempfile.TemporaryFile(dir=folder, buffering=2**20) as spool:
+    with (
+        make_folder(folder),
+        naming(folder),
+        tempfile.TemporaryFile(dir=folder, buffering=2**20) as spool,
+    ):
         scan = with_signatures(signatures, scan)
         rows = read_rows(data, base, spool, cutoff, mixed_pbc, progress, scan)
         skipped: tuple[Skipped, ...] = ()

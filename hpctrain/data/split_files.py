@@ -17,6 +17,7 @@ import numpy as np
 from hpctrain.data.split import Sides
 from hpctrain.data.structures.rows import Rows
 from hpctrain.errors import HpctrainError
+from hpctrain.files import naming
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -92,11 +93,13 @@ def write_files(
     for side, places in (("train", sides.train), ("test", sides.test)):
         sha = hashlib.sha256()
         path = folder / f"{side}.extxyz"
-        with (new / path.name).open("wb", buffering=0) as file:
+        with naming(path), (new / path.name).open("wb", buffering=0) as file:
             for begin, end in _spans(places, ends):
                 text = os.pread(spool.fileno(), end - begin, begin)
                 sha.update(text)
-                file.write(text)
+                left = memoryview(text)
+                while left:  # a disk that becomes full takes a part, and says nothing
+                    left = left[file.write(left) :]
             os.fsync(file.fileno())
         files[side] = SplitFile(
             path=path,

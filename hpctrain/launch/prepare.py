@@ -19,7 +19,7 @@ from hpctrain import __version__
 from hpctrain.engines.pacemaker import input as pacemaker
 from hpctrain.errors import HpctrainError
 from hpctrain.fields import Evaluator, Likeness, walltime_seconds
-from hpctrain.files import as_json, now, put_job, sha256_of, write_atomically
+from hpctrain.files import as_json, now, put_job, sha256_of, write_atomically, write_text
 from hpctrain.launch.plan import Plan, plan
 from hpctrain.launch.script import job_script
 from hpctrain.potentials import archive, parents
@@ -81,6 +81,7 @@ def prepare(
     """
     from hpctrain.data.duplicates.search import leakage_notes
     from hpctrain.data.export import export
+    from hpctrain.data.structures.ase_sqlite import lock_notes
     from hpctrain.launch import reuse
 
     planned = plan(project, site_name, changes)
@@ -115,19 +116,21 @@ def prepare(
             look_for=look_for,
         )  # fmt: skip
         reuse.keep(project.runs, dataset)
-    notes += leakage_notes(dataset.leakage)
+    notes += leakage_notes(dataset.leakage) + lock_notes(config.data.source, project.folder)
     energies, mapping = _input(config, evaluator, dataset, parent, notes)
     if parent is not None:
         parent.put(folder)
     text = _input_text(mapping, config, run_id, parent)
-    (folder / "input.yaml").write_text(text, encoding="utf-8")
+    write_text(folder / "input.yaml", text)
     _write_job(folder, project, config, run_id, profile, scheduler, job, evaluator, mapping)
     manifest: Manifest = {
         "schema": "hpctrain.run/1",
         "run_id": run_id,
         "project": config.project,
         "created": now(),
-        "generation": archive.generation_of(project, dataset.rows_fingerprint, generation),
+        "generation": archive.generation_of(
+            project, dataset.rows_fingerprint, generation, notes.append
+        ),
         "site": {
             "name": site.name,
             "target": planned.target,
@@ -200,7 +203,7 @@ def _write_job(
     script = job_script(
         profile, scheduler, job, run_id, project.runs / run_id, project.folder / "templates"
     )
-    (folder / "job.sh").write_text(script, encoding="utf-8")
+    write_text(folder / "job.sh", script)
     package = put_job(folder)
     settings = {
         "engine": config.training.engine,
@@ -227,8 +230,8 @@ def _write_job(
             if profile.continuation == "resubmit"
         },
     }
-    (package / "input.json").write_text(json.dumps(mapping, indent=1), encoding="utf-8")
-    (package / "settings.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
+    write_text(package / "input.json", json.dumps(mapping, indent=1))
+    write_text(package / "settings.json", json.dumps(settings, indent=1))
 
 
 def _check_walltime(profile: SiteProfile, scheduler: Scheduler, notes: list[str]) -> None:

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from hpctrain import __version__
 from hpctrain.data.export import Dataset, Skipped
 from hpctrain.data.split_files import SplitFile
-from hpctrain.files import read_json, sha256_of
+from hpctrain.errors import HpctrainError
+from hpctrain.files import sha256_of
 from hpctrain.runs.exports import exports
+from hpctrain.runs.manifest import SIDES, read_manifest, read_rows
 from hpctrain.runs.run import MANIFEST
 
 if TYPE_CHECKING:
@@ -68,8 +70,8 @@ def _is_whole(folder: Path, known: tuple[str | None, str | None]) -> bool:
         for sha256, name in zip(known, FILES, strict=True):
             if sha256_of(folder / name) != sha256:
                 return False
-        return (folder / ROWS).is_file()
-    except (OSError, KeyError, TypeError):
+        return read_rows(folder / ROWS) is not None
+    except (OSError, HpctrainError):
         return False
 
 
@@ -81,7 +83,7 @@ def keep(runs: Path, dataset: Dataset) -> None:
         for other in reversed(others):
             if (other.train, other.test)[side] == file.sha256:
                 same = runs / other.run_id / file.path.name
-                with suppress(OSError):
+                with suppress(OSError, HpctrainError):
                     if sha256_of(same) == file.sha256:
                         _link(same, file.path)
                 break
@@ -96,10 +98,11 @@ def _link(existing: Path, path: Path) -> None:
 
 def take(run: Path, folder: Path) -> Dataset:
     """Put the export of an earlier run into ``folder``: linked, or copied where that fails."""
-    known = (read_json(run / MANIFEST) or {})["dataset"]
-    rows = read_json(run / ROWS) or {}
+    manifest, rows = read_manifest(run / MANIFEST), read_rows(run / ROWS)
+    assert manifest is not None and rows is not None  # find() has seen them
+    known = manifest["dataset"]
     files = {}
-    for side, name in zip(("train", "test"), FILES, strict=True):
+    for side, name in zip(SIDES, FILES, strict=True):
         try:
             os.link(run / name, folder / name)
         except OSError:

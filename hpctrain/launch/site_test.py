@@ -10,16 +10,18 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict, cast
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
-from hpctrain.files import as_json, put_job, read_json, write_atomically
+from hpctrain.files import as_json, put_job, write_atomically, write_text
 from hpctrain.launch.plan import Plan, plan
 from hpctrain.launch.script import job_script
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse, run_scheduler
 from hpctrain.project import Project
+from hpctrain.records import BadFile, read_record
 from hpctrain.schedulers.base import ENDED, JobRequest, Refused, Submitted
+from hpctrain.shapes import FileName, Holds, JobId
 
 FOLDER = ".proofs"
 # The job takes about a minute; file systems that are slow, and sites whose shortest job is five
@@ -27,6 +29,38 @@ FOLDER = ".proofs"
 WALLTIME, MARGIN = "00:05:00", "00:01:00"
 # What a file system may take to show on one machine what was written on another.
 VISIBLE_S = 30.0
+
+
+class _Submitted(TypedDict):
+    site: FileName
+    target: FileName | None
+    submitted: str
+    job_id: JobId | None
+    scheduler: str
+
+
+class _Trainer(TypedDict, total=False):
+    gpus: list[str] | None
+
+
+class _Scratch(TypedDict):
+    folder: str
+    writable: bool
+
+
+class Proof(TypedDict):
+    """proof.json, as far as it is read here."""
+
+    when: str
+    problems: list[str]
+    host: str
+    python: str
+    packages: dict[str, str | None]
+    cores: int
+    threads: str | None
+    gpus: list[str]
+    trainer: Annotated[dict[str, Any], Holds(_Trainer)]
+    scratch: Annotated[dict[str, Any], Holds(_Scratch)] | None
 
 
 @dataclass(frozen=True)
@@ -95,12 +129,12 @@ def _submit(planned: Plan, project: Project, folder: Path, stamp: str, program: 
     )
     folder.mkdir(parents=True)
     try:
-        (folder / "job.sh").write_text(script, encoding="utf-8")
+        write_text(folder / "job.sh", script)
         package = put_job(folder)
         # In the place of the trainer's driver: templates of a user's own name that file.
         shutil.copyfile(package / "try_site.py", package / "train.py")
         shutil.copyfile(package / "try_site.sh", package / "before.sh")
-        (package / "settings.json").write_text(as_json(_settings(planned)), encoding="utf-8")
+        write_text(package / "settings.json", as_json(_settings(planned)))
         reply = program(scheduler.submit_argv("job.sh", job, profile), cwd=str(folder))
         outcome = scheduler.read_submit(reply)
         if isinstance(outcome, Refused):
@@ -166,11 +200,23 @@ def wait(
 
 
 def read(folder: Path) -> SiteTest | None:
-    """Read the test in a folder; None if there is none."""
-    facts = read_json(folder / "submitted.json")
+    """Read the test in a folder; None if there is none, or what tells of it is damaged."""
+    try:
+        facts = read_record(folder / "submitted.json", _Submitted)
+        found = read_record(folder / "proof.json", Proof)
+    except BadFile:
+        return None
     if facts is None:
         return None
-    return SiteTest(folder=folder, found=read_json(folder / "proof.json"), **facts)
+    return SiteTest(
+        site=facts["site"],
+        target=facts["target"],
+        folder=folder,
+        submitted=facts["submitted"],
+        job_id=facts["job_id"],
+        scheduler=facts["scheduler"],
+        found=cast("dict[str, Any] | None", found),
+    )
 
 
 def last_tests(runs: Path) -> dict[str, list[SiteTest]]:

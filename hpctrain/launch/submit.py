@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +82,7 @@ def submit(
         )
         run = Run(project.runs / prepared.run_id)
         with hold_lock(project.runs, "submit", say=say):
-            _sweep(project.runs)
+            _sweep(project.runs, Path(temporary))
             # Under the lock: of two submits at once, the second sees the first one's generation.
             number = archive.generation_of(project, prepared.rows_fingerprint, generation)
             manifest: Manifest = {**prepared.manifest, "generation": number}
@@ -102,11 +102,17 @@ def submit(
     )
 
 
-def _sweep(runs: Path) -> None:
-    """Remove the folders of submissions that were killed before their run had a name."""
+def _sweep(runs: Path, mine: Path) -> None:
+    """Remove the folders of submissions that were killed before their run had a name.
+
+    Their age is counted from ``mine``, the folder of this one, by the file server's clock: that of
+    this machine may be a day off.
+    """
+    now = mine.stat().st_mtime
     for folder in runs.glob(".new-*"):
-        if time.time() - folder.stat().st_mtime > ABANDONED_S:
-            shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another submission has just ended
+            if folder != mine and now - folder.lstat().st_mtime > ABANDONED_S:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def dry_run(

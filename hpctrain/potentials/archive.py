@@ -6,17 +6,34 @@ import filecmp
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypedDict
 
 from hpctrain.errors import HpctrainError
-from hpctrain.files import read_json
+from hpctrain.files import naming
 from hpctrain.potentials.card import Card, read_card
 from hpctrain.project import Project
+from hpctrain.records import BadFile, damaged, read_record
 from hpctrain.runs.exports import exports
+from hpctrain.shapes import PotentialName, Time
 
 # Which potential is the current one, and which were before; moved by current.move alone.
 POINTER = "current.json"
+
+# A move of the pointer. ``from`` is a word of Python, and no name in a class.
+Move = TypedDict(
+    "Move", {"time": Time, "by": str, "from": "PotentialName | None", "to": PotentialName}
+)
+
+
+class PointerFile(TypedDict):
+    """current.json: the current potential, and every move."""
+
+    name: PotentialName
+    history: list[Move]
+
+
 _NAME = re.compile(r"potential_gen_([0-9]{2,})(?:_r([0-9]+))?")
 
 
@@ -41,12 +58,28 @@ def _stems(folder: Path) -> Iterator[str]:
     return (path.name.partition(".")[0] for path in folder.glob("potential_gen_*.*"))
 
 
-def read_cards(folder: Path) -> Iterator[Card]:
-    """Read the card of every archived potential, by generation and revision."""
+def read_cards(folder: Path, say: Callable[[str], None] = lambda _: None) -> Iterator[Card]:
+    """Read the card of every archived potential, by generation and revision.
+
+    One that is damaged is left out, and ``say`` is told.
+    """
     for name in names(folder):
-        card = read_card(folder / f"{name}.json")
+        try:
+            card = read_named_card(folder, name)
+        except BadFile as bad:
+            say(bad.message)
+            continue
         if card is not None:
             yield card
+
+
+def read_named_card(folder: Path, name: str) -> Card | None:
+    """Read the card of a potential; None if there is none, BadFile if it is not this one's."""
+    path = folder / f"{name}.json"
+    card = read_card(path)
+    if card is not None and card["name"] != name:
+        raise damaged(path, f"it is the card of {card['name']}")
+    return card
 
 
 def find_card(folder: Path, name: str) -> Card:
@@ -60,6 +93,8 @@ def find_card(folder: Path, name: str) -> Card:
             "no potential is the current one", "choose one: hpctrain potentials current NAME"
         )
     if wanted not in known:
+        if number_of(wanted):
+            read_named_card(folder, wanted)  # BadFile says what is wrong with it
         raise HpctrainError(
             f"there is no potential '{wanted}'{nearest(wanted, list(known))}"
             + (", which is the current one" if wanted != name else ""),
@@ -70,34 +105,43 @@ def find_card(folder: Path, name: str) -> Card:
 
 def current_name(folder: Path) -> str | None:
     """Read the name of the current potential; None if none was ever chosen."""
-    content = read_json(folder / POINTER)
-    if content is None and (folder / POINTER).exists():
-        raise HpctrainError(
-            f"{folder / POINTER} is damaged",
-            "choose again: hpctrain potentials current NAME (its history begins anew)",
-        )
-    return None if content is None else str(content["name"])
+    content = read_pointer(folder)
+    return None if content is None else content["name"]
 
 
-def generation_of(project: Project, rows_fingerprint: str, asked: int | None) -> int:
+def read_pointer(folder: Path) -> PointerFile | None:
+    """Read current.json; None if there is none, BadFile if it is damaged."""
+    try:
+        return read_record(folder / POINTER, PointerFile)
+    except BadFile as bad:
+        bad.hint = "choose again: hpctrain potentials current NAME (its history begins anew)"
+        raise
+
+
+def generation_of(
+    project: Project,
+    rows_fingerprint: str,
+    asked: int | None,
+    say: Callable[[str], None] = lambda _: None,
+) -> int:
     """Choose the generation of a potential trained on these structures.
 
     The same structures as before make another potential of the same generation; others begin the
-    next one; ``asked`` overrules both.
+    next one; ``asked`` overrules both. What cannot be read does not count, and ``say`` is told.
     """
     if asked is not None:
         return asked
-    known = [(one.generation, one.rows_fingerprint) for one in exports(project.runs, _refuse)]
+
+    def tell(bad: BadFile) -> None:
+        say(f"{bad.message}; its generation was not counted")
+
+    known = [(one.generation, one.rows_fingerprint) for one in exports(project.runs, tell)]
     known += [
-        (int(card["generation"]), card["dataset"]["rows_fingerprint"])
-        for card in read_cards(project.potentials)
+        (card["generation"], card["dataset"]["rows_fingerprint"])
+        for card in read_cards(project.potentials, say)
     ]
     same = [generation for generation, rows in known if rows == rows_fingerprint]
     return max(same) if same else max((generation for generation, _ in known), default=0) + 1
-
-
-def _refuse(error: HpctrainError) -> None:
-    raise error
 
 
 def next_name(folder: Path, generation: int) -> str:
@@ -114,6 +158,11 @@ def put(source: Path, target: Path) -> None:
     The name is given by link(), which never overwrites. A copy that is there already, whole and
     the same, is left as it is. FileExistsError if the name is another file's.
     """
+    with naming(target):
+        _put(source, target)
+
+
+def _put(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:

@@ -12,9 +12,10 @@ from hpctrain.data.structures.rows import Progress
 from hpctrain.errors import HpctrainError
 from hpctrain.files import sha256_of
 from hpctrain.potentials import archive
-from hpctrain.potentials.card import Card, read_card
+from hpctrain.potentials.card import Card
 from hpctrain.potentials.export_again import export_again
 from hpctrain.project import Project
+from hpctrain.records import BadFile
 from hpctrain.runs.manifest import SIDES, Side
 from hpctrain.runs.run import Run
 
@@ -61,9 +62,13 @@ def audit(
     ] or archive.names(folder)
     audits = []
     for name in wanted:
-        card = read_card(folder / f"{name}.json")
-        if card is None and name not in archive.names(folder):
+        if name not in archive.names(folder):
             archive.find_card(folder, name)  # says that there is none, and which there are
+        try:
+            card = archive.read_named_card(folder, name)
+        except BadFile as bad:
+            audits.append(Audit(name, [Finding(f"{name}.json", "changed", bad.problem)]))
+            continue
         audits.append(Audit(name, [*_findings(project, name, card, progress)]))
     return audits
 
@@ -73,10 +78,7 @@ def _findings(
 ) -> Iterator[Finding]:
     path = project.potentials / f"{name}.json"
     if card is None:
-        if path.exists():
-            yield Finding(path.name, "changed", "it is not a JSON object")
-        else:
-            yield Finding(path.name, "gone", "there is no card of these files")
+        yield Finding(path.name, "gone", "there is no card of these files")
         return
     run = Run(project.runs / str(card["run"]["run_id"]))
     collected = [e for e in run.events() if e.get("event") == "collected" and e.get("name") == name]

@@ -5,40 +5,59 @@ And of a verification (docs/verification.md) what a card keeps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypedDict, TypeGuard, cast
+from typing import Annotated, Any, TypedDict, TypeGuard, cast
 
 from hpctrain import __version__
 from hpctrain.engines.pacemaker.usage import usage
 from hpctrain.errors import HpctrainError
-from hpctrain.files import read_json
+from hpctrain.records import LARGE, BadFile, damaged, read_record
 from hpctrain.runs.history import Accepted, History
-from hpctrain.runs.manifest import DatasetFacts, ParentFacts, RowIds, SiteFacts, read_rows
+from hpctrain.runs.manifest import (
+    DatasetFacts,
+    ParentFacts,
+    RowIds,
+    Settings,
+    SiteFacts,
+    read_rows,
+)
 from hpctrain.runs.result import (
     ActiveSet,
     Best,
     CheckFacts,
     Environment,
     FileFacts,
+    Metrics,
     Result,
+    StartCounts,
     Verification,
-    read_environment,
 )
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.curves import Curves
-from hpctrain.text import Metrics
+from hpctrain.shapes import (
+    Count,
+    Duration,
+    FileName,
+    JobId,
+    PotentialName,
+    Seconds,
+    Time,
+    between,
+    misfit,
+)
 
 # The files of a potential, by suffix; the .asi where there is one.
 SUFFIXES = ("yace", "yaml", "asi")
 VERIFICATION = "verification.json"
+VERIFICATION_BYTES = 64 << 20  # it has the points of plots
 VERIFICATION_SCHEMA = "hpctrain.verification/1"
 
 
 class CardFile(FileFacts):
     """A file of the archive."""
 
-    path: str
+    path: FileName
 
 
 class CardMetrics(TypedDict):
@@ -47,7 +66,7 @@ class CardMetrics(TypedDict):
     train: Metrics | None
     test: Metrics | None
     archived_file_on_test: Metrics
-    iterations: int | None
+    iterations: Count | None
 
 
 class CardDataset(DatasetFacts, total=False):
@@ -59,27 +78,27 @@ class CardDataset(DatasetFacts, total=False):
 class CardParent(ParentFacts, total=False):
     """A potential that the training went on from, and how much of the basis was its."""
 
-    parent_functions: int
-    functions: int
-    parameters: int
+    parent_functions: Count
+    functions: Count
+    parameters: Count
 
 
 class _NewerOfRun(TypedDict, total=False):
-    seams: list[int]
+    seams: list[Count]
     environment: Environment
 
 
 class CardRun(_NewerOfRun):
     """The run that made a potential."""
 
-    run_id: str
-    created: str
+    run_id: FileName
+    created: Time
     site: SiteFacts
-    job_ids: list[str]
-    attempts: int
-    started: float
-    ended: float
-    seconds: dict[str, float]
+    job_ids: list[JobId]
+    attempts: Count
+    started: Seconds
+    ended: Seconds
+    seconds: dict[str, Duration]
 
 
 class CardVerification(TypedDict, total=False):
@@ -107,9 +126,9 @@ class Card(_NewerOfCard):
     """A potential's card, as it is archived."""
 
     schema: str
-    name: str
-    generation: int
-    archived: str
+    name: PotentialName
+    generation: Annotated[int, between(0, 999_999)]
+    archived: Time
     files: dict[str, CardFile]
     elements: list[str]
     units: dict[str, str]
@@ -117,7 +136,7 @@ class Card(_NewerOfCard):
     shift: float  # eV/atom
     metrics: CardMetrics
     dataset: CardDataset
-    settings: dict[str, Any]
+    settings: Settings
     evaluator: str
     input: dict[str, Any]
     run: CardRun
@@ -125,9 +144,48 @@ class Card(_NewerOfCard):
     collected_by: dict[str, str]
 
 
+class _FinishedEvaluation(TypedDict):
+    reference_energies: dict[str, float]
+    shift: float
+    train: Metrics | None
+    test: Metrics | None
+    yace: Metrics
+
+
+class _Finished(TypedDict):
+    """What a card takes from the result of a training that is complete."""
+
+    attempt: int
+    started: float
+    ended: float
+    seconds: dict[str, float]
+    potential: _FinishedEvaluation
+
+
 def read_card(path: Path) -> Card | None:
-    """Read a card; None if it is not there, or damaged."""
-    return cast("Card | None", read_json(path))
+    """Read a card; None if it is not there, BadFile if it is damaged."""
+    return read_record(path, Card, LARGE)
+
+
+def read_verification(
+    path: Path, note: Callable[[BadFile], None] = lambda _: None
+) -> Verification | None:
+    """Read a verification.json; None if it is not there, or cannot be read, which is noted."""
+    try:
+        content = read_record(path, Verification, VERIFICATION_BYTES)
+        if content is None or is_verification(content):
+            return content
+        raise damaged(path, "it is no verification that this version knows")
+    except BadFile as bad:
+        note(bad)
+        return None
+
+
+def refuse_unfinished(path: Path, result: Result) -> None:
+    """Raise BadFile if a result lacks what a card takes from it."""
+    problem = misfit(result, _Finished)
+    if problem is not None:
+        raise damaged(path, problem.strip().removeprefix("."))
 
 
 def make_card(
@@ -145,7 +203,8 @@ def make_card(
     manifest = run.manifest
     potential = result["potential"]
     files = result["files"]
-    environment = read_environment(run.attempt(result["attempt"]) / "environment.json") or {}
+    there = run.attempt(result["attempt"]) / "environment.json"
+    environment = run.try_read(there, Environment) or {}
     return {
         "schema": "hpctrain.potential/1",
         "name": name,
@@ -153,9 +212,13 @@ def make_card(
         "archived": archived,
         "parents": _parents(run),
         "files": {
-            suffix: {"path": f"{name}.{suffix}", **files[f"output_potential.{suffix}"]}
+            suffix: {
+                "path": f"{name}.{suffix}",
+                "sha256": known["sha256"],
+                "bytes": known["bytes"],
+            }
             for suffix in SUFFIXES
-            if f"output_potential.{suffix}" in files
+            if (known := files.get(f"output_potential.{suffix}")) is not None
         },
         "active_set": result.get("active_set"),
         "elements": manifest["dataset"]["elements"],
@@ -203,9 +266,10 @@ def rows_of(card: Card) -> RowIds:
 
 def _parents(run: Run) -> list[CardParent]:
     """List the potentials that the training went on from, and how much of the basis was theirs."""
-    starts = [read_json(run.attempt(n) / "start.json") for n in run.attempts()]
-    counts = cast("CardParent", next((start for start in reversed(starts) if start), {}))
-    return [{**parent, **counts} for parent in run.manifest.get("parents", [])]
+    starts = [run.try_read(run.attempt(n) / "start.json", StartCounts) for n in run.attempts()]
+    known = next((start for start in reversed(starts) if start), StartCounts())
+    counts = {key: count for key, count in known.items() if key in StartCounts.__annotations__}
+    return [cast("CardParent", {**parent, **counts}) for parent in run.manifest.get("parents", [])]
 
 
 def _job_ids(run: Run, history: History) -> list[str]:

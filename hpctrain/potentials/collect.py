@@ -7,24 +7,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpctrain.errors import HpctrainError
-from hpctrain.files import as_json, read_json, sha256_of
+from hpctrain.files import as_json, sha256_of, write_text
 from hpctrain.potentials import archive
 from hpctrain.potentials.card import (
     SUFFIXES,
     VERIFICATION,
     Card,
     failed_checks,
-    is_verification,
     make_card,
-    read_card,
+    read_verification,
+    refuse_unfinished,
     verification_summary,
 )
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run_scheduler
 from hpctrain.project import Project
+from hpctrain.records import BadFile
 from hpctrain.runs.actions.status import RunStatus, status
-from hpctrain.runs.history import fold
 from hpctrain.runs.lock import hold_lock
 from hpctrain.runs.result import Result, Verification
 from hpctrain.runs.run import Run
@@ -92,12 +91,14 @@ def _collect(
     not_ready: list[NotReady] = []
     for found in runs:
         assert found.run is not None
-        if found.state == "collected":
-            potentials.append(_read_archived(project, found.run, found.reason, new=False))
-        elif found.state == "completed":
+        if found.state in ("collected", "completed"):
             try:
-                potentials.append(_archive(project, found, accept, say))
-            except _NoEvidence as problem:
+                if found.state == "collected":
+                    one = _read_archived(project, found.run, found.reason, new=False)
+                else:
+                    one = _archive(project, found, accept, say)
+                potentials.append(one)
+            except (_NoEvidence, BadFile) as problem:
                 not_ready.append(NotReady(found.run_id, found.state, str(problem)))
         else:
             not_ready.append(NotReady(found.run_id, found.state, found.reason or _WHY[found.state]))
@@ -128,18 +129,19 @@ def _archive(
 ) -> Collected:
     run = found.run
     assert run is not None
-    history = fold(run.events())
+    history = run.history()
     attempt = find_counting_attempt(run, history).attempt
     folder, result = run.attempt(attempt), run.result(attempt)
     if result is None:
         raise _NoEvidence(f"{folder / 'result.json'} is gone")
     files = _files_to_archive(folder, result)
-    verification = _read_verification(folder)
+    refuse_unfinished(folder / "result.json", result)
+    verification = read_verification(folder / VERIFICATION)
     if verification and verification["verdict"] == "fail" and history.accepted is None:
         if accept is None:
             raise _NoEvidence(_refusal(run, verification))
         run.record("accepted", why=accept)
-        history = fold(run.events())
+        history = run.history()
     so_far = curves(run)
     name = history.collecting or archive.next_name(
         project.potentials, int(run.manifest["generation"])
@@ -150,7 +152,7 @@ def _archive(
         try:
             for suffix, source in files.items():
                 archive.put(source, project.potentials / f"{name}{suffix}")
-            began = fold(run.events()).collecting_since
+            began = run.history().collecting_since
             card = make_card(run, history, result, name, so_far, str(began))
             if verification is None:
                 card["not_verified"] = _why_not_verified(result)
@@ -162,7 +164,7 @@ def _archive(
             _put_curves(project.potentials / "report" / name, so_far)
             with tempfile.TemporaryDirectory() as temporary:
                 written = Path(temporary) / "card.json"
-                written.write_text(as_json(card), encoding="utf-8")
+                write_text(written, as_json(card))
                 archive.put(written, project.potentials / f"{name}.json")
                 card_sha256 = sha256_of(written)
             break
@@ -186,18 +188,14 @@ def _files_to_archive(folder: Path, result: Result) -> dict[str, Path]:
             continue  # switched off, or it could not be made: the potential is whole without it
         if not path.is_file():
             raise _NoEvidence(f"{path} is gone")
+        if path.is_symlink():
+            raise _NoEvidence(f"{path} is a link")
         if known is None or sha256_of(path) != known.get("sha256"):
             raise _NoEvidence(f"{path} is not the file that the job made and loaded")
         found[suffix] = path
     if not (result.get("potential") or {}).get("yace"):
         raise _NoEvidence("the job did not load the potential")
     return found
-
-
-def _read_verification(folder: Path) -> Verification | None:
-    """Read what the job's last step found; None where it was left out, or is damaged."""
-    content = read_json(folder / VERIFICATION)
-    return content if is_verification(content) else None
 
 
 def _why_not_verified(result: Result) -> str:
@@ -219,7 +217,7 @@ def _put_curves(folder: Path, so_far: Curves) -> None:
 
     with tempfile.TemporaryDirectory() as temporary:
         table, picture = Path(temporary) / "curve.csv", Path(temporary) / "curve.png"
-        table.write_text(learning_curve_csv(so_far), encoding="utf-8")
+        write_text(table, learning_curve_csv(so_far))
         draw_learning_curve(so_far, picture)
         archive.put(table, folder / "learning_curve.csv")
         archive.put(picture, folder / "learning_curve.png")
@@ -251,11 +249,11 @@ def _put_page(
 
 def _read_archived(project: Project, run: Run, name: str, *, new: bool) -> Collected:
     card_path = project.potentials / f"{name}.json"
-    card = read_card(card_path)
+    card = archive.read_named_card(project.potentials, name)
     if card is None:
-        raise HpctrainError(
-            f"{run.run_id} was archived as {name}, but {card_path} is gone or damaged",
-            f"the run still holds its potential: {run.folder}",
+        raise _NoEvidence(
+            f"it was archived as {name}, but {card_path} is gone; the run still holds its "
+            f"potential: {run.folder}"
         )
     return Collected(
         name=name,

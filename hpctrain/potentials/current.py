@@ -8,13 +8,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hpctrain.errors import HpctrainError
-from hpctrain.files import as_json, now, read_json, sha256_of, write_atomically
+from hpctrain.files import as_json, now, sha256_of, write_atomically
 from hpctrain.potentials import archive
 from hpctrain.potentials.card import SUFFIXES
 from hpctrain.project import Project
+from hpctrain.records import BadFile
 from hpctrain.runs.lock import hold_lock
 
 NAMED_BY = f"{archive.POINTER} names the current potential"
@@ -28,17 +28,17 @@ class Pointer:
     """
 
     name: str | None
-    history: list[dict[str, Any]]
+    history: list[archive.Move]
     links: list[Path]
 
 
 def position(project: Project) -> Pointer:
     """Read where the pointer is; HpctrainError if its file is damaged."""
     name = archive.current_name(project.potentials)
-    content = read_json(project.potentials / archive.POINTER) or {}
+    content = archive.read_pointer(project.potentials)
     links = [_link(project, suffix) for suffix in SUFFIXES]
     there = [link for link in links if name and _leads_to(link) == f"{name}{link.suffix}"]
-    return Pointer(name, list(content.get("history", [])), there)
+    return Pointer(name, list(content["history"]) if content else [], there)
 
 
 def move(project: Project, name: str, *, say: Callable[[str], None] = lambda _: None) -> Pointer:
@@ -57,16 +57,25 @@ def move(project: Project, name: str, *, say: Callable[[str], None] = lambda _: 
                 f"{file} is gone, or not what was archived; the current potential was not changed",
                 f"look with: hpctrain potentials verify {wanted}",
             )
-        before = read_json(folder / archive.POINTER) or {}
-        history = list(before.get("history", []))
-        if before.get("name") != wanted:
-            history.append({"time": now(), "by": _who(), "from": before.get("name"), "to": wanted})
+        before = _pointer_before(folder)
+        history = list(before["history"]) if before else []
+        left = before["name"] if before else None
+        if left != wanted:
+            history.append({"time": now(), "by": _who(), "from": left, "to": wanted})
             content = {"schema": "hpctrain.current/1", "name": wanted, "history": history}
             write_atomically(folder / archive.POINTER, as_json(content))
         # Also where it was there already: a move that was killed may have left old links.
         for suffix in SUFFIXES:
             _relink(_link(project, suffix), wanted if suffix in card["files"] else None, say)
     return position(project)
+
+
+def _pointer_before(folder: Path) -> archive.PointerFile | None:
+    """Read where the pointer was; where its file is damaged, its history begins anew."""
+    try:
+        return archive.read_pointer(folder)
+    except BadFile:
+        return None
 
 
 def _link(project: Project, suffix: str) -> Path:

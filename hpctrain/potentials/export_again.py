@@ -3,17 +3,52 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from hpctrain.data.export import Dataset, export
 from hpctrain.data.structures.rows import Progress
 from hpctrain.data.structures.sources import without_passwords
 from hpctrain.errors import HpctrainError
-from hpctrain.files import read_json
-from hpctrain.runs.manifest import SIDES
+from hpctrain.records import LARGE, BadFile, read_record
+from hpctrain.runs.manifest import SIDES, RowIds
+from hpctrain.shapes import Sha256
 
 if TYPE_CHECKING:
     from hpctrain.settings import DataConfig
+
+
+class _Side(TypedDict):
+    sha256: Sha256
+
+
+class _Data(TypedDict):
+    train: _Side
+    test: _Side
+    rows: RowIds
+
+
+class _Source(TypedDict, total=False):
+    select: str
+
+
+class _DataSettings(_Source):
+    source: str | list[str]
+
+
+class _Training(TypedDict):
+    cutoff: float
+
+
+class _Settings(TypedDict):
+    data: _DataSettings
+    training: _Training
+
+
+class _CardOfData(TypedDict):
+    """What a card says of its data."""
+
+    dataset: _Data
+    settings: _Settings
 
 
 def export_again(
@@ -25,20 +60,21 @@ def export_again(
     a source whose password the card does not tell. HpctrainError names the rows that have changed,
     or are gone.
     """
-    content = read_json(card)
     try:
-        assert content is not None
-        known, settings = content["dataset"], dict(content["settings"]["data"])
-        rows = known["rows"]
-        card_rows: dict[str, Any] = {side: rows[side] for side in SIDES}
-        card_rows["marks"] = rows.get("marks")
-        cutoff = float(content["settings"]["training"]["cutoff"])
-        expected = {side: known[side]["sha256"] for side in SIDES}
-    except (AssertionError, KeyError, TypeError, ValueError) as error:
+        content = read_record(card, _CardOfData, LARGE)
+    except BadFile as bad:
         raise HpctrainError(
-            f"{card} is not the card of a potential",
+            f"{card} is not the card of a potential: it {bad.problem}",
             "name the .json beside a .yace in potentials/",
-        ) from error
+        ) from bad
+    if content is None:
+        raise HpctrainError(f"there is no card {card}")
+    known, settings = content["dataset"], dict(content["settings"]["data"])
+    rows = known["rows"]
+    card_rows: dict[str, Any] = {side: rows[side] for side in SIDES}
+    card_rows["marks"] = rows.get("marks")
+    cutoff = float(content["settings"]["training"]["cutoff"])
+    expected = {side: known[side]["sha256"] for side in SIDES}
     if settings["source"] == without_passwords(data.source):
         settings["source"] = data.source
     # The rows are named one by one: how they were chosen does not matter any more.

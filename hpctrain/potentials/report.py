@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpctrain.errors import HpctrainError
-from hpctrain.files import read_json, write_atomically
+from hpctrain.files import write_atomically
 from hpctrain.pages.learning_curve import curves_of_csv
 from hpctrain.pages.page import page
 from hpctrain.pages.subject import RunFiles, Subject, of_potential, of_run
 from hpctrain.potentials.archive import read_cards
-from hpctrain.potentials.card import VERIFICATION, Card
+from hpctrain.potentials.card import VERIFICATION, Card, read_verification
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run_scheduler
 from hpctrain.project import Project
+from hpctrain.records import LARGE, BadFile, read_bytes
 from hpctrain.runs.actions.status import status
-from hpctrain.runs.manifest import read_rows
-from hpctrain.runs.result import read_environment, read_evaluation
+from hpctrain.runs.manifest import RowIds
+from hpctrain.runs.result import Environment, Evaluation, Result
 from hpctrain.runs.run import Run, all_runs
 from hpctrain.runs.state.curves import Curves, curves
 from hpctrain.yamlfile import nearest
@@ -75,9 +76,9 @@ def _find_subject(
     clock: Callable[[], float],
     say: Callable[[str], None],
 ) -> tuple[str, Subject]:
-    potentials = {card["name"]: card for card in read_cards(project.potentials)}
+    potentials = {card["name"]: card for card in read_cards(project.potentials, say)}
     if name in potentials:
-        return "potential", read_potential(potentials[name], project.potentials)
+        return "potential", read_potential(potentials[name], project.potentials, say)
     ids = [run.run_id for run in all_runs(project.runs)]
     if not any(run_id.startswith(name) for run_id in ids):
         raise HpctrainError(
@@ -86,16 +87,28 @@ def _find_subject(
         )
     (found,) = status(project, (name,), program=program, clock=clock, say=say).runs
     assert found.run is not None
-    return "run", of_run(found, _read_files(found.run, max(1, found.attempt)))
+    files = _read_files(found.run, max(1, found.attempt))
+    for words in found.run.bad_files.values():
+        say(words)
+    return "run", of_run(found, files)
 
 
-def read_potential(card: Card, potentials: Path) -> Subject:
+def read_potential(
+    card: Card, potentials: Path, say: Callable[[str], None] = lambda _: None
+) -> Subject:
     """Describe a potential by its card and what lies beside it in the archive."""
     folder = potentials / "report" / card["name"]
-    table = folder / "learning_curve.csv"
-    seams = card["run"].get("seams") or []
-    so_far = curves_of_csv(table.read_text("utf-8"), seams) if table.is_file() else Curves()
-    return of_potential(card, so_far, read_json(folder / VERIFICATION))
+    table, so_far = folder / "learning_curve.csv", Curves()
+    try:
+        text = read_bytes(table, LARGE)
+        if text is not None:
+            so_far = curves_of_csv(text.decode(), card["run"].get("seams") or [])
+    except BadFile as bad:
+        say(bad.message)
+    except (ValueError, KeyError, TypeError):
+        say(f"{table} is damaged: it is no table of a learning curve")
+    verification = read_verification(folder / VERIFICATION, lambda bad: say(bad.message))
+    return of_potential(card, so_far, verification)
 
 
 def _read_files(run: Run, attempt: int) -> RunFiles:
@@ -103,10 +116,10 @@ def _read_files(run: Run, attempt: int) -> RunFiles:
     return RunFiles(
         manifest=run.manifest,
         attempts=len(run.attempts()),
-        result=run.result(attempt) or {},
-        evaluation=read_evaluation(folder / "evaluation.json") or {},
-        environment=read_environment(folder / "environment.json") or {},
-        verification=read_json(folder / VERIFICATION),
-        rows=read_rows(run.folder / "rows.json") or {},
+        result=run.try_read(folder / "result.json", Result) or {},
+        evaluation=run.try_read(folder / "evaluation.json", Evaluation) or {},
+        environment=run.try_read(folder / "environment.json", Environment) or {},
+        verification=read_verification(folder / VERIFICATION, run.note),
+        rows=run.try_read(run.folder / "rows.json", RowIds, LARGE) or {},
         curves=curves(run),
     )

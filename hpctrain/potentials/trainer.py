@@ -23,7 +23,7 @@ def find_trainer(project: Project | None, cards: Iterable[Card], program: RunPro
     hpctrain's own. HpctrainError says why none of them can.
     """
     named = [load.load("local", project.folder if project else None).profile.trainer.python]
-    named += [card["run"]["site"]["profile"]["trainer"].get("python") for card in cards]
+    named += map(_python_of, cards)
     faults = []
     for python in dict.fromkeys([*filter(None, named), sys.executable]):
         fault = _fault(python, program)
@@ -34,6 +34,13 @@ def find_trainer(project: Project | None, cards: Iterable[Card], program: RunPro
         f"the trainer is not on this machine ({'; '.join(faults)})",
         "name a Python that Pacemaker is installed in: trainer.python of the site local",
     )
+
+
+def _python_of(card: Card) -> str | None:
+    """Return the Python that a potential was trained with, where its card says so."""
+    trainer = card["run"]["site"]["profile"].get("trainer")
+    python = trainer.get("python") if isinstance(trainer, dict) else None
+    return python if isinstance(python, str) else None
 
 
 def _fault(python: str, program: RunProgram) -> str | None:

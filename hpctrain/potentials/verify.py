@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from hpctrain.errors import HpctrainError
-from hpctrain.files import put_job, read_json, sha256_of
-from hpctrain.potentials.card import VERIFICATION, Card, is_verification, read_card
+from hpctrain.files import put_job, sha256_of
+from hpctrain.potentials.card import VERIFICATION, Card, read_card, read_verification
 from hpctrain.potentials.export_again import export_again
 from hpctrain.potentials.trainer import find_trainer
 from hpctrain.process import Run as RunProgram
@@ -102,8 +102,8 @@ def _run(
     """Run the checks; return what they found, and a note where they did not end by themselves."""
     put_job(folder)
     reply = program([python, "-m", "job.checks.main", json.dumps(request)], cwd=str(folder))
-    content = read_json(folder / VERIFICATION)
-    if not is_verification(content):
+    content = read_verification(folder / VERIFICATION)
+    if content is None:
         said = (reply.problem or reply.err.strip() or reply.out.strip()).splitlines()
         raise HpctrainError(
             f"{request['yace']} could not be verified: {said[-1] if said else 'nothing was said'}",

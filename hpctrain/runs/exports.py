@@ -9,14 +9,17 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from hpctrain import __version__
-from hpctrain.errors import HpctrainError
-from hpctrain.files import read_json, stamp, write_atomically
+from hpctrain.files import stamp, write_atomically
+from hpctrain.records import BadFile, read_record
 from hpctrain.runs.run import MANIFEST, Run, all_runs
+from hpctrain.shapes import FileName, misfit
+
+MOST = 256 << 20  # bytes of what is kept of all runs
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class ExportOf:
     ``key`` is what the export depends on, None where that is not known.
     """
 
-    run_id: str
+    run_id: FileName
     generation: int
     rows_fingerprint: str
     key: str | None
@@ -34,22 +37,18 @@ class ExportOf:
     test: str | None
 
 
-def exports(
-    runs: Path, damaged: Callable[[HpctrainError], None] = lambda _: None
-) -> list[ExportOf]:
+def exports(runs: Path, damaged: Callable[[BadFile], None] = lambda _: None) -> list[ExportOf]:
     """List what the runs train on, the oldest first; ``damaged`` is told of what cannot be read."""
     path = runs / ".cache" / "exports.json"
-    kept = read_json(path) or {}
-    known = kept.get("runs") if kept.get("version") == __version__ else None
-    known = known if isinstance(known, dict) else {}
+    known = read_kept(path)
     new: dict[str, Any] = {}
     found: list[ExportOf] = []
     for run in all_runs(runs):
         mark = stamp([f"{run.folder}/{MANIFEST}"])
         try:
             one = _kept(known.get(run.run_id), mark) or _read(run)
-        except HpctrainError as error:
-            damaged(error)
+        except BadFile as bad:
+            damaged(bad)
             continue
         new[run.run_id] = {**asdict(one), "stamp": mark}
         found.append(one)
@@ -62,28 +61,32 @@ def exports(
 
 
 def _kept(content: Any, mark: str) -> ExportOf | None:
-    if not isinstance(content, dict) or content.get("stamp") != mark:
+    if not isinstance(content, dict) or content.get("stamp") != mark or misfit(content, ExportOf):
         return None
+    return ExportOf(**{field.name: content[field.name] for field in fields(ExportOf)})
+
+
+class _Kept(TypedDict):
+    version: str
+    runs: dict[str, Any]
+
+
+def read_kept(path: Path) -> dict[str, Any]:
+    """Read what this version has kept, by run; empty where there is nothing of it."""
     try:
-        return ExportOf(**{name: value for name, value in content.items() if name != "stamp"})
-    except TypeError:
-        return None
+        kept = read_record(path, _Kept, MOST)
+    except BadFile:
+        return {}
+    return kept["runs"] if kept is not None and kept["version"] == __version__ else {}
 
 
 def _read(run: Run) -> ExportOf:
-    manifest: Any = run.manifest
-    try:
-        data = manifest["dataset"]
-        return ExportOf(
-            run.run_id,
-            int(manifest["generation"]),
-            data["rows_fingerprint"],
-            data.get("key"),
-            (data.get("train") or {}).get("sha256"),
-            (data.get("test") or {}).get("sha256"),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise HpctrainError(
-            f"{run.folder / MANIFEST} is damaged: it does not say what the run trains on",
-            "copy run.json back from a backup, or move the folder out of runs/",
-        ) from error
+    data = run.manifest["dataset"]
+    return ExportOf(
+        run.run_id,
+        run.manifest["generation"],
+        data["rows_fingerprint"],
+        data.get("key"),
+        data["train"]["sha256"],
+        data["test"]["sha256"],
+    )

@@ -6,12 +6,52 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
+from hpctrain.shapes import AttemptNumber, FileName, JobId, PotentialName, Time, misfit
+
 
 class Accepted(TypedDict):
     """When a failed verification was accepted, and why."""
 
     when: str | None
     why: str
+
+
+class _Event(TypedDict, total=False):
+    time: Time
+    event: str
+
+
+class _OfAttempt(_Event, total=False):
+    attempt: AttemptNumber
+    job_id: JobId
+    host: str
+    until: AttemptNumber | None
+    folder: str | None
+
+
+class _Collecting(_Event):
+    name: PotentialName
+
+
+class _Collected(_Event):
+    name: FileName
+
+
+_SHAPES: dict[str, Any] = {
+    "submitting": _OfAttempt,
+    "submitted": _OfAttempt,
+    "collecting": _Collecting,
+    "collected": _Collected,
+}
+
+
+def event_misfit(event: dict[str, Any]) -> str | None:
+    """Say what is wrong with an event of a kind that counts; None if nothing is."""
+    kind = event.get("event")
+    if not isinstance(kind, str):
+        return "is no event"
+    problem = misfit(event, _SHAPES.get(kind, _Event))
+    return problem and f"is no event '{kind}': {problem.strip().removeprefix('.')}"
 
 
 @dataclass

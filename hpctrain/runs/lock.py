@@ -14,16 +14,27 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from hpctrain.errors import HpctrainError
+from hpctrain.files import write_text
 from hpctrain.identity import identity, whereabouts
+from hpctrain.records import BadFile, read_record
 
 POLL_S = 0.05
 WAIT_S = 300.0
 # A holder on another machine cannot be asked whether it lives. What is done under the lock takes
 # seconds, and each scheduler command a minute at most: after this long it is dead.
 ELSEWHERE_S = 1800.0
+
+
+class _Record(TypedDict, total=False):
+    released: bool
+    host: str
+    boot: str
+    pid: int
+    start: str
+    command: str
 
 
 class Locked(HpctrainError):
@@ -95,8 +106,8 @@ def _highest(folder: Path) -> int:
 def _take(path: Path, record: dict[str, Any]) -> bool:
     """Give the record this name; False if the name is taken."""
     temporary = path.with_name(f".{path.name}.{record['host']}.{record['pid']}")
-    temporary.write_text(json.dumps(record), encoding="utf-8")
     try:
+        write_text(temporary, json.dumps(record))
         os.link(temporary, path)
     except FileExistsError:
         # NFS may say so after its first answer got lost: then the link is there, and it is ours.
@@ -122,12 +133,10 @@ def _release(path: Path, record: dict[str, Any]) -> None:
 def _read(path: Path) -> dict[str, Any]:
     """Read the record of a lock; a file that has just gone was followed by a higher number."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {"released": True}
-    except ValueError:
+        record = read_record(path, _Record)
+    except BadFile:
         return {}
-    return record if isinstance(record, dict) else {}
+    return {"released": True} if record is None else cast("dict[str, Any]", record)
 
 
 def _is_dead(path: Path, holder: dict[str, Any]) -> bool:

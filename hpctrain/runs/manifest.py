@@ -6,28 +6,31 @@ Keys that manifests of older versions may lack stand in classes of their own.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, TypedDict, cast
+from typing import Annotated, Any, Literal, TypedDict
 
-from hpctrain.files import read_json
+from hpctrain.records import LARGE, read_record
+from hpctrain.shapes import Count, FileName, Holds, PotentialName, Sha256, between
 
 Side = Literal["train", "test"]
 SIDES: tuple[Side, Side] = ("train", "test")
+# Bytes of a run.json: it names the rows that were left out.
+_MOST = 64 << 20
 
 
 class SideFacts(TypedDict):
     """One side of the split, as a file."""
 
-    path: str
-    structures: int
-    atoms: int
-    sha256: str
+    path: FileName
+    structures: Count
+    atoms: Count
+    sha256: Sha256
 
 
 class SkippedRows(TypedDict):
     """Rows that were left out for one reason."""
 
     reason: str
-    count: int
+    count: Count
     ids: list[str]
 
 
@@ -65,24 +68,60 @@ class _Target(TypedDict, total=False):
     target: str | None
 
 
+class _ProfileKeys(TypedDict):
+    scheduler: Literal["local", "slurm", "pbs", "practice-slurm", "practice-pbs"]
+    output: str
+
+
 class SiteFacts(_Target):
     """Where the run went; ``profile`` has the keys of its target in it."""
 
     name: str
     files: list[str]
-    profile: dict[str, Any]
+    profile: Annotated[dict[str, Any], Holds(_ProfileKeys)]
 
 
 class ParentFacts(TypedDict):
     """A potential that the training goes on from."""
 
-    name: str
-    sha256: str
-    seen_in_test: int
+    name: PotentialName
+    sha256: Sha256
+    seen_in_test: Count
 
 
 class _Parents(TypedDict, total=False):
     parents: list[ParentFacts]
+
+
+class _TrainingKeys(TypedDict):
+    engine: str
+    cutoff: float
+    b_basis_size: int
+    max_iter: Annotated[int, between(1, 1e12)]
+
+
+class _DataKeys(TypedDict):
+    source: str | list[str]
+
+
+class _SettingsKeys(TypedDict):
+    data: Annotated[dict[str, Any], Holds(_DataKeys)]
+    training: Annotated[dict[str, Any], Holds(_TrainingKeys)]
+
+
+Settings = Annotated[dict[str, Any], Holds(_SettingsKeys)]
+
+
+class _LossKeys(TypedDict):
+    kappa: float | str
+
+
+class _FitKeys(TypedDict):
+    loss: Annotated[dict[str, Any], Holds(_LossKeys)]
+
+
+class _InputKeys(TypedDict):
+    fit: Annotated[dict[str, Any], Holds(_FitKeys)]
 
 
 class Manifest(_Parents):
@@ -92,22 +131,22 @@ class Manifest(_Parents):
     run_id: str
     project: str
     created: str
-    generation: int
+    generation: Annotated[int, between(0, 999_999)]
     site: SiteFacts
-    settings: dict[str, Any]
+    settings: Settings
     evaluator: str
     dataset: DatasetFacts
     reference_energies: dict[str, float] | str  # eV, or "auto"
-    input: dict[str, Any]
+    input: Annotated[dict[str, Any], Holds(_InputKeys)]
     versions: dict[str, str]
     files: dict[str, str]
 
 
 def read_manifest(path: Path) -> Manifest | None:
-    """Read a run.json; None if it is not there, or damaged."""
-    return cast("Manifest | None", read_json(path))
+    """Read a run.json; None if it is not there, BadFile if it is damaged."""
+    return read_record(path, Manifest, _MOST)
 
 
 def read_rows(path: Path) -> RowIds | None:
-    """Read a rows.json; None if it is not there, or damaged."""
-    return cast("RowIds | None", read_json(path))
+    """Read a rows.json; None if it is not there, BadFile if it is damaged."""
+    return read_record(path, RowIds, LARGE)

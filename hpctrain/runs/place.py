@@ -13,6 +13,7 @@ import shlex
 from pathlib import Path
 
 from hpctrain.files import write_atomically
+from hpctrain.records import SMALL, BadFile, read_bytes
 from hpctrain.runs.manifest import read_manifest
 from hpctrain.runs.run import MANIFEST, Run
 
@@ -33,7 +34,7 @@ def original(run: Run) -> Path | None:
         return None
     try:
         manifest = read_manifest(place / MANIFEST)
-    except OSError:
+    except BadFile:
         return None
     return place if manifest is not None and manifest.get("run_id") == run.run_id else None
 
@@ -59,8 +60,8 @@ def work_here(run: Run) -> None:
 
 def _script(run: Run) -> str:
     try:
-        return (run.folder / SCRIPT).read_text(encoding="utf-8")
-    except (OSError, ValueError):
+        return (read_bytes(run.folder / SCRIPT, SMALL) or b"").decode("utf-8")
+    except (BadFile, UnicodeDecodeError):
         return ""  # the scheduler will say what is wrong with it
 
 

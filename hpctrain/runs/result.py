@@ -1,22 +1,30 @@
 """What a job leaves in its attempt's folder: result.json, verification.json and files beside them.
 
-Of a result every key may be missing: a job that failed, or was of an older version, says less.
+Of a result every key may be missing: a job that failed, or was of an older version, says less. Only
+the state is always there (:meth:`hpctrain.runs.run.Run.result`).
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Literal, TypedDict, cast
+from typing import Annotated, Any, Literal, TypedDict
 
-from hpctrain.files import read_json
-from hpctrain.text import Metrics
+from hpctrain.shapes import AttemptNumber, Count, Duration, Holds, JobId, Seconds, Sha256
+from hpctrain.text import Metrics as Numbers
+
+
+class _ErrorKeys(TypedDict):
+    rmse_energy_mev_per_atom: float | None
+    rmse_force_ev_per_a: float | None
+
+
+Metrics = Annotated[Numbers, Holds(_ErrorKeys)]
 
 
 class FileFacts(TypedDict):
     """A file as it was when the job had made and loaded it."""
 
-    sha256: str
-    bytes: int
+    sha256: Sha256
+    bytes: Count
 
 
 class Evaluation(TypedDict, total=False):
@@ -32,8 +40,8 @@ class Evaluation(TypedDict, total=False):
 class Best(TypedDict):
     """The iteration with the least validation loss, and its errors beside those of the last."""
 
-    iteration: int
-    of: int
+    iteration: Count
+    of: Count
     by: str
     best: Metrics | None
     last: Metrics | None
@@ -43,8 +51,8 @@ class Continues(TypedDict, total=False):
     """The attempt that follows; ``job_id`` is None while its job is not known."""
 
     mode: str
-    attempt: int
-    job_id: str | None
+    attempt: AttemptNumber
+    job_id: JobId | None
 
 
 class ActiveSet(TypedDict, total=False):
@@ -80,15 +88,15 @@ class Result(TypedDict, total=False):
     """result.json: how an attempt ended."""
 
     schema: str
-    attempt: int
+    attempt: AttemptNumber
     state: Literal["completed", "failed", "timeout", "terminated"]
     reason: str
     signal: str | None
-    started: float
-    ended: float
-    seconds: dict[str, float]
-    iterations: int
-    continues: Continues
+    started: Seconds
+    ended: Seconds
+    seconds: dict[str, Duration]
+    iterations: Count
+    continues: Continues | bool | None
     best: Best
     stopped: str
     warnings: list[str]
@@ -127,16 +135,48 @@ class Verification(TypedDict):
     seconds: float
 
 
-def read_result(path: Path) -> Result | None:
-    """Read a result.json; None if it is not there, or damaged."""
-    return cast("Result | None", read_json(path))
+class Claim(TypedDict, total=False):
+    """claim.json: which job has begun an attempt."""
+
+    host: str
+    job_id: JobId | None
+    pid: Count
+    time: Seconds
 
 
-def read_environment(path: Path) -> Environment | None:
-    """Read an environment.json; None if it is not there, or damaged."""
-    return cast("Environment | None", read_json(path))
+class Heartbeat(TypedDict, total=False):
+    """heartbeat.json: a sign of life, and what the job is doing."""
+
+    beats: Count
+    time: Seconds
+    phase: str
+    phase_began: Seconds
 
 
-def read_evaluation(path: Path) -> Evaluation | None:
-    """Read an evaluation.json; None if it is not there, or damaged."""
-    return cast("Evaluation | None", read_json(path))
+class NextJob(TypedDict, total=False):
+    """next.json: the job of the next attempt, once it is submitted."""
+
+    attempt: AttemptNumber
+    job_id: JobId | None
+
+
+class JobSettings(TypedDict, total=False):
+    """job/settings.json, as far as it is read on the login node."""
+
+    margin_s: Duration | None
+    max_attempts: Count
+    continuation: str
+
+
+class Checkpoint(TypedDict, total=False):
+    """resume/state.json: the checkpoint that an attempt goes on from."""
+
+    total: Count
+
+
+class StartCounts(TypedDict, total=False):
+    """start.json: how much of the basis was the parent's."""
+
+    parent_functions: Count
+    functions: Count
+    parameters: Count

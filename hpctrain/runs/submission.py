@@ -12,9 +12,9 @@ from hpctrain.errors import HpctrainError, SiteUnreachable
 from hpctrain.interrupts import hold_interrupts
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse
-from hpctrain.runs.history import fold
+from hpctrain.records import damaged
 from hpctrain.runs.place import SCRIPT, work_here
-from hpctrain.runs.run import EVENTS, Run
+from hpctrain.runs.run import EVENTS, MANIFEST, Run
 from hpctrain.schedulers.base import (
     JobRequest,
     JobView,
@@ -171,7 +171,7 @@ def _send(
         work_here(run)
     except OSError as error:
         raise Unrecorded(run, "submitting", facts, error) from error
-    before = fold(run.events())
+    before = run.history()
     _record(run, "submitting", **facts, **chain, host=os.uname().nodename, pid=os.getpid(),
             folder=str(run.folder))  # fmt: skip
     reply = program(scheduler.submit_argv(SCRIPT, job, profile), cwd=str(run.folder))
@@ -231,6 +231,15 @@ def adopt(run: Run, attempt: int, views: Iterable[JobView]) -> str | None:
 
 
 def _profile(run: Run) -> SiteProfile:
+    """Return the site's profile as it was at the submission; BadFile if it is none."""
+    from pydantic import ValidationError
+
     from hpctrain.sites.profile import SiteProfile
 
-    return SiteProfile.model_validate(run.manifest["site"]["profile"])
+    try:
+        return SiteProfile.model_validate(run.manifest["site"]["profile"])
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise damaged(
+            run.folder / MANIFEST, f"site.profile.{where} is not as it should be"
+        ) from error

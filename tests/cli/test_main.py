@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
+import resource
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from made_runs import make_run
 
 from hpctrain.cli.main import main
+from hpctrain.errors import HpctrainError
 from hpctrain.project import Project
 
 
@@ -85,6 +92,98 @@ def test_a_bug(inside: Project, monkeypatch: pytest.MonkeyPatch,
     trace = Path(said.rpartition(" ")[2].strip())
     assert "Traceback" in trace.read_text()
     trace.unlink()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["EIO", "ESTALE", "ETIMEDOUT", "ENOLCK", "EMFILE", "ENFILE", "ENOSPC", "EDQUOT", "EROFS",
+     "EACCES", "EPERM", "EFBIG", "ENOMEM", "EBUSY", "ELOOP", "ENAMETOOLONG", "EREMOTEIO", "ENOENT",
+     "ENOTDIR", "EISDIR", "EEXIST"],
+)  # fmt: skip
+def test_a_file_system_that_fails_is_no_bug(
+    name: str, inside: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        number = getattr(errno, name)
+        raise OSError(number, os.strerror(number), "/somewhere/run.json")
+
+    monkeypatch.setattr("hpctrain.runs.actions.status.find_runs", broken)
+    assert main(["status"]) == 1
+    said = capsys.readouterr().err
+    assert "hpctrain: /somewhere/run.json: " in said
+    assert "then run the command again" in said
+
+
+def test_no_message_moves_the_cursor_or_is_longer_than_a_screen(
+    inside: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise HpctrainError("\x1b[2J\x9b2J" + "x" * 10_000 + "\n\u202e" * 100, "\x07\tmore")
+
+    monkeypatch.setattr("hpctrain.runs.actions.status.find_runs", broken)
+    assert main(["status", "--json"]) == 1
+    said = capsys.readouterr()
+    for text in (said.err, said.out):
+        assert not {"\x1b", "\x9b", "\x07", "\u202e"} & set(text)
+    assert len(said.err.splitlines()) < 24
+    assert len(said.err) < 2000
+    assert "\x1b[2J" in json.loads(said.out)["error"]
+
+
+def test_a_clock_a_day_off_removes_no_folder_that_is_in_use(
+    inside: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also not with a file server whose clock is behind: its own folder has its times."""
+    older, other = inside.runs / ".new-older", inside.runs / ".new-other"
+    for folder in (older, other):
+        folder.mkdir(parents=True)
+    os.utime(older, (0, 0))
+    real = time.time()
+    monkeypatch.setattr(time, "time", lambda: real + 2 * 86400)
+    assert main(["submit", "--site", "local", "--set", "training.evaluator=pyace", "--json"]) == 0
+    run = json.loads(capsys.readouterr().out)["runs"][0]["run_id"]
+    assert (inside.runs / run / "run.json").is_file()
+    assert other.is_dir()
+    assert not older.exists()
+    main(["cancel", run])
+
+
+def test_to_look_needs_no_permission_to_write(
+    inside: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inside.runs.mkdir()
+    run = make_run(inside, scheduler="local")
+
+    def read_only(path: object, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    for name in ("mkdir", "rename", "replace", "link", "unlink"):
+        monkeypatch.setattr(os, name, read_only)
+    assert main(["status"]) == 0
+    said = capsys.readouterr()
+    assert f"{run.run_id}" in said.out
+    assert "cannot be finished here" in said.err
+    assert "Read-only file system" in said.err
+
+
+def test_limits_of_the_size_of_files_are_told_with_the_file(
+    inside: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wherever a write fails, the file is named: here by a limit, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    words = []
+    try:
+        for size in (0, 300, 3_000, 6_000, 20_000, 60_000):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+            code = main(["submit", "--site", "local", "--set", "training.evaluator=pyace"])
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            said = capsys.readouterr().err
+            assert code == 1, said
+            words.append(said)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    for said in words:
+        assert re.search(r"^hpctrain: /\S+: File too large$", said, re.MULTILINE), said
 
 
 def test_interrupted(inside: Project, monkeypatch: pytest.MonkeyPatch,

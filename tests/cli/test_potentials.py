@@ -72,7 +72,8 @@ def test_show_tells_why_there_is_no_active_set(
     inside: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_potential(inside, "potential_gen_02", active_set=False, parents=[
-        {"name": ONE, "sha256": "x", "parent_functions": 20, "functions": 40}])  # fmt: skip
+        {"name": ONE, "sha256": "0" * 64, "seen_in_test": 0, "parent_functions": 20,
+         "functions": 40}])  # fmt: skip
     text = run(capsys, "show", "potential_gen_02")
     assert "No active set, and so no extrapolation grade: switched off" in text
     assert f"goes on from  {ONE} (20 of 40 functions)" in text

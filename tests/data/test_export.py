@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import random
 import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +22,13 @@ from hypothesis import strategies as st
 
 from hpctrain.data import split_files as module
 from hpctrain.data.export import Dataset, export
+from hpctrain.data.structures.ase_sqlite import has_locks, lock_notes
 from hpctrain.data.structures.extxyz import Batch, Structure, format_structures
 from hpctrain.data.structures.labels import find_fault, find_not_finite, is_isolated
 from hpctrain.data.structures.sources import SYMBOLS, read_source, without_passwords
 from hpctrain.errors import HpctrainError
 from hpctrain.files import resource
+from hpctrain.project import Project
 from hpctrain.settings import DataConfig
 
 DEMO = resource("demo/al_pbe.db")
@@ -735,3 +740,33 @@ def test_sqlite_keeps_no_nan(tmp_path: Path) -> None:
         assert db.execute("select energy from systems").fetchone() == (None,)
     db.close()
     assert "no energy: 1 (row 1)" in refused(tmp_path / "out", source).message
+
+
+def test_a_file_system_without_locks(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite cannot lock there; a database that is locked by somebody stands for it."""
+
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    has_locks.cache_clear()
+    path = project.folder / "al_pbe.db"
+    data = DataConfig.model_validate({"source": "al_pbe.db", "select": "id>1,id<14"})
+    locked = sqlite3.connect(path, isolation_level=None)
+    locked.execute("begin exclusive")
+    try:
+        with monkeypatch.context() as broken:
+            broken.setattr(fcntl, "lockf", refused)
+            assert export(data, project.folder, tmp_path / "x", cutoff=6.0).train.structures
+            (note,) = lock_notes("al_pbe.db", project.folder)
+        assert "al_pbe.db is read without locks" in note
+        has_locks.cache_clear()
+        monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, timeout=0.01))
+        with pytest.raises(HpctrainError, match="is locked: a program is writing to it") as caught:
+            export(data, project.folder, tmp_path / "y", cutoff=6.0)
+        assert "wait" in str(caught.value.hint)
+    finally:
+        locked.close()
+        has_locks.cache_clear()
+    assert lock_notes("al_pbe.db", project.folder) == []

@@ -10,9 +10,9 @@ from typing import Any
 import ase.db
 import pytest
 
-from hpctrain.files import read_json
 from hpctrain.launch.prepare import Prepared, prepare
 from hpctrain.project import Project
+from hpctrain.runs.manifest import read_rows
 
 ENERGY = {"reference_energies": {"Al": -0.3}}
 
@@ -39,7 +39,7 @@ def test_two_runs_share_one_export(project: Project) -> None:
     assert "its export is shared" in second.notes[-1]
     for name in ("dataset", "reference_energies", "input"):
         assert first.manifest[name] == second.manifest[name]
-    rows = [read_json(one.folder / "rows.json") for one in (first, second)]
+    rows = [read_rows(one.folder / "rows.json") for one in (first, second)]
     assert rows[0] == rows[1]
     assert not (second.folder / "train.extxyz").stat().st_mode & 0o222
 

@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
+from made_runs import manifest
+from paths import RECORDED
 
-from hpctrain.errors import HpctrainError
 from hpctrain.potentials import archive
 from hpctrain.potentials.archive import generation_of, next_name, potential_name, put, read_cards
 from hpctrain.project import Project
@@ -22,13 +23,16 @@ def empty(tmp_path: Path) -> Project:
 def run(project: Project, name: str, generation: int, rows: str) -> None:
     folder = project.runs / name
     folder.mkdir(parents=True)
-    manifest = {"generation": generation, "dataset": {"rows_fingerprint": rows}}
-    (folder / "run.json").write_text(json.dumps(manifest))
+    content = manifest(name, {"scheduler": "slurm", "output": "job-%j.out"})
+    content["generation"], content["dataset"]["rows_fingerprint"] = generation, rows
+    (folder / "run.json").write_text(json.dumps(content))
 
 
 def card(project: Project, name: str, generation: int, rows: str) -> None:
     project.potentials.mkdir(exist_ok=True)
-    content = {"name": name, "generation": generation, "dataset": {"rows_fingerprint": rows}}
+    content = json.loads((RECORDED / "report" / "card.json").read_text())
+    content |= {"name": name, "generation": generation}
+    content["dataset"]["rows_fingerprint"] = rows
     (project.potentials / f"{name}.json").write_text(json.dumps(content))
 
 
@@ -100,11 +104,17 @@ def test_the_same_rows_in_several_generations_go_on_with_the_last(empty: Project
     assert generation_of(empty, "rows A", None) == 3
 
 
-def test_a_damaged_run_is_named_not_guessed(empty: Project) -> None:
+def test_what_is_damaged_is_named_and_does_not_count(empty: Project) -> None:
+    run(empty, "r2", 3, "rows B")
     (empty.runs / "r1").mkdir(parents=True)
     (empty.runs / "r1" / "run.json").write_text("{")
-    with pytest.raises(HpctrainError, match=r"r1.run\.json is missing or damaged"):
-        generation_of(empty, "rows A", None)
+    empty.potentials.mkdir()
+    (empty.potentials / "potential_gen_07.json").write_text("{")
+    said: list[str] = []
+    assert generation_of(empty, "rows A", None, said.append) == 4
+    of_run, of_card = said
+    assert "r1/run.json is damaged" in of_run
+    assert "potential_gen_07.json is damaged" in of_card
 
 
 # --- putting ---

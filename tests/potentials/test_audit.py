@@ -118,7 +118,10 @@ def test_potentials_without_a_card_are_not_passed_over(project: Project) -> None
     (project.potentials / "potential_gen_03.yace").write_text("half a collect")
     one, two, three = audit(project)
     assert (one.ok, two.ok, three.ok) == (True, False, False)
-    assert said(two) == "changed: it is not a JSON object"
+    assert said(two) == (
+        "changed: is damaged: it is not whole JSON (line 1: Expecting property name enclosed in "
+        "double quotes)"
+    )
     assert said(three) == "gone: there is no card of these files"
 
 

@@ -80,7 +80,8 @@ def test_verify_and_diff_agree(project: Project, pythons: dict[str, Path], has: 
     name_local(project, pythons["local"])
     for name in (ONE, TWO):
         card = make_potential(project, name)
-        run = {**card["run"], **trained_with(pythons["card"])["run"]}
+        run = card["run"]
+        run["site"]["profile"] |= trained_with(pythons["card"])["run"]["site"]["profile"]
         path = project.potentials / f"{name}.json"
         path.unlink()
         path.write_text(json.dumps({**card, "run": run}))

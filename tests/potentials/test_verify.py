@@ -180,7 +180,7 @@ def test_what_there_is_not(project: Project, tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_its_cards(yace: Path) -> None:
-    yace.with_suffix(".json").write_text(json.dumps({"files": {"yace": {"sha256": "0"}}}))
+    shutil.copyfile(RECORDED / "report" / "card.json", yace.with_suffix(".json"))
     with pytest.raises(HpctrainError, match=r"is not the file that al\.json describes"):
         verify(None, str(yace), program=Checks(content("pass")))
 

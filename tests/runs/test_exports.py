@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from made_runs import manifest
 
 from hpctrain.errors import HpctrainError
 from hpctrain.runs import exports as module
@@ -15,10 +16,11 @@ from hpctrain.runs.run import Run
 
 def make(runs: Path, name: str, generation: int = 1) -> ExportOf:
     (runs / name).mkdir(parents=True, exist_ok=True)
-    data = {"rows_fingerprint": "rows", "key": "k", "train": {"sha256": "a"},
-            "test": {"sha256": "b"}}  # fmt: skip
-    (runs / name / "run.json").write_text(json.dumps({"generation": generation, "dataset": data}))
-    return ExportOf(name, generation, "rows", "k", "a", "b")
+    content = manifest(name, {"scheduler": "slurm", "output": "job-%j.out"})
+    content["generation"] = generation
+    content["dataset"] |= {"rows_fingerprint": "rows", "key": "k"}
+    (runs / name / "run.json").write_text(json.dumps(content))
+    return ExportOf(name, generation, "rows", "k", "0" * 64, "0" * 64)
 
 
 def test_each_manifest_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

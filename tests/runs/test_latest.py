@@ -13,6 +13,7 @@ import pytest
 from paths import RECORDED
 
 import hpctrain.runs.state.latest as module
+from hpctrain import records
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.curves import curves
 from hpctrain.runs.state.latest import Latest, TrainingFiles
@@ -99,7 +100,7 @@ def test_growing_byte_by_byte(
     run: Run, look: Looking, training: str, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Cut anywhere, in the middle of lines too, and seen by a new process each time."""
-    monkeypatch.setattr(module, "CHUNK", chunk)
+    monkeypatch.setattr(records, "PIECE", chunk)
     parts = 23
     for part in range(1, parts + 1):
         for name in NAMES:
@@ -283,7 +284,7 @@ def append(run: Run, training: str, begin: float, end: float, attempt: int = 1) 
 def test_curves_grow_with_their_files(
     run: Run, files: TrainingFiles, training: str, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "CHUNK", chunk)
+    monkeypatch.setattr(records, "PIECE", chunk)
     parts = 11
     for part in range(parts):
         append(run, training, part / parts, (part + 1) / parts)
@@ -363,7 +364,7 @@ def test_a_file_server_that_hiccups_costs_no_point_and_tells_none_twice(
     run: Run, files: TrainingFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append(run, "simple", 0, 0.3)
-    whole_lines = module._whole_lines
+    whole_lines = module.read_pieces
 
     def with_a_hiccup(file: BinaryIO) -> Iterator[bytes]:
         for number, lines in enumerate(whole_lines(file)):
@@ -371,10 +372,10 @@ def test_a_file_server_that_hiccups_costs_no_point_and_tells_none_twice(
                 raise OSError(5, "Input/output error")
             yield lines
 
-    monkeypatch.setattr(module, "CHUNK", 400)
+    monkeypatch.setattr(records, "PIECE", 400)
     files.curves(run, NOW)
     with monkeypatch.context() as broken:
-        broken.setattr(module, "_whole_lines", with_a_hiccup)
+        broken.setattr(module, "read_pieces", with_a_hiccup)
         append(run, "simple", 0.3, 1)
         files.latest(run, NOW)
         files.curves(run, NOW)

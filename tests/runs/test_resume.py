@@ -112,7 +112,7 @@ def test_a_complete_one_is_left(project: Project, run: Run) -> None:
     ended(run, "completed")
     slurm = FakeSlurm()
     assert resume(project, (run.run_id,), program=slurm)[0].state == "completed"
-    event(run, now(), "collected", name="p")
+    event(run, now(), "collected", name="potential_gen_01")
     assert resume(project, (run.run_id,), program=slurm)[0].state == "collected"
     assert slurm.asked == []
 

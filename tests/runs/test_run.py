@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from hpctrain.errors import HpctrainError
-from hpctrain.files import as_json, read_json, write_atomically
+from hpctrain.files import as_json, write_atomically
+from hpctrain.records import BadFile, parse, read_record
+from hpctrain.runs.result import Result
 from hpctrain.runs.run import Run, all_runs, find_runs
 
 
@@ -103,7 +105,7 @@ def test_bytes_that_are_no_text_cannot_lose_an_event(run: Run) -> None:
     run.record("submitted", job_id="7", odd=odd)
     assert run.events()[0]["odd"] == odd
     write_atomically(run.folder / "x.json", as_json({"path": odd}))
-    assert read_json(run.folder / "x.json") == {"path": odd}
+    assert parse((run.folder / "x.json").read_bytes()) == {"path": odd}
 
 
 def test_a_short_write_is_finished(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,17 +147,18 @@ def test_json_has_no_nan() -> None:
         as_json({"a": float("nan")})
 
 
-@pytest.mark.parametrize("content", [None, b"", b'{"a": ', b"[1]", b"3", b"\xff", b"null"])
-def test_json_that_is_not_there_or_not_whole(tmp_path: Path, content: bytes | None) -> None:
-    if content is not None:
-        (tmp_path / "x.json").write_bytes(content)
-    assert read_json(tmp_path / "x.json") is None
+@pytest.mark.parametrize("content", [b"", b'{"a": ', b"[1]", b"3", b"\xff", b"null"])
+def test_json_that_is_not_there_or_not_whole(tmp_path: Path, content: bytes) -> None:
+    assert read_record(tmp_path / "x.json", Result) is None
+    (tmp_path / "x.json").write_bytes(content)
+    with pytest.raises(BadFile, match=r"x\.json is damaged: "):
+        read_record(tmp_path / "x.json", Result)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]"])
 def test_a_damaged_manifest_is_named(tmp_path: Path, content: str) -> None:
     run = made(tmp_path, "r", content)
-    with pytest.raises(HpctrainError, match=r"run\.json is missing or damaged"):
+    with pytest.raises(HpctrainError, match=r"run\.json is damaged"):
         _ = run.manifest
 
 

@@ -60,16 +60,36 @@ def make_potential(
                     default=list))},
         "settings": {
             "data": config.model_dump(mode="json"),
-            "training": {"engine": "pacemaker", "cutoff": 6.0, "b_basis_size": 20},
+            "training": {
+                "engine": "pacemaker", "cutoff": 6.0, "b_basis_size": 20, "max_iter": 20,
+            },
         },
         "evaluator": "pyace",
-        "input": {"potential": {"elements": ["Al"], "bonds": {"ALL": {"rcut": 6.0}}}},
+        "input": {
+            "potential": {"elements": ["Al"], "bonds": {"ALL": {"rcut": 6.0}}},
+            "fit": {"loss": {"kappa": 0.5}},
+        },
+        "units": {"energy": "eV", "length": "Å", "force": "eV/Å"},
         "run": {
             "run_id": run.name,
+            "created": "2026-11-26T11:00:00+00:00",
+            "job_ids": ["1"],
+            "attempts": 1,
+            "started": 1794999000.0,
             "ended": 1795000000.0,
-            "site": {"name": "local", "profile": {"trainer": {"python": None}}},
+            "seconds": {"total": 1000.0},
+            "site": {
+                "name": "local",
+                "files": [],
+                "profile": {
+                    "scheduler": "local",
+                    "output": "job-%j.out",
+                    "trainer": {"python": None},
+                },
+            },
         },
         "versions": {"hpctrain": "0.1", "python-ace": "0.4.0rc1"},
+        "collected_by": {"hpctrain": "0.1"},
         "use": usage(name, ["Al"], active_set),
         **more,
     }  # fmt: skip

@@ -28,17 +28,42 @@ def make_run(
 ) -> Run:
     folder = project.runs / run_id
     folder.mkdir()
-    manifest = {
+    made = manifest(run_id, {"scheduler": scheduler, "output": "job-%j.out", **profile})
+    write_atomically(folder / MANIFEST, as_json(made))
+    return Run(folder)
+
+
+def manifest(run_id: str, profile: dict[str, Any]) -> dict[str, Any]:
+    """A run.json with every key that there must be."""
+    side = {"structures": 9, "atoms": 90, "sha256": "0" * 64}
+    return {
+        "schema": "hpctrain.run/1",
         "run_id": run_id,
         "project": "al",
-        "site": {
-            "name": "hal",
-            "profile": {"scheduler": scheduler, "output": "job-%j.out", **profile},
+        "created": "2026-11-23T12:00:00+00:00",
+        "generation": 1,
+        "site": {"name": "hal", "target": None, "files": [], "profile": profile},
+        "settings": {
+            "data": {"source": "al.db"},
+            "training": {"engine": "pacemaker", "cutoff": 6.0, "b_basis_size": 20, "max_iter": 100},
         },
-        "settings": {"training": {"max_iter": 100}},
+        "evaluator": "pyace",
+        "dataset": {
+            "fingerprint": "sha256:1",
+            "rows_fingerprint": "sha256:2",
+            "train": {"path": "train.extxyz", **side},
+            "test": {"path": "test.extxyz", **side},
+            "skipped": [],
+            "elements": ["Al"],
+            "isolated_atoms": {"Al": [-0.3]},
+            "config_types": {"bulk": 18},
+            "generations": {"0": 18},
+        },
+        "reference_energies": {"Al": -0.3},
+        "input": {"fit": {"loss": {"kappa": 0.5}}},
+        "versions": {},
+        "files": {},
     }
-    write_atomically(folder / MANIFEST, as_json(manifest))
-    return Run(folder)
 
 
 def event(run: Run, time: float, kind: str, **facts: Any) -> None:

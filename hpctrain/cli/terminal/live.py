@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 from hpctrain.cli.terminal.curve import SMALLEST, lines
 from hpctrain.cli.terminal.tables import STATUS_HEADER, explanation, status_row, table
 from hpctrain.runs.state.verdict import SETTLED
-from hpctrain.text import duration, rmse
+from hpctrain.text import duration, printable_lines, rmse
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -42,12 +42,12 @@ def _print_changes(read_status: Callable[[], StatusReport], out: IO[str]) -> Sta
     while True:
         report = read_status()
         for run in report.runs:
-            tenth = (run.iteration or 0) * 10 // run.max_iter
+            tenth = (run.iteration or 0) * 10 // (run.max_iter or 1)
             news = (run.state, tenth, len(run.warnings))
             if printed.get(run.run_id) != news:
                 printed[run.run_id] = news
-                print(_line(run), file=out, flush=True)
-        if not _active(report):
+                print(printable_lines(_line(run)), file=out, flush=True)
+        if not _active(report) or not report.poll_s:
             return report
         time.sleep(report.poll_s)
 
@@ -74,7 +74,7 @@ def _redraw(
 
     report, console, trained = read_status(), Console(file=out), _Curves(files)
     with Live(_picture(report, console, trained), console=console, refresh_per_second=8) as live:
-        while _active(report):
+        while _active(report) and report.poll_s:
             # Short naps, so that Ctrl-C is answered at once.
             wake = time.monotonic() + report.poll_s
             while time.monotonic() < wake:
@@ -126,7 +126,10 @@ def _picture(report: StatusReport, console: Console, trained: _Curves) -> Group:
     from rich.text import Text
 
     parts: list[Text | Progress] = [
-        Text(table(STATUS_HEADER, [status_row(run) for run in report.runs]), no_wrap=True)
+        Text(
+            printable_lines(table(STATUS_HEADER, [status_row(run) for run in report.runs])),
+            no_wrap=True,
+        )
     ]
     for run in _active(report):
         bar = Progress(
@@ -135,11 +138,16 @@ def _picture(report: StatusReport, console: Console, trained: _Curves) -> Group:
             TextColumn("{task.percentage:>3.0f} %  {task.fields[left]}"),
         )
         left = f"{duration(run.eta_s)} left" if run.eta_s is not None else run.reason
-        bar.add_task(run.run_id, total=run.max_iter, completed=run.iteration or 0, left=left)
+        left = printable_lines(left)
+        bar.add_task(
+            printable_lines(run.run_id), total=run.max_iter, completed=run.iteration or 0, left=left
+        )
         parts.append(bar)
-        parts += [Text(warning, style="yellow") for warning in run.warnings]
+        parts += [Text(printable_lines(warning), style="yellow") for warning in run.warnings]
     parts += [
-        Text(f"{site.site}: {site.error}", style="yellow") for site in report.sites if site.error
+        Text(printable_lines(f"{site.site}: {site.error}"), style="yellow")
+        for site in report.sites
+        if site.error
     ]
     room = console.height - len(console.render_lines(Group(*parts), pad=False)) - 1
     return Group(*parts, *_learning(trained.of(report), console, room))

@@ -9,9 +9,12 @@ here.
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import sqlite3
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
@@ -30,6 +33,7 @@ COLUMNS = (
 # The versions of the table in which these columns hold what is read here (ase/db/sqlite.py).
 VERSIONS = (8, 9)
 MAGIC = b"SQLite format 3\0"
+_READERS = 0x40000002
 LITTLE = sys.byteorder == "little"
 _PBC = [(bool(bits & 1), bool(bits & 2), bool(bits & 4)) for bits in range(8)]
 
@@ -67,6 +71,7 @@ def refuse_other_files(path: Path, name: str) -> None:
         with contextlib.closing(open_read_only(path)) as connection:
             tables = {row[0] for row in connection.execute("select name from sqlite_master")}
     except sqlite3.Error as error:
+        refuse_locked(error, name)
         raise HpctrainError(f"{name} cannot be read: {error}", "copy or write it again") from error
     if "systems" not in tables:
         raise HpctrainError(
@@ -75,12 +80,33 @@ def refuse_other_files(path: Path, name: str) -> None:
         )
 
 
+def refuse_locked(error: Exception, name: str) -> None:
+    """Raise HpctrainError if an error says that a program is writing to the database."""
+    if "database is locked" in str(error):
+        raise HpctrainError(
+            f"{name} is locked: a program is writing to it",
+            "wait until it has written, then try again",
+        ) from error
+
+
+def lock_notes(sources: str | Sequence[str], base: Path) -> list[str]:
+    """Tell of each database that is read without locks."""
+    paths = [base / one for one in ([sources] if isinstance(sources, str) else sources)]
+    return [
+        f"{path} is read without locks, which its file system does not have: nothing may write to "
+        "it meanwhile"
+        for path in paths
+        if path.suffix == ".db" and path.is_file() and not has_locks(path)
+    ]
+
+
 def can_read(database: Any) -> bool:
     """Say whether the table of a database is known here. All others are read by ASE."""
     if type(database).__name__ != "SQLite3Database" or not Path(database.filename).is_file():
         return False
-    with database.managed_connection():
-        return database.version in VERSIONS  # known once there was a connection
+    with contextlib.closing(open_read_only(Path(database.filename))) as connection:
+        database._initialize(connection)  # ASE's own connection would need locks
+        return database.version in VERSIONS
 
 
 def count_rows(database: Any, keys: Any, comparisons: Any) -> int:
@@ -104,8 +130,26 @@ def read_rows(database: Any, keys: Any, comparisons: Any) -> Iterator[DatabaseRo
 
 
 def open_read_only(path: Path) -> sqlite3.Connection:
-    """Connect in a way that can only read."""
-    return sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)
+    """Connect in a way that can only read, and without locks where the file system has none."""
+    how = "mode=ro" if has_locks(path) else "mode=ro&immutable=1"
+    return sqlite3.connect(f"file:{quote(str(path.absolute()))}?{how}", uri=True)
+
+
+@lru_cache
+def has_locks(path: Path) -> bool:
+    """Say whether files can be locked there; many parallel file systems are set up without.
+
+    SQLite itself takes a missing lock for a database that somebody writes (os_unix.c,
+    sqliteErrorFromPosixError), and waits in vain. Each file is tried once, before it is read:
+    closing it again would end the locks that this process has by then.
+    """
+    with path.open("rb") as file:
+        try:
+            # SQLite's own place for readers (its PENDING_BYTE, and SHARED_FIRST behind it).
+            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB, 1, _READERS)
+        except OSError as error:
+            return error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+    return True
 
 
 def _parse(row: Sequence[Any], database: Any) -> DatabaseRow:

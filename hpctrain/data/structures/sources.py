@@ -110,6 +110,7 @@ def _read_database(target: str, name: str, select: str, prefix: str) -> Iterator
     except HpctrainError:
         raise
     except Exception as error:  # each of ASE's backends has its own errors
+        ase_sqlite.refuse_locked(error, name)
         raise HpctrainError(
             f"{name} cannot be read with data.select '{select}': {_error_text(error, target)}",
             f"look with: ase db {name} '{select}'",

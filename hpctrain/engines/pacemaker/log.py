@@ -17,15 +17,15 @@ _NUMBER = r"([-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|nan|inf))"
 _ENTRY = re.compile(r"(\d{4}-\d\d-\d\d [\d:]{8},\d{3}) [A-Z] - ?(.*)")
 _START = re.compile(r"[A-Z] - Start pacemaker$")  # may be glued to a line torn by a kill
 _LINE = re.compile(
-    r"(Iteration|Initial state:|Initial\(TEST\):)\s*#(\d+)\s*\(\d+ evals\):\s*"
+    r"(Iteration|Initial state:|Initial\(TEST\):)\s*#(\d{1,9})\s*\(\d+ evals\):\s*"
     rf"Loss:\s*{_NUMBER} \| RMSE Energy\(low\): {_NUMBER} \(\S+\) meV/at"
     rf" \| Forces\(low\): {_NUMBER} \("
 )
 _TITLE = re.compile(r"-{44}(\w.*?)-{44}$")
-_BLOCK_HEAD = re.compile(rf"Iteration:\s*#(\d+)\s*Loss:\s*Total:\s*{_NUMBER} ")
+_BLOCK_HEAD = re.compile(rf"Iteration:\s*#(\d{{1,9}})\s*Loss:\s*Total:\s*{_NUMBER} ")
 # Each number is followed by the same for the structures of low energy.
 _BLOCK_RMSE = re.compile(rf"\s*RMSE:\s+{_NUMBER}\s+\S+\s+{_NUMBER}\s+\S+$")
-_ATTEMPT = re.compile(r"Number of fit attempts: (\d+)/")
+_ATTEMPT = re.compile(r"Number of fit attempts: (\d{1,9})/")
 # "Cycle last iteration:" and "LADDER STEP" repeat what was said, numbered one higher; of the test
 # set, the closing evaluation stands nowhere else.
 _BLOCKS = ("FIT STATS", "TEST STATS", "TEST Cycle last iteration:")

@@ -14,6 +14,7 @@ from typing import Any
 
 from hpctrain.engines.base import TrainingMetrics
 
+_DIGITS = 9  # of a count; a longer number is damage
 _COLUMNS = ("ladder_step", "cycle_step", "iter_num", "loss", "rmse_epa", "rmse_f_comp")
 _POINT = tuple(field.name for field in fields(TrainingMetrics))
 
@@ -110,6 +111,8 @@ class TableReader(Lines):
         if self._places is None or len(words) != len(self._columns):
             return  # a row that a kill has torn
         a, b, c, d, e, f = self._places
+        if max(len(words[a]), len(words[b]), len(words[c])) > _DIGITS:
+            return
         with contextlib.suppress(ValueError):
             key = int(words[a]), int(words[b]), int(words[c])
             numbers = float(words[d]), float(words[e]) * 1e3, float(words[f])

@@ -9,9 +9,9 @@ from hpctrain.errors import HpctrainError, SiteUnreachable
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run_scheduler
 from hpctrain.project import Project
+from hpctrain.records import BadFile
 from hpctrain.runs.actions.recovery import recover
 from hpctrain.runs.actions.status import RunStatus, status
-from hpctrain.runs.history import fold
 from hpctrain.runs.lock import hold_lock
 from hpctrain.runs.place import original
 from hpctrain.runs.state.kept_answers import forget
@@ -44,6 +44,7 @@ def cancel(
     done: list[Cancelled] = []
     problems: list[str] = []
     copies: list[str] = []
+    damages: list[BadFile] = []
     recover(project, program, say)
     with hold_lock(project.runs, "cancel", say=say):
         forget(project.cache)
@@ -64,15 +65,22 @@ def cancel(
             elif found.state in SETTLED or found.job_id is None:
                 done.append(Cancelled(found.run_id, found.job_id, asked=False, state=found.state))
             else:
-                problem = _ask_to_end(project, found, program)
+                try:
+                    problem = _ask_to_end(project, found, program)
+                except BadFile as bad:
+                    damages.append(bad)
+                    continue
                 if problem is None:
                     done.append(Cancelled(found.run_id, found.job_id, True, found.state))
                 else:
                     problems.append(f"{found.run_id}: job {found.job_id} not cancelled: {problem}")
         forget(project.cache)
-    if problems or copies:
+    if problems or copies or damages:
         for one in done:  # what was done is told, whatever went wrong beside it
             say(sentence(one))
+    if damages:
+        words = "; ".join([*copies, *problems, *(bad.message for bad in damages)])
+        raise HpctrainError(f"not cancelled: {words}", damages[0].hint)
     if copies:
         raise HpctrainError("; ".join([*copies, *problems]), "cancel it there")
     if problems:
@@ -94,7 +102,7 @@ def _ask_to_end(project: Project, found: RunStatus, program: RunProgram) -> str 
     # Before the scheduler is told: a job that ends now must not start the next one.
     (run.folder / "cancel").touch()
     run.record("cancel_requested", attempt=found.attempt, job_id=found.job_id)
-    later = fold(run.events()).job_ids
+    later = run.history().job_ids
     following = [later[number] for number in sorted(later) if number > found.attempt]
     # The last first: none of a chain may start because the one before it has just ended.
     jobs = list(dict.fromkeys([*reversed(following), found.job_id]))

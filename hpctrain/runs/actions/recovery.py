@@ -8,6 +8,7 @@ run's token; only when they have answered, and none knows it, is the attempt sub
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Callable
@@ -18,7 +19,8 @@ from hpctrain.files import timestamp
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse
 from hpctrain.project import Project
-from hpctrain.runs.history import History, fold
+from hpctrain.records import BadFile
+from hpctrain.runs.history import History
 from hpctrain.runs.lock import Locked, hold_lock
 from hpctrain.runs.place import SCRIPT, original
 from hpctrain.runs.run import Run, all_runs
@@ -43,6 +45,7 @@ ORPHAN_S = 90.0
 # One on another machine cannot be seen from here: it is judged when even a slow one has ended.
 ELSEWHERE_S = 180.0
 POLL_S = 0.1
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def recover(
@@ -58,7 +61,7 @@ def recover(
     """
     settled = settled or SettledRuns(project.cache)
     unsettled = (run for run in all_runs(project.runs) if settled.find(run) is None)
-    if not any(settled.history(run).half_done for run in unsettled):
+    if not any(_is_half_done(run, settled) for run in unsettled):
         return
     try:
         with hold_lock(project.runs, "finishing a submission", wait_s=0.0, say=say):
@@ -69,11 +72,28 @@ def recover(
                     say(f"{run.run_id}: {error.message}")
     except Locked:
         return
+    except OSError as error:
+        # Where nothing can be written, there is still something to look at.
+        if error.errno not in READ_ONLY:
+            raise
+        say(f"an interrupted submission cannot be finished here: {error.filename}: "
+            f"{error.strerror}")  # fmt: skip
+
+
+def _is_half_done(run: Run, settled: SettledRuns) -> bool:
+    """Say whether there is something to finish; a run whose record is damaged is left alone."""
+    try:
+        return settled.history(run).half_done
+    except BadFile:
+        return False
 
 
 def _finish(project: Project, run: Run, program: RunProgram, say: Say) -> None:
     """Finish what a killed command has left of a run's submission; the lock is held."""
-    history = fold(run.events())
+    try:
+        history = run.history()
+    except BadFile:
+        return  # status says it
     if not history.half_done:
         return
     there = original(run)
@@ -82,7 +102,7 @@ def _finish(project: Project, run: Run, program: RunProgram, say: Say) -> None:
         return
     if history.unfinished:
         _finish_submission(project, run, history, program, say)
-        history = fold(run.events())
+        history = run.history()
     if history.cut_short:
         _finish_chain(project, run, history, program, say)
 
@@ -126,6 +146,8 @@ def _finish_submission(
     forget(project.cache)  # it has answered just now, whatever is kept of before
     if found is not None:
         say(f"{run.run_id}: found the job of an interrupted submission: {found}")
+    elif claim is not None:
+        raise HpctrainError(f"attempt {attempt} was begun, and its claim does not say by which job")
     elif history.interrupted and history.job_ids and attempt > history.first:
         run.record("abandoned", attempt=attempt)
         say(f"{run.run_id}: its chain was interrupted before attempt {attempt} was submitted")

@@ -12,8 +12,8 @@ from hpctrain.interrupts import hold_interrupts
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run_scheduler
 from hpctrain.project import Project
+from hpctrain.records import BadFile
 from hpctrain.runs.actions.status import RunStatus, status
-from hpctrain.runs.history import fold
 from hpctrain.runs.lock import hold_lock
 from hpctrain.runs.place import original
 from hpctrain.runs.state.kept_answers import forget
@@ -43,10 +43,12 @@ def resume(
 ) -> list[Resumed]:
     """Submit the next attempt of each of these runs, from where its training stands.
 
-    A run that is complete, or still has a job, is left as it is. Raises HpctrainError if it is not
-    known what became of its job: it may still be training.
+    A run that is complete, or still has a job, is left as it is. All of them are tried; raises
+    HpctrainError at the end if of one it is not known what became of its job: it may still be
+    training.
     """
     done: list[Resumed] = []
+    problems: list[HpctrainError] = []
     for found in status(project, names, program=program, say=say).runs:
         with hold_lock(project.runs, f"resume {found.run_id}", say=say):
             # Somebody else may have resumed it in the meantime.
@@ -54,12 +56,16 @@ def resume(
             now = status(project, (found.run_id,), program=program, say=say).runs[0]
             try:
                 done.append(_resume(project, now, program, say))
-            except HpctrainError:
-                for one in done:  # what was done before is told, whatever comes
-                    say(sentence(one))
-                raise
+            except HpctrainError as error:
+                problems.append(error)
             finally:
                 forget(project.cache)
+    if problems:
+        for one in done:  # what was done is told, whatever went wrong beside it
+            say(sentence(one))
+        for problem in problems[1:]:
+            say(problem.message)
+        raise problems[0]
     return done
 
 
@@ -75,6 +81,8 @@ def _resume(
 ) -> Resumed:
     run, state = found.run, found.state
     assert run is not None
+    if state == "unknown" and found.reason in run.bad_files.values():
+        raise BadFile(run.folder, f"cannot be resumed: {found.reason}")
     there = original(run)
     if there is not None and state in IN_THE_QUEUE:
         raise HpctrainError(
@@ -97,7 +105,7 @@ def _resume(
         )
     if state not in (*ENDED, "prepared") or state == "completed":
         return Resumed(run.run_id, state, False, found.attempt, found.job_id)
-    attempt = max([0, *run.attempts(), *fold(run.events()).job_ids]) + 1
+    attempt = max([0, *run.attempts(), *run.history().job_ids]) + 1
     with hold_interrupts():
         if attempt > 1:
             run.record("resuming", attempt=attempt)

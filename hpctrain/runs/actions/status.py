@@ -11,8 +11,9 @@ from hpctrain.files import now, timestamp
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run_scheduler
 from hpctrain.project import Project
+from hpctrain.records import BadFile
 from hpctrain.runs.actions.recovery import recover
-from hpctrain.runs.history import History, fold
+from hpctrain.runs.history import History
 from hpctrain.runs.run import Run, find_runs
 from hpctrain.runs.state.ask import Answer, Case, ask
 from hpctrain.runs.state.attempts import CountingAttempt, find_counting_attempt
@@ -20,7 +21,7 @@ from hpctrain.runs.state.latest import TrainingFiles
 from hpctrain.runs.state.settled import Seen, SettledRuns, see
 from hpctrain.runs.state.summary import Metrics as Metrics
 from hpctrain.runs.state.summary import RunStatus as RunStatus
-from hpctrain.runs.state.summary import age, summarise
+from hpctrain.runs.state.summary import age, summarise, unreadable
 from hpctrain.runs.state.verdict import (
     IN_THE_QUEUE,
     SETTLED,
@@ -74,7 +75,13 @@ def status(
     recover(project, program, say, settled)
     every = find_runs(project.runs, names)
     known = {run.run_id: shown for run in every if (shown := settled.find(run)) is not None}
-    found = [_Inquiry.begin(run, settled) for run in every if run.run_id not in known]
+    found: list[_Inquiry] = []
+    for run in every:
+        if run.run_id not in known:
+            try:
+                found.append(_Inquiry.begin(run, settled))
+            except BadFile as bad:
+                known[run.run_id] = unreadable(run, bad)
     to_ask: dict[tuple[str, str], list[_Inquiry]] = defaultdict(list)
     for one in found:
         if one.verdict is None or one.may_go_on:
@@ -86,11 +93,16 @@ def status(
         answer = ask(cases, scheduler, program, project.cache, clock())
         asked.append(SiteStatus(site, answer.error is None, answer.error))
         for one in unsettled:
-            one.judge(answer, clock())
+            try:
+                one.judge(answer, clock())
+            except BadFile as bad:
+                known[one.run.run_id] = unreadable(one.run, bad)
         if not all(one.settled for one in unsettled):
             poll_s = max(poll_s, scheduler.poll_s)
     files = files or TrainingFiles(project.cache)
     for one in found:
+        if one.run.run_id in known:
+            continue  # it was found damaged meanwhile
         known[one.run.run_id] = shown = one.summary(files, clock())
         if one.stays and files.are_final(one.run):
             settled.keep(one.run, shown, one.seen)
@@ -119,10 +131,10 @@ class _Inquiry:
     def begin(cls, run: Run, kept: SettledRuns) -> _Inquiry:
         """Begin with what is in the run's folder."""
         seen = see(run)
+        _ = run.manifest  # BadFile where it is damaged
         history = kept.history(run)
         now = find_counting_attempt(run, history)
-        settled = verdict_without_asking(history, now.job_id, now.result)
-        return cls(run, history, now, settled, seen)
+        return cls(run, history, now, _verdict_without_asking(history, now), seen)
 
     @property
     def settled(self) -> bool:
@@ -153,7 +165,7 @@ class _Inquiry:
         view = answer.word_on(self._case(here.attempt, here.job_id)).view
         if self.verdict is not None or view is None or view.state not in IN_THE_QUEUE:
             # The job may have written its result between the first look and the answer.
-            self.history = fold(self.run.events())
+            self.history = self.run.history()
             self.counting = here = find_counting_attempt(self.run, self.history)
         self.word, here, self.verdict = self._verdict_on(answer, here, now)
         self.counting = here
@@ -175,6 +187,9 @@ class _Inquiry:
         word = answer.word_on(self._case(here.attempt, here.job_id))
         if here.job_id is None and word.view is not None:
             here = replace(here, job_id=word.view.job_id)
+        settled = _verdict_without_asking(self.history, here)
+        if settled is not None:
+            return word, here, settled
         signs = self._signs(here, now)
         return word, here, verdict(self.history, here.job_id, here.result, word, signs)
 
@@ -198,3 +213,11 @@ class _Inquiry:
         return summarise(
             self.run, self.history, self.counting, self.verdict, self.word, latest, now
         )
+
+
+def _verdict_without_asking(history: History, here: CountingAttempt) -> Verdict | None:
+    """Return the verdict where no scheduler needs to be asked; a damaged result tells nothing."""
+    settled = verdict_without_asking(history, here.job_id, here.result)
+    if settled is None and here.damage is not None:
+        return Verdict("unknown", here.damage)
+    return settled

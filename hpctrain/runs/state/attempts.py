@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hpctrain.files import read_json
+from hpctrain.records import BadFile
 from hpctrain.runs.history import History
-from hpctrain.runs.result import Continues, Result
+from hpctrain.runs.result import Continues, NextJob, Result
 from hpctrain.runs.run import Run
 
 
@@ -19,13 +19,15 @@ class CountingAttempt:
     """The last attempt that has begun, or the first of all, or the one that was resumed.
 
     ``result`` is its own, or None. ``later`` are those that may follow and have not begun, with
-    their jobs as far as these are known: announced in the result, or submitted ahead.
+    their jobs as far as these are known: announced in the result, or submitted ahead. ``damage``
+    is what is wrong with the result, where there is one that cannot be read.
     """
 
     attempt: int
     job_id: str | None
     result: Result | None
     later: tuple[tuple[int, str | None], ...] = ()
+    damage: str | None = None
 
 
 def find_counting_attempt(run: Run, history: History) -> CountingAttempt:
@@ -33,7 +35,8 @@ def find_counting_attempt(run: Run, history: History) -> CountingAttempt:
     claims = {number: run.claim(number) for number in run.attempts()}
     begun = [number for number in claims if claims[number] is not None]
     last = max([history.first, *begun])
-    results = {number: run.result(number) for number in {*begun, last, last - 1} if number}
+    damages: dict[int, str] = {}
+    results = {n: _result(run, n, damages) for n in {*begun, last, last - 1} if n}
     complete = [number for number, result in results.items() if _state(result) == "completed"]
     number = min(complete, default=last)
     # It has trained nothing, because that one was alive.
@@ -62,14 +65,24 @@ def find_counting_attempt(run: Run, history: History) -> CountingAttempt:
         job_id(number),
         results.get(number),
         tuple((other, job_id(other)) for other in sorted(later)),
+        damages.get(number),
     )
+
+
+def _result(run: Run, number: int, damages: dict[int, str]) -> Result | None:
+    try:
+        return run.result(number)
+    except BadFile as bad:
+        run.note(bad)
+        damages[number] = bad.within(run.folder)
+        return None
 
 
 def _next_job_id(run: Run, number: int) -> object:
     """Return the id of the job that an attempt's own job has submitted, if it has."""
     if number < 1:
         return None
-    return (read_json(run.attempt(number) / "next.json") or {}).get("job_id")
+    return (run.try_read(run.attempt(number) / "next.json", NextJob) or {}).get("job_id")
 
 
 def _state(result: Result | None) -> str | None:
@@ -78,7 +91,7 @@ def _state(result: Result | None) -> str | None:
 
 def _announcement(result: Result | None) -> Continues | None:
     """Return what an attempt says about the next one; None if it announces none."""
-    goes_on = (result or {}).get("continues")
+    goes_on = None if result is None else result.get("continues")
     if not goes_on:
         return None
     return goes_on if isinstance(goes_on, dict) else {}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hpctrain.engines.base import TrainingMetrics
 from hpctrain.engines.pacemaker.log import LogReader
 from hpctrain.engines.pacemaker.tables import TableReader, on_train_epochs
-from hpctrain.files import read_json
+from hpctrain.records import BadFile, open_binary, read_pieces, text_of
+from hpctrain.runs.result import Checkpoint
 from hpctrain.runs.run import Run
 
 Reader = TableReader | LogReader
@@ -43,8 +45,10 @@ class Curves:
 
 def curves(run: Run) -> Curves:
     """Read both curves of a run; empty as long as the trainer has written nothing."""
-    folders = [run.attempt(number) for number in run.attempts()]
-    return join((iterations_before(folder) or 0, read_attempt(folder)) for folder in folders)
+    return join(
+        (iterations_before(run, number) or 0, read_attempt(run.attempt(number)))
+        for number in run.attempts()
+    )
 
 
 def join(attempts: Iterable[tuple[int, Both]]) -> Curves:
@@ -66,10 +70,10 @@ def join(attempts: Iterable[tuple[int, Both]]) -> Curves:
     return whole
 
 
-def iterations_before(folder: Path) -> int | None:
+def iterations_before(run: Run, number: int) -> int | None:
     """Return the iterations done when an attempt began, by its checkpoint; None without one."""
-    total = (read_json(folder / "resume" / "state.json") or {}).get("total")
-    return total if isinstance(total, int) else None
+    checkpoint = run.try_read(run.attempt(number) / "resume" / "state.json", Checkpoint)
+    return (checkpoint or {}).get("total")
 
 
 def read_attempt(folder: Path) -> Both:
@@ -77,7 +81,8 @@ def read_attempt(folder: Path) -> Both:
     read = {name: reader_of() for name, reader_of in READERS.items()}
     for name, reader in read.items():
         if name != "log.txt" or not all(choose(read)):
-            reader.feed(_text(folder / name))
+            for text in _texts(folder / name):
+                reader.feed(text)
     return choose(read)
 
 
@@ -99,8 +104,10 @@ def finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
+def _texts(path: Path) -> Iterator[str]:
+    """Yield the whole lines of a file, in pieces; nothing if it is not there, or no file."""
+    with contextlib.suppress(BadFile, OSError):
+        file = open_binary(path)
+        if file is not None:
+            with file:
+                yield from map(text_of, read_pieces(file))

@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from hpctrain.errors import SiteUnreachable
-from hpctrain.files import encodable, read_json, write_atomically
+from hpctrain.files import encodable, write_atomically
+from hpctrain.records import BadFile, read_record
 from hpctrain.schedulers.base import JobView, NotKept
+from hpctrain.shapes import Seconds
 
+MOST = 256 << 20  # bytes of an answer: a queue may hold a hundred thousand jobs
 PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
 
 
@@ -32,12 +35,12 @@ class KeptAnswer:
     """
 
     views: list[JobView] = field(default_factory=list)
-    time: float = 0.0
-    since: float = 0.0
+    time: Seconds = 0.0
+    since: Seconds = 0.0
     error: str | None = None
-    failing_since: float | None = None
+    failing_since: Seconds | None = None
     failures: int = 0
-    asked: float = 0.0
+    asked: Seconds = 0.0
     never: bool = False
 
     @cached_property
@@ -104,11 +107,11 @@ def _keep(path: Path, answer: KeptAnswer) -> None:
 
 
 def _read(path: Path) -> KeptAnswer:
-    kept: dict[str, Any] | None = read_json(path)
-    if kept is None:
-        return KeptAnswer()
     try:
+        kept: Any = read_record(path, KeptAnswer, MOST)  # as JSON has it: mappings for records
+        if kept is None:
+            return KeptAnswer()
         views = [JobView(**view) for view in kept.pop("views")]
         return KeptAnswer(views, **kept)
-    except (KeyError, TypeError):
-        return KeptAnswer()  # written by another version
+    except (BadFile, TypeError):
+        return KeptAnswer()  # damaged, or written by another version

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+import stat
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -17,12 +17,13 @@ from typing import Any, BinaryIO
 
 from hpctrain.engines.base import TrainingMetrics
 from hpctrain.engines.pacemaker.log import LogReader
-from hpctrain.files import read_json, write_atomically
+from hpctrain.files import write_atomically
+from hpctrain.records import BadFile, damaged, open_binary, read_bytes, read_pieces, text_of
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.curves import READERS, Curves, Reader, choose, iterations_before, join
 
 VERSION = 2  # of what is kept; what another one kept is not read
-CHUNK = 1 << 20
+MOST = 256 << 20  # bytes of what is kept
 ITERATIONS = next(iter(READERS))  # it is read first
 # The end of what was read is compared before reading on: a file may have been begun again.
 KNOWN_BYTES = 64
@@ -59,8 +60,7 @@ class TrainingFiles:
     @cached_property
     def _runs(self) -> Json:
         """Read what is kept, when the first run is asked about that is not settled."""
-        kept = read_json(self._path) or {}
-        return kept.get("runs", {}) if kept.get("version") == VERSION else {}
+        return _read_kept(self._path)
 
     def are_final(self, run: Run) -> bool:
         """Say whether nothing is written to a run's files any more, as far as they were read."""
@@ -72,13 +72,20 @@ class TrainingFiles:
 
         With ``iterations_only`` the table that tells how far it is will do, where it is there.
         """
+        try:
+            return self._latest(run, now, iterations_only)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError):
+            del self._runs[run.run_id]  # kept by another program, or damaged
+            return self._latest(run, now, iterations_only)
+
+    def _latest(self, run: Run, now: float, iterations_only: bool) -> Latest:
         kept = self._runs.get(run.run_id, {})
         latest = Latest()
         for number in run.attempts():
-            folder, name = run.attempt(number), str(number)
+            name = str(number)
             attempt = kept.get(name, {})
             if not attempt.get("final") or (attempt.get("in_part") and not iterations_only):
-                attempt = kept[name] = self._read_on(folder, attempt, now, iterations_only)
+                attempt = kept[name] = self._read_on(run, number, attempt, now, iterations_only)
             here = _latest(attempt)
             latest = Latest(
                 here.iteration if here.iteration is not None else latest.iteration,
@@ -102,7 +109,7 @@ class TrainingFiles:
                 self._whole[folder / file] = READERS[file]()
                 attempt.get("files", {}).pop(file, None)
             if new or not attempt.get("final"):
-                attempt = kept[name] = self._read_on(folder, attempt, now)
+                attempt = kept[name] = self._read_on(run, number, attempt, now)
             both = choose({file: self._whole[folder / file] for file in READERS})
             attempts.append((int(attempt["base"] or 0), both))
         return join(attempts)
@@ -118,18 +125,25 @@ class TrainingFiles:
             write_atomically(self._path, json.dumps(content, separators=(",", ":")))
             self._changed = False
 
-    def _read_on(self, folder: Path, kept: Json, now: float, iterations_only: bool = False) -> Json:
+    def _read_on(
+        self, run: Run, number: int, kept: Json, now: float, iterations_only: bool = False
+    ) -> Json:
         """Read what an attempt's files have got since ``kept``, and return what to keep then."""
+        folder = run.attempt(number)
         files, base = kept.get("files", {}), kept.get("base")
         if base is None:
             # What the attempt goes on from is written before its trainer starts.
-            base = iterations_before(folder)
+            base = iterations_before(run, number)
         new: Json = {"base": base, "files": {}}
         for name in READERS:
             if iterations_only and _point(new["files"].get(ITERATIONS)) is not None:
                 new["in_part"] = True
                 break
-            file = self._read_file(folder / name, files.get(name))
+            file = None
+            try:
+                file = self._read_file(folder / name, files.get(name))
+            except BadFile as bad:
+                run.note(bad)
             if file is not None:
                 new["files"][name] = file
         with contextlib.suppress(OSError):
@@ -141,12 +155,17 @@ class TrainingFiles:
     def _read_file(self, path: Path, kept: Json | None) -> Json | None:
         """Read what was appended to a file; None if it is not there."""
         try:
-            stat = path.stat()
-            mark = [stat.st_ino, stat.st_size, stat.st_mtime_ns]
+            found = path.lstat()
+            mark = [found.st_ino, found.st_size, found.st_mtime_ns]
             if kept and kept["mark"] == mark:
                 return kept
-            with path.open("rb") as file:
-                if kept and kept["mark"][0] == stat.st_ino and _goes_on(file, kept):
+            if not stat.S_ISREG(found.st_mode):
+                raise damaged(path, "it is no regular file")
+            opened = open_binary(path)
+            if opened is None:
+                raise FileNotFoundError(path)
+            with opened as file:
+                if kept and kept["mark"][0] == found.st_ino and _goes_on(file, kept):
                     return self._feed_rest(path, file, kept, mark)
                 self._begin_again(path)
                 return self._feed_rest(path, file, _unread(path), mark)
@@ -167,8 +186,8 @@ class TrainingFiles:
         position, known, first = kept["offset"], bytes.fromhex(kept["known"]), kept["first"]
         try:
             file.seek(position)
-            for lines in _whole_lines(file):
-                first = _feed(reader, lines.decode("utf-8", "replace"), first)
+            for lines in read_pieces(file):
+                first = _feed(reader, text_of(lines), first)
                 if not whole:  # the curve so far is not needed, only its end
                     reader = reader_of.from_state(reader.state())
                 position += len(lines)
@@ -196,7 +215,12 @@ def _point(file: Json | None, curve: str | None = None) -> TrainingMetrics | Non
         return None
     state = file["state"] if curve is None else file["state"]["part"]
     points = state[curve or "points"]
-    return TrainingMetrics(**{**points[-1], "key": tuple(points[-1]["key"])}) if points else None
+    if not points:
+        return None
+    last = points[-1]
+    energy, force, loss = last["rmse_energy"], last["rmse_force"], last["loss"]
+    return TrainingMetrics(int(last["epoch"]), float(energy), float(force),
+                           None if loss is None else float(loss), tuple(last["key"]))  # fmt: skip
 
 
 def _pace(log: Json) -> float | None:
@@ -205,8 +229,24 @@ def _pace(log: Json) -> float | None:
     if last is None or not log["state"]["part"]["times"] or last.epoch == log["first"]:
         return None
     times = log["state"]["part"]["times"]
-    began, ended = (datetime.strptime(time, "%Y-%m-%d %H:%M:%S,%f") for time in times)
+    try:
+        began, ended = (datetime.strptime(time, "%Y-%m-%d %H:%M:%S,%f") for time in times)
+    except ValueError:  # no time of this calendar
+        return None
     return (ended - began).total_seconds() / (last.epoch - int(log["first"]))
+
+
+def _read_kept(path: Path) -> Json:
+    """Read what was kept, by run; empty where nothing of this version is."""
+    try:
+        # NaN is a number here: the trainer's errors may be.
+        content = json.loads(read_bytes(path, MOST) or b"{}")
+    except (BadFile, ValueError, RecursionError):
+        return {}
+    runs = content.get("runs") if isinstance(content, dict) else None
+    if not isinstance(runs, dict) or content.get("version") != VERSION:
+        return {}
+    return {name: kept for name, kept in runs.items() if isinstance(kept, dict)}
 
 
 def _unread(path: Path) -> Json:
@@ -231,18 +271,3 @@ def _feed(reader: Reader, text: str, first: int | None) -> int | None:
         first = None
     points = reader.last.points
     return points[0].epoch if first is None and points else first
-
-
-def _whole_lines(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the rest of a file in pieces of whole lines; a line being written has to wait."""
-    rest = b""
-    while True:
-        piece = file.read(CHUNK)
-        if not piece:
-            return
-        end = piece.rfind(b"\n") + 1
-        if end:
-            yield rest + piece[:end]
-            rest = piece[end:]
-        else:
-            rest += piece

@@ -10,14 +10,16 @@ import contextlib
 import json
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from hpctrain import __version__
-from hpctrain.files import read_json, stamp, write_atomically
-from hpctrain.runs.history import History, fold
+from hpctrain.files import stamp, write_atomically
+from hpctrain.runs.exports import read_kept
+from hpctrain.runs.history import History
 from hpctrain.runs.run import EVENTS, MANIFEST, Run
 from hpctrain.runs.state.summary import RunStatus
 from hpctrain.runs.state.verdict import SETTLED
+from hpctrain.shapes import AttemptNumber, Time, misfit
 
 Seen = tuple[list[int], str]
 
@@ -25,24 +27,42 @@ _NAMES = {field.name for field in fields(RunStatus)} - {"run"}
 _KEPT = _NAMES | {"attempts", "stamp"}
 
 
+class _Kept(TypedDict, total=False):
+    run_id: str
+    site: str
+    job_id: str | None
+    state: str
+    since: Time | None
+    reason: str
+    attempt: int
+    iteration: int | None
+    max_iter: int
+    train: dict[str, float | None] | None
+    test: dict[str, float | None] | None
+    eta_s: float | None
+    warnings: list[str]
+    phase: str | None
+    before: str | None
+    attempts: list[AttemptNumber]
+    stamp: str
+
+
 class SettledRuns:
     """The runs of a project that are settled; one of these serves one command."""
 
     def __init__(self, cache: Path) -> None:
         self._path = cache / "settled.json"
-        kept = read_json(self._path) or {}
-        runs = kept.get("runs") if kept.get("version") == __version__ else None
-        self._runs: dict[str, Any] = runs if isinstance(runs, dict) else {}
+        self._runs: dict[str, Any] = read_kept(self._path)
         self._same: dict[str, bool] = {}
-        self._histories: dict[str, tuple[str, History]] = {}
+        self._histories: dict[str, tuple[str, History, dict[str, str]]] = {}
         self._changed = False
 
     def find(self, run: Run) -> RunStatus | None:
         """Return how a settled run is shown; None if it has to be looked at."""
         kept = self._runs.get(run.run_id)
-        if not isinstance(kept, dict) or kept.keys() != _KEPT:
+        if not isinstance(kept, dict) or kept.keys() != _KEPT or misfit(kept, _Kept):
             return None
-        if str(kept["state"]) not in SETTLED or not isinstance(kept["attempts"], list):
+        if kept["state"] not in SETTLED:
             return None
         if run.run_id not in self._same:
             # Another attempt would be another stamp: that of the folder of attempts.
@@ -57,12 +77,14 @@ class SettledRuns:
         mark = stamp([f"{run.folder}/{EVENTS}"])
         kept = self._histories.get(run.run_id)
         if kept is None or kept[0] != mark:
-            kept = self._histories[run.run_id] = mark, fold(run.events())
+            history = run.history()
+            kept = self._histories[run.run_id] = mark, history, dict(run.bad_files)
+        run.bad_files.update(kept[2])
         return kept[1]
 
     def keep(self, run: Run, shown: RunStatus, before: Seen) -> None:
         """Keep how a settled run is shown; ``before`` is from before its files were read."""
-        if before != see(run):
+        if before != see(run) or run.bad_files:
             return
         content = asdict(replace(shown, run=None))
         del content["run"]

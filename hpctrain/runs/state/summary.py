@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from hpctrain.engines.base import TrainingMetrics
-from hpctrain.files import iso, read_json
+from hpctrain.files import iso
+from hpctrain.records import BadFile, read_end
 from hpctrain.runs.history import History
 from hpctrain.runs.place import original, other_place
-from hpctrain.runs.result import Result, read_environment
+from hpctrain.runs.result import Environment, Heartbeat, JobSettings, Result
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.attempts import CountingAttempt
 from hpctrain.runs.state.curves import finite
@@ -63,7 +64,7 @@ def summarise(
     folder = run.attempt(counting.attempt)
     potential = (counting.result or {}).get("potential") or {}
     alive = found.state in ("running", "unknown")
-    heartbeat = (read_json(folder / "heartbeat.json") if alive else None) or {}
+    heartbeat = (run.try_read(folder / "heartbeat.json", Heartbeat) if alive else None) or {}
     phase = heartbeat.get("phase") if found.state == "running" else None
     max_iter = int(run.manifest["settings"]["training"]["max_iter"])
     eta = None
@@ -90,13 +91,45 @@ def summarise(
         test=_both_errors(potential.get("test")) or _metrics_of(latest.test),
         eta_s=eta,
         warnings=[
-            *_told_by_the_job(folder, found, counting.result),
+            *_told_by_the_job(run, folder, found, counting.result),
             *_warnings(run, history, found.state, counting.attempt, phase, eta, word, now),
+            *_bad_files(run, reason),
         ],
         phase=phase,
         before=None if word.before is None else word.before.state,
         run=run,
     )
+
+
+def unreadable(run: Run, bad: BadFile) -> RunStatus:
+    """Tell of a run whose own record is damaged what its events still say."""
+    run.note(bad)
+    reason = bad.within(run.folder)
+    try:
+        history = run.history()
+    except BadFile:
+        history = History()
+    return RunStatus(
+        run_id=run.run_id,
+        site="?",
+        job_id=history.job_ids.get(history.attempt),
+        state="unknown",
+        since=history.since,
+        reason=reason,
+        attempt=history.attempt,
+        iteration=None,
+        max_iter=0,
+        train=None,
+        test=None,
+        eta_s=None,
+        warnings=_bad_files(run, reason),
+        run=run,
+    )
+
+
+def _bad_files(run: Run, reason: str) -> list[str]:
+    """List what was found damaged, without what is the reason already."""
+    return [words for words in run.bad_files.values() if words not in reason]
 
 
 def age(path: Path, now: float) -> float | None:
@@ -107,19 +140,19 @@ def age(path: Path, now: float) -> float | None:
         return None
 
 
-def _told_by_the_job(folder: Path, found: Verdict, result: Result | None) -> list[str]:
+def _told_by_the_job(run: Run, folder: Path, found: Verdict, result: Result | None) -> list[str]:
     """List what the job warns of: in its result, and while it runs in its environment.json.
 
     Once it is collected, the card says it.
     """
-    told: Any = None
+    told: list[str] | None = None
     if found.state == "collected":
         return []
     if result is not None:
         told = result.get("warnings")
     elif found.state == "running":
-        told = (read_environment(folder / "environment.json") or {}).get("warnings")
-    return [str(one) for one in told] if isinstance(told, list) else []
+        told = (run.try_read(folder / "environment.json", Environment) or {}).get("warnings")
+    return told or []
 
 
 def _where_it_works(run: Run, state: str) -> list[str]:
@@ -188,7 +221,7 @@ def _warnings(
         )
     if eta is None or view is None or view.walltime_s is None or view.elapsed_s is None:
         return found
-    settings = read_json(run.folder / "job" / "settings.json") or {}
+    settings = run.try_read(run.folder / "job" / "settings.json", JobSettings) or {}
     margin = float(settings.get("margin_s") or 0.0)
     more = math.ceil((eta - (view.walltime_s - view.elapsed_s - margin))
                      / max(1.0, view.walltime_s - margin))  # fmt: skip
@@ -211,7 +244,7 @@ def _since(
     history: History,
     counting: CountingAttempt,
     found: Verdict,
-    heartbeat: Mapping[str, Any],
+    heartbeat: Heartbeat,
 ) -> str | None:
     """Return when the state began, where that was told; else the time of the last event."""
     if counting.result is not None and found.state != "collected" and counting.result.get("ended"):
@@ -236,12 +269,7 @@ def _metrics_of(point: TrainingMetrics | None) -> Metrics | None:
 
 def _last_lines(path: Path, lines: int = 3) -> str:
     """Return the end of what a job script printed: why it failed before the trainer started."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - 4000))
-            text = file.read().decode("utf-8", "replace")
-    except OSError:
-        return ""
+    text = read_end(path, 4000)
     return " / ".join(line.strip() for line in text.splitlines()[-lines:] if line.strip())
 
 
