@@ -94,6 +94,11 @@ DAMAGES: dict[str, Damage] = {
     "long line": long_line,
     "forbidden": forbidden,
 }
+# These stand for the others where there are only seconds.
+QUICK = ("torn", "foreign", "NaN", "FIFO")
+EACH_DAMAGE = [
+    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in DAMAGES
+]
 # What a killed writer leaves, too: it is no damage to speak of.
 # Nor is what says nothing of what is read.
 USUAL = {
@@ -226,7 +231,7 @@ def others(states: dict[str, Any], hurt: str) -> dict[str, Any]:
     return {name: one for name, one in states.items() if name != hurt}
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("damage", EACH_DAMAGE)
 @pytest.mark.parametrize("hurt", [COMPLETED, RUNNING])
 def test_each_file_of_a_run(
     hurt: str, damage: str, whole: Path, here: Path, capsys: pytest.CaptureFixture[str]
@@ -259,7 +264,7 @@ def put_back(source: Path, target: Path) -> None:
     shutil.copy2(source, target)
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("damage", EACH_DAMAGE)
 @pytest.mark.parametrize("hurt", [COMPLETED, RUNNING, COLLECTED])
 def test_every_file_at_once_and_every_command(
     hurt: str, damage: str, whole: Path, here: Path, capsys: pytest.CaptureFixture[str]
