@@ -323,7 +323,8 @@ def test_every_value_of_another_kind(
     content = json.loads(path.read_text())
     before = others(Project(folder, capsys).states(), hurt)
     problems = []
-    for number, place in enumerate(sorted(set(paths_in(content)), key=str)[:120]):
+    places = sorted(set(paths_in(content)), key=str)
+    for number, place in enumerate(places[:: 1 + len(places) // 40]):
         changed = copy.deepcopy(content)
         holder = changed
         for key in place[:-1]:
