@@ -18,6 +18,7 @@ from typing import Any
 
 from hpctrain.errors import HpctrainError
 from hpctrain.identity import identity, whereabouts
+from hpctrain.interrupts import hold_interrupts
 
 POLL_S = 0.05
 WAIT_S = 300.0
@@ -48,7 +49,9 @@ def hold_lock(
     try:
         yield
     finally:
-        _release(mine, {**_own_record(command), "released": True})
+        # Whoever goes on after Ctrl-C, as a notebook does, must not be in its own way.
+        with hold_interrupts():
+            _release(mine, {**_own_record(command), "released": True})
 
 
 def _acquire(folder: Path, command: str, wait_s: float, say: Callable[[str], None]) -> Path:

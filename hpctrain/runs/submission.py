@@ -113,7 +113,7 @@ def send_chain(
         for number in range(last + 1, until + 1):
             if held.pressed:
                 # Not wanted any more: recovery leaves the chain as short as it is.
-                run.record("interrupted", attempt=number)
+                _record(run, "interrupted", attempt=number)
                 break
             try:
                 job_id = send(run, number, scheduler, program, after=job_id, until=until)
