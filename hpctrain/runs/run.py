@@ -81,6 +81,11 @@ class Run:
         finally:
             os.close(descriptor)
 
+    @property
+    def manifest_file(self) -> Path:
+        """Return run.json; its owner made the run."""
+        return self.folder / MANIFEST
+
     def job_output(self, job_id: str | None) -> Path:
         """Return the file that the scheduler writes what the job script prints to."""
         output = str(self.manifest["site"]["profile"]["output"])
