@@ -156,13 +156,17 @@ def send_all(run: Run, attempt: int, scheduler: Scheduler, program: RunProgram) 
     """
     profile = _profile(run)
     until = max(attempt, profile.max_attempts) if profile.continuation == "chain" else None
-    who = who_asks(scheduler, program)
     with hold_interrupts() as held:
-        job_id = send(run, attempt, scheduler, program, until=until, who=who)
+        job_id = send(run, attempt, scheduler, program, until=until)
         if until is not None:
+            who = fold(run.events()).submitter
             send_chain(run, attempt, until, job_id, scheduler, program, who)
-        job_id = look(run, attempt, scheduler, program) or job_id
-        if held.pressed:
+        stopped = held.pressed
+        try:
+            job_id = job_id if stopped else look(run, attempt, scheduler, program) or job_id
+        except KeyboardInterrupt:
+            stopped = True
+        if stopped or held.pressed:
             raise KeyboardInterrupt(
                 f"the run {run.run_id} was submitted before, as job {job_id}; to end it: "
                 f"hpctrain cancel {run.run_id}"
