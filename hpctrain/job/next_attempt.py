@@ -145,10 +145,10 @@ def _text(file: BinaryIO) -> str:
 def _outcome(reply: tuple[int | None, str, str], refusals: Sequence[int]) -> Outcome:
     """Read the reply: the id is on stdout alone, since warnings on stderr hold numbers too."""
     code, out, said = reply
-    # Slurm: 123, or 123;cluster. PBS: 123.server.
-    found = re.search(r"^(\d+(?:\.[\w.-]+)?)(;\S+)?$", out, re.MULTILINE) if code == 0 else None
-    if found:
-        return Outcome(found.group(1))
+    # Slurm: 123, or 123;cluster. PBS: 123.server. The last: a greeting may be a line of digits too.
+    ids = re.findall(r"^(\d+(?:\.[\w.-]+)?)(?:;\S+)?$", out, re.MULTILINE) if code == 0 else []
+    if ids:
+        return Outcome(ids[-1])
     silent = said == f"exit code {code}"
     refused = code == NOT_STARTED or (code in refusals and not silent)
     *told, last = said.split("; ")
