@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 from collections.abc import Iterator
@@ -50,9 +51,14 @@ def slurm() -> Iterator[Slurm]:
             pytest.fail(message, pytrace=False)
         pytest.skip(message)
     directory = Path(os.environ[CLUSTERS]) / os.environ.get("PYTEST_XDIST_WORKER", "main")
-    started = subprocess.run(
-        ["bash", str(SCRIPT), "start", str(directory)], capture_output=True, text=True, timeout=300
-    )
+    with (directory.parent / "starting").open("w") as lock:
+        # One after the other: two databases that were made at the same time have been in each
+        # other's way.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        started = subprocess.run(
+            ["bash", str(SCRIPT), "start", str(directory)],
+            capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
     if started.returncode != 0:
         pytest.fail(f"the throw-away Slurm did not start:\n{started.stderr}", pytrace=False)
     environment = {"SLURM_CONF": str(directory / "slurm.conf")}
