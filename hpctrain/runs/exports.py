@@ -6,8 +6,6 @@ time only.
 
 from __future__ import annotations
 
-import contextlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +13,8 @@ from typing import Any
 
 from hpctrain import __version__
 from hpctrain.errors import HpctrainError
-from hpctrain.files import read_json, stamp, write_atomically
+from hpctrain.files import stamp
+from hpctrain.runs.cache import read_kept, write_kept
 from hpctrain.runs.run import MANIFEST, Run, all_runs
 
 
@@ -39,9 +38,7 @@ def exports(
 ) -> list[ExportOf]:
     """List what the runs train on, the oldest first; ``damaged`` is told of what cannot be read."""
     path = runs / ".cache" / "exports.json"
-    kept = read_json(path) or {}
-    known = kept.get("runs") if kept.get("version") == __version__ else None
-    known = known if isinstance(known, dict) else {}
+    known = read_kept(path, __version__)
     new: dict[str, Any] = {}
     found: list[ExportOf] = []
     for run in all_runs(runs):
@@ -54,10 +51,7 @@ def exports(
         new[run.run_id] = {**asdict(one), "stamp": mark}
         found.append(one)
     if new != known:
-        with contextlib.suppress(OSError):  # the next look costs more, that is all
-            path.parent.mkdir(parents=True, exist_ok=True)
-            content = {"version": __version__, "runs": new}
-            write_atomically(path, json.dumps(content, separators=(",", ":")))
+        write_kept(path, __version__, new, runs)
     return found
 
 

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from hpctrain.engines.base import TrainingMetrics
 from hpctrain.engines.pacemaker.log import LogReader
-from hpctrain.files import read_json, write_atomically
+from hpctrain.runs.cache import read_kept, write_kept
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.curves import READERS, Curves, Reader, choose, iterations_before, join
 
@@ -59,8 +59,7 @@ class TrainingFiles:
     @cached_property
     def _runs(self) -> Json:
         """Read what is kept, when the first run is asked about that is not settled."""
-        kept = read_json(self._path) or {}
-        return kept.get("runs", {}) if kept.get("version") == VERSION else {}
+        return read_kept(self._path, VERSION)
 
     def are_final(self, run: Run) -> bool:
         """Say whether nothing is written to a run's files any more, as far as they were read."""
@@ -109,13 +108,8 @@ class TrainingFiles:
 
     def save(self, folder: Path) -> None:
         """Keep what was learned, of the runs that are still there."""
-        if not self._changed:
-            return
-        there = {name: kept for name, kept in self._runs.items() if (folder / name).is_dir()}
-        with contextlib.suppress(OSError):  # the next look costs more, that is all
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            content = {"version": VERSION, "runs": there}
-            write_atomically(self._path, json.dumps(content, separators=(",", ":")))
+        if self._changed:
+            write_kept(self._path, VERSION, self._runs, folder)
             self._changed = False
 
     def _read_on(self, folder: Path, kept: Json, now: float, iterations_only: bool = False) -> Json:
