@@ -93,7 +93,7 @@ def submit(
             with hold_interrupts():
                 prepared.folder.rename(run.folder)
                 try:
-                    job_id = send_all(run, 1, prepared.scheduler, program)
+                    job_id = send_all(run, 1, prepared.scheduler, program, who)
                 except JobRefused:
                     # It was made just now, and there is no job that needs it.
                     shutil.rmtree(run.folder, ignore_errors=True)

@@ -17,7 +17,7 @@ from hpctrain.runs.history import History, fold
 from hpctrain.runs.place import SCRIPT, work_here
 from hpctrain.runs.run import EVENTS, Run
 from hpctrain.runs.strays import list_run
-from hpctrain.runs.submitter import Submitter, who_asks
+from hpctrain.runs.submitter import Submitter
 from hpctrain.schedulers import scheduler_for, scheduler_of
 from hpctrain.schedulers.base import (
     ENDED,
@@ -147,8 +147,10 @@ def _mark_of(view: JobView) -> str:
     return match[0] if match else ""
 
 
-def send_all(run: Run, attempt: int, scheduler: Scheduler, program: RunProgram) -> str:
-    """Submit an attempt, and, where the site asks for a chain, all that may follow it.
+def send_all(
+    run: Run, attempt: int, scheduler: Scheduler, program: RunProgram, who: Submitter
+) -> str:
+    """Submit an attempt as ``who`` asks, and, where the site asks for a chain, what may follow it.
 
     Returns the first one's job id. Where the scheduler takes no more jobs, the chain is just
     shorter. Ctrl-C is heard when the event that goes with it is on the disk: KeyboardInterrupt
@@ -157,9 +159,9 @@ def send_all(run: Run, attempt: int, scheduler: Scheduler, program: RunProgram) 
     profile = _profile(run)
     until = max(attempt, profile.max_attempts) if profile.continuation == "chain" else None
     with hold_interrupts() as held:
-        job_id = send(run, attempt, scheduler, program, until=until)
+        job_id = send(run, attempt, scheduler, program, until=until, who=who)
         if until is not None:
-            who = fold(run.events()).submitter
+            who = fold(run.events()).submitter  # sbatch may have named another cluster
             send_chain(run, attempt, until, job_id, scheduler, program, who)
         stopped = held.pressed
         try:
@@ -235,7 +237,7 @@ def send(
     *,
     after: str | None = None,
     until: int | None = None,
-    who: Submitter | None = None,
+    who: Submitter,
 ) -> str:
     """Submit one attempt and return the job's id; the project's lock must be held.
 
@@ -246,7 +248,6 @@ def send(
     """
     with hold_interrupts() as held:
         try:
-            who = who or who_asks(scheduler, program)
             return _send(run, attempt, scheduler, program, after, until, who)
         except (KeyboardInterrupt, SiteUnreachable) as error:
             if isinstance(error, SiteUnreachable) and not held.pressed:

@@ -145,7 +145,7 @@ def _finish_submission(
         )
     else:
         if history.submitting is None:
-            found = send_all(run, attempt, scheduler, program)
+            found = send_all(run, attempt, scheduler, program, who)
         else:
             before = _job_before(run, attempt, history)
             found = send(

@@ -103,7 +103,8 @@ def _resume(
         return Resumed(run.run_id, state, False, found.attempt, found.job_id)
     history = fold(run.events())
     scheduler = scheduler_of_run(run, project.queue, history)
-    _refuse_strangers(run, history, who_asks(scheduler, program))
+    who = who_asks(scheduler, program)
+    _refuse_strangers(run, history, who)
     _refuse_beside_a_job(run, scheduler, program, project.cache)
     attempt = max([0, *run.attempts(), *history.job_ids]) + 1
     with hold_interrupts():
@@ -113,7 +114,7 @@ def _resume(
         (run.folder / "cancel").unlink(missing_ok=True)
         for note in variables.notes(os.environ, run.manifest["site"]["profile"]):
             say(f"{run.run_id}: {note}")
-        job_id = send_all(run, attempt, scheduler, program)
+        job_id = send_all(run, attempt, scheduler, program, who)
     return Resumed(run.run_id, state, True, attempt, job_id)
 
 
