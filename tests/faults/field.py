@@ -202,6 +202,11 @@ class Field:
         wait_for(lambda: trainings(project), 60, "the training to begin")
         return project
 
+    def copy_to_resume(self, ended: Path, number: int) -> tuple[Path, tuple[str, ...]]:
+        """Copy a project whose run has ended; return the copy, and the command that resumes it."""
+        project = copy_of(ended, ended.with_name(f"case-{number:03d}"), number)
+        return project, ("resume", runs(project)[0].run_id, "--json")
+
     @property
     def held(self) -> str:
         """What a profile says so that its jobs are held."""

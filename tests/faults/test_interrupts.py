@@ -20,7 +20,6 @@ from faults.field import (
     Done,
     Field,
     Tally,
-    copy_of,
     each,
     runs,
     sample,
@@ -136,11 +135,7 @@ def test_submit_of_a_chain(field: Field) -> None:
 def test_resume(field: Field) -> None:
     ended = field.finished("ended", behaviour="timeout")
 
-    def one(number: int) -> tuple[Path, tuple[str, ...]]:
-        project = copy_of(ended, ended.with_name(f"case-{number:03d}"), number)
-        return project, ("resume", runs(project)[0].run_id, "--json")
-
-    project, resume = one(0)
+    project, resume = field.copy_to_resume(ended, 0)
     whole = field.run(project, *resume, trace=True, environment=field.counting(project))
     assert (whole.code, submissions(project)) == (0, 1), whole.err
     places = [place for place in whole.places if place[2] == 1]
@@ -148,7 +143,7 @@ def test_resume(field: Field) -> None:
 
     def press(case: tuple[int, Place]) -> None:
         number, place = case
-        project, resume = one(number)
+        project, resume = field.copy_to_resume(ended, number)
         done = field.run(project, *resume, press=place, environment=field.counting(project))
         cases.pressed(place, project, done)
 

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lives import project_on
 from standin import StandIn
 from waiting import wait_for
 
 from hpctrain.launch.submit import SubmittedRun, submit
 from hpctrain.potentials.collect import collect
-from hpctrain.project import Project, find_project, init
+from hpctrain.project import Project
 from hpctrain.runs.actions.status import RunStatus, status
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.curves import curves
@@ -71,11 +72,8 @@ FIT = {
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    init(tmp_path, demo=True)
-    (tmp_path / "site_profiles").mkdir()
-    (tmp_path / "site_profiles/mycluster.yaml").write_text(PROFILE)
     (tmp_path / "pause.py").write_text(PAUSE)
-    return find_project(str(tmp_path))
+    return project_on(tmp_path, mycluster=PROFILE)
 
 
 def changes(project: Project, pause_after: int, **site: Any) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from made_runs import (
     error,
     event,
     leave,
-    make_project,
     make_run,
     queue_row,
     submitted,
@@ -32,11 +30,6 @@ from hpctrain.runs.actions.status import RunStatus, status
 from hpctrain.runs.run import Run
 
 now = time.time
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return make_project(tmp_path / "p")
 
 
 @pytest.fixture

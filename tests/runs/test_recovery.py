@@ -50,6 +50,11 @@ class Controller:
 
 
 @pytest.fixture
+def project(demo_project: Project) -> Project:
+    return demo_project
+
+
+@pytest.fixture
 def unclear(project: Project) -> tuple[Project, Controller]:
     """A run whose submission nobody answered."""
     controller = Controller()

@@ -17,7 +17,6 @@ from made_runs import (
     error,
     event,
     leave,
-    make_project,
     make_run,
     queue_row,
     submitted,
@@ -32,11 +31,6 @@ from hpctrain.runs.run import Run
 from hpctrain.runs.submission import JobRefused
 
 now = time.time
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return make_project(tmp_path / "p")
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from made_runs import (
     FakeSlurm,
     event,
     leave,
-    make_project,
     make_run,
     queue_row,
     submitted,
@@ -42,11 +41,6 @@ from hpctrain.schedulers.base import CLUSTER_POLL_S, FILES_POLL_S
 NOW = time.time()
 OTHER = "20250101-000000-ffff"
 LOG = "{time} I - Iteration   #{n}   ({n} evals):   Loss: 0.100000 | RMSE Energy(low): 5.00 (5.00) meV/at | Forces(low): 30.00 (30.00) meV/A | Time/eval: 1.00 mcs/at\n"  # noqa: E501
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return make_project(tmp_path / "p")
 
 
 @pytest.fixture
