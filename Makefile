@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := .demo
 PYTEST_ARGS ?=
 
-.PHONY: demo test tests fast lint bench bench-training clean
+.PHONY: demo test tests fast faults lint bench bench-training clean
 
 # hpctrain with the real trainer. tensorpotential is installed without its requirements: they
 # would bring TensorFlow with every CUDA wheel; what it needs on a CPU is in the extra.
@@ -40,6 +40,11 @@ test: $(VENV)/tools
 
 tests: $(VENV)/tools
 	bash tests/cluster/run.sh $(BIN)/python $(PYTEST_ARGS)
+
+# Every point at which a command can be killed, interrupted or fail to write, on a real Slurm where
+# one can be had: half an hour and more. `make test` takes an eighth of them, another each day.
+faults: $(VENV)/tools
+	EVERY_FAULT=1 bash tests/cluster/run.sh $(BIN)/python tests/faults $(PYTEST_ARGS)
 
 # What needs neither the trainer nor a service.
 fast: $(VENV)/tools

@@ -74,6 +74,15 @@ def open_regular(path: Path) -> int | None:
     raise damaged(path, "it is a folder" if stat.S_ISDIR(mode) else "it is no regular file")
 
 
+def open_to_append(path: Path) -> int:
+    """Open a file for adding to it, which is made if it is not there, and is nothing but a file."""
+    descriptor = open_regular(path)
+    if descriptor is not None:
+        os.close(descriptor)
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    return os.open(path, flags, 0o644)
+
+
 def read_bytes(path: Path, limit: int, *, json_only: bool = False) -> bytes | None:
     """Read a whole file; None if it is not there, BadFile if it is longer than ``limit``.
 

@@ -75,6 +75,8 @@ AttemptNumber = Annotated[int, between(1, 9999)]
 Count = Annotated[int, between(0, 1e15)]
 # It becomes an argument of the scheduler's programs, and part of a file's name.
 JobId = Annotated[str, like(r"[0-9A-Za-z][^\s/\x00-\x20\x7f]{0,199}", "is no job id")]
+# It becomes an option of the scheduler's programs; several may be named, with commas.
+ClusterName = Annotated[str, like(r"(?!-)[^\x00-\x20\x7f]{0,1000}", "is no name of a cluster")]
 # A file in a folder that is known, and a folder in it: never a way out.
 FileName = Annotated[str, like(r"(?!\.)[^/\x00-\x1f\x7f]{1,255}", "is no name of a file")]
 Sha256 = Annotated[str, like(r"[0-9a-f]{64}", "is no SHA-256")]

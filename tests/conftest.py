@@ -17,7 +17,7 @@ pytest_plugins = [
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long, so that no process is left with it at the end."""
-    items.sort(key=lambda item: "slow" not in item.keywords)
+    items.sort(key=lambda item: ("slow" not in item.keywords, "life" not in item.path.parts))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -41,11 +41,15 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """A demo project."""
+def demo_project(tmp_path: Path) -> Project:
     folder = tmp_path / "demo"
     init(folder, demo=True)
     return find_project(str(folder / "hpctrain.yaml"))
+
+
+@pytest.fixture
+def project(demo_project: Project) -> Project:
+    return demo_project
 
 
 @pytest.fixture(autouse=True)

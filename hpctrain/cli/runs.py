@@ -54,6 +54,11 @@ def status_command(
         print_text("no runs yet; next: hpctrain submit")
     elif not watch:
         print_text(status_table(report.runs))
+    for stray in report.strays:
+        print_message(
+            f"job {stray.job_id} is {stray.state}, and the folder of its run {stray.run_id} is "
+            f"gone; to end the job: {stray.command}"
+        )
     for site in report.sites:
         if site.error is not None:
             print_message(f"the site {site.site} did not answer: {site.error}")
@@ -63,11 +68,14 @@ def status_command(
 
 def _report_json(report: StatusReport) -> dict[str, Any]:
     """Return the status of runs as --json prints it."""
-    return {
+    content: dict[str, Any] = {
         "queried_at": report.queried_at,
         "sites": [vars(site) for site in report.sites],
         "runs": [_run_json(run) for run in report.runs],
     }
+    if report.strays:
+        content["strays"] = [vars(stray) for stray in report.strays]
+    return content
 
 
 def _run_json(run: RunStatus) -> dict[str, Any]:

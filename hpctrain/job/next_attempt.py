@@ -12,14 +12,16 @@ import contextlib
 import os
 import re
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any, BinaryIO, Mapping, Sequence
 
 from . import evidence
 
 LIMIT_S = 60.0
+MOST_BYTES = 1_000_000
 NO_ANSWER = (
     "contact slurm controller", "timed out", "Zero Bytes", "failure", "Unspecified error",
     "connect", "protocol error", "shutting down",
@@ -115,28 +117,38 @@ def requeue(run: Path, job_id: str | None, given: Mapping[str, str]) -> Outcome:
 def _run(
     argv: Sequence[str], run: Path, variables: Mapping[str, str]
 ) -> tuple[int | None, str, str]:
-    """Return exit code, output and complaint; no code if it did not end in time."""
+    """Return exit code, output and complaint; no code if it did not end in time.
+
+    The output goes into files: a pipe has no end as long as something that a wrapper has left
+    behind, such as a shared ssh connection, holds it open.
+    """
     try:
-        reply = subprocess.run(
-            list(argv), cwd=str(run), env=dict(variables), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=LIMIT_S, check=False,
-        )  # fmt: skip
+        with tempfile.TemporaryFile() as out_file, tempfile.TemporaryFile() as err_file:
+            reply = subprocess.run(
+                list(argv), cwd=str(run), env=dict(variables), stdin=subprocess.DEVNULL,
+                stdout=out_file, stderr=err_file, timeout=LIMIT_S, check=False,
+            )  # fmt: skip
+            out, err = _text(out_file), _text(err_file)
     except subprocess.TimeoutExpired:
         return None, "", f"{os.path.basename(argv[0])} did not answer in {LIMIT_S:.0f} s"
     except OSError as error:
         return NOT_STARTED, "", f"{argv[0]}: {error.strerror}"
-    out, err = (text.decode("utf-8", "replace") for text in (reply.stdout, reply.stderr))
     said = "; ".join(line.strip() for line in err.splitlines() if line.strip())
     return reply.returncode, out, said or f"exit code {reply.returncode}"
+
+
+def _text(file: BinaryIO) -> str:
+    file.seek(0)
+    return file.read(MOST_BYTES).decode("utf-8", "replace")
 
 
 def _outcome(reply: tuple[int | None, str, str], refusals: Sequence[int]) -> Outcome:
     """Read the reply: the id is on stdout alone, since warnings on stderr hold numbers too."""
     code, out, said = reply
-    # Slurm: 123, or 123;cluster. PBS: 123.server.
-    found = re.search(r"^(\d+(?:\.[\w.-]+)?)(;\S+)?$", out, re.MULTILINE) if code == 0 else None
-    if found:
-        return Outcome(found.group(1))
+    # Slurm: 123, or 123;cluster. PBS: 123.server. The last: a greeting may be a line of digits too.
+    ids = re.findall(r"^(\d+(?:\.[\w.-]+)?)(?:;\S+)?$", out, re.MULTILINE) if code == 0 else []
+    if ids:
+        return Outcome(ids[-1])
     silent = said == f"exit code {code}"
     refused = code == NOT_STARTED or (code in refusals and not silent)
     *told, last = said.split("; ")

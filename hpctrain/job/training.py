@@ -103,16 +103,14 @@ def _note_gpus(
 ) -> None:
     """Note which GPUs the trainer sees, and a warning if it sees none, for whoever looks."""
     given["trainer_gpus"] = seen
-    path = str(folder / "environment.json")
-    with contextlib.suppress(OSError):
-        evidence.write_json(path, given)
-    warning = gpus.warning(settings, seen, given["gpus"])
-    if not warning:
-        return
-    result["warnings"] = given["warnings"] = [warning]
-    say(f"attempt {result['attempt']}: warning: {warning}")
-    with contextlib.suppress(OSError):
-        evidence.write_json(path, given)
+    try:
+        warning = gpus.warning(settings, seen, given["gpus"])
+        if warning:
+            result["warnings"] = given["warnings"] = [warning]
+            say(f"attempt {result['attempt']}: warning: {warning}")
+    finally:
+        with contextlib.suppress(OSError):
+            evidence.write_json(str(folder / "environment.json"), given)
 
 
 def _facts_of(path: Path) -> dict[str, Any]:

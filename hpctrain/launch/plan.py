@@ -10,7 +10,7 @@ from typing import Any
 from hpctrain import variables
 from hpctrain.errors import HpctrainError
 from hpctrain.project import Project
-from hpctrain.schedulers import scheduler_of
+from hpctrain.schedulers import scheduler_for
 from hpctrain.schedulers.base import Scheduler
 from hpctrain.settings import ProjectConfig
 from hpctrain.sites import load
@@ -66,7 +66,7 @@ def plan(project: Project, site_name: str | None, changes: dict[str, Any] | None
         notes.append(f"account {profile.account}, by the site's account_rule")
     notes += advice(site, profile, project.folder)
     notes += variables.notes(os.environ, dict(profile))
-    scheduler = scheduler_of(profile.scheduler, project.queue)
+    scheduler = scheduler_for(profile.scheduler, project.queue, profile.extra_directives)
     return Plan(
         config,
         site,

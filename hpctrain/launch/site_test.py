@@ -20,8 +20,8 @@ from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse, run_scheduler
 from hpctrain.project import Project
 from hpctrain.records import BadFile, read_record
-from hpctrain.schedulers.base import ENDED, JobRequest, Refused, Submitted
-from hpctrain.shapes import FileName, Holds, JobId
+from hpctrain.schedulers.base import ENDED, JobRequest, Refused, Submitted, number_of
+from hpctrain.shapes import ClusterName, FileName, Holds, JobId
 
 FOLDER = ".proofs"
 # The job takes about a minute; file systems that are slow, and sites whose shortest job is five
@@ -31,7 +31,11 @@ WALLTIME, MARGIN = "00:05:00", "00:01:00"
 VISIBLE_S = 30.0
 
 
-class _Submitted(TypedDict):
+class _Place(TypedDict, total=False):
+    clusters: ClusterName | None
+
+
+class _Submitted(_Place):
     site: FileName
     target: FileName | None
     submitted: str
@@ -74,6 +78,7 @@ class SiteTest:
     job_id: str | None
     scheduler: str
     found: dict[str, Any] | None
+    clusters: str | None = None
 
     @property
     def verdict(self) -> str:
@@ -109,19 +114,22 @@ def start(
     stamp = f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S-%f}"
     name = ".".join(filter(None, (planned.site.name, planned.target)))
     folder = project.runs / FOLDER / name / stamp
-    job_id = _submit(planned, project, folder, stamp, program)
+    taken = _submit(planned, project, folder, stamp, program)
     facts: dict[str, Any] = {
         "site": planned.site.name,
         "target": planned.target,
         "submitted": f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
-        "job_id": job_id,
+        "job_id": taken.job_id,
         "scheduler": planned.profile.scheduler,
+        "clusters": taken.cluster or planned.scheduler.clusters,
     }
     write_atomically(folder / "submitted.json", as_json(facts))
     return SiteTest(folder=folder, found=None, **facts)
 
 
-def _submit(planned: Plan, project: Project, folder: Path, stamp: str, program: RunProgram) -> str:
+def _submit(
+    planned: Plan, project: Project, folder: Path, stamp: str, program: RunProgram
+) -> Submitted:
     profile, scheduler = planned.profile, planned.scheduler
     job = JobRequest(f"proof-{stamp[9:15]}", f"hpctrain:proof.{stamp}", profile.output)
     script = job_script(
@@ -151,7 +159,7 @@ def _submit(planned: Plan, project: Project, folder: Path, stamp: str, program: 
             f"{scheduler.name} did not say whether it took the job: {outcome.reason}",
             f"if it did, what it finds will be in {folder}",
         )
-    return outcome.job_id
+    return outcome
 
 
 def _settings(planned: Plan) -> dict[str, Any]:
@@ -180,14 +188,15 @@ def wait(
     """Wait until the job has left its report; HpctrainError if it ended and left none."""
     from hpctrain.schedulers import scheduler_of
 
-    scheduler = scheduler_of(test.scheduler, project.queue)
+    scheduler = scheduler_of(test.scheduler, project.queue, test.clusters)
     gone_since: float | None = None
     while True:
         latest = read(test.folder)
         if latest is not None and latest.found is not None:
             return latest
-        views = {view.job_id: view for view in converse(scheduler.queue(), program)}
-        view = views.get(str(test.job_id))
+        # The server's name behind the number may be another one than was printed.
+        views = {number_of(view.job_id): view for view in converse(scheduler.queue(), program)}
+        view = views.get(number_of(str(test.job_id)))
         over = view is None or view.state in ENDED
         gone_since = (gone_since or time.monotonic()) if over else None
         if gone_since is not None and time.monotonic() - gone_since > visible_s:
@@ -215,6 +224,7 @@ def read(folder: Path) -> SiteTest | None:
         submitted=facts["submitted"],
         job_id=facts["job_id"],
         scheduler=facts["scheduler"],
+        clusters=facts.get("clusters"),
         found=cast("dict[str, Any] | None", found),
     )
 

@@ -24,6 +24,7 @@ from hpctrain.runs.manifest import Manifest
 from hpctrain.runs.run import MANIFEST, Run
 from hpctrain.runs.state.kept_answers import forget
 from hpctrain.runs.submission import JobRefused, send_all
+from hpctrain.runs.submitter import who_asks
 
 # A folder that a submission was writing, and has not touched for so long, is nobody's any more.
 ABANDONED_S = 86400.0
@@ -87,10 +88,12 @@ def submit(
             number = archive.generation_of(project, prepared.rows_fingerprint, generation)
             manifest: Manifest = {**prepared.manifest, "generation": number}
             write_atomically(prepared.folder / MANIFEST, as_json(manifest))
+            who = who_asks(prepared.scheduler, program)
+            Run(prepared.folder).record("prepared", host=who.host, **who.facts())
             with hold_interrupts():
                 prepared.folder.rename(run.folder)
                 try:
-                    job_id = send_all(run, 1, prepared.scheduler, program)
+                    job_id = send_all(run, 1, prepared.scheduler, program, who)
                 except JobRefused:
                     # It was made just now, and there is no job that needs it.
                     shutil.rmtree(run.folder, ignore_errors=True)

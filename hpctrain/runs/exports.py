@@ -6,20 +6,17 @@ time only.
 
 from __future__ import annotations
 
-import contextlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 from hpctrain import __version__
-from hpctrain.files import stamp, write_atomically
-from hpctrain.records import BadFile, read_record
+from hpctrain.files import stamp
+from hpctrain.records import BadFile
+from hpctrain.runs.cache import read_kept, write_kept
 from hpctrain.runs.run import MANIFEST, Run, all_runs
 from hpctrain.shapes import FileName, misfit
-
-MOST = 256 << 20  # bytes of what is kept of all runs
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class ExportOf:
 def exports(runs: Path, damaged: Callable[[BadFile], None] = lambda _: None) -> list[ExportOf]:
     """List what the runs train on, the oldest first; ``damaged`` is told of what cannot be read."""
     path = runs / ".cache" / "exports.json"
-    known = read_kept(path)
+    known = read_kept(path, __version__)
     new: dict[str, Any] = {}
     found: list[ExportOf] = []
     for run in all_runs(runs):
@@ -53,10 +50,7 @@ def exports(runs: Path, damaged: Callable[[BadFile], None] = lambda _: None) -> 
         new[run.run_id] = {**asdict(one), "stamp": mark}
         found.append(one)
     if new != known:
-        with contextlib.suppress(OSError):  # the next look costs more, that is all
-            path.parent.mkdir(parents=True, exist_ok=True)
-            content = {"version": __version__, "runs": new}
-            write_atomically(path, json.dumps(content, separators=(",", ":")))
+        write_kept(path, __version__, new, runs)
     return found
 
 
@@ -64,20 +58,6 @@ def _kept(content: Any, mark: str) -> ExportOf | None:
     if not isinstance(content, dict) or content.get("stamp") != mark or misfit(content, ExportOf):
         return None
     return ExportOf(**{field.name: content[field.name] for field in fields(ExportOf)})
-
-
-class _Kept(TypedDict):
-    version: str
-    runs: dict[str, Any]
-
-
-def read_kept(path: Path) -> dict[str, Any]:
-    """Read what this version has kept, by run; empty where there is nothing of it."""
-    try:
-        kept = read_record(path, _Kept, MOST)
-    except BadFile:
-        return {}
-    return kept["runs"] if kept is not None and kept["version"] == __version__ else {}
 
 
 def _read(run: Run) -> ExportOf:

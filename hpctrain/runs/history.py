@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
+from hpctrain.runs.submitter import Place, Submitter, read_submitter
 from hpctrain.shapes import AttemptNumber, FileName, JobId, PotentialName, Time, misfit
 
 
@@ -21,10 +22,9 @@ class _Event(TypedDict, total=False):
     event: str
 
 
-class _OfAttempt(_Event, total=False):
+class _OfAttempt(_Event, Place, total=False):
     attempt: AttemptNumber
     job_id: JobId
-    host: str
     until: AttemptNumber | None
     folder: str | None
 
@@ -38,8 +38,10 @@ class _Collected(_Event):
 
 
 _SHAPES: dict[str, Any] = {
+    "prepared": _OfAttempt,
     "submitting": _OfAttempt,
     "submitted": _OfAttempt,
+    "seen": _OfAttempt,
     "collecting": _Collecting,
     "collected": _Collected,
 }
@@ -65,7 +67,9 @@ class History:
     ``until`` is the last attempt of the chain that was to be submitted, ``folder`` where the run
     was then.
     ``accepted`` says when a failing verification was accepted, and why. ``since`` is the time of
-    the last event.
+    the last event. ``submitter`` is who submitted last, and where; ``clusters`` are the clusters
+    that have to be named to be asked about its jobs. ``seen`` are the attempts whose job the
+    scheduler has once shown.
     """
 
     attempt: int = 0
@@ -86,6 +90,9 @@ class History:
     collected: str | None = None
     first_submitted: str | None = None
     since: str | None = None
+    submitter: Submitter = field(default_factory=Submitter)
+    clusters: str | None = None
+    seen: set[int] = field(default_factory=set)
 
     @property
     def unfinished(self) -> bool:
@@ -114,6 +121,14 @@ def fold(events: Iterable[Mapping[str, Any]]) -> History:
     resuming, firsts = False, [1]
     for event in events:
         kind, attempt = event.get("event"), event.get("attempt")
+        if kind in ("prepared", "submitting", "submitted"):
+            history.submitter = read_submitter(event, history.submitter)
+        if kind == "prepared":
+            continue
+        if kind == "seen":
+            if isinstance(attempt, int):
+                history.seen.add(attempt)
+            continue
         if kind == "resuming":
             resuming = True
         elif kind == "submitting" and isinstance(attempt, int):
@@ -131,6 +146,8 @@ def fold(events: Iterable[Mapping[str, Any]]) -> History:
         elif kind == "submitted" and isinstance(attempt, int) and event.get("job_id"):
             history.attempt = max(history.attempt, attempt)
             history.job_ids[attempt] = str(event["job_id"])
+            named = event.get("clusters")
+            history.clusters = named if isinstance(named, str) else history.clusters
             history.abandoned = False
             if history.submitting in (None, attempt):
                 history.submitting = history.unclear = None

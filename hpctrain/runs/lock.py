@@ -19,6 +19,7 @@ from typing import Any, TypedDict, cast
 from hpctrain.errors import HpctrainError
 from hpctrain.files import write_text
 from hpctrain.identity import identity, whereabouts
+from hpctrain.interrupts import hold_interrupts
 from hpctrain.records import BadFile, read_record
 
 POLL_S = 0.05
@@ -59,7 +60,9 @@ def hold_lock(
     try:
         yield
     finally:
-        _release(mine, {**_own_record(command), "released": True})
+        # Whoever goes on after Ctrl-C, as a notebook does, must not be in its own way.
+        with hold_interrupts():
+            _release(mine, {**_own_record(command), "released": True})
 
 
 def _acquire(folder: Path, command: str, wait_s: float, say: Callable[[str], None]) -> Path:

@@ -68,8 +68,17 @@ class _Target(TypedDict, total=False):
     target: str | None
 
 
-class _ProfileKeys(TypedDict):
-    scheduler: Literal["local", "slurm", "pbs", "practice-slurm", "practice-pbs"]
+SchedulerName = Literal["local", "slurm", "pbs", "practice-slurm", "practice-pbs"]
+
+
+class _ProfileOptions(TypedDict, total=False):
+    extra_directives: list[str] | None
+    continuation: str | None
+    max_attempts: Annotated[int, between(0, 9999)] | None
+
+
+class _ProfileKeys(_ProfileOptions):
+    scheduler: SchedulerName
     output: str
 
 

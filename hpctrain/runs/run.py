@@ -13,7 +13,15 @@ from typing import Any, TypeVar
 
 from hpctrain.errors import HpctrainError
 from hpctrain.files import encodable, naming, now
-from hpctrain.records import SMALL, BadFile, damaged, open_regular, parse, read_lines, read_record
+from hpctrain.records import (
+    SMALL,
+    BadFile,
+    damaged,
+    open_to_append,
+    parse,
+    read_lines,
+    read_record,
+)
 from hpctrain.runs.history import History, event_misfit, fold
 from hpctrain.runs.manifest import Manifest, read_manifest
 from hpctrain.runs.result import Claim, Result
@@ -99,7 +107,7 @@ class Run:
         line = encodable(json.dumps(content, ensure_ascii=False)) + "\n"
         path = self.folder / EVENTS
         with naming(path):
-            descriptor = _open_to_append(path)
+            descriptor = open_to_append(path)
             try:
                 size = os.fstat(descriptor).st_size
                 if size and os.pread(descriptor, 1, size - 1) != b"\n":
@@ -110,6 +118,11 @@ class Run:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+
+    @property
+    def manifest_file(self) -> Path:
+        """Return run.json; its owner made the run."""
+        return self.folder / MANIFEST
 
     def job_output(self, job_id: str | None) -> Path:
         """Return the file that the scheduler writes what the job script prints to."""
@@ -148,6 +161,14 @@ class Run:
             raise damaged(path, "state is missing")
         return result
 
+    def result_if_whole(self, number: int) -> Result | None:
+        """Read a result as :meth:`result` does; None also if it is damaged, which is noted."""
+        try:
+            return self.result(number)
+        except BadFile as bad:
+            self.note(bad)
+            return None
+
 
 def _event(line: bytes | None) -> tuple[str | None, dict[str, Any]]:
     """Return what is wrong with a line, None if nothing is, and the event that it holds."""
@@ -164,15 +185,6 @@ def _event(line: bytes | None) -> tuple[str | None, dict[str, Any]]:
     if not isinstance(event, dict):
         return "is no event", {}
     return event_misfit(event), event
-
-
-def _open_to_append(path: Path) -> int:
-    """Open the file of events, which is made if it is not there, and is nothing but a file."""
-    descriptor = open_regular(path)
-    if descriptor is not None:
-        os.close(descriptor)
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-    return os.open(path, flags, 0o644)
 
 
 def all_runs(folder: Path) -> Iterator[Run]:

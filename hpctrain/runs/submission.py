@@ -6,27 +6,38 @@ import contextlib
 import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
 from hpctrain.interrupts import hold_interrupts
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse
-from hpctrain.records import damaged
+from hpctrain.records import BadFile, damaged
+from hpctrain.runs.history import History
 from hpctrain.runs.place import SCRIPT, work_here
 from hpctrain.runs.run import EVENTS, MANIFEST, Run
+from hpctrain.runs.strays import list_run
+from hpctrain.runs.submitter import Submitter
+from hpctrain.schedulers import scheduler_for, scheduler_of
 from hpctrain.schedulers.base import (
+    ENDED,
     JobRequest,
     JobView,
     Refused,
     Scheduler,
     Submitted,
+    number_of,
 )
 
 if TYPE_CHECKING:
     from hpctrain.sites.profile import SiteProfile
 
 MEND = "mend the site profile, or try other values with --set site.KEY=VALUE"
+
+_RUN_ID = r"\d{8}-\d{6}-[0-9a-z]+"
+_COMMENT = re.compile(rf"hpctrain:({_RUN_ID})\.")
+_NAME = re.compile(rf"\.({_RUN_ID})\.")
 
 
 class JobRefused(HpctrainError):
@@ -79,13 +90,68 @@ def carries(view: JobView, mark: str) -> bool:
     return view.comment == f"hpctrain:{mark}" or view.name.endswith(f".{mark}")
 
 
+def scheduler_of_run(run: Run, queue: Path, history: History) -> Scheduler:
+    """Return the translator for a run's jobs, with the clusters that have to be named."""
+    directives = run.manifest["site"]["profile"].get("extra_directives") or []
+    scheduler = scheduler_for(run.scheduler_name, queue, directives)
+    if scheduler.clusters is None and history.clusters is not None:
+        return scheduler_of(run.scheduler_name, queue, history.clusters)
+    return scheduler
+
+
+def run_ids_of(view: JobView) -> set[str]:
+    """Return the run whose token a job carries; a job that is requeued keeps its first one."""
+    matches = (_COMMENT.match(view.comment), _NAME.search(view.name))
+    return {match[1] for match in matches if match}
+
+
 def belongs(view: JobView, run_id: str) -> bool:
-    """Say whether this is a job of that run; a job that is requeued keeps its first token."""
-    return view.comment.startswith(f"hpctrain:{run_id}.") or f".{run_id}." in view.name
+    """Say whether this is a job of that run."""
+    return run_id in run_ids_of(view)
 
 
-def send_all(run: Run, attempt: int, scheduler: Scheduler, program: RunProgram) -> str:
-    """Submit an attempt, and, where the site asks for a chain, all that may follow it.
+def job_of(
+    views: Iterable[JobView], run_id: str, attempt: int, job_id: str | None
+) -> JobView | None:
+    """Find an attempt's job: by its id and the run's token, or by the attempt's token alone.
+
+    The same job may be listed under another form of its id than was printed, and a submission may
+    have been made twice. A job that is not over counts first, and then the one with the id.
+    """
+    mark = token(run_id, attempt)
+    number = None if job_id is None else number_of(job_id)
+    mine = [
+        view
+        for view in views
+        if carries(view, mark) or (number_of(view.job_id) == number and belongs(view, run_id))
+    ]
+
+    def rank(view: JobView) -> tuple[bool, bool, bool]:
+        return view.state in ENDED, number_of(view.job_id) != number, view.job_id != job_id
+
+    return min(mine, key=rank, default=None)
+
+
+def live_jobs(views: Iterable[JobView], run_id: str) -> list[JobView]:
+    """List the jobs of a run that are not over, those of later attempts first."""
+    mine = [view for view in views if view.state not in ENDED and belongs(view, run_id)]
+
+    def order(view: JobView) -> tuple[str, int]:
+        number = number_of(view.job_id)
+        return _mark_of(view), int(number) if number.isdigit() else 0
+
+    return sorted(mine, key=order, reverse=True)
+
+
+def _mark_of(view: JobView) -> str:
+    match = re.search(rf"{_RUN_ID}\.\d+", view.comment) or re.search(rf"{_RUN_ID}\.\d+", view.name)
+    return match[0] if match else ""
+
+
+def send_all(
+    run: Run, attempt: int, scheduler: Scheduler, program: RunProgram, who: Submitter
+) -> str:
+    """Submit an attempt as ``who`` asks, and, where the site asks for a chain, what may follow it.
 
     Returns the first one's job id. Where the scheduler takes no more jobs, the chain is just
     shorter. Ctrl-C is heard when the event that goes with it is on the disk: KeyboardInterrupt
@@ -94,10 +160,16 @@ def send_all(run: Run, attempt: int, scheduler: Scheduler, program: RunProgram) 
     profile = _profile(run)
     until = max(attempt, profile.max_attempts) if profile.continuation == "chain" else None
     with hold_interrupts() as held:
-        job_id = send(run, attempt, scheduler, program, until=until)
+        job_id = send(run, attempt, scheduler, program, until=until, who=who)
         if until is not None:
-            send_chain(run, attempt, until, job_id, scheduler, program)
-        if held.pressed:
+            who = run.history().submitter  # sbatch may have named another cluster
+            send_chain(run, attempt, until, job_id, scheduler, program, who)
+        stopped = held.pressed
+        try:
+            job_id = job_id if stopped else look(run, attempt, scheduler, program) or job_id
+        except KeyboardInterrupt:
+            stopped = True
+        if stopped or held.pressed:
             raise KeyboardInterrupt(
                 f"the run {run.run_id} was submitted before, as job {job_id}; to end it: "
                 f"hpctrain cancel {run.run_id}"
@@ -106,21 +178,56 @@ def send_all(run: Run, attempt: int, scheduler: Scheduler, program: RunProgram) 
 
 
 def send_chain(
-    run: Run, last: int, until: int, job_id: str, scheduler: Scheduler, program: RunProgram
+    run: Run,
+    last: int,
+    until: int,
+    job_id: str,
+    scheduler: Scheduler,
+    program: RunProgram,
+    who: Submitter,
 ) -> int:
     """Submit the attempts behind ``last``, each to wait for the one before; return the last."""
     with hold_interrupts() as held:
         for number in range(last + 1, until + 1):
             if held.pressed:
                 # Not wanted any more: recovery leaves the chain as short as it is.
-                run.record("interrupted", attempt=number)
+                _record(run, "interrupted", attempt=number)
                 break
             try:
-                job_id = send(run, number, scheduler, program, after=job_id, until=until)
+                job_id = send(run, number, scheduler, program, after=job_id, until=until, who=who)
             except JobRefused:
                 break
             last = number
     return last
+
+
+def look(run: Run, first: int, scheduler: Scheduler, program: RunProgram) -> str | None:
+    """Look whether the queue shows the jobs from an attempt on; return the id of the first's.
+
+    A queue that has once shown a job can later prove that it is gone.
+    """
+    sent = {n: job_id for n, job_id in run.history().job_ids.items() if n >= first}
+    if scheduler.identity() is None:
+        return sent.get(first)
+    try:
+        views = converse(scheduler.queue(), program)
+    except SiteUnreachable:
+        return sent.get(first)
+    for attempt, job_id in sent.items():
+        view = job_of(views, run.run_id, attempt, job_id)
+        if view is not None:
+            sent[attempt] = remember(run, attempt, view, job_id)
+    return sent.get(first)
+
+
+def remember(run: Run, attempt: int, view: JobView, job_id: str | None) -> str:
+    """Record that the scheduler has shown a job, and its id where it is another one."""
+    with contextlib.suppress(OSError, BadFile, Unrecorded):  # a project that can only be read
+        if job_id is not None and number_of(view.job_id) != number_of(job_id):
+            _record_adopted(run, attempt, view)
+            return view.job_id
+        run.record("seen", attempt=attempt, job_id=view.job_id)
+    return job_id or view.job_id
 
 
 def send(
@@ -131,6 +238,7 @@ def send(
     *,
     after: str | None = None,
     until: int | None = None,
+    who: Submitter,
 ) -> str:
     """Submit one attempt and return the job's id; the project's lock must be held.
 
@@ -141,7 +249,7 @@ def send(
     """
     with hold_interrupts() as held:
         try:
-            return _send(run, attempt, scheduler, program, after, until)
+            return _send(run, attempt, scheduler, program, after, until, who)
         except (KeyboardInterrupt, SiteUnreachable) as error:
             if isinstance(error, SiteUnreachable) and not held.pressed:
                 raise
@@ -161,6 +269,7 @@ def _send(
     program: RunProgram,
     after: str | None,
     until: int | None,
+    who: Submitter,
 ) -> str:
     profile = _profile(run)
     job = job_request(run.manifest["project"], run.run_id, attempt, profile.output, after)
@@ -172,12 +281,19 @@ def _send(
     except OSError as error:
         raise Unrecorded(run, "submitting", facts, error) from error
     before = run.history()
-    _record(run, "submitting", **facts, **chain, host=os.uname().nodename, pid=os.getpid(),
-            folder=str(run.folder))  # fmt: skip
+    _record(run, "submitting", **facts, **chain, host=who.host, pid=os.getpid(),
+            folder=str(run.folder), **who.facts())  # fmt: skip
     reply = program(scheduler.submit_argv(SCRIPT, job, profile), cwd=str(run.folder))
     outcome = scheduler.read_submit(reply)
+    place = {**who.facts(), "clusters": scheduler.clusters}
     if isinstance(outcome, Submitted):
-        _record(run, "submitted", **facts, job_id=outcome.job_id)
+        if outcome.cluster is not None:
+            place |= {"cluster": outcome.cluster, "clusters": outcome.cluster}
+        _record(
+            run, "submitted", **facts, job_id=outcome.job_id, printed=outcome.printed,
+            number=number_of(outcome.job_id), **place,
+        )  # fmt: skip
+        list_run(run.folder.parent, run.run_id, scheduler=run.scheduler_name, **place)
         return outcome.job_id
     if isinstance(outcome, Refused):
         _record(run, "refused", **facts, reason=outcome.sentence)
@@ -186,6 +302,7 @@ def _send(
             f"nothing was submitted; {outcome.advice or MEND}",
         )
     _record(run, "unclear", **facts, reason=outcome.reason)
+    list_run(run.folder.parent, run.run_id, scheduler=run.scheduler_name, **place)
     views: list[JobView] | None = None
     with contextlib.suppress(SiteUnreachable):
         views = converse(scheduler.queue(), program)
@@ -222,12 +339,21 @@ def _record(run: Run, event: str, **facts: Any) -> None:
 
 def adopt(run: Run, attempt: int, views: Iterable[JobView]) -> str | None:
     """Record the id of a job that was submitted and whose id was lost, if it is among these."""
-    mark = token(run.run_id, attempt)
-    for view in views:
-        if carries(view, mark):
-            _record(run, "submitted", attempt=attempt, token=mark, job_id=view.job_id, adopted=True)
-            return view.job_id
-    return None
+    view = job_of(views, run.run_id, attempt, None)
+    if view is None:
+        return None
+    _record_adopted(run, attempt, view)
+    return view.job_id
+
+
+def _record_adopted(run: Run, attempt: int, view: JobView) -> None:
+    facts = {} if view.cluster is None else {"cluster": view.cluster, "clusters": view.cluster}
+    _record(
+        run, "submitted", attempt=attempt, token=token(run.run_id, attempt), job_id=view.job_id,
+        adopted=True, **facts,
+    )  # fmt: skip
+    with contextlib.suppress(OSError):
+        run.record("seen", attempt=attempt, job_id=view.job_id)
 
 
 def _profile(run: Run) -> SiteProfile:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
@@ -24,6 +25,8 @@ CLUSTER_FRESH_S, CLUSTER_POLL_S = 5.0, 15.0
 # A queue that is files in the project's folder is nobody's burden.
 FILES_FRESH_S, FILES_POLL_S = 0.5, 1.0
 
+# What may be a row, or the beginning of one: nothing but an id, or fields.
+_PART = re.compile(r"\d\S*\s*$|[^\n]*\x1f")
 _NOT_STARTED = ("No such file or directory", "Permission denied", "Not a directory")
 
 # States after which the scheduler will not run the job again by itself.
@@ -53,7 +56,7 @@ class JobView:
     """One job, as one query of the queue or of the accounting showed it.
 
     ``raw`` is the scheduler's own word for the state; ``reason`` is in plain words, or empty.
-    Times are seconds; None is "not told".
+    Times are seconds; None is "not told". ``cluster`` is set where the question named clusters.
     """
 
     job_id: str
@@ -65,13 +68,19 @@ class JobView:
     elapsed_s: float | None = None
     walltime_s: float | None = None
     exit_code: int | None = None
+    cluster: str | None = None
 
 
 @dataclass(frozen=True)
 class Submitted:
-    """A submission that the scheduler took, with the job's id."""
+    """A submission that the scheduler took, with the job's id.
+
+    ``printed`` is the id as it was printed, ``cluster`` the name that was printed with it.
+    """
 
     job_id: str
+    printed: str = field(default="", compare=False)
+    cluster: str | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,8 @@ if TYPE_CHECKING:
     # A conversation: it yields commands, is sent their replies, and returns the jobs they show.
     # Most ask once; PBS asks for the ids first, and again where a server is old.
     Conversation = Generator[list[str], Reply, list[JobView]]
+    # It returns the name by which a cluster calls itself; None if it does not say.
+    IdentityConversation = Generator[list[str], Reply, str | None]
 
 
 class Scheduler(Protocol):
@@ -117,15 +128,16 @@ class Scheduler(Protocol):
 
     Every command is complete for :func:`hpctrain.process.run`. The conversations ``queue`` and
     ``accounting`` are led by :func:`hpctrain.process.converse`; they raise
-    :class:`hpctrain.errors.SiteUnreachable` when a reply is no answer, and leave out, never
-    misread, what they cannot parse.
+    :class:`hpctrain.errors.SiteUnreachable` when a reply is no answer: a row that cannot be read
+    may be any job's, and then nothing is known of those that are not shown.
 
     ``refusals`` are exit codes of a submission that prove, where a reason was said too, that there
     is no job; the job itself goes by them when it submits the next attempt. ``tells_the_end`` says
     whether a job can learn from its environment when it will be ended. ``fresh_s`` is for how many
     seconds one answer serves all commands, ``poll_s`` how often a command that follows runs asks.
     ``is_this_machine``: the jobs share this machine with whoever submits them, and nothing else
-    limits them. ``is_charged``: what jobs hold is paid for.
+    limits them. ``is_charged``: what jobs hold is paid for. ``clusters`` are those that its
+    questions name; None: whichever this machine belongs to.
     """
 
     @property
@@ -152,6 +164,9 @@ class Scheduler(Protocol):
     @property
     def is_charged(self) -> bool: ...
 
+    @property
+    def clusters(self) -> str | None: ...
+
     def directives(self, site: SiteProfile, job: JobRequest) -> list[str]:
         """Return the lines for the head of the job script, without the comment prefix."""
         ...
@@ -162,6 +177,17 @@ class Scheduler(Protocol):
 
     def read_submit(self, reply: Reply) -> Submitted | Refused | Unclear:
         """Read what became of the submission."""
+        ...
+
+    def clusters_named(self, directives: Sequence[str]) -> str | None:
+        """Return the clusters that extra directives send jobs to by name; None without."""
+        ...
+
+    def identity(self) -> IdentityConversation | None:
+        """Ask for the name of the cluster that answers.
+
+        None where there is no other one: the queue is in the project's own folder.
+        """
         ...
 
     def queue(self) -> Conversation:
@@ -197,6 +223,32 @@ class Scheduler(Protocol):
     def read_try(self, reply: Reply) -> str | None:
         """Return None when the script would be taken, else what the scheduler said."""
         ...
+
+
+def number_of(job_id: str) -> str:
+    """Return the number in a job's id: the server's name behind it is written in several ways."""
+    match = re.match(r"\d+", job_id)
+    return match[0] if match else job_id
+
+
+def whole_lines(reply: Reply, is_row: Callable[[str], bool]) -> list[str]:
+    """Return the rows of a list; SiteUnreachable where it is not certain that all were read.
+
+    A greeting before the rows is left out. A row that cannot be read, a last line without its end,
+    and words in place of rows make it no answer.
+    """
+    program = reply.argv[0]
+    lines = [line for line in reply.out.split("\n") if line.strip()]
+    rows = [line for line in lines if is_row(line)]
+    odd = next((line for line in lines if _PART.match(line) and not is_row(line)), None)
+    if reply.out and not reply.out.endswith("\n"):
+        odd = lines[-1] if lines else reply.out
+    if odd is None and lines and not rows:
+        odd = lines[0]
+    if odd is not None:
+        shown = " ".join(odd.replace("\x1f", " ").split())[:80]
+        raise SiteUnreachable(f"{program}: not all of its answer can be read: {shown!r}")
+    return rows
 
 
 def message(reply: Reply) -> str:

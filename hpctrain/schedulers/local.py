@@ -64,6 +64,7 @@ class LocalScheduler:
     fresh_s, poll_s = FILES_FRESH_S, FILES_POLL_S
     is_this_machine = True
     is_charged = False
+    clusters = None
 
     def directives(self, site: SiteProfile, job: JobRequest) -> list[str]:  # noqa: ARG002
         """Return none: what the queue needs stands on its command line."""
@@ -89,6 +90,13 @@ class LocalScheduler:
         if reply.code in self.refusals:
             return Refused(_complaint(reply))
         return Unclear(_complaint(reply))
+
+    def clusters_named(self, directives: Sequence[str]) -> None:  # noqa: ARG002
+        return
+
+    def identity(self) -> None:
+        """Return None: the queue is in the project's folder."""
+        return
 
     def queue(self) -> Conversation:
         return self.read_queue((yield self.queue_argv()))

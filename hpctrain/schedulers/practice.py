@@ -40,6 +40,7 @@ class PracticeScheduler:
     fresh_s, poll_s = FILES_FRESH_S, FILES_POLL_S
     is_this_machine = False
     is_charged = False
+    clusters = None
 
     @property
     def name(self) -> str:
@@ -65,6 +66,13 @@ class PracticeScheduler:
 
     def read_submit(self, reply: Reply) -> Submitted | Refused | Unclear:
         return self.real.read_submit(self._as_theirs(reply))
+
+    def clusters_named(self, directives: Sequence[str]) -> None:  # noqa: ARG002
+        return
+
+    def identity(self) -> None:
+        """Return None: the cluster is in the project's folder."""
+        return
 
     def queue(self) -> Conversation:
         return self._lead_here(self.real.queue())

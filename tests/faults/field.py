@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -56,6 +57,8 @@ STATUS = ("status", "--json")
 KILLED = -9
 # Cases that are under way at once: they wait for programs more than they compute.
 AT_ONCE = 3
+# Thousands of points take half an hour: a run of the whole suite takes a part of them.
+SAMPLED = 8
 
 SLURM = pytest.param("slurm", marks=pytest.mark.real_slurm)
 PBS = pytest.param("pbs")
@@ -198,6 +201,11 @@ class Field:
         project = self.submitted(name, behaviour="wait")
         wait_for(lambda: trainings(project), 60, "the training to begin")
         return project
+
+    def copy_to_resume(self, ended: Path, number: int) -> tuple[Path, tuple[str, ...]]:
+        """Copy a project whose run has ended; return the copy, and the command that resumes it."""
+        project = copy_of(ended, ended.with_name(f"case-{number:03d}"), number)
+        return project, ("resume", runs(project)[0].run_id, "--json")
 
     @property
     def held(self) -> str:
@@ -356,9 +364,16 @@ class Tally:
         assert not problems, f"{len(problems)} of {self.cases}:\n" + "\n".join(problems[:12])
 
 
+def sample(points: Sequence[Case]) -> list[Case]:
+    """Take every eighth point, another eighth each day; all of them for ``make faults``."""
+    if os.environ.get("EVERY_FAULT"):
+        return list(points)
+    return list(points)[int(time.time() // 86400) % SAMPLED :: SAMPLED]
+
+
 def kill_points(steps: Sequence[tuple[str, str]]) -> list[tuple[int, str]]:
-    """Before and after every step."""
-    return [(n, when) for n in range(1, len(steps) + 1) for when in ("before", "after")]
+    """Before and after every step, or every eighth of these points."""
+    return sample([(n, when) for n in range(1, len(steps) + 1) for when in ("before", "after")])
 
 
 def step_name(steps: Sequence[tuple[str, str]], point: tuple[int, str]) -> str:

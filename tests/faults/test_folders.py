@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from faults.field import STATUS, SUBMIT, Field, copy_of, runs, states, trainings
+from faults.field import STATUS, SUBMIT, Field, copy_of, forget_answers, runs, states, trainings
 
 pytestmark = pytest.mark.slow
 
@@ -105,6 +106,30 @@ def test_copied(field: Field) -> None:
     assert states(field.run(copied, *STATUS)) == ["completed"]
     assert field.run(copied, "collect", "--json").code == 0
     field.note("status, collect", "works as where it was made")
+
+
+@pytest.mark.fault("a run folder was copied elsewhere")
+@pytest.mark.parametrize("original_stays", [True, False])
+def test_resume_elsewhere(original_stays: bool, field: Field) -> None:
+    """The next attempt trains where the run is now, in a folder whose name has to be quoted."""
+    project = field.finished(behaviour="timeout")
+    target = project.parent / "it's elsewhere"
+    if original_stays:
+        shutil.copytree(project, target, symlinks=True)
+    else:
+        project.rename(target)
+        project.mkdir()  # the job counts its trainings there
+    (run,) = runs(target)
+    done = field.run(target, "resume", run.run_id)
+    assert done.code == 0, done.err
+    field.world.queue_is_empty()
+    forget_answers(target)
+    shown = field.run(target, *STATUS)
+    assert [(one["state"], one["attempt"]) for one in shown.json["runs"]] == [("timeout", 2)]
+    assert run.result(2) is not None
+    if original_stays:
+        assert runs(project)[0].attempts() == [1]
+    field.note("resume", "trains where the run is now")
 
 
 @pytest.mark.fault("a second job for an attempt, by hand")

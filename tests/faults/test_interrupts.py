@@ -20,9 +20,9 @@ from faults.field import (
     Done,
     Field,
     Tally,
-    copy_of,
     each,
     runs,
+    sample,
     states,
     trainings,
 )
@@ -106,7 +106,7 @@ def test_submit(times: int, field: Field) -> None:
         done = field.run(project, *SUBMIT, **order, environment=field.counting(project))
         cases.pressed(place, project, done)
 
-    each(press, enumerate(places))
+    each(press, enumerate(sample(places)))
     cases.judge(f"submit, every line, pressed {times} times", "the job is known, or none is made")
 
 
@@ -126,7 +126,7 @@ def test_submit_of_a_chain(field: Field) -> None:
         done = field.run(project, *SUBMIT, press=place, environment=field.counting(project))
         cases.pressed(place, project, done)
 
-    each(press, enumerate(places))
+    each(press, enumerate(sample(places)))
     field.run(whole, "cancel", runs(whole)[0].run_id)
     cases.judge("submit of a chain", "it stays as long as it is")
 
@@ -135,11 +135,7 @@ def test_submit_of_a_chain(field: Field) -> None:
 def test_resume(field: Field) -> None:
     ended = field.finished("ended", behaviour="timeout")
 
-    def one(number: int) -> tuple[Path, tuple[str, ...]]:
-        project = copy_of(ended, ended.with_name(f"case-{number:03d}"), number)
-        return project, ("resume", runs(project)[0].run_id, "--json")
-
-    project, resume = one(0)
+    project, resume = field.copy_to_resume(ended, 0)
     whole = field.run(project, *resume, trace=True, environment=field.counting(project))
     assert (whole.code, submissions(project)) == (0, 1), whole.err
     places = [place for place in whole.places if place[2] == 1]
@@ -147,11 +143,11 @@ def test_resume(field: Field) -> None:
 
     def press(case: tuple[int, Place]) -> None:
         number, place = case
-        project, resume = one(number)
+        project, resume = field.copy_to_resume(ended, number)
         done = field.run(project, *resume, press=place, environment=field.counting(project))
         cases.pressed(place, project, done)
 
-    each(press, enumerate(places, 1))
+    each(press, enumerate(sample(places), 1))
     cases.judge("resume, every line", "the job is known, or none is made")
 
 

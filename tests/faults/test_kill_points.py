@@ -167,11 +167,7 @@ def test_resume(field: Field) -> None:
     """Of a run that ended at its walltime; each case is a copy of it under a name of its own."""
     ended = field.finished("ended", behaviour="timeout")
 
-    def one(number: int) -> tuple[Path, tuple[str, ...]]:
-        project = copy_of(ended, ended.with_name(f"case-{number:03d}"), number)
-        return project, ("resume", runs(project)[0].run_id, "--json")
-
-    project, resume = one(0)
+    project, resume = field.copy_to_resume(ended, 0)
     whole = field.run(project, *resume)
     assert whole.code == 0, whole.err
     tally = Tally()
@@ -179,7 +175,7 @@ def test_resume(field: Field) -> None:
     def killed(case: tuple[int, Point]) -> tuple[str, Path]:
         number, point = case
         name = step_name(whole.steps, point)
-        project, resume = one(number)
+        project, resume = field.copy_to_resume(ended, number)
         assert field.run(project, *resume, kill=point).code == KILLED, name
         then = field.run(project, *STATUS)
         if then.code == 0 and then.json["runs"][0]["attempt"] == 1:

@@ -15,10 +15,10 @@ from faults.field import (
     SUBMIT,
     Field,
     Tally,
-    copy_of,
     each,
     named_at,
     runs,
+    sample,
     step_name,
 )
 
@@ -64,7 +64,7 @@ def test_submit(field: Field) -> None:
         return name, project
 
     cases = [one for one in failures(steps) if one[0] > named]
-    field.judge(tally, dict(each(failed, enumerate(cases))))
+    field.judge(tally, dict(each(failed, enumerate(sample(cases)))))
     field.note("submit, every step once the run has its name", "one run; said what ends it", tally)
 
 
@@ -72,18 +72,14 @@ def test_submit(field: Field) -> None:
 def test_resume(field: Field) -> None:
     ended = field.finished("ended", behaviour="timeout")
 
-    def one(number: int) -> tuple[Path, tuple[str, ...]]:
-        project = copy_of(ended, ended.with_name(f"case-{number:03d}"), number)
-        return project, ("resume", runs(project)[0].run_id, "--json")
-
-    project, resume = one(0)
+    project, resume = field.copy_to_resume(ended, 0)
     steps = field.run(project, *resume).steps
     tally = Tally()
 
     def failed(case: tuple[int, Failure]) -> tuple[str, Path]:
         number, failure = case
         name = f"{step_name(steps, (failure[0], 'at'))} {failure[1:]}"
-        project, resume = one(number)
+        project, resume = field.copy_to_resume(ended, number)
         done = field.run(project, *resume, fail=failure)
         if done.code not in (0, 1):
             tally.wrong.append(f"{name}: {done.code} {done.err}")
@@ -95,7 +91,7 @@ def test_resume(field: Field) -> None:
         return name, project
 
     cases = [one for one in failures(steps) if one[1] == errno.ENOSPC]
-    field.judge(tally, dict(each(failed, enumerate(cases, 1))), attempts=2, state="timeout")
+    field.judge(tally, dict(each(failed, enumerate(sample(cases), 1))), attempts=2, state="timeout")
     field.note("resume, every step", "one attempt more, one job", tally)
 
 

@@ -8,19 +8,18 @@ import signal
 from pathlib import Path
 
 import pytest
+from lives import project_on, when
 from pbs_fixture import no_real_pbs
 from standin import StandIn
 from waiting import wait_for
 
 from hpctrain.launch.submit import submit
 from hpctrain.potentials.collect import collect
-from hpctrain.project import Project, find_project, init
+from hpctrain.project import Project
 from hpctrain.runs.actions.cancel import cancel
 from hpctrain.runs.actions.resume import resume
-from hpctrain.runs.actions.status import RunStatus, status
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.curves import curves
-from hpctrain.runs.state.verdict import SETTLED
 
 pytestmark = pytest.mark.slow
 
@@ -35,13 +34,8 @@ umask: "0022"
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    init(tmp_path, demo=True)
-    (tmp_path / "site_profiles").mkdir()
-    (tmp_path / "site_profiles/mycluster.yaml").write_text(PROFILE)
-    (tmp_path / "site_profiles/practice-pbs.yaml").write_text(
-        PROFILE.replace("extends: pbs", "extends: practice-pbs")
-    )
-    return find_project(str(tmp_path))
+    practice = PROFILE.replace("extends: pbs", "extends: practice-pbs")
+    return project_on(tmp_path, mycluster=PROFILE, practice_pbs=practice)
 
 
 @pytest.fixture(
@@ -53,12 +47,6 @@ def site(request: pytest.FixtureRequest) -> str:
     if reason:
         pytest.skip(f"no real PBS: {reason}")
     return str(request.param)
-
-
-def when(project: Project, *states: str) -> RunStatus | None:
-    """The one run, once it is in one of these states, or has ended."""
-    run = status(project).runs[0]
-    return run if run.state in states or run.state in SETTLED else None
 
 
 @pytest.mark.real_pacemaker

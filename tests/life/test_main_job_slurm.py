@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lives import project_on, when
 from slurm_fixture import Slurm
 from waiting import wait_for
 
 from hpctrain.launch.submit import submit
 from hpctrain.potentials.collect import collect
-from hpctrain.project import Project, find_project, init
+from hpctrain.project import Project
 from hpctrain.runs.actions.status import RunStatus, status
-from hpctrain.runs.state.verdict import SETTLED
 
 pytestmark = [
     pytest.mark.slow,
@@ -35,16 +35,7 @@ memory: 4G
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    init(tmp_path, demo=True)
-    (tmp_path / "site_profiles").mkdir()
-    (tmp_path / "site_profiles/mycluster.yaml").write_text(PROFILE)
-    return find_project(str(tmp_path))
-
-
-def when(project: Project, *states: str) -> RunStatus | None:
-    """The one run, once it is in one of these states, or has ended."""
-    run = status(project).runs[0]
-    return run if run.state in states or run.state in SETTLED else None
+    return project_on(tmp_path, mycluster=PROFILE)
 
 
 @pytest.mark.real_pacemaker

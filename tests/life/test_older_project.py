@@ -92,7 +92,7 @@ def test_a_run_goes_on_with_the_job_it_was_submitted_with(
     script.write_text(text.replace("/opt/trainer/bin/python", sys.executable))
     assert main(["resume", CANCELLED]) == 0
     try:
-        wait_for(lambda: iteration(capsys) > 470, 120, "the training to go on")
+        wait_for(lambda: iteration(capsys) > 470, 400, "the training to go on")
     finally:
         assert main(["cancel", CANCELLED]) == 0
     wait_for(lambda: shown(capsys)["state"] == "cancelled", 60, "its end")

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lives import project_on
 from standin import StandIn
 from waiting import wait_for
 
 from hpctrain.launch.submit import SubmittedRun, submit
 from hpctrain.potentials.collect import collect
-from hpctrain.project import Project, find_project, init
+from hpctrain.project import Project
 from hpctrain.runs.actions.status import RunStatus, status
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.curves import curves
@@ -35,7 +36,7 @@ PROFILE = """
 extends: slurm
 partition: cpu
 account: materials
-walltime: "00:03:00"
+walltime: "00:04:00"
 margin: "00:01:00"
 cores: 1
 memory: 1500M
@@ -71,11 +72,8 @@ FIT = {
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    init(tmp_path, demo=True)
-    (tmp_path / "site_profiles").mkdir()
-    (tmp_path / "site_profiles/mycluster.yaml").write_text(PROFILE)
     (tmp_path / "pause.py").write_text(PAUSE)
-    return find_project(str(tmp_path))
+    return project_on(tmp_path, mycluster=PROFILE)
 
 
 def changes(project: Project, pause_after: int, **site: Any) -> dict[str, Any]:
@@ -98,7 +96,7 @@ def result(run: SubmittedRun, attempt: int) -> dict[str, Any]:
 def warn(run: SubmittedRun, attempt: int) -> None:
     """Send the signal that Slurm sends before the walltime, once the trainer waits."""
     folder = run.run_dir / "attempts" / f"{attempt:02d}"
-    wait_for((folder / "paused").exists, 240, f"{folder / 'paused'}")
+    wait_for((folder / "paused").exists, 600, f"{folder / 'paused'}")
     job_id = json.loads((folder / "claim.json").read_text())["job_id"]
     subprocess.run(["scancel", "--signal=USR1", "--batch", job_id], check=True)
 
@@ -107,13 +105,13 @@ def warn(run: SubmittedRun, attempt: int) -> None:
 @pytest.mark.usefixtures("pacemaker")
 def test_three_walltimes_are_as_good_as_one(project: Project) -> None:
     parts = submit(project, "mycluster", changes=changes(project, EACH - 1))
-    once = {"walltime": "00:10:00"}
+    once = {"walltime": "00:15:00"}
     whole = submit(project, "mycluster", changes=changes(project, 0, **once))
     warn(parts, 2)
-    in_parts = wait_for(lambda: settled(project, parts), 240, "the three attempts")
+    in_parts = wait_for(lambda: settled(project, parts), 480, "the three attempts")
     assert (in_parts.state, in_parts.reason) == ("completed", "")
     assert (in_parts.attempt, in_parts.iteration) == (3, TOTAL)
-    in_one = wait_for(lambda: settled(project, whole), 240, "the training in one piece")
+    in_one = wait_for(lambda: settled(project, whole), 480, "the training in one piece")
     assert (in_one.state, in_one.attempt, in_one.iteration) == ("completed", 1, TOTAL)
 
     first, second, third = (result(parts, number) for number in (1, 2, 3))

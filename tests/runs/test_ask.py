@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_runs import ACCOUNTING_DOWN, DOWN, RUN_ID, FakeSlurm, accounting_row, queue_row
+from made_runs import ACCOUNTING_DOWN, DOWN, RUN_ID, FakeSlurm, accounting_row, error, queue_row
 
 from hpctrain.runs.state.ask import Answer, Case, ask
+from hpctrain.runs.state.kept_answers import KeptAnswer
+from hpctrain.runs.state.verdict import SchedulerWord
+from hpctrain.runs.submitter import Submitter
+from hpctrain.schedulers.base import JobView
 from hpctrain.schedulers.slurm.scheduler import SlurmScheduler
 
 CASE = Case(RUN_ID, 1, "7", submitted=1_700_000_000.0)
@@ -53,13 +59,99 @@ def test_many_sites_of_one_scheduler_share_an_answer(slurm: FakeSlurm, tmp_path:
 
 @pytest.mark.parametrize("rows", [
     [queue_row("7", "RUNNING", mark=OTHER)],
-    [queue_row("8", "RUNNING")],
+    [queue_row("8", "RUNNING", mark=f"{RUN_ID}.02")],
     [queue_row("7", "RUNNING", mark=f"x{RUN_ID}.01").replace("al.x", "alx")],
 ])  # fmt: skip
 def test_another_job_is_not_ours(slurm: FakeSlurm, tmp_path: Path, rows: list[str]) -> None:
     slurm.squeue = rows
     slurm.sacct = [accounting_row("7", "FAILED", mark=OTHER)]
     assert asked(slurm, tmp_path).word_on(CASE).view is None
+
+
+def test_the_token_under_another_id_is_this_runs_job(slurm: FakeSlurm, tmp_path: Path) -> None:
+    slurm.squeue = [queue_row("8", "RUNNING")]
+    view = asked(slurm, tmp_path).word_on(CASE).view
+    assert view is not None
+    assert view.job_id == "8"
+    # Submitted twice: the one that is not over counts, and of two such the one that is known.
+    slurm.squeue = [queue_row("7", "CANCELLED"), queue_row("8", "RUNNING")]
+    assert _id(asked(slurm, tmp_path, now=NOW + 10).word_on(CASE)) == "8"
+    slurm.squeue = [queue_row("8", "RUNNING"), queue_row("7", "RUNNING")]
+    assert _id(asked(slurm, tmp_path, now=NOW + 20).word_on(CASE)) == "7"
+
+
+def _id(word: SchedulerWord) -> str | None:
+    return None if word.view is None else word.view.job_id
+
+
+@pytest.mark.parametrize(
+    ("printed", "listed"),
+    [("38438.master.cluster.example.org", "38438.master"), ("38438.master", "38438.master.b.org")],
+)
+def test_an_id_with_a_longer_or_shorter_server(
+    slurm: FakeSlurm, tmp_path: Path, printed: str, listed: str
+) -> None:
+    view = JobView(listed, "al", f"hpctrain:{RUN_ID}.01", "running", "R/42")
+    other = JobView(listed, "al", "hpctrain:20250101-000000-ffff.01", "running", "R/42")
+    case = Case(RUN_ID, 1, printed)
+    assert Answer(KeptAnswer([other, view])).word_on(case).view == view
+    assert Answer(KeptAnswer([other])).word_on(case).view is None
+
+
+ADA = Submitter(os.getuid(), "ada", "login1", "a")
+
+
+def test_who_asks_is_found_out_only_where_a_job_is_missing(
+    slurm: FakeSlurm, tmp_path: Path
+) -> None:
+    slurm.squeue = [queue_row("7", "RUNNING")]
+    assert asked(slurm, tmp_path).asks is None
+    assert slurm.calls("scontrol") == []
+    slurm.squeue, slurm.sacct = [], [accounting_row("7", "TIMEOUT")]
+    assert asked(slurm, tmp_path, now=NOW + 10).asks is None
+    assert slurm.calls("scontrol") == []
+    slurm.sacct = []
+    asks = asked(slurm, tmp_path, now=NOW + 20).asks
+    assert asks is not None
+    assert (asks.uid, asks.cluster) == (os.getuid(), "a")
+
+
+@pytest.mark.parametrize(
+    ("submitter", "seen", "doubt", "unseen"),
+    [
+        (ADA, True, None, None),
+        (ADA, False, None, "the queue has never shown it"),
+        (replace(ADA, uid=os.getuid() + 1), True, "and ada submitted it", None),
+        (
+            replace(ADA, cluster="b"),
+            True,
+            "this is the cluster a, and it was submitted on b",
+            None,
+        ),
+    ],
+)
+def test_what_an_absence_proves(
+    slurm: FakeSlurm, tmp_path: Path, submitter: Submitter, seen: bool, doubt: str | None,
+    unseen: str | None,
+) -> None:  # fmt: skip
+    case = replace(CASE, submitter=submitter, seen=seen)
+    word = asked(slurm, tmp_path, case).word_on(case)
+    assert (word.view, word.unseen) == (None, unseen)
+    assert (doubt or "") in (word.doubt or "")
+    assert (word.doubt is None) == (doubt is None)
+    # An accounting that shows this user's other runs on this cluster would show this one too.
+    slurm.sacct = [accounting_row("3", "COMPLETED", mark=OTHER)]
+    assert asked(slurm, tmp_path, case, now=NOW + 10).word_on(case).unseen is None
+
+
+def test_two_empty_replies_of_a_cluster_without_a_name(slurm: FakeSlurm, tmp_path: Path) -> None:
+    """Programs that print nothing and exit with 0 may have asked nobody."""
+    case = replace(CASE, submitter=replace(ADA, cluster=None, host=None), seen=True)
+    slurm.scontrol = error("scontrol", "no")
+    word = asked(slurm, tmp_path, case).word_on(case)
+    assert (word.doubt, (word.unseen or "")[:7]) == (None, "nothing")
+    slurm.squeue = [queue_row("3", "RUNNING", mark=OTHER)]
+    assert asked(slurm, tmp_path, case, now=NOW + 10).word_on(case).unseen is None
 
 
 def test_a_requeued_job_keeps_the_token_of_its_first_attempt(

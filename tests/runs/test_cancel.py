@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,28 +13,23 @@ from made_runs import (
     error,
     event,
     leave,
-    make_project,
     make_run,
     queue_row,
     submitted,
+    submitted_long_ago,
 )
 from waiting import wait_for
 
-from hpctrain.errors import SiteUnreachable
+from hpctrain.errors import HpctrainError, SiteUnreachable
 from hpctrain.process import Reply
 from hpctrain.process import run as run_program
 from hpctrain.project import Project
-from hpctrain.runs.actions.cancel import Cancelled, cancel
+from hpctrain.runs.actions.cancel import Cancelled, cancel, sentence
 from hpctrain.runs.actions.resume import resume
 from hpctrain.runs.actions.status import RunStatus, status
 from hpctrain.runs.run import Run
 
 now = time.time
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return make_project(tmp_path / "p")
 
 
 @pytest.fixture
@@ -131,11 +126,80 @@ def test_the_scheduler_does_not_take_it(project: Project, run: Run) -> None:
     assert (one.asked, two.asked) == (True, True)
 
 
-def test_what_is_not_known_is_asked_to_end(project: Project, run: Run) -> None:
+def test_no_job_is_ended_that_is_not_shown(project: Project, run: Run) -> None:
+    """An id is used again; whose job it is now, the queue tells."""
     leave(run, 1, "claim.json", now() - 10, {"job_id": "7"})
     slurm = FakeSlurm(squeue=DOWN)
+    with pytest.raises(SiteUnreachable, match="job 7 not cancelled: squeue"):
+        cancel(project, (run.run_id,), program=slurm)
+    slurm.squeue = [queue_row("7", "RUNNING", mark="20250101-000000-ffff.01")]
     (done,) = cancel(project, (run.run_id,), program=slurm)
-    assert (done.asked, done.state) == (True, "unknown")
+    assert (done.asked, done.state) == (False, "unknown")
+    assert "none was ended" in sentence(done)
+    assert slurm.calls("scancel") == []
+
+
+def test_both_jobs_of_a_submission_that_was_made_twice(project: Project, run: Run) -> None:
+    slurm = FakeSlurm(squeue=[queue_row("7", "RUNNING"), queue_row("8", "PENDING")])
+    cancel(project, (run.run_id,), program=slurm)
+    assert slurm.calls("scancel") == [("scancel", "8", "7")]
+
+
+def test_what_is_left_of_one_when_the_other_has_ended(project: Project, run: Run) -> None:
+    leave(run, 1, "claim.json", now() - 600, {"job_id": "7"})
+    leave(run, 1, "result.json", now(), {"state": "failed", "reason": "no forces"})
+    slurm = FakeSlurm(squeue=[queue_row("7", "RUNNING"), queue_row("8", "PENDING")])
+    (done,) = cancel(project, (run.run_id,), program=slurm)
+    assert (done.asked, done.state) == (True, "failed")
+    assert slurm.calls("scancel") == [("scancel", "8")]
+    assert status(project, program=slurm).runs[0].state == "failed"
+
+
+def test_a_job_that_was_told_to_end_and_does_not(project: Project, run: Run) -> None:
+    leave(run, 1, "claim.json", now() - 600, {"job_id": "7"})
+    leave(run, 1, "result.json", now() - 500, {"state": "terminated", "reason": "by SIGTERM"})
+    slurm = FakeSlurm(squeue=[queue_row("7", "RUNNING")])
+    (done,) = cancel(project, (run.run_id,), program=slurm)
+    assert (done.asked, done.state) == (True, "stopping")
+
+
+def test_it_is_proved_that_a_job_was_ended(project: Project, run: Run) -> None:
+    """scancel exits with 0 for a job that it does not know."""
+    slurm = FakeSlurm(squeue=[queue_row("7", "RUNNING")])
+    slurm.scancel = Reply(("scancel",), 0, "", "scancel: error: Invalid job id specified")
+    with pytest.raises(SiteUnreachable, match=r"job 7 not cancelled: .*Invalid job id"):
+        cancel(project, (run.run_id,), program=slurm)
+
+
+def test_on_the_cluster_that_has_to_be_named(project: Project, run: Run) -> None:
+    facts = {"cluster": "gpu", "clusters": "gpu"}
+    event(run, now() - 7000, "submitted", attempt=1, job_id="7", **facts)
+    slurm = FakeSlurm(squeue=[queue_row("7", "RUNNING")])
+    cancel(project, (run.run_id,), program=slurm)
+    assert slurm.calls("scancel") == [("scancel", "--clusters=gpu", "7")]
+    assert {argv[2] for argv in slurm.calls("squeue")} == {"--clusters=gpu"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"uid": os.getuid() + 1, "user": "ada"}, "and ada submitted it; nothing was cancelled"),
+        ({"cluster": "b"}, "this is the cluster a, and it was submitted on b; nothing was"),
+    ],
+)
+def test_somebody_elses(project: Project, run: Run, facts: dict[str, Any], words: str) -> None:
+    event(run, now() - 7000, "submitted", attempt=1, job_id="7", **facts)
+    with pytest.raises(HpctrainError, match=words) as caught:
+        cancel(project, (run.run_id,), program=FakeSlurm())
+    assert caught.value.exit_code == 1
+    assert not (run.folder / "cancel").exists()
+
+
+def test_a_job_that_the_queue_does_not_show_yet(project: Project) -> None:
+    run = make_run(project)
+    submitted_long_ago(run, now() - 5, 1, "7")
+    with pytest.raises(SiteUnreachable, match="does not show it yet"):
+        cancel(project, (run.run_id,), program=FakeSlurm())
 
 
 def test_while_it_is_not_known_whether_there_is_a_job(project: Project) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from collections.abc import Sequence
 
@@ -37,13 +38,20 @@ class Controller:
         if argv[0] == "sbatch" and self.takes is not None:
             return Reply(tuple(argv), 0, f"{self.takes}\n", "")
         if argv[0] == "squeue" and self.queue is not None:
-            return Reply(tuple(argv), 0, "\n".join(self.queue), "")
+            return Reply(tuple(argv), 0, "".join(f"{row}\n" for row in self.queue), "")
+        if argv[0] == "scontrol" and self.queue is not None:
+            return Reply(tuple(argv), 0, "ClusterName = a\n", "")
         if argv[0] == "sacct" and self.queue is not None:
             return Reply(tuple(argv), 0, "", "")
         if argv[0] == "sbatch":
             return Reply(tuple(argv), 1, "", self.says)
         words = f"{argv[0]}: error: Unable to contact slurm controller (connect failure)"
         return Reply(tuple(argv), 1, "", words)
+
+
+@pytest.fixture
+def project(demo_project: Project) -> Project:
+    return demo_project
 
 
 @pytest.fixture
@@ -183,7 +191,7 @@ def killed_behind_its_first_job(project: Project) -> Chain:
         begin_chain(project, controller)
     (run,) = all_runs(project.runs)
     events = run.folder / "events.jsonl"
-    events.write_text("".join(events.read_text().splitlines(keepends=True)[:2]))
+    events.write_text("".join(events.read_text().splitlines(keepends=True)[:3]))
     controller.jobs = 9
     return controller
 
@@ -273,3 +281,71 @@ def test_an_event_that_cannot_be_written(
     (shown,) = status(project, program=controller).runs
     assert (shown.state, shown.job_id) == ("queued", "1")
     assert controller.calls.count("sbatch") == 1
+
+
+def changed(project: Project, **facts: object) -> None:
+    """As if the run had been submitted like that."""
+    (run,) = all_runs(project.runs)
+    events = [{**event, **facts} for event in run.events()]
+    text = "".join(f"{json.dumps(event)}\n" for event in events)
+    (run.folder / "events.jsonl").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"uid": os.getuid() + 1, "user": "ada"}, "and ada submitted it"),
+        ({"cluster": "b"}, "this is the cluster a, and it was submitted on b"),
+        ({"host": "login7", "time": "2026-01-01T00:00:00+00:00"}, "submitted on login7"),
+    ],
+)
+def test_nothing_is_submitted_in_anothers_name_or_place(
+    unclear: tuple[Project, Controller], facts: dict[str, object], words: str
+) -> None:
+    project, controller = unclear
+    changed(project, **facts)
+    controller.queue, controller.takes = [], 7
+    controller.calls.clear()
+    said: list[str] = []
+    (run,) = status(project, program=controller, say=said.append).runs
+    assert run.state == "submitting"
+    assert "sbatch" not in controller.calls
+    assert words in said[0]
+    assert words in run.reason
+
+
+def test_a_run_that_was_killed_before_its_intent_is_somebodys_too(
+    unclear: tuple[Project, Controller],
+) -> None:
+    project, controller = unclear
+    (run,) = all_runs(project.runs)
+    first = run.events()[0]
+    assert first["event"] == "prepared"
+    event = {**first, "uid": os.getuid() + 1, "user": "ada"}
+    (run.folder / "events.jsonl").write_text(f"{json.dumps(event)}\n")
+    controller.queue, controller.takes = [], 7
+    controller.calls.clear()
+    recover(project, controller)
+    assert "sbatch" not in controller.calls
+
+
+def test_the_queue_is_looked_at_after_a_submission(project: Project) -> None:
+    """What the queue has shown once can later be gone; the token tells the id for certain."""
+    controller = Controller()
+    controller.queue, controller.takes = [], 7
+
+    def program(argv: Sequence[str], *, cwd: str | None = None) -> Reply:
+        if argv[0] == "sbatch":
+            assert controller.queue is not None
+            name, comment = argv[2].partition("=")[2], argv[3].partition("=")[2]
+            row = ["5", "PENDING", "Priority", "0:00", "10:00", name, comment]
+            controller.queue.append(SEPARATOR.join(row))
+        return controller(argv, cwd=cwd)
+
+    done = submit(project, "slurm", changes=SMALL, program=program)
+    assert done.job_id == "5"
+    (run,) = all_runs(project.runs)
+    history = fold(run.events())
+    assert (history.job_ids, history.seen, history.submitter.cluster) == ({1: "5"}, {1}, "a")
+    (submitted,) = (event for event in run.events() if event.get("printed"))
+    assert (submitted["job_id"], submitted["printed"], submitted["number"]) == ("7", "7", "7")

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 from made_runs import (
+    CLUSTER,
     DOWN,
     FakeSlurm,
     error,
     event,
     leave,
-    make_project,
     make_run,
     queue_row,
     submitted,
@@ -31,11 +31,6 @@ from hpctrain.runs.run import Run
 from hpctrain.runs.submission import JobRefused
 
 now = time.time
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return make_project(tmp_path / "p")
 
 
 @pytest.fixture
@@ -106,6 +101,50 @@ def test_a_run_with_a_job_is_left(project: Project, run: Run, state: str) -> Non
         Resumed(run.run_id, state, False, 1, "7")
     ]
     assert slurm.calls("sbatch") == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"uid": os.getuid() + 1, "user": "ada"}, "and ada submitted it; nothing was submitted"),
+        ({"cluster": "b"}, "this is the cluster a, and it was submitted on b; nothing was"),
+    ],
+)
+def test_as_another_user_or_on_another_cluster(
+    project: Project, run: Run, facts: dict[str, object], words: str
+) -> None:
+    ended(run, "timeout")
+    event(run, now() - 7000, "submitted", attempt=1, job_id="7", **facts)
+    slurm = FakeSlurm()
+    with pytest.raises(HpctrainError, match=words) as caught:
+        resume(project, (run.run_id,), program=slurm)
+    assert caught.value.exit_code == 1
+    assert slurm.calls("sbatch") == []
+    # Without its result it is not even known to have ended.
+    (run.attempt(1) / "result.json").unlink()
+    with pytest.raises(HpctrainError, match="what became of job 7 is not known"):
+        resume(project, (run.run_id,), program=slurm)
+    assert slurm.calls("sbatch") == []
+
+
+def test_a_run_of_an_older_version_goes_on_from_another_login_node(project: Project) -> None:
+    run = make_run(project)
+    event(run, now() - 7200, "submitting", attempt=1, host="login7")
+    event(run, now() - 7200, "submitted", attempt=1, job_id="7")
+    leave(run, 1, "claim.json", now() - 7000, {"job_id": "7"})
+    ended(run, "timeout")
+    assert resume(project, (run.run_id,), program=FakeSlurm(sbatch=["8\n"]))[0].submitted
+
+
+def test_not_beside_another_job_of_the_run(project: Project, run: Run) -> None:
+    """Submitted twice: one has ended, and the other waits."""
+    ended(run, "timeout")
+    slurm = FakeSlurm(squeue=[queue_row("8", "PENDING")])
+    with pytest.raises(HpctrainError, match="job 8 is a job of this run too, and is queued"):
+        resume(project, (run.run_id,), program=slurm)
+    # The job that has just written its result is not in the way.
+    slurm.squeue, slurm.sbatch = [queue_row("7", "RUNNING")], ["9\n"]
+    assert resume(project, (run.run_id,), program=slurm)[0].job_id == "9"
 
 
 def test_a_complete_one_is_left(project: Project, run: Run) -> None:
@@ -213,6 +252,7 @@ def test_two_at_once_submit_once(project: Project, run: Run, tmp_path: Path) -> 
         ("sbatch", SBATCH.format(**paths)),
         ("squeue", f"#!/bin/sh\ncat '{paths['queue']}'\n"),
         ("sacct", "#!/bin/sh\n"),
+        ("scontrol", f"#!/bin/sh\necho 'ClusterName = {CLUSTER}'\n"),
     ):
         program = tmp_path / "bin" / name
         program.write_text(text)

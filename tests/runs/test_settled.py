@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_runs import FakeSlurm, event, leave, make_project, make_run, submitted
+from made_runs import FakeSlurm, event, leave, make_run, submitted
 
 from hpctrain.project import Project
 from hpctrain.runs.actions.status import RunStatus, status
@@ -19,11 +19,6 @@ from hpctrain.runs.state.attempts import find_counting_attempt
 
 now = time.time
 ERRORS = {"rmse_energy_mev_per_atom": 1.0, "rmse_force_ev_per_a": 0.1}
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return make_project(tmp_path / "p")
 
 
 @pytest.fixture

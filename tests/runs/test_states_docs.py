@@ -24,11 +24,13 @@ from made_runs import (
     make_run,
     queue_row,
     submitted,
+    submitted_long_ago,
 )
 from paths import DOCS
 
 from hpctrain.cli.terminal.tables import status_table
 from hpctrain.files import iso
+from hpctrain.process import Reply
 from hpctrain.project import Project
 from hpctrain.runs.actions.status import RunStatus, status
 from hpctrain.runs.lock import hold_lock
@@ -403,6 +405,88 @@ def submitting(scene: Scene) -> None:
     scene.look = beside_a_submit  # type: ignore[method-assign]
 
 
+@rule("unknown", "squeue: not all of its answer can be read: '8 RUNN'")
+def queue_cut_off(scene: Scene) -> None:
+    scene.begun()
+    scene.slurm.squeue = Reply(("squeue",), 0, queue_row("6", "RUNNING") + "\n8\x1fRUNN", "")
+
+
+# -- whose answer it is
+
+
+def submitted_by(scene: Scene, **who: Any) -> None:
+    """The same run, of another user or on another cluster; its job is long gone, as it seems."""
+    vanished(scene)
+    event(scene.run, scene.ago(7200), "submitted", attempt=1, job_id="7", **who)
+
+
+@rule("unknown", "and ada submitted it")
+def another_user(scene: Scene) -> None:
+    submitted_by(scene, user="ada", uid=os.getuid() + 1)
+
+
+@rule("unknown", "this is the cluster a, and it was submitted on b")
+def another_cluster(scene: Scene) -> None:
+    submitted_by(scene, cluster="b")
+
+
+@rule("unknown", "this is the cluster a, and it was submitted on b")
+def another_cluster_cancelled(scene: Scene) -> None:
+    another_cluster(scene)
+    event(scene.run, scene.ago(60), "cancel_requested", attempt=1)
+
+
+@rule("unknown", "submitted on the cluster a, and which one answers here cannot be found out")
+def cluster_not_told(scene: Scene) -> None:
+    vanished(scene)
+    scene.slurm.scontrol = error("scontrol", "scontrol: error: no")
+
+
+@rule("unknown", "submitted on login7, the name of the cluster was not recorded")
+def cluster_not_recorded(scene: Scene) -> None:
+    event(scene.run, scene.ago(7200), "submitting", attempt=1, host="login7")
+    event(scene.run, scene.ago(7200), "submitted", attempt=1, job_id="7")
+
+
+@rule("unknown", "the queue has never shown it, so that proves nothing")
+def never_shown(scene: Scene) -> None:
+    submitted_long_ago(scene.run, scene.ago(7200), 1, "7")
+
+
+@rule(
+    "unknown", "nothing at all was answered, and no cluster told its name, so that proves nothing"
+)
+def two_empty_replies(scene: Scene) -> None:
+    submitted_long_ago(scene.run, scene.ago(7200), 1, "7")
+    event(scene.run, scene.ago(7200), "seen", attempt=1, job_id="7")
+    scene.slurm.scontrol = error("scontrol", "scontrol: error: no")
+
+
+@rule("cancelled", "by hpctrain cancel")
+def never_shown_cancelled(scene: Scene) -> None:
+    never_shown(scene)
+    event(scene.run, scene.ago(60), "cancel_requested", attempt=1)
+
+
+@rule("failed", "it never began")
+def accounting_complete(scene: Scene) -> None:
+    never_shown(scene)
+    scene.slurm.sacct = [accounting_row("3", "COMPLETED", mark="20250101-000000-ffff.01")]
+
+
+@rule("running")
+def another_id(scene: Scene) -> None:
+    scene.begun()
+    scene.slurm.squeue = [queue_row("8", "RUNNING")]
+
+
+@rule("submitting", "and ada submitted it")
+def submitting_elsewhere(scene: Scene) -> None:
+    host, uid = os.uname().nodename, os.getuid() + 1
+    event(scene.run, scene.ago(600), "submitting", attempt=1, host=host, user="ada", uid=uid,
+          cluster="a")  # fmt: skip
+
+
 # -- training longer than a walltime
 
 
@@ -513,6 +597,7 @@ SHOWN = {
     "refused": (0, None), "refused-twice": (0, None), "interrupted": (0, None),
     "submitting": (0, None),
     "queue-down-submitting": (0, None),
+    "submitting-elsewhere": (0, None), "another-id": (1, "8"),
 }  # fmt: skip
 
 

@@ -5,13 +5,23 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from made_runs import DOWN, FakeSlurm, event, leave, make_project, make_run, queue_row, submitted
+from made_runs import (
+    DOWN,
+    FakeSlurm,
+    event,
+    leave,
+    make_run,
+    queue_row,
+    submitted,
+    submitted_long_ago,
+)
 
 import hpctrain.cli.terminal.live as follow_module
 import hpctrain.runs.state.latest as latest_module
@@ -25,15 +35,12 @@ from hpctrain.runs.actions.status import RunStatus, StatusReport, status
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.curves import Reader
 from hpctrain.runs.state.latest import TrainingFiles
+from hpctrain.runs.strays import Stray, gone_runs, list_run
 from hpctrain.schedulers.base import CLUSTER_POLL_S, FILES_POLL_S
 
 NOW = time.time()
+OTHER = "20250101-000000-ffff"
 LOG = "{time} I - Iteration   #{n}   ({n} evals):   Loss: 0.100000 | RMSE Energy(low): 5.00 (5.00) meV/at | Forces(low): 30.00 (30.00) meV/A | Time/eval: 1.00 mcs/at\n"  # noqa: E501
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return make_project(tmp_path / "p")
 
 
 @pytest.fixture
@@ -409,3 +416,65 @@ def test_following_reads_each_byte_of_the_trainers_files_once(
         assert shown.iteration == curves.iteration == iteration
         assert fed == [len(line)]
         fed.clear()
+
+
+def deleted(run: Run, slurm: FakeSlurm, **facts: Any) -> None:
+    """The run was submitted from here, and its folder is deleted."""
+    who = {"user": "ada", "uid": os.getuid(), "cluster": "a"}
+    facts = {"scheduler": "slurm", "time": iso(NOW - 7200), **who, **facts}
+    list_run(run.folder.parent, run.run_id, **facts)
+    slurm.squeue = [queue_row("7", "RUNNING"), queue_row("8", "RUNNING", mark=f"{OTHER}.01")]
+    shutil.rmtree(run.folder)
+
+
+def test_the_job_of_a_deleted_run_is_named(
+    project: Project, run: Run, slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And no other project's, though it may have the same name."""
+    deleted(run, slurm, clusters="gpu", cluster="gpu")
+    report = status(project, program=slurm, clock=lambda: NOW)
+    command = "scancel --clusters=gpu 7"
+    assert report.strays == [Stray(run.run_id, "7", "running", command)]
+    assert _report_json(report)["strays"][0]["command"] == command
+    # It is asked about until it is over, and then no more.
+    slurm.squeue = []
+    for minute in (1, 2, 3):
+        later = NOW + 60 * minute
+        assert status(project, program=slurm, clock=lambda now=later: now).strays == []
+    assert len(slurm.calls("squeue")) == 2
+
+
+@pytest.mark.parametrize(
+    "facts", [{"uid": os.getuid() + 1}, {"cluster": "b"}, {"time": iso(NOW - 10)}]
+)
+def test_a_deleted_run_is_not_forgotten_too_early(
+    project: Project, run: Run, slurm: FakeSlurm, facts: dict[str, Any]
+) -> None:
+    deleted(run, slurm, **facts)
+    slurm.squeue = []
+    assert status(project, program=slurm, clock=lambda: NOW).strays == []
+    assert [gone.run_id for gone in gone_runs(project.runs)] == [run.run_id]
+
+
+def test_a_copy_does_not_miss_what_the_original_has(
+    project: Project, run: Run, tmp_path: Path
+) -> None:
+    list_run(project.runs, run.run_id, scheduler="slurm")
+    shutil.copytree(project.runs, tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy" / run.run_id)
+    assert gone_runs(tmp_path / "copy") == []
+
+
+def test_a_job_that_was_shown_is_recorded_once(
+    project: Project, run: Run, slurm: FakeSlurm
+) -> None:
+    (run.folder / "events.jsonl").unlink()
+    submitted_long_ago(run, NOW - 7200, 1, "7")
+    for _ in range(3):
+        look(project, slurm)
+    assert [event["job_id"] for event in run.events() if event["event"] == "seen"] == ["7"]
+    # Under another id: that one is the run's from now on.
+    slurm.squeue = [queue_row("8", "RUNNING")]
+    for minute in (1, 2):
+        assert look(project, slurm, NOW + 60 * minute).job_id == "8"
+    assert [event["job_id"] for event in run.events() if event.get("adopted")] == ["8"]

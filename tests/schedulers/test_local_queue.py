@@ -10,11 +10,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
+from waiting import wait_for
 
 import hpctrain
 from hpctrain.schedulers.local_queue import state
@@ -23,15 +24,6 @@ pytestmark = pytest.mark.slow
 
 LIMIT_S = 30.0
 Job = dict[str, Any]
-T = TypeVar("T")
-
-
-def until(condition: Callable[[], T | None], what: str) -> T:
-    end = time.monotonic() + LIMIT_S
-    while not (answer := condition()):
-        assert time.monotonic() < end, f"not in {LIMIT_S} s: {what}"
-        time.sleep(0.02)
-    return answer
 
 
 class Queue:
@@ -69,7 +61,9 @@ class Queue:
             job: Job = self.jobs()[number]
             return job if job["state"] in states else None
 
-        return until(reached, f"job {number} is {' or '.join(states)}; it is {self.jobs()}")
+        return wait_for(
+            reached, LIMIT_S, f"job {number} is {' or '.join(states)}; it is {self.jobs()}"
+        )
 
     def supervisor(self, number: str) -> int:
         return int(json.loads((self.folder / number / "job.json").read_text())["supervisor"]["pid"])
@@ -77,7 +71,9 @@ class Queue:
     def pid(self, name: str) -> int:
         """The process number that a script wrote to a file."""
         path = self.cwd / name
-        until(lambda: path.exists() and path.read_text().endswith("\n"), f"{name} is written")
+        wait_for(
+            lambda: path.exists() and path.read_text().endswith("\n"), LIMIT_S, f"{name} is written"
+        )
         return int(path.read_text())
 
 
@@ -119,7 +115,7 @@ def test_runs_a_script_and_tells_how_it_ended(queue: Queue) -> None:
     assert (queue.cwd / "job-1.out").read_text() == f"job 1 in {queue.cwd}\nbad\n"
     kept = json.loads((queue.folder / "1" / "ended.json").read_text())
     assert kept["started"] <= kept["ended"] <= time.time()
-    until(lambda: ended(queue.supervisor("1")), "the supervisor ends")
+    wait_for(lambda: ended(queue.supervisor("1")), LIMIT_S, "the supervisor ends")
     assert (queue.folder / "1" / "supervisor.log").read_text() == ""
 
 
@@ -214,9 +210,9 @@ def test_a_trainer_may_tidy_up_after_its_script_is_gone(queue: Queue) -> None:
     """bash dies of the first SIGTERM; what it waited for gets the grace all the same."""
     tidy = "trap 'touch told; while [ ! -e go ]; do sleep 0.05; done; touch tidy; exit' TERM; "
     queue.submit(f'bash -c "{tidy} touch ready; while true; do sleep 0.05; done"; true')
-    until((queue.cwd / "ready").exists, "the trainer runs")
+    wait_for((queue.cwd / "ready").exists, LIMIT_S, "the trainer runs")
     queue.call("cancel", "1")
-    until((queue.cwd / "told").exists, "the trainer is told")
+    wait_for((queue.cwd / "told").exists, LIMIT_S, "the trainer is told")
     assert queue.reaches("1", "STOPPING")["reason"] == "cancelled"
     (queue.cwd / "go").touch()
     queue.reaches("1", "CANCELLED")
@@ -279,7 +275,11 @@ def test_a_submit_killed_at_any_instant_leaves_a_whole_job_or_none(queue: Queue)
         with subprocess.Popen(argv, cwd=queue.cwd, stdout=subprocess.DEVNULL) as child:
             time.sleep(0.02 + step * 0.01)
             child.kill()
-    until(lambda: not list(queue.folder.glob(".new-*/job.json")), "no draft is left with a job")
+    wait_for(
+        lambda: not list(queue.folder.glob(".new-*/job.json")),
+        LIMIT_S,
+        "no draft is left with a job",
+    )
     jobs = queue.jobs()
     for number in jobs:
         queue.reaches(number, "COMPLETED")
@@ -308,7 +308,7 @@ def test_a_supervisor_killed_while_its_script_runs(queue: Queue) -> None:
     queue.submit("true")
     leader = queue.pid("first")
     os.kill(queue.supervisor("1"), signal.SIGKILL)
-    until(lambda: ended(queue.supervisor("1")), "the supervisor is gone")
+    wait_for(lambda: ended(queue.supervisor("1")), LIMIT_S, "the supervisor is gone")
     job = queue.jobs()["1"]
     assert job["state"] == "RUNNING"
     assert "supervisor was killed" in job["reason"]
@@ -322,7 +322,7 @@ def test_cancel_a_script_without_its_supervisor(queue: Queue) -> None:
     queue.submit("trap '' TERM; echo $$ > first; while true; do sleep 0.05; done")
     leader = queue.pid("first")
     os.kill(queue.supervisor("1"), signal.SIGKILL)
-    until(lambda: ended(queue.supervisor("1")), "the supervisor is gone")
+    wait_for(lambda: ended(queue.supervisor("1")), LIMIT_S, "the supervisor is gone")
     assert queue.call("cancel", "1").returncode == 0
     assert not ended(leader)
     assert queue.call("cancel", "1").returncode == 0
@@ -396,7 +396,7 @@ def test_a_folder_deleted_underneath(queue: Queue) -> None:
     supervisors = [queue.supervisor("1"), queue.supervisor("2")]
     shutil.rmtree(queue.folder)
     assert queue.jobs() == {}
-    until(lambda: all(map(ended, [leader, *supervisors])), "nothing goes on")
+    wait_for(lambda: all(map(ended, [leader, *supervisors])), LIMIT_S, "nothing goes on")
     assert not (queue.cwd / "second").exists()
     assert not queue.folder.exists()
 

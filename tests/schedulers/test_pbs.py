@@ -127,10 +127,39 @@ def test_taken(name: str, job_id: str) -> None:
             "12.pbs-1.uni.example",
         ),
         ("12.s\r\n", "12.s"),
+        ("20261128\n12.s\n", "12.s"),  # a banner of digits
     ],
 )
 def test_the_id_has_a_line_of_its_own(out: str, job_id: str) -> None:
     assert PBS.read_submit(reply("qsub", out)) == Submitted(job_id)
+
+
+@pytest.mark.parametrize(
+    ("out", "name"),
+    [
+        ("Server: pbsnode\n    server_state = Active\n\n", "pbsnode"),
+        ('{\n\t"pbs_version":\t"23.06.06",\n\t"pbs_server":\t"pbsnode"\n}\n', "pbsnode"),
+        ('{\n    "pbs_server":"master",\n    "Jobs":{}\n}\n', "master"),
+        ("", None),
+    ],
+)
+def test_a_server_tells_its_name(out: str, name: str | None) -> None:
+    conversation = PBS.identity()
+    assert conversation is not None
+    asked: list[list[str]] = []
+
+    def program(argv: Sequence[str], *, cwd: str | None = None) -> Reply:
+        asked.append(list(argv))
+        return reply("qstat", out)
+
+    assert converse(conversation, program) == name
+    assert asked == [["qstat", "-B", "-f"]]
+
+
+@pytest.mark.parametrize("out", ["31.pbsnode\n32.pbs", "31.pbsnode\n32-\n", "no jobs today\n"])
+def test_a_list_of_ids_that_is_cut_off_is_no_answer(out: str) -> None:
+    with pytest.raises(SiteUnreachable, match="not all of its answer can be read"):
+        ask(Server(qselect=reply("qselect", out)))
 
 
 def test_no_id_is_taken_from_stderr() -> None:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from paths import RECORDED
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
-from hpctrain.process import Reply
+from hpctrain.process import Reply, converse
+from hpctrain.schedulers import scheduler_for
 from hpctrain.schedulers.base import (
     JobRequest,
     JobState,
     NotKept,
     Refused,
-    Scheduler,
     Submitted,
     Unclear,
 )
@@ -24,7 +25,7 @@ from hpctrain.schedulers.slurm.scheduler import SlurmScheduler
 from hpctrain.sites.profile import SiteProfile
 
 OF_SLURM = RECORDED / "slurm"
-SLURM: Scheduler = SlurmScheduler()
+SLURM = SlurmScheduler()
 JOB = JobRequest("al-ace-t1", "hpctrain:t1", "")
 
 
@@ -176,11 +177,81 @@ def test_submit_argv() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "job_id"),
-    [("submit-ok", "1"), ("submit-warning", "5"), ("queue-cluster", "21")],
+    ("name", "job_id", "cluster"),
+    [("submit-ok", "1", None), ("submit-warning", "5", None), ("queue-cluster", "21", "throwaway")],
 )
-def test_taken(name: str, job_id: str) -> None:
-    assert SLURM.read_submit(recorded(name)) == Submitted(job_id)
+def test_taken(name: str, job_id: str, cluster: str | None) -> None:
+    assert SLURM.read_submit(recorded(name)) == Submitted(job_id, cluster=cluster)
+
+
+@pytest.mark.parametrize(
+    ("out", "job_id", "printed", "cluster"),
+    [
+        ("5001;gpu\n", "5001", "5001;gpu", "gpu"),
+        ("20261128\n5001\n", "5001", "5001", None),  # a banner of digits
+        ("Welcome to 2 nodes\n5001\nBye\n", "5001", "5001", None),
+    ],
+)
+def test_the_id_and_what_was_printed_with_it(
+    out: str, job_id: str, printed: str, cluster: str | None
+) -> None:
+    outcome = SLURM.read_submit(reply(out))
+    assert isinstance(outcome, Submitted)
+    assert (outcome.job_id, outcome.printed, outcome.cluster) == (job_id, printed, cluster)
+
+
+def asked(conversation: Any, *replies: Reply) -> tuple[list[list[str]], Any]:
+    """What a conversation asks, and what it returns."""
+    argvs: list[list[str]] = []
+    left = iter(replies)
+
+    def program(argv: Any, *, cwd: str | None = None) -> Reply:
+        argvs.append(list(argv))
+        return next(left)
+
+    return argvs, converse(conversation, program)
+
+
+def test_a_cluster_tells_its_name() -> None:
+    config = "Configuration data\nClusterName             = throwaway\n"
+    argvs, name = asked(SLURM.identity(), reply(config))
+    assert (argvs, name) == ([["scontrol", "show", "config"]], "throwaway")
+    assert asked(SLURM.identity(), reply(code=1))[1] is None
+    # One that has to be named is what it is called.
+    assert asked(SlurmScheduler("gpu").identity()) == ([], "gpu")
+
+
+@pytest.mark.parametrize(
+    ("directives", "clusters"),
+    [
+        (["--clusters=gpu"], "gpu"),
+        (["#SBATCH -M gpu"], "gpu"),
+        (["-Mgpu", "--exclusive"], "gpu"),
+        (["--clusters gpu,serial  # two"], "gpu,serial"),
+        (["--mail-user=x", "--exclusive"], None),
+        ([], None),
+    ],
+)
+def test_the_clusters_that_a_profile_names(directives: list[str], clusters: str | None) -> None:
+    assert SLURM.clusters_named(directives) == clusters
+    assert scheduler_for("slurm", Path(), directives).clusters == clusters
+
+
+def test_each_cluster_is_asked_by_its_name() -> None:
+    there = SlurmScheduler("gpu,serial")
+    row = "\x1f".join(["7", "RUNNING", "None", "0:01", "1:00", "n", "c"]) + "\n"
+    argvs, views = asked(there.queue(), reply(f"CLUSTER: gpu\n{row}"), reply(row))
+    assert [argv[2] for argv in argvs] == ["--clusters=gpu", "--clusters=serial"]
+    assert [view.cluster for view in views] == ["gpu", "serial"]
+    argvs, _ = asked(there.accounting(0.0), reply(), reply())
+    assert [argv[1] for argv in argvs] == ["--clusters=gpu", "--clusters=serial"]
+    assert SlurmScheduler("gpu").cancel_argv(["7"]) == ["scancel", "--clusters=gpu", "7"]
+
+
+def test_scancel_does_not_know_the_job_and_exits_with_0() -> None:
+    words = "scancel: error: Kill job error on job id 5001: Invalid job id specified"
+    assert "Invalid job id" in (SLURM.read_cancel(reply(err=words)) or "")
+    assert SLURM.read_cancel(reply()) is None
 
 
 def test_no_id_is_taken_from_a_warning() -> None:
@@ -380,10 +451,31 @@ def test_states_and_reasons(raw: str, reason: str, state: JobState, words: str) 
     assert (view.elapsed_s, view.walltime_s) == (93784.0, None)
 
 
-def test_what_is_no_row_is_left_out() -> None:
-    good = "\x1f".join(["7", "RUNNING", "None", "0:01", "1:00", "n", "c"])
-    answer = reply(f"CLUSTER: x\n{good}\nsecond line of a comment\n\n12\x1fRUNNING\n")
-    assert [view.job_id for view in SLURM.read_queue(answer)] == ["7"]
+GOOD = "\x1f".join(["7", "RUNNING", "None", "0:01", "1:00", "n", "c"])
+
+
+def test_odd_jobs_and_greetings_hide_nothing() -> None:
+    """Names and comments may have several lines; so may a site's greeting."""
+    odd = "\x1f".join(["8", "RUNNING", "None", "0:01", "1:00", "a\nname", "a\ncomment\n5 things"])
+    answer = reply(f"Welcome\nCLUSTER: x\n{odd}\n\n{GOOD}\n")
+    views = SLURM.read_queue(answer)
+    assert [(view.job_id, view.name) for view in views] == [("8", "a name"), ("7", "n")]
+
+
+@pytest.mark.parametrize(
+    "out",
+    [
+        f"{GOOD}\n12\x1fRUNNING\n",
+        f"{GOOD}\n12\x1fRUNNING",
+        f"{GOOD}\n12\n",
+        f"{GOOD}\n{GOOD}",  # in the middle of the last comment
+        "squeue: down for maintenance\n",
+        "x\x1fRUNNING\x1fNone\n",
+    ],
+)
+def test_a_row_that_is_cut_off_makes_it_no_answer(out: str) -> None:
+    with pytest.raises(SiteUnreachable, match="not all of its answer can be read"):
+        SLURM.read_queue(reply(out))
 
 
 def test_an_empty_queue_is_an_answer() -> None:

@@ -15,6 +15,7 @@ from hpctrain.project import Project
 from hpctrain.runs.run import EVENTS, MANIFEST, Run
 
 RUN_ID = "20261123-120000-abcd"
+CLUSTER = "a"
 
 
 def make_project(folder: Path) -> Project:
@@ -73,6 +74,14 @@ def event(run: Run, time: float, kind: str, **facts: Any) -> None:
 
 
 def submitted(run: Run, time: float, attempt: int, job_id: str) -> None:
+    who = {"user": "ada", "uid": os.getuid(), "cluster": CLUSTER}
+    event(run, time, "submitting", attempt=attempt, host=os.uname().nodename, **who)
+    event(run, time, "submitted", attempt=attempt, job_id=job_id, **who)
+    event(run, time, "seen", attempt=attempt, job_id=job_id)
+
+
+def submitted_long_ago(run: Run, time: float, attempt: int, job_id: str) -> None:
+    """As an older version recorded it: not by whom, nor on which cluster, nor who saw it."""
     event(run, time, "submitting", attempt=attempt, host=os.uname().nodename)
     event(run, time, "submitted", attempt=attempt, job_id=job_id)
 
@@ -107,6 +116,7 @@ class FakeSlurm:
     sacct: Reply | list[str] = field(default_factory=list)
     sbatch: list[Reply | str] = field(default_factory=list)
     scancel: Reply | str = ""
+    scontrol: Reply | str = f"ClusterName             = {CLUSTER}\n"
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
     def __call__(self, argv: Sequence[str], *, cwd: str | None = None) -> Reply:

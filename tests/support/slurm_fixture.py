@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 from collections.abc import Iterator
@@ -34,7 +35,10 @@ def missing() -> str | None:
 
 def version() -> str:
     """Return what the installed Slurm calls itself."""
-    return subprocess.run(["sinfo", "--version"], capture_output=True, text=True).stdout.strip()
+    # sinfo wants a configuration before it tells.
+    path = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
+    reply = subprocess.run(["slurmctld", "-V"], env=path, capture_output=True, text=True)
+    return reply.stdout.strip()
 
 
 @pytest.fixture(scope="session")
@@ -47,9 +51,14 @@ def slurm() -> Iterator[Slurm]:
             pytest.fail(message, pytrace=False)
         pytest.skip(message)
     directory = Path(os.environ[CLUSTERS]) / os.environ.get("PYTEST_XDIST_WORKER", "main")
-    started = subprocess.run(
-        ["bash", str(SCRIPT), "start", str(directory)], capture_output=True, text=True, timeout=300
-    )
+    with (directory.parent / "starting").open("w") as lock:
+        # One after the other: two databases that were made at the same time have been in each
+        # other's way.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        started = subprocess.run(
+            ["bash", str(SCRIPT), "start", str(directory)],
+            capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
     if started.returncode != 0:
         pytest.fail(f"the throw-away Slurm did not start:\n{started.stderr}", pytrace=False)
     environment = {"SLURM_CONF": str(directory / "slurm.conf")}

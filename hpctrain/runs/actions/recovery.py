@@ -24,18 +24,19 @@ from hpctrain.runs.history import History
 from hpctrain.runs.lock import Locked, hold_lock
 from hpctrain.runs.place import SCRIPT, original
 from hpctrain.runs.run import Run, all_runs
-from hpctrain.runs.state.kept_answers import ask_unless_fresh, forget
+from hpctrain.runs.state.kept_answers import answer_name, ask_unless_fresh, forget
 from hpctrain.runs.state.settled import SettledRuns
 from hpctrain.runs.submission import (
     adopt,
-    belongs,
-    carries,
+    job_of,
+    look,
+    scheduler_of_run,
     send,
     send_all,
     send_chain,
     token,
 )
-from hpctrain.schedulers import scheduler_of
+from hpctrain.runs.submitter import Submitter, owned_by, stranger, who_asks
 from hpctrain.schedulers.base import ENDED, JobView, Scheduler
 
 Say = Callable[[str], None]
@@ -113,17 +114,21 @@ def _finish_chain(
     """Submit the rest of a chain, as long as the queue shows the job that it would wait for."""
     last, until = max(history.job_ids), history.until
     assert until is not None
-    scheduler = scheduler_of(run.scheduler_name, project.queue)
-    before, mark = history.job_ids[last], token(run.run_id, last)
-    waiting = any(
-        view.state not in ENDED and (view.job_id == before or carries(view, mark))
-        for view in _queue(project, scheduler, program)
-        if belongs(view, run.run_id)
-    )
-    if not waiting or run.result(last) is not None or (run.folder / "cancel").exists():
+    scheduler = scheduler_of_run(run, project.queue, history)
+    who = who_asks(scheduler, program)
+    _refuse_strangers(run, history, who)
+    before = history.job_ids[last]
+    job = job_of(_queue(project, scheduler, program), run.run_id, last, before)
+    if (
+        job is None
+        or job.state in ENDED
+        or run.result(last) is not None
+        or (run.folder / "cancel").exists()
+    ):
         run.record("abandoned", attempt=last + 1)
         return
-    end = send_chain(run, last, until, before, scheduler, program)
+    end = send_chain(run, last, until, before, scheduler, program, who)
+    look(run, last, scheduler, program)
     forget(project.cache)
     say(
         f"{run.run_id}: finished an interrupted chain: {end - last} more "
@@ -141,14 +146,17 @@ def _finish_submission(
         mark, job_id = token(run.run_id, attempt), str(claim["job_id"])
         run.record("submitted", attempt=attempt, token=mark, job_id=job_id, adopted=True)
         return
-    scheduler = scheduler_of(run.scheduler_name, project.queue)
+    scheduler = scheduler_of_run(run, project.queue, history)
     found = _find_job(project, run, attempt, history, scheduler, program)
     forget(project.cache)  # it has answered just now, whatever is kept of before
     if found is not None:
         say(f"{run.run_id}: found the job of an interrupted submission: {found}")
-    elif claim is not None:
+        return
+    if claim is not None:
         raise HpctrainError(f"attempt {attempt} was begun, and its claim does not say by which job")
-    elif history.interrupted and history.job_ids and attempt > history.first:
+    who = who_asks(scheduler, program)
+    _refuse_strangers(run, history, who)
+    if history.interrupted and history.job_ids and attempt > history.first:
         run.record("abandoned", attempt=attempt)
         say(f"{run.run_id}: its chain was interrupted before attempt {attempt} was submitted")
     elif history.interrupted:
@@ -159,11 +167,24 @@ def _finish_submission(
         )
     else:
         if history.submitting is None:
-            found = send_all(run, attempt, scheduler, program)
+            found = send_all(run, attempt, scheduler, program, who)
         else:
             before = _job_before(run, attempt, history)
-            found = send(run, attempt, scheduler, program, after=before, until=history.until)
+            found = send(
+                run, attempt, scheduler, program, after=before, until=history.until, who=who
+            )
         say(f"{run.run_id}: finished an interrupted submission: job {found}")
+
+
+def _refuse_strangers(run: Run, history: History, who: Submitter) -> None:
+    """Refuse to go on where another user or another cluster has to: here nothing is known of it."""
+    submitter = owned_by(history.submitter, run.manifest_file)
+    problem = stranger(submitter, who)
+    if problem is not None:
+        raise HpctrainError(
+            f"its submission was interrupted, and is not finished here: {problem}; there, "
+            "hpctrain status finishes it"
+        )
 
 
 def _job_before(run: Run, attempt: int, history: History) -> str | None:
@@ -218,7 +239,7 @@ def _queue(project: Project, scheduler: Scheduler, program: RunProgram) -> list[
     """List the jobs that the queue shows; SiteUnreachable if it does not answer."""
     queue = ask_unless_fresh(
         project.cache,
-        f"{scheduler.name}-queue",
+        answer_name(scheduler, "queue"),
         lambda: converse(scheduler.queue(), program),
         time.time(),
         fresh_s=0.0,

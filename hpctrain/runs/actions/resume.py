@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from hpctrain import variables
 from hpctrain.errors import HpctrainError, SiteUnreachable
@@ -14,13 +16,16 @@ from hpctrain.process import run_scheduler
 from hpctrain.project import Project
 from hpctrain.records import BadFile
 from hpctrain.runs.actions.status import RunStatus, status
+from hpctrain.runs.history import History
 from hpctrain.runs.lock import hold_lock
 from hpctrain.runs.place import original
+from hpctrain.runs.run import Run
+from hpctrain.runs.state.ask import ask_for_jobs, without_a_result
 from hpctrain.runs.state.kept_answers import forget
 from hpctrain.runs.state.verdict import IN_THE_QUEUE
-from hpctrain.runs.submission import send_all
-from hpctrain.schedulers import scheduler_of
-from hpctrain.schedulers.base import ENDED
+from hpctrain.runs.submission import scheduler_of_run, send_all
+from hpctrain.runs.submitter import Submitter, owned_by, stranger, who_asks
+from hpctrain.schedulers.base import ENDED, Scheduler
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,12 @@ def _resume(
         )
     if state not in (*ENDED, "prepared") or state == "completed":
         return Resumed(run.run_id, state, False, found.attempt, found.job_id)
-    attempt = max([0, *run.attempts(), *run.history().job_ids]) + 1
+    history = run.history()
+    scheduler = scheduler_of_run(run, project.queue, history)
+    who = who_asks(scheduler, program)
+    _refuse_strangers(run, history, who)
+    _refuse_beside_a_job(run, scheduler, program, project.cache)
+    attempt = max([0, *run.attempts(), *history.job_ids]) + 1
     with hold_interrupts():
         if attempt > 1:
             run.record("resuming", attempt=attempt)
@@ -113,5 +123,29 @@ def _resume(
         (run.folder / "cancel").unlink(missing_ok=True)
         for note in variables.notes(os.environ, run.manifest["site"]["profile"]):
             say(f"{run.run_id}: {note}")
-        job_id = send_all(run, attempt, scheduler_of(run.scheduler_name, project.queue), program)
+        job_id = send_all(run, attempt, scheduler, program, who)
     return Resumed(run.run_id, state, True, attempt, job_id)
+
+
+def _refuse_strangers(run: Run, history: History, who: Submitter) -> None:
+    """Refuse to submit somebody's run as another user, or a cluster's run on another one."""
+    submitter = owned_by(history.submitter, run.manifest_file)
+    if submitter.cluster is None:
+        submitter = replace(submitter, host=None)  # it has ended; this is only about what begins
+    problem = stranger(submitter, who)
+    if problem is not None:
+        raise HpctrainError(
+            f"{run.run_id}: {problem}; nothing was submitted",
+            "resume it as that user, on that cluster; or begin anew here with: hpctrain submit",
+        )
+
+
+def _refuse_beside_a_job(run: Run, scheduler: Scheduler, program: RunProgram, cache: Path) -> None:
+    """Refuse while the queue shows a job of the run that may still train."""
+    jobs = ask_for_jobs(run, scheduler, program, cache, time.time())
+    for job in without_a_result(run, jobs):
+        raise HpctrainError(
+            f"{run.run_id}: job {job.job_id} is a job of this run too, and is {job.state}; "
+            "nothing was submitted",
+            f"end it with: hpctrain cancel {run.run_id}; then resume again",
+        )

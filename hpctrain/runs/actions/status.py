@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -24,6 +26,7 @@ from hpctrain.runs.state.summary import RunStatus as RunStatus
 from hpctrain.runs.state.summary import age, summarise, unreadable
 from hpctrain.runs.state.verdict import (
     IN_THE_QUEUE,
+    LAG_S,
     SETTLED,
     SchedulerWord,
     Signs,
@@ -31,8 +34,11 @@ from hpctrain.runs.state.verdict import (
     verdict,
     verdict_without_asking,
 )
+from hpctrain.runs.strays import Gone, Stray, gone_runs, strike_off
+from hpctrain.runs.submission import remember, scheduler_of_run
+from hpctrain.runs.submitter import owned_by, stranger, who_asks
 from hpctrain.schedulers import scheduler_of
-from hpctrain.schedulers.base import ENDED
+from hpctrain.schedulers.base import ENDED, JobView, number_of
 
 
 @dataclass(frozen=True)
@@ -48,13 +54,15 @@ class SiteStatus:
 class StatusReport:
     """What ``status`` found; ``poll_s`` is after how many seconds to look again.
 
-    It is 0 where no run will change by itself any more.
+    It is 0 where no run will change by itself any more. ``strays`` are jobs whose run's folder is
+    gone.
     """
 
     queried_at: str
     sites: list[SiteStatus]
     runs: list[RunStatus]
     poll_s: float
+    strays: list[Stray] = field(default_factory=list)
 
 
 def status(
@@ -76,25 +84,29 @@ def status(
     every = find_runs(project.runs, names)
     known = {run.run_id: shown for run in every if (shown := settled.find(run)) is not None}
     found: list[_Inquiry] = []
+    to_ask: dict[tuple[str, str, str], list[_Inquiry]] = defaultdict(list)
     for run in every:
-        if run.run_id not in known:
-            try:
-                found.append(_Inquiry.begin(run, settled))
-            except BadFile as bad:
-                known[run.run_id] = unreadable(run, bad)
-    to_ask: dict[tuple[str, str], list[_Inquiry]] = defaultdict(list)
+        if run.run_id in known:
+            continue
+        try:
+            one = _Inquiry.begin(run, settled)
+            if one.verdict is None or one.may_go_on:
+                to_ask[one.place(project)].append(one)
+            found.append(one)
+        except BadFile as bad:
+            known[run.run_id] = unreadable(run, bad)
     for one in found:
         if one.verdict is None or one.may_go_on:
-            to_ask[one.run.manifest["site"]["name"], one.run.scheduler_name].append(one)
+            to_ask[one.place(project)].append(one)
     asked, poll_s = [], 0.0
-    for (site, kind), unsettled in sorted(to_ask.items()):
+    for (site, kind, clusters), unsettled in sorted(to_ask.items()):
         cases = [case for one in unsettled for case in one.cases()]
-        scheduler = scheduler_of(kind, project.queue)
+        scheduler = scheduler_of(kind, project.queue, clusters or None)
         answer = ask(cases, scheduler, program, project.cache, clock())
         asked.append(SiteStatus(site, answer.error is None, answer.error))
         for one in unsettled:
             try:
-                one.judge(answer, clock())
+                one.judge(answer, clock(), remember_it=scheduler.identity() is not None)
             except BadFile as bad:
                 known[one.run.run_id] = unreadable(one.run, bad)
         if not all(one.settled for one in unsettled):
@@ -108,7 +120,33 @@ def status(
             settled.keep(one.run, shown, one.seen)
     settled.save(project.runs)
     files.save(project.runs)
-    return StatusReport(now(), asked, [known[run.run_id] for run in every], poll_s)
+    strays = [] if names else _find_strays(project, program, clock())
+    return StatusReport(now(), asked, [known[run.run_id] for run in every], poll_s, strays)
+
+
+def _find_strays(project: Project, program: RunProgram, now: float) -> list[Stray]:
+    """Find the jobs of runs whose folder is gone; a run that has none any more is struck off."""
+    strays = []
+    places: dict[tuple[str, str | None], list[Gone]] = defaultdict(list)
+    for gone in gone_runs(project.runs):
+        places[gone.scheduler, gone.clusters].append(gone)
+    for (kind, clusters), missing in places.items():
+        scheduler = scheduler_of(kind, project.queue, clusters)
+        answer = ask([], scheduler, program, project.cache, now)
+        if answer.error is not None:
+            continue
+        asks = None
+        for gone in missing:
+            jobs = answer.live_jobs(gone.run_id)
+            for job in jobs:
+                there = scheduler_of(kind, project.queue, job.cluster or clusters)
+                command = shlex.join(there.cancel_argv([job.job_id]))
+                strays.append(Stray(gone.run_id, job.job_id, job.state, command))
+            if not jobs and now - gone.submitted > LAG_S:
+                asks = asks or who_asks(scheduler, program)
+                if stranger(gone.submitter, asks) is None:
+                    strike_off(project.runs, gone.run_id)
+    return strays
 
 
 @dataclass
@@ -121,6 +159,7 @@ class _Inquiry:
     verdict: Verdict | None
     seen: Seen
     word: SchedulerWord = field(default_factory=SchedulerWord)
+    remember_it: bool = False
     stays: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -135,6 +174,12 @@ class _Inquiry:
         history = kept.history(run)
         now = find_counting_attempt(run, history)
         return cls(run, history, now, _verdict_without_asking(history, now), seen)
+
+    def place(self, project: Project) -> tuple[str, str, str]:
+        """Return the run's site, its scheduler, and the clusters that have to be named there."""
+        scheduler = scheduler_of_run(self.run, project.queue, self.history)
+        site = self.run.manifest["site"]["name"]
+        return site, self.run.scheduler_name, scheduler.clusters or ""
 
     @property
     def settled(self) -> bool:
@@ -157,10 +202,20 @@ class _Inquiry:
         return cases + [replace(case, begun=False) for case in later]
 
     def _case(self, attempt: int, job_id: str | None, submitted: float = 0.0) -> Case:
-        return Case(self.run.run_id, attempt, job_id, submitted)
+        history = self.history
+        # What an attempt's own job has submitted is shown wherever that job was.
+        seen = attempt in history.seen or (attempt not in history.job_ids and bool(history.seen))
+        return Case(
+            self.run.run_id, attempt, job_id, submitted,
+            submitter=owned_by(history.submitter, self.run.manifest_file), seen=seen,
+        )  # fmt: skip
 
-    def judge(self, answer: Answer, now: float) -> None:
-        """Set the state, from what the scheduler has said."""
+    def judge(self, answer: Answer, now: float, *, remember_it: bool) -> None:
+        """Set the state, from what the scheduler has said.
+
+        ``remember_it``: that a job was shown is recorded, for the day on which it is not.
+        """
+        self.remember_it = remember_it
         here = self.counting
         view = answer.word_on(self._case(here.attempt, here.job_id)).view
         if self.verdict is not None or view is None or view.state not in IN_THE_QUEUE:
@@ -184,14 +239,24 @@ class _Inquiry:
     def _verdict_on(
         self, answer: Answer, here: CountingAttempt, now: float
     ) -> tuple[SchedulerWord, CountingAttempt, Verdict]:
-        word = answer.word_on(self._case(here.attempt, here.job_id))
-        if here.job_id is None and word.view is not None:
-            here = replace(here, job_id=word.view.job_id)
+        case = self._case(here.attempt, here.job_id)
+        word = answer.word_on(case)
+        if word.view is not None:
+            here = replace(here, job_id=self._job_id_of(word.view, here, case))
         settled = _verdict_without_asking(self.history, here)
         if settled is not None:
             return word, here, settled
         signs = self._signs(here, now)
         return word, here, verdict(self.history, here.job_id, here.result, word, signs)
+
+    def _job_id_of(self, view: JobView, here: CountingAttempt, case: Case) -> str:
+        """Return the id of a job that is shown, after recording once that it is."""
+        job_id, number = here.job_id or view.job_id, number_of(view.job_id)
+        known = self.history.job_ids.get(here.attempt, job_id)
+        is_news = here.attempt not in self.history.seen or number_of(known) != number
+        if self.remember_it and is_news and case.submitter.uid in (None, os.getuid()):
+            remember(self.run, here.attempt, view, known)
+        return job_id if number_of(job_id) == number else view.job_id
 
     def _signs(self, here: CountingAttempt, now: float) -> Signs:
         folder = self.run.attempt(here.attempt)

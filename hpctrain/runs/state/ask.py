@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from hpctrain.errors import SiteUnreachable
 from hpctrain.files import iso
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse
-from hpctrain.runs.state.kept_answers import KeptAnswer, ask_unless_fresh
+from hpctrain.runs.run import Run
+from hpctrain.runs.state.kept_answers import KeptAnswer, answer_name, ask_unless_fresh
 from hpctrain.runs.state.verdict import SchedulerWord
-from hpctrain.runs.submission import belongs, carries, token
+from hpctrain.runs.submission import job_of, live_jobs
+from hpctrain.runs.submitter import Submitter, stranger, who_asks
 from hpctrain.schedulers.base import ENDED, JobView, Scheduler
 
 
@@ -20,6 +23,7 @@ class Case:
     """An attempt whose scheduler has to be asked; ``submitted`` is in seconds since the epoch.
 
     ``begun``: it may have ended and left the queue, so that the accounting is worth asking.
+    ``submitter`` is who submitted it and where, ``seen`` whether the scheduler has once shown it.
     """
 
     run_id: str
@@ -27,14 +31,20 @@ class Case:
     job_id: str | None
     submitted: float = 0.0
     begun: bool = True
+    submitter: Submitter = field(default_factory=Submitter)
+    seen: bool = False
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a scheduler has said; ``accounting`` is None where it was not asked."""
+    """What a scheduler has said; ``accounting`` is None where it was not asked.
+
+    ``asks`` is who asked, and which cluster; None where nothing follows from it.
+    """
 
     queue: KeptAnswer
     accounting: KeptAnswer | None = None
+    asks: Submitter | None = None
 
     @property
     def error(self) -> str | None:
@@ -48,8 +58,12 @@ class Answer:
             failing = self.queue.failing_since
             since = None if failing is None else iso(failing)
             return SchedulerWord(silence=self.queue.error, silent_since=since, before=view)
-        if view is not None or self.accounting is None:
+        if view is not None:
             return SchedulerWord(view)
+        doubt = None if self.asks is None else stranger(case.submitter, self.asks)
+        unseen = self._why_unseen(case)
+        if self.accounting is None:
+            return SchedulerWord(doubt=doubt, unseen=unseen)
         view = _of(case, self.accounting)
         if view is not None and view.state in ENDED:
             return SchedulerWord(view)  # an end stays true, however old the answer
@@ -60,43 +74,93 @@ class Answer:
             silent_since=None if failing is None else iso(failing),
             # The queue is right: the job has left it, and the accounting lags behind.
             lagging=None if view is None or self.accounting.error else view.raw,
+            doubt=doubt,
+            unseen=unseen,
         )
+
+    def _why_unseen(self, case: Case) -> str | None:
+        """Return why it proves little that a job is not shown; None if it proves something."""
+        if self.asks is None or self._accounting_is_complete:
+            return None
+        if not case.seen:
+            return "the queue has never shown it"
+        said = [self.queue] if self.accounting is None else [self.queue, self.accounting]
+        is_empty = not any(answer.views or answer.error for answer in said)
+        if is_empty and self.asks.cluster is None:
+            return "nothing at all was answered, and no cluster told its name"
+        return None
+
+    @property
+    def _accounting_is_complete(self) -> bool:
+        """Say whether the accounting has shown a run's job of this user on this cluster."""
+        return self.accounting is not None and bool(self.accounting.by_run)
+
+    def live_jobs(self, run_id: str) -> list[JobView]:
+        """List a run's jobs in the queue that are not over."""
+        return live_jobs(self.queue.by_run.get(run_id, []), run_id)
 
 
 def ask(
     cases: Sequence[Case], scheduler: Scheduler, program: RunProgram, cache: Path, now: float
 ) -> Answer:
-    """Ask the queue, and, only if it does not show every job that has begun, the accounting."""
+    """Ask the queue, and, only if it does not show every job that has begun, the accounting.
+
+    Who asks, and which cluster, is found out only where a job is missing.
+    """
     queue = ask_unless_fresh(
         cache,
-        f"{scheduler.name}-queue",
+        answer_name(scheduler, "queue"),
         lambda: converse(scheduler.queue(), program),
         now,
         fresh_s=scheduler.fresh_s,
     )
-    missing = [case for case in cases if case.begun and case.job_id and _of(case, queue) is None]
+    missing = [case for case in cases if _of(case, queue) is None]
     if queue.error is not None or not missing:
         return Answer(queue)
-    since = max(0.0, min(case.submitted for case in missing) - 3600.0)
-    conversation = scheduler.accounting(since)
+    answer = Answer(queue, _ask_accounting(missing, scheduler, program, cache, now))
+    if scheduler.identity() is None or all(answer.word_on(case).view for case in missing):
+        return answer
+    return replace(answer, asks=who_asks(scheduler, program))
+
+
+def ask_for_jobs(
+    run: Run, scheduler: Scheduler, program: RunProgram, cache: Path, now: float
+) -> list[JobView]:
+    """List a run's jobs in the queue that are not over; SiteUnreachable without an answer."""
+    answer = ask([], scheduler, program, cache, now)
+    if answer.error is not None:
+        raise SiteUnreachable(answer.error)
+    return answer.live_jobs(run.run_id)
+
+
+def without_a_result(run: Run, jobs: Sequence[JobView]) -> list[JobView]:
+    """Leave out the jobs that have written their result, and are about to end by themselves."""
+    claims = [run.claim(number) for number in run.attempts() if run.result_if_whole(number)]
+    over = {str(claim.get("job_id")) for claim in claims if claim is not None}
+    return [
+        job for job in jobs if not (job.state in ("running", "stopping") and job.job_id in over)
+    ]
+
+
+def _ask_accounting(
+    missing: Sequence[Case], scheduler: Scheduler, program: RunProgram, cache: Path, now: float
+) -> KeptAnswer | None:
+    """Ask the accounting for the jobs that have begun; None where there is nothing to ask."""
+    begun = [case.submitted for case in missing if case.begun and case.job_id]
+    since = max(0.0, min(begun, default=0.0) - 3600.0)
+    conversation = scheduler.accounting(since) if begun else None
     if conversation is None:
-        return Answer(queue)
-    accounting = ask_unless_fresh(
+        return None
+    return ask_unless_fresh(
         cache,
-        f"{scheduler.name}-accounting",
+        answer_name(scheduler, "accounting"),
         lambda: converse(conversation, program),
         now,
         fresh_s=scheduler.fresh_s,
         since=since,
     )
-    return Answer(queue, accounting)
 
 
 def _of(case: Case, answer: KeptAnswer) -> JobView | None:
-    """Find a run's job by its id and the run's mark, so that a reused id misleads nobody."""
-    if case.job_id is not None:
-        mine = (view for view in answer.by_id.get(case.job_id, []) if belongs(view, case.run_id))
-    else:
-        mark = token(case.run_id, case.attempt)
-        mine = (view for view in answer.views if carries(view, mark))
-    return next(mine, None)
+    """Find a run's job in an answer; the run's token must agree, so that a reused id does not."""
+    return job_of(answer.by_run.get(case.run_id, []), case.run_id, case.attempt, case.job_id)

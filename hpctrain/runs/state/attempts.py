@@ -43,7 +43,7 @@ def find_counting_attempt(run: Run, history: History) -> CountingAttempt:
     other = (results.get(number) or {}).get("gives_way_to")
     if isinstance(other, int) and other in begun:
         number = other
-        results.update({one: run.result(one) for one in (number, number - 1) if one})
+        results.update({one: _result(run, one, damages) for one in (number, number - 1) if one})
 
     def job_id(number: int) -> str | None:
         told = (claims.get(number) or {}).get("job_id") or history.job_ids.get(number)

@@ -7,7 +7,9 @@ and less often. The last good answer is kept, to say what was known before.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,11 +19,15 @@ from typing import Any
 from hpctrain.errors import SiteUnreachable
 from hpctrain.files import encodable, write_atomically
 from hpctrain.records import BadFile, read_record
-from hpctrain.schedulers.base import JobView, NotKept
+from hpctrain.runs.submission import run_ids_of
+from hpctrain.schedulers.base import JobView, NotKept, Scheduler
 from hpctrain.shapes import Seconds
 
 MOST = 256 << 20  # bytes of an answer: a queue may hold a hundred thousand jobs
 PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
+
+# What decides which cluster the scheduler's programs ask.
+_STEERING = ("SLURM_CONF", "SLURM_CLUSTERS", "PBS_CONF_FILE", "PBS_DEFAULT", "PBS_SERVER")
 
 
 @dataclass(frozen=True)
@@ -44,11 +50,12 @@ class KeptAnswer:
     never: bool = False
 
     @cached_property
-    def by_id(self) -> dict[str, list[JobView]]:
-        """Return the jobs by their id, so that a thousand runs find theirs among a thousand."""
+    def by_run(self) -> dict[str, list[JobView]]:
+        """Return the jobs by the run whose token they carry: a thousand find theirs at once."""
         found: dict[str, list[JobView]] = {}
         for view in self.views:
-            found.setdefault(view.job_id, []).append(view)
+            for run_id in run_ids_of(view):
+                found.setdefault(run_id, []).append(view)
         return found
 
 
@@ -92,6 +99,14 @@ def ask_unless_fresh(
     return answer
 
 
+def answer_name(scheduler: Scheduler, kind: str) -> str:
+    """Name the answers of one scheduler to one user on one machine: others are told otherwise."""
+    asks = [str(os.getuid()), os.uname().nodename, scheduler.clusters or ""]
+    asks += [os.environ.get(name, "") for name in _STEERING]
+    digest = hashlib.sha256("\0".join(asks).encode("utf-8", "surrogateescape")).hexdigest()
+    return f"{scheduler.name}-{digest[:8]}-{kind}"
+
+
 def forget(folder: Path) -> None:
     """Make everybody ask again, after a change; what was known, and since when not, is kept."""
     for path in [*folder.glob("*-queue.json"), *folder.glob("*-accounting.json")]:
@@ -102,7 +117,7 @@ def _keep(path: Path, answer: KeptAnswer) -> None:
     with contextlib.suppress(OSError):  # a cache is a kindness, not a need
         path.parent.mkdir(parents=True, exist_ok=True)
         content = {**vars(answer), "views": [vars(view) for view in answer.views]}
-        content.pop("by_id", None)
+        content.pop("by_run", None)
         write_atomically(path, encodable(json.dumps(content, separators=(",", ":"))))
 
 

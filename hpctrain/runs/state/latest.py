@@ -17,13 +17,12 @@ from typing import Any, BinaryIO
 
 from hpctrain.engines.base import TrainingMetrics
 from hpctrain.engines.pacemaker.log import LogReader
-from hpctrain.files import write_atomically
-from hpctrain.records import BadFile, damaged, open_binary, read_bytes, read_pieces, text_of
+from hpctrain.records import BadFile, damaged, open_binary, read_pieces, text_of
+from hpctrain.runs.cache import read_kept, write_kept
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.curves import READERS, Curves, Reader, choose, iterations_before, join
 
 VERSION = 2  # of what is kept; what another one kept is not read
-MOST = 256 << 20  # bytes of what is kept
 ITERATIONS = next(iter(READERS))  # it is read first
 # The end of what was read is compared before reading on: a file may have been begun again.
 KNOWN_BYTES = 64
@@ -60,7 +59,7 @@ class TrainingFiles:
     @cached_property
     def _runs(self) -> Json:
         """Read what is kept, when the first run is asked about that is not settled."""
-        return _read_kept(self._path)
+        return read_kept(self._path, VERSION)
 
     def are_final(self, run: Run) -> bool:
         """Say whether nothing is written to a run's files any more, as far as they were read."""
@@ -116,13 +115,8 @@ class TrainingFiles:
 
     def save(self, folder: Path) -> None:
         """Keep what was learned, of the runs that are still there."""
-        if not self._changed:
-            return
-        there = {name: kept for name, kept in self._runs.items() if (folder / name).is_dir()}
-        with contextlib.suppress(OSError):  # the next look costs more, that is all
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            content = {"version": VERSION, "runs": there}
-            write_atomically(self._path, json.dumps(content, separators=(",", ":")))
+        if self._changed:
+            write_kept(self._path, VERSION, self._runs, folder)
             self._changed = False
 
     def _read_on(
@@ -234,19 +228,6 @@ def _pace(log: Json) -> float | None:
     except ValueError:  # no time of this calendar
         return None
     return (ended - began).total_seconds() / (last.epoch - int(log["first"]))
-
-
-def _read_kept(path: Path) -> Json:
-    """Read what was kept, by run; empty where nothing of this version is."""
-    try:
-        # NaN is a number here: the trainer's errors may be.
-        content = json.loads(read_bytes(path, MOST) or b"{}")
-    except (BadFile, ValueError, RecursionError):
-        return {}
-    runs = content.get("runs") if isinstance(content, dict) else None
-    if not isinstance(runs, dict) or content.get("version") != VERSION:
-        return {}
-    return {name: kept for name, kept in runs.items() if isinstance(kept, dict)}
 
 
 def _unread(path: Path) -> Json:

@@ -6,15 +6,13 @@ numbers, sizes and times. Losing ``runs/.cache/settled.json`` costs time only.
 
 from __future__ import annotations
 
-import contextlib
-import json
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from hpctrain import __version__
-from hpctrain.files import stamp, write_atomically
-from hpctrain.runs.exports import read_kept
+from hpctrain.files import stamp
+from hpctrain.runs.cache import read_kept, write_kept
 from hpctrain.runs.history import History
 from hpctrain.runs.run import EVENTS, MANIFEST, Run
 from hpctrain.runs.state.summary import RunStatus
@@ -52,7 +50,7 @@ class SettledRuns:
 
     def __init__(self, cache: Path) -> None:
         self._path = cache / "settled.json"
-        self._runs: dict[str, Any] = read_kept(self._path)
+        self._runs = read_kept(self._path, __version__)
         self._same: dict[str, bool] = {}
         self._histories: dict[str, tuple[str, History, dict[str, str]]] = {}
         self._changed = False
@@ -93,13 +91,8 @@ class SettledRuns:
 
     def save(self, folder: Path) -> None:
         """Keep what was learned, of the runs that are still there."""
-        if not self._changed:
-            return
-        there = {name: kept for name, kept in self._runs.items() if (folder / name).is_dir()}
-        with contextlib.suppress(OSError):  # the next look costs more, that is all
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            content = {"version": __version__, "runs": there}
-            write_atomically(self._path, json.dumps(content, separators=(",", ":")))
+        if self._changed:
+            write_kept(self._path, __version__, self._runs, folder)
 
 
 def see(run: Run) -> Seen:

@@ -50,8 +50,10 @@ class SchedulerWord:
     the queue could not be asked, ``before`` the job as last seen there. ``no_accounting``: the
     queue does not show the job, and the accounting could not be asked; ``none_kept``: nor can it
     ever be. ``silent_since`` is when either began. ``lagging``: the queue does not show the job,
-    and the accounting still calls it this. Where all are empty, both were asked, and neither knows
-    the job.
+    and the accounting still calls it this. ``doubt`` is why it proves nothing that the job is not
+    shown: another user asked, or another cluster; ``unseen`` why it proves little: the scheduler
+    has never shown it, for example. Whoever cancels the run overrules that.
+    Where all are empty, both were asked, and neither knows the job.
     """
 
     view: JobView | None = None
@@ -61,6 +63,8 @@ class SchedulerWord:
     no_accounting: str | None = None
     none_kept: bool = False
     lagging: str | None = None
+    doubt: str | None = None
+    unseen: str | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,8 @@ def verdict(
         return _verdict_while_silent(history, job_id, word)
     view = word.view
     if job_id is None and view is None and not signs.coming:
-        return Verdict("submitting", history.unclear or "another command is submitting it")
+        reason = word.doubt or history.unclear or "another command is submitting it"
+        return Verdict("submitting", reason)
     if result is not None:
         return _verdict_on_an_end(history, result, word)
     if view is None:
@@ -184,12 +189,19 @@ def _verdict_on_a_lost_job(
         nobody = f"the queue does not show {job}; the accounting still calls it {word.lagging}"
     else:
         nobody = f"neither queue nor accounting knows {job}"
+    if word.doubt is not None:
+        nobody = f"{nobody}; {word.doubt}"
     if signs.heartbeat is not None and signs.heartbeat < DEAD_S:
         return Verdict("unknown", f"{nobody}; its last sign of life is {signs.heartbeat:.0f} s old")
     if signs.claimed is not None and signs.heartbeat is None and signs.claimed < DEAD_S:
         return Verdict("unknown", f"{nobody}; it began {signs.claimed:.0f} s ago")
+    if word.doubt is not None:
+        return Verdict("unknown", nobody, word.silent_since)
     if history.cancel_requested:
         return Verdict("cancelled", BY_HPCTRAIN)
+    if word.unseen is not None:
+        reason = f"{nobody}; {word.unseen}, so that proves nothing"
+        return Verdict("unknown", reason, word.silent_since)
     if word.no_accounting is not None and not word.none_kept:
         # It has ended, but how, the accounting will tell when it is back.
         return Verdict("unknown", nobody, word.silent_since)

@@ -70,6 +70,9 @@ NO_ANSWER = ("cannot connect", "couldn't connect", "connection", "unknown host",
              "protocol error", "internal error", "system error", "shutting down",
              "no server", "end of file")  # fmt: skip
 
+# The server's name in `qstat -B -f`, and in whatever is printed as JSON.
+SERVER = re.compile(r'^Server:[ \t]*(\S+)|"pbs_server"[ \t]*:[ \t]*"([^"]+)"', re.MULTILINE)
+
 _JOB = re.compile(rf'^[ \t]*"({JOB_ID.pattern})"[ \t]*:[ \t]*(?=\{{[ \t]*$)', re.MULTILINE)
 _MEMBER = re.compile(r'[ \t]*"([^"]*)"[ \t]*:[ \t]*(.*?),?[ \t]*')
 _CLOSED = re.compile(r"[ \t]*\},?[ \t]*")

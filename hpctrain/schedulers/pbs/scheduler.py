@@ -24,6 +24,7 @@ from hpctrain.schedulers.base import (
     Unclear,
     is_absent,
     message,
+    whole_lines,
 )
 from hpctrain.schedulers.pbs import cluster
 from hpctrain.schedulers.pbs import reply as words
@@ -32,7 +33,7 @@ from hpctrain.schedulers.pbs.states import judge
 from hpctrain.schedulers.times import seconds
 
 if TYPE_CHECKING:
-    from hpctrain.schedulers.base import Conversation
+    from hpctrain.schedulers.base import Conversation, IdentityConversation
     from hpctrain.schedulers.cluster import ClusterConversation
     from hpctrain.sites.profile import SiteProfile
 
@@ -55,6 +56,7 @@ class PbsScheduler:
     fresh_s, poll_s = CLUSTER_FRESH_S, CLUSTER_POLL_S
     is_this_machine = False
     is_charged = True
+    clusters = None
 
     def directives(self, site: SiteProfile, job: JobRequest) -> list[str]:
         del job  # what is the job's own stands on the command line
@@ -79,8 +81,11 @@ class PbsScheduler:
         if is_absent(reply):
             return Refused(f"qsub is not on this machine: {said}")
         if reply.code == 0:
-            match = _SUBMITTED.search(reply.out)
-            return Submitted(match[1]) if match else Unclear(f"qsub told no job id: {said}")
+            # The last: a site's greeting may have a line of digits too.
+            *_, match = None, *_SUBMITTED.finditer(reply.out)
+            if match is None:
+                return Unclear(f"qsub told no job id: {said}")
+            return Submitted(match[1], match[0].strip())
         lines = [line.strip() for line in reply.err.splitlines()]
         complained = any(line.startswith("qsub: ") for line in lines)
         # A hook of the site's may say anything, and has said it for the server.
@@ -93,6 +98,16 @@ class PbsScheduler:
         usage = next((n for n, line in enumerate(lines) if line.startswith("usage:")), len(lines))
         reason = "; ".join(filter(None, lines[:usage]))
         return Refused(reason, words.REFUSALS[reply.code])
+
+    def clusters_named(self, directives: Sequence[str]) -> None:  # noqa: ARG002
+        """Return None: a server is named behind the queue, and answers for itself."""
+        return
+
+    def identity(self) -> IdentityConversation:
+        """Ask for the server's name."""
+        reply = yield ["qstat", "-B", "-f"]
+        match = words.SERVER.search(reply.out)
+        return match[1] or match[2] if match else None
 
     def queue(self) -> Conversation:
         """Ask for the ids first, and then for what is known of each."""
@@ -169,6 +184,8 @@ def _details(ids: list[str], *, history: bool) -> Asking:
     if history and (_no_history(reply) or _not_understood(reply) or reply.out[:1] == "<"):
         reply = yield ["qstat", "-f", *ids]
     _check(reply)
+    if reply.out and not reply.out.endswith("\n"):
+        raise SiteUnreachable(f"qstat's answer is cut short: {reply.out[-80:]!r}")
     return words.from_text(reply.out)
 
 
@@ -190,8 +207,11 @@ def _view(job: words.Job, user: str) -> JobView:
 
 def _ids(reply: Reply) -> list[str]:
     _check(reply)
-    lines = [line.strip() for line in reply.out.splitlines()]
-    return [line for line in lines if words.JOB_ID.fullmatch(line)]
+    return [line.strip() for line in whole_lines(reply, _is_id)]
+
+
+def _is_id(line: str) -> bool:
+    return words.JOB_ID.fullmatch(line.strip()) is not None
 
 
 def _check(reply: Reply) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hpctrain.errors import HpctrainError
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from hpctrain.sites.profile import SiteProfile
 
 _PLAIN = re.compile(r"[^\s\"'\\#]+")
+_CLUSTERS = re.compile(r"(?:^|\s)(?:--clusters?[=\s]\s*|-M\s*)[\"']?([^\s\"'#]+)")
 
 
 def directives(site: SiteProfile, job: JobRequest) -> list[str]:
@@ -45,6 +47,15 @@ def directives(site: SiteProfile, job: JobRequest) -> list[str]:
     lines += [line.strip().removeprefix("#SBATCH").lstrip() for line in site.extra_directives]
     directive_rules.check(site, lines, directive_rules.SBATCH)
     return lines
+
+
+def clusters_named(directives: Sequence[str]) -> str | None:
+    """Return the clusters that ``--clusters`` or ``-M`` names; None without."""
+    found = None
+    for line in directives:
+        match = _CLUSTERS.search(line.strip().removeprefix("#SBATCH").lstrip())
+        found = match[1] if match else found
+    return found
 
 
 def _requeue(site: SiteProfile) -> list[str]:

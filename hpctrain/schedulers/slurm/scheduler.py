@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hpctrain.errors import SiteUnreachable
@@ -25,14 +26,15 @@ from hpctrain.schedulers.base import (
     is_absent,
     message,
     refuse_foreign,
+    whole_lines,
 )
 from hpctrain.schedulers.slurm import cluster, refusals
 from hpctrain.schedulers.slurm import states as words
-from hpctrain.schedulers.slurm.directives import directives
+from hpctrain.schedulers.slurm.directives import clusters_named, directives
 from hpctrain.schedulers.times import seconds
 
 if TYPE_CHECKING:
-    from hpctrain.schedulers.base import Conversation
+    from hpctrain.schedulers.base import Conversation, IdentityConversation
     from hpctrain.schedulers.cluster import ClusterConversation
     from hpctrain.sites.profile import SiteProfile
 
@@ -47,11 +49,20 @@ KILLED = 128  # from here on an exit code is a signal's
 SLURM_OOM_SIGNAL = 125  # sacct's "0:125" is Slurm's own mark, not a signal
 
 _JOB_ID = re.compile(r"\d+(_(\d+|\[[^\]]*\]))?(\+\d+)?")
-_SUBMITTED = re.compile(r"^(\d+)(;\S+)?$", re.MULTILINE)
+_SUBMITTED = re.compile(r"^(\d+)(?:;(\S+))?\s*$", re.MULTILINE)
+_CLUSTER_NAME = re.compile(r"^ClusterName\s*=\s*(\S+)", re.MULTILINE)
+# What squeue writes above the rows of each cluster that it was asked for by name.
+_HEADER = re.compile(r"CLUSTER: (\S+)")
 
 
+@dataclass(frozen=True)
 class SlurmScheduler:
-    """Slurm 20.02 or later (``squeue --me``)."""
+    """Slurm 20.02 or later (``squeue --me``).
+
+    Behind one login node there may be clusters that answer only to those who name them.
+    """
+
+    clusters: str | None = None
 
     name = "slurm"
     template = "slurm.sh.j2"
@@ -83,8 +94,11 @@ class SlurmScheduler:
         if reply.code is None:
             return Unclear(said)
         if reply.code == 0:
-            match = _SUBMITTED.search(reply.out)
-            return Submitted(match[1]) if match else Unclear(f"sbatch told no job id: {said}")
+            # The last: a site's greeting may have a line of digits too.
+            *_, match = None, *_SUBMITTED.finditer(reply.out)
+            if match is None:
+                return Unclear(f"sbatch told no job id: {said}")
+            return Submitted(match[1], match[0].strip(), match[2])
         if refusals.is_lost(reply.err):
             return Unclear(said)
         if reply.code in (1, 255):
@@ -94,17 +108,36 @@ class SlurmScheduler:
                 return Refused(said, refusals.advice(reply.err))
         return Unclear(said, answered=reply.code < KILLED and bool(reply.err.strip()))
 
-    def queue(self) -> Conversation:
-        return self.read_queue((yield self.queue_argv()))
+    def clusters_named(self, directives: Sequence[str]) -> str | None:
+        return clusters_named(directives)
 
-    def queue_argv(self) -> list[str]:
+    def identity(self) -> IdentityConversation:
+        """Ask for ``ClusterName``; clusters that are named are what they are called."""
+        if self.clusters is not None:
+            return self.clusters
+        match = _CLUSTER_NAME.search((yield ["scontrol", "show", "config"]).out)
+        return match[1] if match else None
+
+    def queue(self) -> Conversation:
+        views = []
+        for one in self._each_cluster():
+            views += self.read_queue((yield self.queue_argv(one)), one)
+        return views
+
+    def queue_argv(self, cluster: str | None = None) -> list[str]:
         # --me rather than --user: for a user name that cannot be looked up, squeue --user
         # prints nothing and exits 0, which reads as an empty queue.
-        return ["squeue", "--me", "--noheader", "--states=all", f"--format={QUEUE_FORMAT}"]
+        return [
+            "squeue", "--me", *_on(cluster), "--noheader", "--states=all",
+            f"--format={QUEUE_FORMAT}",
+        ]  # fmt: skip
 
-    def read_queue(self, reply: Reply) -> list[JobView]:
+    def read_queue(self, reply: Reply, cluster: str | None = None) -> list[JobView]:
         views = []
         for fields in _rows(reply):
+            if isinstance(fields, str):
+                cluster = fields
+                continue
             job_id, raw, reason, elapsed, limit, name, comment = fields
             views.append(
                 JobView(
@@ -116,14 +149,19 @@ class SlurmScheduler:
                     reason=words.reason_of(raw, reason),
                     elapsed_s=seconds(elapsed),
                     walltime_s=seconds(limit),
+                    cluster=cluster,
                 )
             )
         return views
 
     def accounting(self, since: float) -> Conversation:
-        return self.read_accounting((yield self.accounting_argv(since)))
+        views = []
+        for one in self._each_cluster():
+            reply = yield self.accounting_argv(since, one)
+            views += self.read_accounting(reply, one)
+        return views
 
-    def accounting_argv(self, since: float) -> list[str]:
+    def accounting_argv(self, since: float, cluster: str | None = None) -> list[str]:
         """Ask for all states, and for the name beside the comment.
 
         Held jobs may be in the queue only, and comments come at the end of a job, if at all; so the
@@ -131,14 +169,17 @@ class SlurmScheduler:
         """
         start = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(since))
         return [
-            "sacct", "--allocations", "--parsable2", f"--delimiter={SEPARATOR}", "--noheader",
-            f"--starttime={start}", "--endtime=now", f"--state={ACCOUNTING_STATES}",
+            "sacct", *_on(cluster), "--allocations", "--parsable2", f"--delimiter={SEPARATOR}",
+            "--noheader", f"--starttime={start}", "--endtime=now",
+            f"--state={ACCOUNTING_STATES}",
             f"--format={ACCOUNTING_FIELDS}",
         ]  # fmt: skip
 
-    def read_accounting(self, reply: Reply) -> list[JobView]:
+    def read_accounting(self, reply: Reply, cluster: str | None = None) -> list[JobView]:
         views = []
         for fields in _rows(reply):
+            if isinstance(fields, str):
+                continue
             job_id, raw, exit_code, elapsed, limit, name, comment = fields
             state = words.state_of(raw, "")
             code, said = _exit(exit_code)
@@ -155,16 +196,18 @@ class SlurmScheduler:
                     elapsed_s=float(elapsed) if elapsed.isdigit() else None,
                     walltime_s=float(limit) * 60 if limit.isdigit() else None,
                     exit_code=code,
+                    cluster=cluster,
                 )
             )
         return views
 
     def cancel_argv(self, job_ids: Sequence[str]) -> list[str]:
-        return ["scancel", *job_ids]
+        return ["scancel", *_on(self.clusters), *job_ids]
 
     def read_cancel(self, reply: Reply) -> str | None:
-        """Return what scancel objects; an unknown or finished job is no error to it."""
-        return None if reply.code == 0 else message(reply)
+        """Return what scancel objects; it exits with 0 for a job that it does not know."""
+        unknown = "Invalid job id" in reply.err
+        return None if reply.code == 0 and not unknown else message(reply)
 
     def cluster(self) -> ClusterConversation:
         return cluster.ask()
@@ -180,9 +223,17 @@ class SlurmScheduler:
             raise SiteUnreachable(message(reply))
         return "; ".join(refusals.site_says(reply.err)) or message(reply)
 
+    def _each_cluster(self) -> list[str | None]:
+        """List the clusters to ask, each by a question of its own."""
+        return [None] if self.clusters is None else [*self.clusters.split(",")]
 
-def _rows(reply: Reply) -> list[list[str]]:
-    """Read the rows of seven fields that begin with a job's id, and leave out the rest."""
+
+def _on(cluster: str | None) -> list[str]:
+    return [] if cluster is None else [f"--clusters={cluster}"]
+
+
+def _rows(reply: Reply) -> list[list[str] | str]:
+    """Read the rows of seven fields that begin with a job's id, and the headings of clusters."""
     # squeue exits 0 after some errors, with no rows: that is no answer either.
     if reply.code != 0 or re.search(r"^(squeue|sacct): error:", reply.err, re.MULTILINE):
         absent = is_absent(reply) and reply.argv[0] == "sacct"
@@ -192,8 +243,23 @@ def _rows(reply: Reply) -> list[list[str]]:
                 "this site keeps no accounting: a job that left the queue cannot be asked about",
             )
         raise SiteUnreachable(message(reply))
-    rows = [line.split(SEPARATOR, 6) for line in reply.out.split("\n")]
-    return [row for row in rows if len(row) == 7 and _JOB_ID.fullmatch(row[0])]
+    rows: list[list[str] | str] = []
+    for line in whole_lines(replace(reply, out=_unfolded(reply.out)), _is_row):
+        header = _HEADER.fullmatch(line)
+        rows.append(header[1] if header else line.split(SEPARATOR, 6))
+    return rows
+
+
+def _is_row(line: str) -> bool:
+    fields = line.split(SEPARATOR, 6)
+    return (len(fields) == 7 and bool(_JOB_ID.fullmatch(fields[0]))) or bool(
+        _HEADER.fullmatch(line)
+    )
+
+
+def _unfolded(text: str) -> str:
+    """Put the names and comments that go over several lines into one."""
+    return re.sub(rf"\n(?=[^\n]*{SEPARATOR})(?!\d[\d_+\[\],%-]*{SEPARATOR})", " ", text)
 
 
 def _exit(text: str) -> tuple[int | None, str]:

@@ -10,12 +10,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from paths import RECORDED
+from waiting import wait_for
 
 import hpctrain
 from hpctrain.schedulers.local_queue import state
@@ -24,15 +25,6 @@ pytestmark = pytest.mark.slow
 
 OF_PBS = RECORDED / "pbs"
 LIMIT_S = 30.0
-T = TypeVar("T")
-
-
-def until(condition: Callable[[], T | None], what: str) -> T:
-    end = time.monotonic() + LIMIT_S
-    while not (answer := condition()):
-        assert time.monotonic() < end, f"not in {LIMIT_S} s: {what}"
-        time.sleep(0.02)
-    return answer
 
 
 class Cluster:
@@ -79,14 +71,16 @@ class Cluster:
             shown: dict[str, Any] = self.show(job)[job]
             return shown if f"{shown['job_state']}/{shown['substate']}" in wanted else None
 
-        return until(reach, f"{job} is {wanted}: {self.show(job)}")
+        return wait_for(reach, LIMIT_S, f"{job} is {wanted}: {self.show(job)}")
 
     def ends(self, job: str) -> dict[str, Any]:
         return self.reaches(job, "F/91", "F/92", "F/93")
 
     def file(self, name: str) -> str:
         path = self.work / name
-        until(lambda: path.exists() and path.read_text().endswith("\n"), f"{name} is written")
+        wait_for(
+            lambda: path.exists() and path.read_text().endswith("\n"), LIMIT_S, f"{name} is written"
+        )
         return path.read_text()
 
 
@@ -125,7 +119,7 @@ def test_a_life_goes_through_the_recorded_states(cluster: Cluster) -> None:
             (cluster.work / "go").touch()
         return bool(now[0] == "F")
 
-    until(job_row, "the end")
+    wait_for(job_row, LIMIT_S, "the end")
     lines = (OF_PBS / "state_transitions.out").read_text().splitlines()
     wanted = [tuple(line.split()[1:]) for line in lines]
     # The first look may come after the start, and E/51 may be short; the order is the recorded.
@@ -419,8 +413,10 @@ def test_torque(cluster: Cluster) -> None:
     cluster.folder.mkdir()
     (cluster.folder / "client").write_text("torque")
     job = cluster.submit("-l", "nodes=1:ppn=2", cluster.script("#!/bin/bash\nexit 4\n"))
-    shown = until(
-        lambda: "job_state = C" in (out := cluster.call("qstat", "-f", job).stdout) and out, "C"
+    shown = wait_for(
+        lambda: "job_state = C" in (out := cluster.call("qstat", "-f", job).stdout) and out,
+        LIMIT_S,
+        "C",
     )
     assert "exit_status = 4" in str(shown)
     assert "substate" not in str(shown)

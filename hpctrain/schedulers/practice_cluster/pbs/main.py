@@ -36,6 +36,10 @@ def main(folder: Path, program: str, words: list[str]) -> int:
         if program == "qstat" and "-Q" in words:
             sys.stdout.write(queues.queues(server, words))
             return 0
+        if program == "qstat" and "-B" in words:
+            server.reach("qstat")
+            sys.stdout.write(f"Server: {SERVER}\n    server_state = Active\n\n")
+            return 0
         if program == "qstat":
             return qstat.main(server, words)
         if program == "qsub":
