@@ -14,8 +14,10 @@ LONGEST = 100  # of an assignment in a message about it
 _TEXT = frozenset(
     {"data.select", "site.account", "site.partition", "site.qos", "site.constraint",
      "site.gpu_type", "site.walltime", "site.mail_user", "site.target", "site.queue",
-     "site.memory", "site.place", "site.umask", "site.margin"}
+     "site.memory", "site.place", "site.umask", "site.margin", "site.template", "site.output"}
 )  # fmt: skip
+# Of the site's profile: mappings of names to texts.
+_TEXTS = ("environment", "chunk", "resources")
 
 
 def parse_changes(
@@ -45,7 +47,8 @@ def parse_changes(
             value = parse_yaml(written)
         except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that cannot be
             raise UsageError(f"--set {shown}: the value is not valid YAML") from error
-        text = key.strip() in _TEXT or (path[:2] == ["site", "environment"] and path[2:])
+        named = len(path) == 3 and path[0] == "site" and path[1] in _TEXTS
+        text = key.strip() in _TEXT or named
         if text and not isinstance(value, str):
             value = written
         below = changes

@@ -79,7 +79,7 @@ def _claim(run: Path, folder: Path, attempt: int, job_id: str | None) -> int | N
         folder.mkdir(parents=True, exist_ok=True)
         mine = {"job_id": job_id, **earlier.process(), "time": time.time()}
         if not evidence.claim(str(folder / "claim.json"), mine):
-            holder = (folder / "claim.json").read_text(encoding="utf-8")
+            holder = evidence.read_text(folder / "claim.json")
             say(f"attempt {attempt} is another job's already: {holder}")
             return ALREADY_CLAIMED
     except OSError as error:
@@ -211,8 +211,8 @@ def _start_next(
 
 def _read_settings(path: Path) -> dict[str, Any]:
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
+        settings = json.loads(evidence.read_text(path))
         return {**{name: settings[name] for name in SETTINGS}, "engine": engine_name(settings)}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise Failure(f"{path}, written at submission, is gone or damaged ({in_words(error)}); "
                       "submit again") from error  # fmt: skip

@@ -10,6 +10,8 @@ from typing import Any, Mapping
 
 from . import evidence
 
+EVENTS_MOST = 64 << 20  # bytes
+
 
 def folder_of(run: Path, attempt: int) -> Path:
     """Return the folder of an attempt."""
@@ -20,13 +22,13 @@ def last_event(run: Path, attempt: int, event: str) -> dict[str, Any]:
     """Return the last event of its kind that hpctrain wrote of an attempt; empty if none."""
     found: dict[str, Any] = {}
     try:
-        lines = (run / "events.jsonl").read_text(encoding="utf-8", errors="replace").split("\n")
+        lines = evidence.read_text(run / "events.jsonl", EVENTS_MOST).split("\n")
     except OSError:
         return found
     for line in lines:
         try:
             content = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(content, dict) and (content.get("event"), content.get("attempt")) == (
             event, attempt,
@@ -55,13 +57,17 @@ def why_not_begin(run: Path, attempt: int, job_id: str | None) -> str | None:
         return None
     if evidence.read_json(folder_of(run, number) / "claim.json").get("job_id") == job_id:
         return None  # the scheduler has put it back into the queue
-    if _time_of(last_event(run, attempt, "submitting")) > float(last.get("ended") or 0):
+    if _time_of(last_event(run, attempt, "submitting")) > _number(last.get("ended")):
         return None  # it was resumed by somebody who knew
     return f"attempt {number} is the last of its chain: {last.get('reason')}"
 
 
 def _has_begun(run: Path, attempt: int) -> bool:
     return (folder_of(run, attempt) / "claim.json").exists()
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else 0.0
 
 
 def _time_of(event: Mapping[str, Any]) -> float:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import stat
 import threading
 import time
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, List, Mapping
+
+MOST = 4 << 20  # bytes of a file of a fixed number of facts
 
 
 def write_json(path: str, content: Mapping[str, Any]) -> None:
@@ -22,11 +26,32 @@ def write_json(path: str, content: Mapping[str, Any]) -> None:
         _remove(temporary)
 
 
+def read_text(path: Path, most: int = MOST) -> str:
+    """Read a regular file of at most so many bytes; OSError if it is none, or cannot be read.
+
+    A link is not followed, and a FIFO not waited for.
+    """
+    descriptor = os.open(str(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        if status.st_size > most:
+            raise OSError(errno.EFBIG, "it is too large", str(path))
+        parts: List[bytes] = []
+        while most > 0 and (part := os.read(descriptor, min(most, 1 << 20))):
+            parts.append(part)
+            most -= len(part)
+        return b"".join(parts).decode("utf-8", "replace")
+    finally:
+        os.close(descriptor)
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; empty if it is not there or damaged."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = json.loads(read_text(path))
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

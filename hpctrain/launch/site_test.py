@@ -5,9 +5,10 @@ What it reports stays in ``runs/.proofs/SITE.TARGET/TIME/``; ``sites list`` show
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any, TypedDict, cast
@@ -69,7 +70,10 @@ class Proof(TypedDict):
 
 @dataclass(frozen=True)
 class SiteTest:
-    """One test job; ``found`` is the proof.json that it left, None while there is none."""
+    """One test job; ``found`` is the proof.json that it left, None while there is none.
+
+    ``damage`` says which of its files is damaged, and how, where one is.
+    """
 
     site: str
     target: str | None
@@ -79,16 +83,24 @@ class SiteTest:
     scheduler: str
     found: dict[str, Any] | None
     clusters: str | None = None
+    damage: str | None = None
 
     @property
     def verdict(self) -> str:
-        """Return ``passed``, ``failed``, or ``submitted`` as long as the job has left nothing."""
+        """Return ``passed``, ``failed``, or ``submitted`` as long as the job has left nothing.
+
+        It is ``damaged`` where that cannot be told any more.
+        """
+        if self.damage is not None:
+            return "damaged"
         if self.found is None:
             return "submitted"
         return "failed" if self.found["problems"] else "passed"
 
     def words(self) -> str:
-        """Say how it went, when, and on which target."""
+        """Say how it went, when, and on which target; or which file is damaged."""
+        if self.damage is not None:
+            return self.damage
         when = (self.found["when"] if self.found else self.submitted)[:10]
         where = f" ({self.target})" if self.target else ""
         return f"{self.verdict} {when}{where}"
@@ -151,8 +163,12 @@ def _submit(
                 f"{f'{outcome.advice}; ' if outcome.advice else ''}compare the profile with the "
                 f"cluster: hpctrain sites check {planned.site.name}",
             )
-    except HpctrainError:
-        shutil.rmtree(folder)  # made just now, and there is no job that needs it
+    except (HpctrainError, OSError):
+        # They were made just now, and there is no job that needs them.
+        shutil.rmtree(folder, ignore_errors=True)
+        for above in (folder.parent, folder.parent.parent):
+            with contextlib.suppress(OSError):  # there are other tests
+                above.rmdir()
         raise
     if not isinstance(outcome, Submitted):
         raise SiteUnreachable(
@@ -185,13 +201,18 @@ def wait(
     program: RunProgram = run_scheduler,
     visible_s: float = VISIBLE_S,
 ) -> SiteTest:
-    """Wait until the job has left its report; HpctrainError if it ended and left none."""
+    """Wait until the job has left its report; HpctrainError if it ended and left none.
+
+    Raises HpctrainError too if the report is damaged.
+    """
     from hpctrain.schedulers import scheduler_of
 
     scheduler = scheduler_of(test.scheduler, project.queue, test.clusters)
     gone_since: float | None = None
     while True:
         latest = read(test.folder)
+        if latest is not None and latest.damage is not None:
+            raise HpctrainError(latest.damage, f"what it printed is in {test.folder}")
         if latest is not None and latest.found is not None:
             return latest
         # The server's name behind the number may be another one than was printed.
@@ -209,15 +230,15 @@ def wait(
 
 
 def read(folder: Path) -> SiteTest | None:
-    """Read the test in a folder; None if there is none, or what tells of it is damaged."""
+    """Read the test in a folder; None if there is none."""
     try:
         facts = read_record(folder / "submitted.json", _Submitted)
-        found = read_record(folder / "proof.json", Proof)
-    except BadFile:
-        return None
+    except BadFile as bad:
+        site, _, target = folder.parent.name.partition(".")
+        return SiteTest(site, target or None, folder, "", None, "", None, damage=_words(bad))
     if facts is None:
         return None
-    return SiteTest(
+    test = SiteTest(
         site=facts["site"],
         target=facts["target"],
         folder=folder,
@@ -225,8 +246,17 @@ def read(folder: Path) -> SiteTest | None:
         job_id=facts["job_id"],
         scheduler=facts["scheduler"],
         clusters=facts.get("clusters"),
-        found=cast("dict[str, Any] | None", found),
+        found=None,
     )
+    try:
+        found = read_record(folder / "proof.json", Proof)
+    except BadFile as bad:
+        return replace(test, damage=_words(bad))
+    return replace(test, found=cast("dict[str, Any] | None", found))
+
+
+def _words(bad: BadFile) -> str:
+    return bad.within(bad.path.parent.parent.parent.parent.parent)
 
 
 def last_tests(runs: Path) -> dict[str, list[SiteTest]]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypedDict, TypeGuard, cast
 from hpctrain import __version__
 from hpctrain.engines.pacemaker.usage import usage
 from hpctrain.errors import HpctrainError
+from hpctrain.potentials.plots import plot_misfit
 from hpctrain.records import LARGE, BadFile, damaged, read_record
 from hpctrain.runs.history import Accepted, History
 from hpctrain.runs.manifest import (
@@ -170,15 +171,23 @@ def read_card(path: Path) -> Card | None:
 def read_verification(
     path: Path, note: Callable[[BadFile], None] = lambda _: None
 ) -> Verification | None:
-    """Read a verification.json; None if it is not there, or cannot be read, which is noted."""
+    """Read a verification.json; None if it is not there, or cannot be read, which is noted.
+
+    What a check has to draw is left out, and noted, where it is damaged: its verdict stands.
+    """
     try:
         content = read_record(path, Verification, VERIFICATION_BYTES)
-        if content is None or is_verification(content):
-            return content
-        raise damaged(path, "it is no verification that this version knows")
+        if content is not None and not is_verification(content):
+            raise damaged(path, "it is no verification that this version knows")
     except BadFile as bad:
         note(bad)
         return None
+    for number, check in enumerate(content["checks"] if content is not None else ()):
+        problem = plot_misfit(check["name"], check["data"])
+        if problem is not None:
+            note(damaged(path, f"checks[{number}].data{problem}"))
+            check["data"] = {}
+    return content
 
 
 def refuse_unfinished(path: Path, result: Result) -> None:

@@ -79,7 +79,7 @@ class _ProfileOptions(TypedDict, total=False):
 
 class _ProfileKeys(_ProfileOptions):
     scheduler: SchedulerName
-    output: str
+    output: FileName
 
 
 class SiteFacts(_Target):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
@@ -97,9 +98,17 @@ class Run:
     def history(self) -> History:
         """Add up what happened. BadFile if it is not known any more what was submitted."""
         history = fold(self.events())
-        if EVENTS in self.bad_files and not history.attempt:
+        if not history.attempt and (EVENTS in self.bad_files or self._has_had_a_job()):
             raise damaged(self.folder / EVENTS, "it does not say any more what was submitted")
         return history
+
+    def _has_had_a_job(self) -> bool:
+        """Say whether a job has left something: an attempt, or what its script printed."""
+        if any(self.attempts()):
+            return True
+        output = str(self.manifest["site"]["profile"]["output"])
+        name = "[0-9]*".join(glob.escape(part) for part in output.split("%j"))
+        return any(self.folder.glob(name))
 
     def record(self, event: str, **facts: object) -> None:
         """Append an event; when this returns, it is on the disk."""

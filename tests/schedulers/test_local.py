@@ -115,7 +115,8 @@ def test_states(word: str, state: str) -> None:
 
 
 def test_lines_that_are_none_are_left_out() -> None:
-    odd = ['{"id": "9"', "[]", "3", "{}", line(state=[]), line(exit_code="x")]
+    odd = ['{"id": "9"', "[]", "3", "{}", line(state=[]), line(exit_code="x"),
+           line(elapsed_s=float("nan")), line(exit_code=float("inf"))]  # fmt: skip
     views = LOCAL.read_queue(reply("\n".join([*odd, line()])))
     assert [view.job_id for view in views] == ["7"]
 

@@ -89,7 +89,7 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
     # Nothing may outlive a test, a failed one neither. Supervisors first: they start scripts.
     with contextlib.suppress(FileNotFoundError):
         for number in state.ids(queue.folder):
-            with contextlib.suppress(ValueError, KeyError, ProcessLookupError):
+            with contextlib.suppress(ValueError, KeyError, TypeError, ProcessLookupError):
                 supervisor = state.read(queue.folder / str(number) / "job.json")["supervisor"]
                 if state.whereabouts(supervisor) == "here" and supervisor["pid"] != os.getpid():
                     os.kill(supervisor["pid"], signal.SIGKILL)
@@ -370,7 +370,8 @@ def test_lists_among_torn_and_odd_folders(queue: Queue) -> None:
     assert queue.jobs() == {}
     queue.reaches(queue.submit("true"), "COMPLETED")
     (queue.folder / "2").mkdir()
-    contents = ["", '{"name": "x', "[]", '{"name": 3}', '{"supervisor": {}}', "\xff", "null"]
+    contents = ["", '{"name": "x', "[]", '{"name": 3}', '{"supervisor": {}}', "\xff", "null",
+                "[" * 100_000, '{"supervisor": "x"}']  # fmt: skip
     for number, content in enumerate(contents, start=3):
         (queue.folder / str(number)).mkdir()
         (queue.folder / str(number) / "job.json").write_text(content, encoding="latin-1")
@@ -379,14 +380,18 @@ def test_lists_among_torn_and_odd_folders(queue: Queue) -> None:
     (queue.folder / "20" / "job.json").write_text(whole)
     (queue.folder / "20" / "ended.json").write_text('{"state": "COMP')
     (queue.folder / "21").write_text("a file")
+    for name in ("22", "23"):
+        (queue.folder / name).mkdir()
+    os.mkfifo(queue.folder / "22" / "job.json")
+    (queue.folder / "23" / "job.json").symlink_to("/dev/zero")
     (queue.folder / ".new-x").mkdir()
     jobs = queue.jobs()
     assert jobs.pop("1")["state"] == "COMPLETED"
-    assert set(jobs) == {*map(str, range(3, 3 + len(contents))), "20"}
+    assert set(jobs) == {*map(str, range(3, 3 + len(contents))), "20", "22", "23"}
     assert {job["state"] for job in jobs.values()} == {"UNKNOWN"}
     assert jobs["20"]["name"] == "job"
-    assert queue.submit("true") == "22"
-    queue.reaches("22", "COMPLETED")
+    assert queue.submit("true") == "24"
+    queue.reaches("24", "COMPLETED")
 
 
 def test_a_folder_deleted_underneath(queue: Queue) -> None:

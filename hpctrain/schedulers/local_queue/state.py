@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import stat
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ Json = dict[str, Any]
 ACTIVE = ("QUEUED", "RUNNING", "STOPPING")
 # In nobody's way: somebody must let it go, or another job must end.
 WAITING = ("HELD", "DEPENDS")
+MOST = 4 << 20  # bytes of a record
 LOST = "its supervisor ended and left no result (it was killed, or the machine restarted)"
 
 
@@ -38,13 +41,28 @@ def write(path: Path, record: Json) -> None:
 
 
 def read(path: Path) -> Json:
-    """Read a record; it is empty where there is none, and a torn one is a ValueError."""
+    """Read a record; it is empty where there is none, and a damaged one is a ValueError.
+
+    A link is not followed, and a FIFO not waited for.
+    """
     try:
-        record = json.loads(path.read_bytes())
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return {}
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.ENXIO):
+            raise
+        raise ValueError(f"{path} is no regular file") from None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError(f"{path} is no regular file")
+        record = json.loads(os.read(descriptor, MOST))
+    except RecursionError:
+        raise ValueError(f"{path} is nested too deeply") from None
+    finally:
+        os.close(descriptor)
     if not isinstance(record, dict):
-        raise ValueError(f"{path} is not a record")
+        raise ValueError(f"{path} is no record")
     return record
 
 
@@ -128,7 +146,7 @@ def job_row(folder: Path) -> Json | None:
     shown: Json = {"id": folder.name, "name": "", "comment": ""}
     shown |= {"state": "UNKNOWN", "reason": "its files cannot be read"}
     shown |= {"elapsed_s": None, "walltime_s": None, "exit_code": None, "cores": 1}
-    with contextlib.suppress(KeyError, TypeError, ValueError):
+    with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError, OverflowError):
         job = read(folder / "job.json")
         shown |= {key: job[key] for key in ("name", "comment", "walltime_s")}
         shown["cores"] = job.get("cores", 1)
