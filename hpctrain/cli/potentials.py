@@ -29,10 +29,15 @@ def list_command(project_file: str | None, as_json: bool) -> None:
     from hpctrain.cli.terminal.potentials import potentials_table
     from hpctrain.potentials.archive import current_name, read_cards
     from hpctrain.project import find_project
+    from hpctrain.records import BadFile
 
-    folder = find_project(project_file).potentials
-    now = current_name(folder)
-    found = [{**_summary(card), "current": card["name"] == now} for card in read_cards(folder)]
+    folder, now = find_project(project_file).potentials, None
+    try:
+        now = current_name(folder)
+    except BadFile as bad:
+        print_message(f"{bad.message}; {bad.hint}")
+    cards = read_cards(folder, print_message)
+    found = [{**_summary(card), "current": card["name"] == now} for card in cards]
     if as_json:
         print_json("potentials-list", {"potentials": found})
     elif not found:

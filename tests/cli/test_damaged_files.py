@@ -1,7 +1,8 @@
 """One bad file does not blind a project: every file that is read, times every kind of damage.
 
-The project has three runs. Of one, a file is damaged; then every command is tried. None ends as a
-bug, the damaged file is named, and the other two runs are shown as before.
+First each file by itself, then a matrix: all files of two runs and a potential, damaged in the same
+way, times every command. None ends as a bug, the damaged file is named, and what is whole is shown
+as before.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ COLLECTED, COMPLETED, FAILED = (
     "20261128-134705-475b", "20261128-134744-dec9", "20261128-134820-c03e",
 )  # fmt: skip
 RUNNING = "20261128-140000-abcd"
+WHOLE = "potential_gen_02"
 NOW = 1795873625.0
 # Nothing of these is read by a command that is tried here.
 UNREAD = (".extxyz", ".sh", ".pckl.gzip", ".yace", ".asi", ".npy", ".yaml", "verify.out")
@@ -94,6 +96,48 @@ DAMAGES: dict[str, Damage] = {
     "long line": long_line,
     "forbidden": forbidden,
 }
+
+
+def of_each(change: Callable[[Any], Any]) -> Damage:
+    """Change the values of a JSON file, or of each line of one; other files are left alone."""
+
+    def damage(path: Path) -> None:
+        lines = path.suffix == ".jsonl"
+        if path.suffix in (".json", ".jsonl"):
+            parts = path.read_text().splitlines() if lines else [path.read_text()]
+            new = [json.dumps(_changed(json.loads(part), change)) for part in parts]
+            path.write_text("\n".join(new) + "\n")
+
+    return damage
+
+
+def _changed(content: Any, change: Callable[[Any], Any]) -> Any:
+    if isinstance(content, dict):
+        return {key: change(_changed(value, change)) for key, value in content.items()}
+    if isinstance(content, list):
+        return [change(_changed(value, change)) for value in content]
+    return content
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+VALUES: dict[str, Damage] = {
+    "text for numbers": of_each(lambda value: "text" if is_number(value) else value),
+    "NaN for numbers": of_each(lambda value: float("nan") if is_number(value) else value),
+    "1e300 for numbers": of_each(lambda value: 1e300 if is_number(value) else value),
+    "-1 for numbers": of_each(lambda value: -1 if is_number(value) else value),
+    "numbers for texts": of_each(lambda value: 7 if isinstance(value, str) else value),
+    "names that lead out": of_each(lambda value: "../../x" if isinstance(value, str) else value),
+    "texts that move the cursor": of_each(
+        lambda value: f"{value}\x1b[2J" if isinstance(value, str) else value
+    ),
+    "lists for mappings": of_each(lambda value: [value] if isinstance(value, dict) else value),
+    "mappings for lists": of_each(lambda value: {"a": value} if isinstance(value, list) else value),
+    "null for all": of_each(lambda value: None),
+}
+
 # These stand for the others where there are only seconds.
 QUICK = ("torn", "foreign", "NaN", "FIFO")
 EACH_DAMAGE = [
@@ -120,6 +164,13 @@ OF_THE_RUNNING = {"heartbeat.json", "log.txt", "test_metrics.txt"}
 OF_THE_PAGE = ("environment.json", "evaluation.json", "verification.json", "rows.json", ".out")
 SURELY_NAMED = ("FIFO", "link to /dev/zero", "folder", "forbidden")
 
+OF_THE_ARCHIVE = (
+    "potentials/potential_gen_01.json", "potentials/current.json",
+    "potentials/report/potential_gen_01/learning_curve.csv",
+    "potentials/report/potential_gen_01/verification.json",
+    f"potentials/report/{WHOLE}/verification.json",
+)  # fmt: skip
+
 ROW = ("7", "RUNNING", "None", "1:00", "1:00:00", f"al.{RUNNING}.01", f"hpctrain:{RUNNING}.01")
 SQUEUE = "#!/bin/sh\nprintf '" + "\\037".join(ROW) + "\\n'\n"
 
@@ -136,6 +187,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if path.name.endswith((".extxyz", ".npy", ".pckl.gzip")):
             path.unlink()
     shutil.rmtree(project / "runs" / ".cache")
+    put_potential(project / "potentials")
     run = project / "runs" / RUNNING
     (run / "job").mkdir(parents=True)
     content = manifest(RUNNING, {"scheduler": "slurm", "output": "job-%j.out"})
@@ -161,6 +213,20 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
     return base
+
+
+def put_potential(folder: Path) -> None:
+    """Archive the potential a second time, under another name, and make the first the current."""
+    card = json.loads((folder / "potential_gen_01.json").read_text())
+    card["name"], card["generation"] = WHOLE, 2
+    for suffix, file in card["files"].items():
+        shutil.copy(folder / file["path"], folder / f"{WHOLE}.{suffix}")
+        file["path"] = f"{WHOLE}.{suffix}"
+    (folder / f"{WHOLE}.json").write_text(json.dumps(card))
+    shutil.copytree(folder / "report" / "potential_gen_01", folder / "report" / WHOLE)
+    move = {"time": iso(NOW), "by": "ada@here", "from": None, "to": "potential_gen_01"}
+    pointer = {"schema": "hpctrain.current/1", "name": "potential_gen_01", "history": [move]}
+    (folder / "current.json").write_text(json.dumps(pointer))
 
 
 @pytest.fixture
@@ -208,16 +274,6 @@ class Project:
         _, out = self.run("status", "--json")
         return {one["run_id"]: one for one in json.loads(out)["runs"]}
 
-    def all_commands(self, hurt: str) -> None:
-        """Try everything; what changes things comes last."""
-        self.run("status")
-        self.run("logs", hurt, "--json")
-        self.run("report", hurt, "--output", str(self.folder / "page.html"))
-        self.run("collect", "--json")
-        self.run("cancel", hurt)
-        self.run("resume", hurt, "--json")
-        self.run("status", "--json")
-
 
 def is_named(project: Project, hurt: str, file: str, damage: str) -> bool:
     usual = next((kinds for end, kinds in USUAL.items() if file.endswith(end)), ())
@@ -264,33 +320,73 @@ def put_back(source: Path, target: Path) -> None:
     shutil.copy2(source, target)
 
 
-@pytest.mark.parametrize("damage", EACH_DAMAGE)
-@pytest.mark.parametrize("hurt", [COMPLETED, RUNNING, COLLECTED])
-def test_every_file_at_once_and_every_command(
-    hurt: str, damage: str, whole: Path, here: Path, capsys: pytest.CaptureFixture[str]
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "status": ("status",),
+    "status --json": ("status", "--json"),
+    "logs": ("logs", RUNNING),
+    "logs --json": ("logs", COMPLETED, "--json"),
+    "report of a run": ("report", COMPLETED, "--output", "page.html"),
+    "report of a potential": ("report", "potential_gen_01", "--output", "page.html"),
+    "potentials list": ("potentials", "list"),
+    "potentials list --json": ("potentials", "list", "--json"),
+    "potentials show": ("potentials", "show", "potential_gen_01"),
+    "potentials show --json": ("potentials", "show", "potential_gen_01", "--json"),
+    "potentials current": ("potentials", "current"),
+    "potentials diff": ("potentials", "diff", "potential_gen_01", WHOLE),
+    "sites list --json": ("sites", "list", "--json"),
+    "collect --json": ("collect", "--json"),
+    "cancel": ("cancel", COMPLETED, RUNNING),
+    "resume --json": ("resume", COMPLETED, RUNNING, "--json"),
+}
+# What is whole is in what these print.
+SHOWN = {
+    "status": (FAILED, COLLECTED),
+    "status --json": (FAILED, COLLECTED),
+    "potentials list": (WHOLE,),
+    "potentials list --json": (WHOLE,),
+    "sites list --json": ("local", "slurm"),
+    "collect --json": (FAILED,),
+}
+
+
+def no_number(word: str) -> None:
+    raise AssertionError(f"{word} in JSON")
+
+
+@pytest.mark.parametrize("kind", [*DAMAGES, *VALUES])
+def test_the_matrix(
+    kind: str,
+    whole: Path,
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    project = Project(copy_of(whole, here / "al", hurt), capsys)
-    before = others(project.states(), hurt)
-    for file in files_of(whole, hurt):
-        if damage != "100 MB" or file in ("run.json", "events.jsonl", "attempts/01/result.json"):
-            DAMAGES[damage](project.folder / "runs" / hurt / file)
-    assert others(project.states(), hurt) == before
-    project.run("status")
-    project.run("logs", hurt, "--json")
-    project.run("report", hurt, "--output", str(here / "page.html"))
-    _, out = project.run("collect", "--json")
-    if hurt == RUNNING:
-        assert json.loads(out)["potentials"] == []
-    else:
-        other = COMPLETED if hurt == COLLECTED else COLLECTED
-        assert other in {one["run_id"] for one in json.loads(out)["potentials"]} or (
-            other == COLLECTED
-        )
-    project.run("cancel", hurt)
-    project.run("resume", hurt, "--json")
-    assert others(project.states(), hurt).keys() == before.keys()
-    assert project.bugs == []
-    assert "run.json" in project.said
+    project = Project(shutil.copytree(whole / "al", here / "al"), capsys)
+    damage = {**DAMAGES, **VALUES}[kind]
+    runs = [(run, file) for run in (COMPLETED, RUNNING) for file in files_of(whole, run)]
+    for run, file in runs:
+        if kind != "100 MB" or Path(file).name in ("run.json", "result.json", "log.txt"):
+            damage(project.folder / "runs" / run / file)
+    for file in OF_THE_ARCHIVE:
+        damage(project.folder / file)
+    before = sorted(here.iterdir())
+    problems = []
+    for name, words in COMMANDS.items():
+        project.said = ""
+        code, out = project.run(*words)
+        if code not in (0, 1, 4):
+            problems.append(f"{name}: exit code {code}: {project.said}")
+        if "\x1b" in project.said:
+            problems.append(f"{name}: moves the cursor")
+        if words[-1] == "--json":
+            json.loads(out, parse_constant=no_number)
+        problems += [
+            f"{name}: {one} is not shown: {project.said}"
+            for one in SHOWN.get(name, ())
+            if one not in out
+        ]
+        (here / "page.html").unlink(missing_ok=True)
+    assert not problems, "\n".join(problems)
+    assert sorted(here.iterdir()) == before
 
 
 def paths_in(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

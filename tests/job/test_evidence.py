@@ -92,3 +92,19 @@ def test_a_heartbeat_goes_on_over_a_full_disk_and_a_clock_set_back(
         assert json.loads(path.read_text())["time"] == past
     assert threading.active_count() == threads
     assert [path.name for path in tmp_path.iterdir()] == ["heartbeat.json"]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "[" * 100_000, '{"a": ' * 100_000, '{"a": 1', "x" * (5 << 20)]
+)
+def test_a_damaged_file_says_nothing(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "claim.json"
+    path.write_text(content)
+    assert evidence.read_json(path) == {}
+
+
+def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    for name in ("fifo", "link", ".", "nothing"):
+        assert evidence.read_json(tmp_path / name) == {}

@@ -115,7 +115,7 @@ def test_a_job_that_is_refused_leaves_no_folder(project: Project, standin: Stand
     with pytest.raises(HpctrainError, match="slurm did not take the job") as caught:
         start(project, "slurm", changes=standin.changes(), program=refuses)
     assert "hpctrain sites check slurm" in (caught.value.hint or "")
-    assert list((project.runs / ".proofs" / "slurm").iterdir()) == []
+    assert not (project.runs / ".proofs").exists()
 
     def silent(argv: Sequence[str], *, cwd: str | None = None) -> Reply:
         return Reply(tuple(argv), None, "", "", "sbatch: no answer in 60 s")
@@ -163,6 +163,33 @@ def test_what_is_said_of_a_test(tmp_path: Path) -> None:
     assert SiteTest(**facts, found=None).words() == "submitted 2026-11-25 (gpu)"
     found = {"when": "2026-11-26T01:00:00Z", "problems": ["x"]}
     assert SiteTest(**facts, found=found).words() == "failed 2026-11-26 (gpu)"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("proof.json", '{"when": 3}', "cores is missing"),
+        ("proof.json", '{"when": "2026', "it is not whole JSON"),
+        ("submitted.json", "[]", "it is no mapping of keys to values"),
+    ],
+)
+def test_a_damaged_test_is_told_of(
+    name: str, content: str, words: str, project: Project, standin: StandIn,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    def takes(argv: Sequence[str], *, cwd: str | None = None) -> Reply:
+        return Reply(tuple(argv), 0, "17\n", "")
+
+    test = start(project, "slurm", changes=standin.changes(), program=takes)
+    (test.folder / name).write_text(content)
+    [known] = last_tests(project.runs)["slurm"]
+    assert known.verdict == "damaged"
+    assert main(["sites", "list", "--project", str(project.folder)]) == 0
+    listed = capsys.readouterr().out
+    assert f"runs/.proofs/slurm/{test.folder.name}/{name} is damaged: {words}" in listed
+    if name == "proof.json":
+        with pytest.raises(HpctrainError, match=r"proof\.json is damaged"):
+            wait(project, test)
 
 
 @pytest.mark.slow

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_runs import manifest
 
 from hpctrain.errors import HpctrainError
 from hpctrain.files import as_json, write_atomically
 from hpctrain.records import BadFile, parse, read_record
 from hpctrain.runs.result import Result
-from hpctrain.runs.run import Run, all_runs, find_runs
+from hpctrain.runs.run import MANIFEST, Run, all_runs, find_runs
 
 
 @pytest.fixture
@@ -213,3 +214,20 @@ def test_runs_are_found_by_unique_beginnings(tmp_path: Path) -> None:
 def test_a_run_named_twice_is_one_run(tmp_path: Path) -> None:
     made(tmp_path, "20260101-a")
     assert ids(find_runs(tmp_path, ("20260101-a", "2026", "20260101-a"))) == ["20260101-a"]
+
+
+@pytest.mark.parametrize("left", ["job-17.out", "attempts/01/claim.json"])
+def test_emptied_events_of_a_run_that_has_had_a_job(run: Run, left: str) -> None:
+    """It is not said that it was never submitted: then it would be submitted again."""
+    write_atomically(
+        run.folder / MANIFEST,
+        as_json(manifest(run.run_id, {"scheduler": "slurm", "output": "job-%j.out"})),
+    )
+    run.record("prepared")
+    assert run.history().unfinished
+    (run.folder / left).parent.mkdir(parents=True, exist_ok=True)
+    (run.folder / left).write_text("{}")
+    for text in ("", '{"time": "2026-11-23T12:00:00.000+00:00", "event": "prep'):
+        (run.folder / "events.jsonl").write_text(text)
+        with pytest.raises(BadFile, match="does not say any more what was submitted"):
+            run.history()

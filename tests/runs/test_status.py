@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from made_runs import (
+    CLUSTER,
     DOWN,
     FakeSlurm,
     event,
@@ -463,6 +464,26 @@ def test_a_copy_does_not_miss_what_the_original_has(
     shutil.copytree(project.runs, tmp_path / "copy")
     shutil.rmtree(tmp_path / "copy" / run.run_id)
     assert gone_runs(tmp_path / "copy") == []
+
+
+def test_a_damaged_list_of_submissions_costs_no_more_than_it_must(
+    project: Project, run: Run, slurm: FakeSlurm
+) -> None:
+    listing = project.runs / ".submitted"
+    listing.write_text('{"run_id": "../x"}\n[]\n{"run_id": 3, "ti\n' + "x" * 100_000 + "\n")
+    deleted(run, slurm, clusters="a\nb", cluster=7)
+    assert status(project, program=slurm, clock=lambda: NOW).strays == []
+    list_run(project.runs, run.run_id, scheduler="slurm", uid=os.getuid(), cluster=CLUSTER)
+    report = status(project, program=slurm, clock=lambda: NOW)
+    assert [stray.job_id for stray in report.strays] == ["7"]
+    for put in (os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")):
+        listing.unlink()
+        put(listing)
+        assert status(project, program=slurm, clock=lambda: NOW).strays == []
+        list_run(project.runs, run.run_id, scheduler="slurm")  # nor does it hang
+        if listing.is_dir():
+            listing.rmdir()
+            listing.touch()
 
 
 def test_a_job_that_was_shown_is_recorded_once(
