@@ -52,16 +52,33 @@ def make_run(runs: Path, number: int, state: str, iterations: int) -> Run:
     run = Run(runs / f"20261123-120000-{number:04x}")
     attempt = run.attempt(1)
     attempt.mkdir(parents=True)
-    settings = {"training": {"max_iter": 1000}, "data": {"select": "x"}}
     profile = {"scheduler": "slurm", "output": "job-%j.out", "setup": ["line"] * 20}
+    training = {"engine": "pacemaker", "cutoff": 6.0, "b_basis_size": 20, "max_iter": 1000}
+    side = {"structures": 9, "atoms": 90, "sha256": "0" * 64}
     manifest = {
+        "schema": "hpctrain.run/1",
         "run_id": run.run_id,
         "project": "al",
+        "created": "2026-11-23T12:00:00.000+00:00",
         "generation": 1,
-        "dataset": {"rows_fingerprint": "x"},
-        "settings": settings,
-        "site": {"name": "hal", "profile": profile},
-        "input": {"fit": {"x": [0.5] * 200}},
+        "site": {"name": "hal", "files": [], "profile": profile},
+        "settings": {"data": {"source": "al.db", "select": "x"}, "training": training},
+        "evaluator": "pyace",
+        "dataset": {
+            "fingerprint": "x",
+            "rows_fingerprint": "x",
+            "train": {"path": "train.extxyz", **side},
+            "test": {"path": "test.extxyz", **side},
+            "skipped": [],
+            "elements": ["Al"],
+            "isolated_atoms": {},
+            "config_types": {"bulk": 18},
+            "generations": {"0": 18},
+        },
+        "reference_energies": {"Al": -0.3},
+        "input": {"fit": {"loss": {"kappa": 0.5}, "x": [0.5] * 200}},
+        "versions": {},
+        "files": {},
     }
     (run.folder / MANIFEST).write_text(json.dumps(manifest))
     when = iso(time.time() - 4000)

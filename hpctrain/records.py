@@ -144,7 +144,7 @@ def read_record(path: Path, shape: type[Record], limit: int = SMALL) -> Record |
         raise damaged(path, str(error)) from None
     problem = misfit(record, shape)
     if problem is not None:
-        raise damaged(path, problem.strip().removeprefix("."))
+        raise damaged(path, f"it{problem}" if problem[0] == " " else problem.removeprefix("."))
     return cast("Record", record)
 
 

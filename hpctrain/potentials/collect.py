@@ -137,7 +137,9 @@ def _archive(
     files = _files_to_archive(folder, result)
     refuse_unfinished(folder / "result.json", result)
     verification = read_verification(folder / VERIFICATION)
-    if verification and verification["verdict"] == "fail" and history.accepted is None:
+    # The result says it too: a file that is lost makes nothing of a failure.
+    verdict = (verification or result.get("verification") or {}).get("verdict")
+    if verdict == "fail" and history.accepted is None:
         if accept is None:
             raise _NoEvidence(_refusal(run, verification))
         run.record("accepted", why=accept)
@@ -205,10 +207,13 @@ def _why_not_verified(result: Result) -> str:
     return step.get("problem") or f"{VERIFICATION} of its job is gone, or damaged"
 
 
-def _refusal(run: Run, verification: Verification) -> str:
+def _refusal(run: Run, verification: Verification | None) -> str:
+    why = f"{VERIFICATION} of its job is gone, or damaged"
+    if verification is not None:
+        why = "; ".join(failed_checks(verification))
     return (
-        f"its verification failed: {'; '.join(failed_checks(verification))}. To archive it all the "
-        f"same: hpctrain collect {run.run_id} --accept --why '…'"
+        f"its verification failed: {why}. To archive it all the same: "
+        f"hpctrain collect {run.run_id} --accept --why '…'"
     )
 
 

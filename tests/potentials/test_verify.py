@@ -100,6 +100,14 @@ def test_collect_refuses_what_has_failed(
     assert not project.potentials.exists()
     assert main(["collect", run, *where]) == 1
     assert f"hpctrain collect {run} --accept" in capsys.readouterr().err
+    # What failed does not pass by losing its file.
+    result = submitted.run_dir / "attempts/01/result.json"
+    said = {**json.loads(result.read_text()), "verification": {"verdict": "fail", "problem": None}}
+    result.write_text(json.dumps(said))
+    path.write_text("{")
+    (refused,) = collect(project).not_ready
+    assert "failed: verification.json of its job is gone, or damaged" in refused.reason
+    path.write_text(json.dumps(content("fail")))
     # All at once is not accepted, and no reason without it.
     assert main(["collect", "--accept", *where]) == 2
     assert main(["collect", run, "--why", "x", *where]) == 2
