@@ -10,6 +10,7 @@ Metrics = Mapping[str, float | None]
 
 # All but plain ASCII: most texts have none of it, and are not looked at character by character.
 _ODD = re.compile(r"[^\x20-\x7e]")
+_ODD_IN_LINES = re.compile(r"[^\x20-\x7e\n\t]+")
 # Of a message, in lines and in characters of a line.
 LINES, LINE = 20, 400
 
@@ -29,13 +30,15 @@ def duration(seconds: float | None) -> str:
 
 def printable(text: str) -> str:
     """Replace what is not printable by ``?``: data may hold what moves a terminal's cursor."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() or c == "\u00a0" else "?" for c in text)
 
 
 def printable_lines(text: str) -> str:
     """Do as :func:`printable`, but leave the ends of lines and tabs."""
-    return _ODD.sub(lambda found: found[0].replace("\r", "\n") if found[0] in "\n\t\r"
-                    else printable(found[0]), text.replace("\r\n", "\n"))  # fmt: skip
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _ODD_IN_LINES.sub(lambda found: printable(found[0]), text)
 
 
 def printable_json(text: str) -> str:

@@ -353,7 +353,13 @@ def no_number(word: str) -> None:
     raise AssertionError(f"{word} in JSON")
 
 
-@pytest.mark.parametrize("kind", [*DAMAGES, *VALUES])
+SLOW = ("100 MB", "deep lists")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW)) for kind in (*DAMAGES, *VALUES)],
+)
 def test_the_matrix(
     kind: str,
     whole: Path,
@@ -364,7 +370,7 @@ def test_the_matrix(
     damage = {**DAMAGES, **VALUES}[kind]
     runs = [(run, file) for run in (COMPLETED, RUNNING) for file in files_of(whole, run)]
     for run, file in runs:
-        if kind != "100 MB" or Path(file).name in ("run.json", "result.json", "log.txt"):
+        if kind != "100 MB" or Path(file).name in ("run.json", "events.jsonl", "result.json"):
             damage(project.folder / "runs" / run / file)
     for file in OF_THE_ARCHIVE:
         damage(project.folder / file)
