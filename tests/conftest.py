@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,12 @@ pytest_plugins = [
     "real_trainer", "slurm_fixture", "sites_fixture", "pbs_fixture", "postgres_fixture",
     "browser_fixture", "standin",
 ]  # fmt: skip
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C also where the tests were started in the background: a shell has it ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

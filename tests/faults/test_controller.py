@@ -74,9 +74,11 @@ class Cluster:
         _CHILDREN.append(child)
 
     def answers(self) -> bool:
-        argv = ["sinfo", "--noheader", "-p", "short", "-o", "%T"]
-        reply = subprocess.run(argv, capture_output=True, text=True, env=self.environment)
-        return reply.stdout.strip() in ("idle", "mixed", "allocated")
+        def ask(*argv: str) -> subprocess.CompletedProcess[str]:
+            return subprocess.run(argv, capture_output=True, text=True, env=self.environment)
+
+        shown = ask("sinfo", "--noheader", "-p", "short", "-o", "%T").stdout.strip()
+        return shown in ("idle", "mixed", "allocated") and ask("sacct").returncode == 0
 
     @contextmanager
     def without(self, daemon: str) -> Iterator[None]:
