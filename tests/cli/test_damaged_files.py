@@ -312,6 +312,16 @@ def test_each_file_of_a_run(
     assert not problems, "\n".join(problems)
 
 
+def test_a_number_that_is_not_known_is_not_zero(
+    whole: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = Project(copy_of(whole, here / "al", COMPLETED), capsys)
+    torn(project.folder / "runs" / COMPLETED / "run.json")
+    _, shown = project.run("status")
+    (row,) = [line for line in shown.splitlines() if line.startswith(f"{COMPLETED}  ")]
+    assert "- / -" in row
+
+
 def put_back(source: Path, target: Path) -> None:
     if target.is_dir():
         target.rmdir()

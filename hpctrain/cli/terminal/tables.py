@@ -74,7 +74,7 @@ def status_row(run: RunStatus) -> list[str]:
         run.job_id or "-",
         state,
         clock_time(run.since),
-        f"{run.iteration if run.iteration is not None else '-'} / {run.max_iter}",
+        f"{'-' if run.iteration is None else run.iteration} / {run.max_iter or '-'}",
         rmse(run.train),
         rmse(run.test),
         duration(run.eta_s),
