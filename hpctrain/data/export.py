@@ -49,8 +49,9 @@ class Dataset:
 
     ``fingerprint`` changes with any structure, label or side of the split, and with nothing else;
     ``rows_fingerprint`` is blind to the split. ``isolated_atoms`` holds, by element, the energies
-    (eV) of single atoms without a neighbour within the cutoff. ``leakage``: what is alike on both
-    sides (the facts of a duplicates.search.Search); None where it was not looked for.
+    (eV) of single atoms without a neighbour within the cutoff. ``elements_left_out`` occur only as
+    such, and are not in ``elements``. ``leakage``: what is alike on both sides (the facts of a
+    duplicates.search.Search); None where it was not looked for.
     """
 
     train: SplitFile
@@ -63,6 +64,7 @@ class Dataset:
     config_types: dict[str, int]
     generations: dict[str, int]
     leakage: dict[str, Any] | None = None
+    elements_left_out: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """Return the dataset as manifests, cards and ``--json`` have it, without ids of rows."""
@@ -76,6 +78,7 @@ class Dataset:
                 for one in self.skipped
             ],
             "elements": list(self.elements),
+            "elements_left_out": list(self.elements_left_out),
             "isolated_atoms": {name: list(found) for name, found in self.isolated_atoms.items()},
             "config_types": self.config_types,
             "generations": self.generations,
@@ -126,6 +129,7 @@ def export(
         scan = with_signatures(signatures, scan)
         rows = read_rows(data, base, spool, cutoff, mixed_pbc, progress, scan)
         skipped: tuple[Skipped, ...] = ()
+        left_out: tuple[str, ...] = ()
         leakage = None
         if card_rows is not None:
             sides = from_card(card_rows, rows)
@@ -135,7 +139,9 @@ def export(
             _refuse(data, skipped, len(chosen), skip_bad)
             usable = np.ones(len(rows), dtype=bool)
             usable[list(rows.bad)] = False
-            search = Search(rows, chosen[usable[chosen]], spool, signatures, cutoff)
+            chosen, left_out, unbound = _leave_out_elements(rows, chosen[usable[chosen]])
+            skipped += unbound
+            search = Search(rows, chosen, spool, signatures, cutoff)
             if data.dedupe is not None:
                 search, gone = search.without(data.dedupe)
                 skipped += (Skipped(REASONS[data.dedupe], tuple(gone)),) * bool(gone)
@@ -156,7 +162,55 @@ def export(
         config_types=_count_by_name(rows.column("kinds")[sides.places], rows.kinds.names),
         generations=_count_generations(rows, sides.places),
         leakage=leakage,
+        elements_left_out=left_out,
     )
+
+
+def _leave_out_elements(
+    rows: Rows, places: NDArray[Any]
+) -> tuple[NDArray[Any], tuple[str, ...], tuple[Skipped, ...]]:
+    """Leave out the elements that occur only as isolated atoms: nothing could be learned of them.
+
+    Returns the places that are left, the elements, and what was left out. HpctrainError where
+    nothing but isolated atoms is there.
+    """
+    alone = np.isin(places, list(rows.isolated))
+    if len(places) and alone.all():
+        raise HpctrainError(
+            f"the {len(places)} selected structures are isolated atoms, which are only references: "
+            "there is nothing to train on",
+            "select structures in which atoms have neighbours within training.cutoff",
+        )
+    compositions = rows.column("compositions")[places]
+    bound = frozenset[str]().union(*map(rows.symbols, np.unique(compositions[~alone])))
+    left_out: dict[str, list[int]] = defaultdict(list)
+    for place in np.flatnonzero(alone).tolist():
+        (element,) = rows.symbols(compositions[place])
+        if element not in bound:
+            left_out[element].append(place)
+    kept = np.ones(len(places), dtype=bool)
+    for gone in left_out.values():
+        kept[gone] = False
+    skipped = tuple(
+        Skipped(
+            f"isolated atom of {element}, which occurs in no other structure: {element} is no "
+            "element of the potential",
+            tuple(rows.ids[place] for place in places[left_out[element]].tolist()),
+        )
+        for element in sorted(left_out)
+    )
+    return places[kept], tuple(sorted(left_out)), skipped
+
+
+def elements_note(elements: Sequence[str]) -> list[str]:
+    """Say which elements were left out of the potential, if any."""
+    if not elements:
+        return []
+    names = ", ".join(elements)
+    return [
+        f"{names} left out of the potential's elements: in these data only as isolated atom"
+        f"{'s' * (len(elements) > 1)}, of which no interaction can be learned"
+    ]
 
 
 def _list_isolated(rows: Rows, places: NDArray[Any]) -> dict[str, tuple[float, ...]]:

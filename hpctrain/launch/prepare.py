@@ -80,7 +80,7 @@ def prepare(
     HpctrainError if it is not accepted. Raises HpctrainError if anything is wrong.
     """
     from hpctrain.data.duplicates.search import leakage_notes
-    from hpctrain.data.export import export
+    from hpctrain.data.export import elements_note, export
     from hpctrain.data.structures.ase_sqlite import lock_notes
     from hpctrain.launch import reuse
 
@@ -116,7 +116,8 @@ def prepare(
             look_for=look_for,
         )  # fmt: skip
         reuse.keep(project.runs, dataset)
-    notes += leakage_notes(dataset.leakage) + lock_notes(config.data.source, project.folder)
+    notes += elements_note(dataset.elements_left_out)
+        notes += leakage_notes(dataset.leakage) + lock_notes(config.data.source, project.folder)
     energies, mapping = _input(config, evaluator, dataset, parent, notes)
     if parent is not None:
         parent.put(folder)
@@ -166,7 +167,9 @@ def _input(
     if parent is not None:
         energies = parent.reference_energies(training, dataset, notes)
     else:
-        energies = pacemaker.reference_energies(training, dataset.elements, dataset.isolated_atoms)
+        energies = pacemaker.reference_energies(
+            training, dataset.elements, dataset.isolated_atoms, dataset.elements_left_out
+        )
     facts = pacemaker.DataFacts(dataset.elements, energies)
     mapping = pacemaker.input_mapping(training, evaluator, facts)
     return energies, mapping if parent is None else parent.adapt(mapping, notes)

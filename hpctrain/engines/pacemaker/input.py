@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,10 +69,12 @@ def reference_energies(
     training: TrainingConfig,
     elements: Sequence[str],
     isolated_atoms: Mapping[str, Sequence[float]],
+    left_out: Collection[str] = (),
 ) -> dict[str, float] | str:
     """Return the energy of each free atom (eV), or ``auto``, as the settings ask.
 
-    HpctrainError where one is missing, or none of the data's.
+    The settings may name elements that were ``left_out`` too. HpctrainError where one is missing,
+    or none of the data's.
     """
     wanted = training.reference_energies
     if wanted == "auto":
@@ -93,7 +95,7 @@ def reference_energies(
             "add one to the data, or give the energies (reference_energies: "
             f"{{{missing[0]}: …}}, in eV), or let Pacemaker fit them (reference_energies: auto)",
         )
-    unknown = [element for element in given if element not in elements]
+    unknown = [element for element in given if element not in (*elements, *left_out)]
     if unknown and isinstance(wanted, dict):
         raise HpctrainError(
             f"training.reference_energies names {', '.join(unknown)}, which the data do not hold",
