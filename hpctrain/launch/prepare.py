@@ -117,7 +117,7 @@ def prepare(
         )  # fmt: skip
         reuse.keep(project.runs, dataset)
     notes += elements_note(dataset.elements_left_out)
-        notes += leakage_notes(dataset.leakage) + lock_notes(config.data.source, project.folder)
+    notes += leakage_notes(dataset.leakage) + lock_notes(config.data.source, project.folder)
     energies, mapping = _input(config, evaluator, dataset, parent, notes)
     if parent is not None:
         parent.put(folder)

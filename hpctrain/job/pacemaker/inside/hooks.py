@@ -10,7 +10,7 @@ import functools
 import importlib
 from typing import Any, Callable
 
-from . import linear_start
+from . import linear_start, repulsion
 from .training_state import TrainingState
 
 MODULES_OF_MINIMIZE = {
@@ -33,6 +33,7 @@ def install(state: TrainingState) -> None:
     generalfit: Any = importlib.import_module("pyace.generalfit")
     adapter, general = fitadapter.FitBackendAdapter, generalfit.GeneralACEFit
     adapter_fit, general_fit = adapter.fit, general.fit
+    their_repulsion = general.set_core_rep
     cycle_fitting = general.cycle_fitting
 
     def fit_one(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -65,7 +66,20 @@ def install(state: TrainingState) -> None:
         potential = cycle_fitting(self, *args, **kwargs)
         return state.cycles.best_before() or potential
 
+    def add_repulsion(self: Any, potential: Any) -> None:
+        if self.fit_config.get("repulsion") != "auto":
+            state.notes.tell(repulsion=None)
+            their_repulsion(self, potential)
+            return
+        placed = state.notes.safely("placing the core repulsion", repulsion.place, self, potential)
+        if placed is None:
+            their_repulsion(self, potential)
+        else:
+            state.notes.say("the core repulsion is below all labelled distances")
+        state.notes.tell(repulsion=placed or {"by": "pacemaker"})
+
     adapter.fit, general.fit, general.cycle_fitting = fit_one, fit_all, fit_cycles
+    general.set_core_rep = add_repulsion
     for name in ("apply_gaussian_noise", "randomize_func_coeffs"):
         setattr(general, name, staticmethod(_from_best(state, getattr(general, name))))
     generalfit.extend_multispecies_basis = _around_extend(
