@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticKnownError
 
 from hpctrain.fields import Evaluator, Likeness, Most, PlainName, Record
@@ -118,9 +118,14 @@ class TrainingConfig(Record):
     engine: Literal["pacemaker"] = "pacemaker"
     cutoff: float = Field(6.0, gt=0, description="Å; every bond's rcut")
     b_basis_size: int = Field(300, gt=0, description="basis functions per element")
-    kappa: float = Field(1.0, ge=0, description="weight of the energies")
+    force_share: float = Field(
+        0.5, ge=0, le=1, description="share of the forces in the loss, Pacemaker's κ"
+    )
+    kappa: float | None = Field(
+        None, ge=0, description="instead of force_share, the weight of the energies: no share"
+    )
     kappa_f: float | None = Field(
-        None, ge=0, description="weight of the forces; 100 times kappa if not given"
+        None, ge=0, description="with kappa, the weight of the forces; 100 times kappa if not given"
     )
     max_iter: int = Field(1000, gt=0, description="iterations of the optimiser, in all")
     evaluator: Evaluator | None = Field(
@@ -156,6 +161,16 @@ class TrainingConfig(Record):
     overrides: dict[str, Any] = Field(
         default_factory=dict, description="merged into the engine's input last, key by key"
     )
+
+    @model_validator(mode="after")
+    def _one_share(self) -> TrainingConfig:
+        weights = [name for name in ("kappa", "kappa_f") if getattr(self, name) is not None]
+        if weights and "force_share" in self.model_fields_set:
+            raise ValueError(
+                f"force_share and {' and '.join(weights)} both say how much the forces count; "
+                "leave one out"
+            )
+        return self
 
 
 class ProjectConfig(Record):

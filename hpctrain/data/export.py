@@ -50,8 +50,9 @@ class Dataset:
     ``fingerprint`` changes with any structure, label or side of the split, and with nothing else;
     ``rows_fingerprint`` is blind to the split. ``isolated_atoms`` holds, by element, the energies
     (eV) of single atoms without a neighbour within the cutoff. ``elements_left_out`` occur only as
-    such, and are not in ``elements``. ``leakage``: what is alike on both sides (the facts of a
-    duplicates.search.Search); None where it was not looked for.
+    such, and are not in ``elements``. ``independent_compositions`` of the training structures: with
+    fewer than elements their energies do not tell what each element adds. ``leakage``: what is
+    alike on both sides (the facts of a duplicates.search.Search); None where it was not looked for.
     """
 
     train: SplitFile
@@ -65,6 +66,7 @@ class Dataset:
     generations: dict[str, int]
     leakage: dict[str, Any] | None = None
     elements_left_out: tuple[str, ...] = ()
+    independent_compositions: int | None = None
 
     def facts(self) -> dict[str, Any]:
         """Return the dataset as manifests, cards and ``--json`` have it, without ids of rows."""
@@ -79,6 +81,7 @@ class Dataset:
             ],
             "elements": list(self.elements),
             "elements_left_out": list(self.elements_left_out),
+            "independent_compositions": self.independent_compositions,
             "isolated_atoms": {name: list(found) for name, found in self.isolated_atoms.items()},
             "config_types": self.config_types,
             "generations": self.generations,
@@ -163,6 +166,7 @@ def export(
         generations=_count_generations(rows, sides.places),
         leakage=leakage,
         elements_left_out=left_out,
+        independent_compositions=_count_independent(rows, sides.train),
     )
 
 
@@ -200,6 +204,16 @@ def _leave_out_elements(
         for element in sorted(left_out)
     )
     return places[kept], tuple(sorted(left_out)), skipped
+
+
+def _count_independent(rows: Rows, places: NDArray[Any]) -> int:
+    """Count the linearly independent compositions at some places."""
+    there = np.unique(rows.column("compositions")[places])
+    counts = [np.frombuffer(rows.compositions.names[number], np.int64) for number in there]
+    table = np.zeros((len(counts), max(map(len, counts), default=0)))
+    for row, found in zip(table, counts, strict=True):
+        row[: len(found)] = found
+    return int(np.linalg.matrix_rank(table)) if table.size else 0
 
 
 def elements_note(elements: Sequence[str]) -> list[str]:

@@ -117,8 +117,10 @@ def prepare(
         )  # fmt: skip
         reuse.keep(project.runs, dataset)
     notes += elements_note(dataset.elements_left_out)
+    notes += pacemaker.share_notes(config.training)
     notes += leakage_notes(dataset.leakage) + lock_notes(config.data.source, project.folder)
     energies, mapping = _input(config, evaluator, dataset, parent, notes)
+    warnings = _warnings(energies, dataset, parent, notes)
     if parent is not None:
         parent.put(folder)
     text = _input_text(mapping, config, run_id, parent)
@@ -142,6 +144,7 @@ def prepare(
         "evaluator": evaluator,
         "dataset": cast("DatasetFacts", {**dataset.facts(), "key": key}),
         "reference_energies": energies,
+        "warnings": warnings,
         "parents": [parent.facts(dataset, notes)] if parent else [],
         "input": mapping,
         "versions": {"hpctrain": __version__, "python": platform.python_version()},
@@ -152,6 +155,28 @@ def prepare(
     write_atomically(folder / "rows.json", as_json(dataset.rows()))
     write_atomically(folder / MANIFEST, as_json(manifest))
     return Prepared(folder, run_id, site, scheduler, job, argv, manifest, notes)
+
+
+def _warnings(
+    energies: dict[str, float] | str,
+    dataset: Dataset,
+    parent: parents.Parent | None,
+    notes: list[str],
+) -> list[str]:
+    """List what the potential's card has to warn of; the notes learn of it too."""
+    if parent is not None:
+        return [
+            warning
+            for warning in parent.card.get("warnings") or []
+            if warning.startswith(pacemaker.UNDETERMINED)
+        ]
+    found = pacemaker.reference_warning(
+        energies, dataset.elements, dataset.independent_compositions
+    )
+    if found is None:
+        return []
+    notes.append("; ".join(found))
+    return [found[0]]
 
 
 def _input(

@@ -132,4 +132,5 @@ def take(run: Path, folder: Path) -> Dataset:
         generations=known["generations"],
         leakage=known["leakage"],
         elements_left_out=tuple(known.get("elements_left_out") or ()),
+        independent_compositions=known.get("independent_compositions"),
     )

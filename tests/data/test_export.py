@@ -216,6 +216,25 @@ def test_isolated_atoms_alone_are_nothing_to_train_on(tmp_path: Path) -> None:
     assert "the 2 selected structures are isolated atoms" in str(error)
 
 
+def test_independent_compositions(tmp_path: Path) -> None:
+    """What the energies of free atoms can be fitted from; isolated atoms are compositions too."""
+    pair = [labelled(number) for number in range(4)]
+    for atoms in pair:
+        atoms.set_chemical_symbols(["Cu", "Au"])
+    for number, (structures, independent) in enumerate(
+        [
+            (pair, 1),
+            ([*pair, *(labelled(n) for n in range(4))], 2),
+            ([*pair, *emt_copper(0, "Cu", "Au")], 2),
+        ]
+    ):
+        source = tmp_path / f"{number}.xyz"
+        ase.io.write(str(source), structures, format="extxyz")
+        result = exported(tmp_path / f"out{number}", source, select="", test_fraction=0.25)
+        assert result.independent_compositions == independent
+        assert result.facts()["independent_compositions"] == independent
+
+
 def test_an_element_only_as_an_isolated_atom_is_left_out(tmp_path: Path) -> None:
     source = tmp_path / "copper_and_silver.xyz"
     ase.io.write(str(source), emt_copper(6, "Cu", "Ag", "Ag"), format="extxyz")

@@ -39,9 +39,38 @@ def relative_force_weight(kappa: float, kappa_f: float | None) -> float:
     if kappa + forces == 0:
         raise HpctrainError(
             "training.kappa and training.kappa_f are both 0: nothing would be fitted",
-            "for example kappa: 1.0 and kappa_f: 100.0",
+            "write force_share: 0.5 instead of both",
         )
     return forces / (kappa + forces)
+
+
+def weights(training: TrainingConfig) -> tuple[float, float] | None:
+    """Return the weights of energies and forces; None where the settings give a share instead."""
+    if training.kappa is None and training.kappa_f is None:
+        return None
+    energies = 1.0 if training.kappa is None else training.kappa
+    return energies, 100.0 * energies if training.kappa_f is None else training.kappa_f
+
+
+def force_share(training: TrainingConfig) -> float:
+    """Return Pacemaker's kappa: the share of the forces in the loss."""
+    given = weights(training)
+    return training.force_share if given is None else relative_force_weight(*given)
+
+
+def share_notes(training: TrainingConfig) -> list[str]:
+    """Say what kappa alone means, which is Pacemaker's name for the share."""
+    if training.kappa is None or training.kappa_f is not None:
+        return []
+    given, share = f"{training.kappa:g}", force_share(training)
+    meant = f"if Pacemaker's κ = {given} is meant, write force_share: {given}; " * (
+        training.kappa <= 1
+    )
+    return [
+        f"training.kappa: {given} without kappa_f is the weight of the energies, and the forces "
+        f"get 100 times as much: κ = {share:g}; {meant}if not, write "
+        f"kappa_f: {100 * training.kappa:g} too"
+    ]
 
 
 def parameters(functions_per_element: int, elements: int) -> int:
@@ -104,6 +133,35 @@ def reference_energies(
     return {element: given[element] for element in elements}
 
 
+UNDETERMINED = "the reference energies are not those of free atoms"
+
+
+def reference_warning(
+    wanted: object, elements: Sequence[str], independent: int | None
+) -> tuple[str, str] | None:
+    """Warn of reference energies that are fitted and not determined, for the card; and a way out.
+
+    ``wanted`` is training.reference_energies; ``independent`` counts the independent compositions
+    of the training structures, None where it is not known.
+    """
+    if wanted != "auto" or independent is None or independent >= len(elements):
+        return None
+    compositions = f"{independent} independent composition{'s' * (independent != 1)}"
+    warning = (
+        f"{UNDETERMINED}: the training data have {compositions} for {len(elements)} elements, "
+        "so what was fitted (auto) is only a shift common to their atoms. The potential is for "
+        "structures of the same compositions as its data, and for no others"
+    )
+    wanting = ", ".join(elements)
+    way_out = (
+        f"for energies of free atoms, add an isolated atom of each of {wanting} to the data "
+        "(reference_energies: isolated_atoms), or give them (reference_energies: "
+        f"{{{', '.join(f'{element}: …' for element in elements)}}}), or add structures of other "
+        "compositions; a common shift is enough where compositions are never compared"
+    )
+    return warning, way_out
+
+
 def _energies_of_isolated_atoms(isolated_atoms: Mapping[str, Sequence[float]]) -> dict[str, float]:
     for element, energies in isolated_atoms.items():
         if max(energies) - min(energies) > 1e-3:
@@ -161,7 +219,7 @@ def input_mapping(
         },
         "fit": {
             "loss": {
-                "kappa": relative_force_weight(training.kappa, training.kappa_f),
+                "kappa": force_share(training),
                 "L1_coeffs": 1e-8,
                 "L2_coeffs": 1e-8,
             },
@@ -196,9 +254,8 @@ def template_values(
 
     ``parent`` is the name of the potential that the training goes on from.
     """
-    forces = 100.0 * training.kappa if training.kappa_f is None else training.kappa_f
-    weights = {"energies": f"{training.kappa:g}", "forces": f"{forces:g}"}
+    given = weights(training)
     # The weights explain kappa, unless an override has replaced it.
-    asked = relative_force_weight(training.kappa, training.kappa_f)
-    explained = mapping["fit"]["loss"].get("kappa") == asked
-    return {"input": mapping, "weights": weights if explained else None, "parent": parent}
+    explained = given and mapping["fit"]["loss"].get("kappa") == force_share(training)
+    named = given and {"energies": f"{given[0]:g}", "forces": f"{given[1]:g}"}
+    return {"input": mapping, "weights": named if explained else None, "parent": parent}
