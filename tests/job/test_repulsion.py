@@ -30,7 +30,7 @@ from hpctrain.job.checks.data import FreeAtoms, Structures
 from hpctrain.job.checks.dimers import dimers
 from hpctrain.job.checks.same_file import reproduces_test_rmse
 from hpctrain.job.checks.subject import Clock, Subject
-from hpctrain.job.pacemaker.inside import repulsion
+from hpctrain.job.pacemaker import repulsion
 
 HERE = RECORDED / "pacemaker" / "verification"
 Sides = dict[str, list[Atoms]]

@@ -10,7 +10,8 @@ import functools
 import importlib
 from typing import Any, Callable
 
-from . import linear_start, repulsion
+from ...trainer import PACEMAKER, import_module_of
+from . import linear_start
 from .training_state import TrainingState
 
 MODULES_OF_MINIMIZE = {
@@ -71,7 +72,7 @@ def install(state: TrainingState) -> None:
             state.notes.tell(repulsion=None)
             their_repulsion(self, potential)
             return
-        placed = state.notes.safely("placing the core repulsion", repulsion.place, self, potential)
+        placed = state.notes.safely("placing the core repulsion", _place, self, potential)
         if placed is None:
             their_repulsion(self, potential)
         else:
@@ -85,6 +86,10 @@ def install(state: TrainingState) -> None:
     generalfit.extend_multispecies_basis = _around_extend(
         state, generalfit.extend_multispecies_basis
     )
+
+
+def _place(trainer: Any, potential: Any) -> Any:
+    return import_module_of(PACEMAKER, "repulsion").place(trainer, potential)
 
 
 def _bind_minimize(state: TrainingState, evaluator: str) -> None:

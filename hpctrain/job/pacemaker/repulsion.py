@@ -123,7 +123,7 @@ def _choose_margins(
     potential: Any, elements: Sequence[str], nearest: Mapping[Pair, Nearest]
 ) -> Dict[Pair, float]:
     """Choose the first margin of each pair with which no energy falls inward, else the best."""
-    from ..potential import load
+    from .potential import load
 
     chosen: Dict[Pair, float] = {}
     falls: Dict[Pair, Dict[float, float]] = {pair: {} for pair in nearest}
@@ -149,8 +149,8 @@ def _largest_fall(loaded: Any, pair: Pair, shortest: float, atoms: Any) -> float
     import numpy as np
     from ase import Atoms
 
-    from ...checks.dimers import BOND, INNERMOST, fall_inward, sum_of_radii
-    from ...checks.result import Unphysical
+    from ..checks.dimers import BOND, INNERMOST, fall_inward, sum_of_radii
+    from ..checks.result import Unphysical
 
     radii = sum_of_radii(*pair)
     distances = np.linspace(min(INNERMOST * radii, 0.5 * shortest), shortest, 3 * POINTS)
