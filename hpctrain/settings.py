@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticKnownError
 
 from hpctrain.fields import Evaluator, Likeness, Most, PlainName, Record
@@ -161,16 +161,6 @@ class TrainingConfig(Record):
     overrides: dict[str, Any] = Field(
         default_factory=dict, description="merged into the engine's input last, key by key"
     )
-
-    @model_validator(mode="after")
-    def _one_share(self) -> TrainingConfig:
-        weights = [name for name in ("kappa", "kappa_f") if getattr(self, name) is not None]
-        if weights and "force_share" in self.model_fields_set:
-            raise ValueError(
-                f"force_share and {' and '.join(weights)} both say how much the forces count; "
-                "leave one out"
-            )
-        return self
 
 
 class ProjectConfig(Record):

@@ -102,13 +102,6 @@ def test_settings_that_are_refused(training: dict[str, Any]) -> None:
     assert {detail["loc"][:2] for detail in caught.value.errors()} == {("training", key)}
 
 
-@pytest.mark.parametrize("weights", [{"kappa": 1}, {"kappa_f": 1}, {"kappa": 1, "kappa_f": 9}])
-def test_the_share_of_the_forces_is_said_once(weights: dict[str, Any]) -> None:
-    project(**weights)
-    with pytest.raises(ValidationError, match=f"force_share and {' and '.join(weights)} both say"):
-        project(force_share=0.5, **weights)
-
-
 @pytest.mark.parametrize(
     "training",
     [

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hpctrain.engines.pacemaker.input import (
     TEMPLATE,
     DataFacts,
+    force_share,
     input_mapping,
     optimizer,
     parameters,
@@ -72,11 +73,16 @@ def test_the_share_of_the_forces_as_it_is_given() -> None:
 def test_kappa_alone_is_not_pacemakers() -> None:
     (said,) = share_notes(TrainingConfig(kappa=0.3))
     assert "κ = 0.990099" in said
-    assert "if Pacemaker's κ = 0.3 is meant, write force_share: 0.3" in said
+    assert "if Pacemaker's κ = 0.3 is meant, write force_share: 0.3 instead" in said
     assert "kappa_f: 30 too" in said
     assert "meant" not in share_notes(TrainingConfig(kappa=2))[0]
     for quiet in ({}, {"kappa": 1, "kappa_f": 100}, {"kappa_f": 1}, {"force_share": 0.3}):
         assert share_notes(TrainingConfig(**quiet)) == []
+    # As with --set, in a project that has the share in its file.
+    both = TrainingConfig(force_share=0.5, kappa=1, kappa_f=100)
+    assert force_share(both) == 100 / 101
+    (said,) = share_notes(both)
+    assert said.startswith("training.force_share: 0.5 is not used")
 
 
 def test_weights_one_to_a_hundred() -> None:

@@ -59,18 +59,24 @@ def force_share(training: TrainingConfig) -> float:
 
 
 def share_notes(training: TrainingConfig) -> list[str]:
-    """Say what kappa alone means, which is Pacemaker's name for the share."""
-    if training.kappa is None or training.kappa_f is not None:
+    """Say what weights mean where a share may have been meant: Pacemaker's name for it is kappa."""
+    if weights(training) is None:
         return []
-    given, share = f"{training.kappa:g}", force_share(training)
-    meant = f"if Pacemaker's κ = {given} is meant, write force_share: {given}; " * (
-        training.kappa <= 1
-    )
-    return [
-        f"training.kappa: {given} without kappa_f is the weight of the energies, and the forces "
-        f"get 100 times as much: κ = {share:g}; {meant}if not, write "
-        f"kappa_f: {100 * training.kappa:g} too"
-    ]
+    share, notes = force_share(training), []
+    if training.kappa is not None and training.kappa_f is None:
+        given = f"{training.kappa:g}"
+        meant = f"if Pacemaker's κ = {given} is meant, write force_share: {given} instead; if not, "
+        notes.append(
+            f"training.kappa: {given} without kappa_f is the weight of the energies, and the "
+            f"forces get 100 times as much: κ = {share:g}; {meant * (training.kappa <= 1)}write "
+            f"kappa_f: {100 * training.kappa:g} too"
+        )
+    if "force_share" in training.model_fields_set and abs(share - training.force_share) > 1e-9:
+        notes.append(
+            f"training.force_share: {training.force_share:g} is not used: kappa and kappa_f are "
+            f"given too, and κ = {share:g}"
+        )
+    return notes
 
 
 def parameters(functions_per_element: int, elements: int) -> int:
