@@ -142,9 +142,15 @@ def trained(folder: Path, kind: str) -> Path:
         )  # fmt: skip
     subprocess.run([str(Path(sys.executable).parent / "pace_yaml2yace"), "output_potential.yaml"],
                    cwd=attempt, check=True, stdout=subprocess.DEVNULL)  # fmt: skip
-    subprocess.run([sys.executable, "-m", "job.pacemaker.evaluate"], cwd=attempt, check=True,
-                   env={**os.environ, "PYTHONPATH": str(folder)})  # fmt: skip
+    evaluated(attempt)
     return attempt
+
+
+def evaluated(attempt: Path) -> dict[str, Any]:
+    subprocess.run([sys.executable, "-m", "job.pacemaker.evaluate"], cwd=attempt, check=True,
+                   env={**os.environ, "PYTHONPATH": str(attempt.parents[1])})  # fmt: skip
+    found: dict[str, Any] = json.loads((attempt / "evaluation.json").read_text())
+    return found
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -169,9 +175,14 @@ def test_the_errors_of_the_file_are_those_of_the_fit(tmp_path: Path, kind: str) 
     assert "training structures" in same["seen"]
     assert dimers(subject)["verdict"] == "pass", dimers(subject)["seen"]
     # What status, card and report show is what the archived file has.
-    assert found["test"]["rmse_energy_mev_per_atom"] == pytest.approx(
-        found["yace"]["rmse_energy_mev_per_atom"], rel=1e-4
-    )
+    told = "rmse_energy_mev_per_atom"
+    assert found["test"][told] == pytest.approx(found["yace"][told], rel=1e-4)
+    # So it is where the trainer placed it: then the file is measured, on the same structures.
+    (attempt / "continuation.json").write_text(json.dumps({"repulsion": {"by": "pacemaker"}}))
+    again = evaluated(attempt)
+    for side in sides:
+        assert again[side] == pytest.approx(found[side], rel=1e-4)
+        assert again[side] != found[side]
 
 
 # --- where it is placed, without a fit ---

@@ -34,7 +34,7 @@ def install(state: TrainingState) -> None:
     generalfit: Any = importlib.import_module("pyace.generalfit")
     adapter, general = fitadapter.FitBackendAdapter, generalfit.GeneralACEFit
     adapter_fit, general_fit = adapter.fit, general.fit
-    their_repulsion = general.set_core_rep
+    their_repulsion: Any = getattr(general, "set_core_rep", None)  # 0.2.7 has none
     cycle_fitting = general.cycle_fitting
 
     def fit_one(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -68,7 +68,8 @@ def install(state: TrainingState) -> None:
         return state.cycles.best_before() or potential
 
     def add_repulsion(self: Any, potential: Any) -> None:
-        if self.fit_config.get("repulsion") != "auto":
+        if self.fit_config.get("repulsion") != "auto" or state.stopped:
+            # What a fit leaves that was asked to stop is no potential yet, and time is short.
             state.notes.tell(repulsion=None)
             their_repulsion(self, potential)
             return
@@ -80,7 +81,8 @@ def install(state: TrainingState) -> None:
         state.notes.tell(repulsion=placed or {"by": "pacemaker"})
 
     adapter.fit, general.fit, general.cycle_fitting = fit_one, fit_all, fit_cycles
-    general.set_core_rep = add_repulsion
+    if their_repulsion:
+        general.set_core_rep = add_repulsion
     for name in ("apply_gaussian_noise", "randomize_func_coeffs"):
         setattr(general, name, staticmethod(_from_best(state, getattr(general, name))))
     generalfit.extend_multispecies_basis = _around_extend(
