@@ -155,7 +155,7 @@ def reference_warning(
     compositions = f"{independent} independent composition{'s' * (independent != 1)}"
     warning = (
         f"{UNDETERMINED}: the training data have {compositions} for {len(elements)} elements, "
-        "so what was fitted (auto) is only a shift common to their atoms. The potential is for "
+        "so what auto fits is only a shift common to their atoms. The potential is for "
         "structures of the same compositions as its data, and for no others"
     )
     wanting = ", ".join(elements)
