@@ -234,6 +234,11 @@ def test_elsewhere_where_the_energy_falls_inward(monkeypatch: pytest.MonkeyPatch
         assert pairs[name]["r_in"] == pytest.approx((1 - margin) * shortest, abs=1e-3)
 
 
+def test_a_pair_that_is_not_there_begins_within_the_cutoff() -> None:
+    found = repulsion.limits(["Cs", "O"], {}, {}, 3.0)
+    assert [one["r_in"] for one in found.values()] == [3.0, 3.0, pytest.approx(1.32)]
+
+
 def test_distances_with_and_without_cells() -> None:
     water = Atoms("OH2", [[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
     found = repulsion.find_nearest([free("Cu"), COPPER, water, scaled(COPPER, 0.9)], 6.0)

@@ -42,9 +42,10 @@ def place(trainer: Any, potential: Any) -> Dict[str, Any]:
     elements = sorted({e for block in potential.funcspecs_blocks for e in block.elements_vec})
     tables = [data for data in (trainer.fitting_data, trainer.test_data) if data is not None]
     structures = (atoms for data in tables for atoms in data["ase_atoms"])
-    nearest = find_nearest(structures, float(trainer.cutoff))
-    margins = _choose_margins(potential, elements, nearest)
-    found = limits(elements, nearest, margins)
+    cutoff = float(trainer.cutoff)
+    nearest = find_nearest(structures, cutoff)
+    margins = _choose_margins(potential, elements, nearest, cutoff)
+    found = limits(elements, nearest, margins, cutoff)
     _put(potential, elements, found)
     return {
         "structures": sum(map(len, tables)),
@@ -54,12 +55,16 @@ def place(trainer: Any, potential: Any) -> Dict[str, Any]:
 
 
 def limits(
-    elements: Sequence[str], nearest: Mapping[Pair, Nearest], margins: Mapping[Pair, float]
+    elements: Sequence[str],
+    nearest: Mapping[Pair, Nearest],
+    margins: Mapping[Pair, float],
+    cutoff: float,
 ) -> Dict[Pair, Dict[str, Any]]:
     """Return ``r_in`` (Å) of each pair of elements, and the shortest distance in the data.
 
     A pair that the data do not hold within the cutoff has the sum of the covalent radii (Cordero et
-    al., Dalton Trans. 2008, 2832, as in ASE): nothing is known of how its atoms bond.
+    al., Dalton Trans. 2008, 2832, as in ASE): nothing is known of how its atoms bond. It is not
+    beyond the cutoff, where atoms begin to see each other.
     """
     from ase.data import atomic_numbers, covalent_radii
 
@@ -69,7 +74,8 @@ def limits(
             known = nearest[pair][0]
             r_in, shortest = (1 - margins[pair]) * known, round(known, 6)
         else:
-            r_in = float(sum(covalent_radii[atomic_numbers[element]] for element in pair))
+            radii = float(sum(covalent_radii[atomic_numbers[element]] for element in pair))
+            r_in = min(radii, cutoff)
             shortest = None
         found[pair] = {"r_in": round(r_in, 4), "shortest": shortest}
     return found
@@ -120,7 +126,7 @@ def _put(potential: Any, elements: Sequence[str], found: Mapping[Pair, Mapping[s
 
 
 def _choose_margins(
-    potential: Any, elements: Sequence[str], nearest: Mapping[Pair, Nearest]
+    potential: Any, elements: Sequence[str], nearest: Mapping[Pair, Nearest], cutoff: float
 ) -> Dict[Pair, float]:
     """Choose the first margin of each pair with which no energy falls inward, else the best."""
     from .potential import load
@@ -131,8 +137,8 @@ def _choose_margins(
         left = [pair for pair in nearest if pair not in chosen]
         if not left:
             break
-        _put(potential, elements, limits(elements, nearest, {**dict.fromkeys(left, margin),
-                                                             **chosen}))  # fmt: skip
+        margins = {**dict.fromkeys(left, margin), **chosen}
+        _put(potential, elements, limits(elements, nearest, margins, cutoff))
         loaded = load(potential)
         for pair in left:
             falls[pair][margin] = _largest_fall(loaded, pair, *nearest[pair])
