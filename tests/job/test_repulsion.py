@@ -239,6 +239,13 @@ def test_a_pair_that_is_not_there_begins_within_the_cutoff() -> None:
     assert [one["r_in"] for one in found.values()] == [3.0, 3.0, pytest.approx(1.32)]
 
 
+def test_a_pair_that_is_only_seen_far_apart_may_come_nearer() -> None:
+    nearest, radii = {("Cu", "Cu"): (4.2, None)}, 2 * float(covalent_radii[atomic_numbers["Cu"]])
+    for margin, r_in in ((0.15, 0.85 * radii), (0.05, 0.95 * 4.2)):
+        (found,) = repulsion.limits(["Cu"], nearest, {("Cu", "Cu"): margin}, 6.0).values()
+        assert found == {"r_in": pytest.approx(r_in, abs=1e-4), "shortest": 4.2}
+
+
 def test_distances_with_and_without_cells() -> None:
     water = Atoms("OH2", [[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
     found = repulsion.find_nearest([free("Cu"), COPPER, water, scaled(COPPER, 0.9)], 6.0)

@@ -20,8 +20,10 @@ from typing import Any, Dict, Iterable, Mapping, Sequence, Tuple
 # How far below the shortest labelled distance, as a part of it; the next where a curve falls. First
 # farther: the change from ACE to ZBL is steep, and molecular dynamics does not keep its energy in
 # it (copper at 1200 K, meV per atom and ps: 280 with 0.02, 2 with 0.04, 0.1 with 0.08, 0.004 with
-# 0.15). Last nearer, where the fit itself falls a little below the data.
-MARGINS = (0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.9, 0.1, 0.05, 0.02)
+# 0.15). They count from the covalent radii where these are shorter: a pair that the data hold only
+# far apart may come nearer. Last those where the fit itself falls a little below the data.
+FAR, NEAR = (0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.9), (0.1, 0.05, 0.02)
+MARGINS = (*FAR, *NEAR)
 # eV by which it may, as in the check of dimers.
 FALL = 0.05
 # Å over which ACE changes to ZBL. One for all pairs: the evaluator looks for the neighbour that is
@@ -70,11 +72,12 @@ def limits(
 
     found: Dict[Pair, Dict[str, Any]] = {}
     for pair in combinations_with_replacement(sorted(elements), 2):
+        radii = float(sum(covalent_radii[atomic_numbers[element]] for element in pair))
         if pair in nearest:
-            known = nearest[pair][0]
-            r_in, shortest = (1 - margins[pair]) * known, round(known, 6)
+            known, margin = nearest[pair][0], margins[pair]
+            r_in = (1 - margin) * (known if margin in NEAR else min(known, radii))
+            shortest = round(known, 6)
         else:
-            radii = float(sum(covalent_radii[atomic_numbers[element]] for element in pair))
             r_in = min(radii, cutoff)
             shortest = None
         found[pair] = {"r_in": round(r_in, 4), "shortest": shortest}
