@@ -83,6 +83,8 @@ def install(state: TrainingState) -> None:
     adapter.fit, general.fit, general.cycle_fitting = fit_one, fit_all, fit_cycles
     if their_repulsion:
         general.set_core_rep = add_repulsion
+    else:
+        state.notes.tell(repulsion=None)
     for name in ("apply_gaussian_noise", "randomize_func_coeffs"):
         setattr(general, name, staticmethod(_from_best(state, getattr(general, name))))
     generalfit.extend_multispecies_basis = _around_extend(
