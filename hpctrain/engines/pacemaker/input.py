@@ -128,7 +128,8 @@ def reference_energies(
             "training.reference_energies is isolated_atoms, but the selected data hold no "
             f"isolated atom of {', '.join(missing)}",
             "add one to the data, or give the energies (reference_energies: "
-            f"{{{missing[0]}: …}}, in eV), or let Pacemaker fit them (reference_energies: auto)",
+            f"{{{missing[0]}: …}}, in eV), or let Pacemaker fit them (reference_energies: "
+            "auto; they mean something only with as many independent compositions as elements)",
         )
     unknown = [element for element in given if element not in (*elements, *left_out)]
     if unknown and isinstance(wanted, dict):
