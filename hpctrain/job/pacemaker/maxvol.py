@@ -1,0 +1,182 @@
+"""Which structures widen an active set most: MaxVol, structure by structure.
+
+An active set holds, for each element, as many atoms as there are basis functions; the volume that
+their functions span is what the determinant says. The extrapolation grade of an atom is the largest
+factor by which it could make that volume grow in the place of one of them. Here all atoms are
+written in coefficients of the archived set, so that set itself is the identity. Podryabinkin and
+Shapeev, Comput. Mater. Sci. 140, 171 (2017); Lysogorskiy et al., Phys. Rev. Mater. 7, 043801
+(2023). Python 3.8 and later, NumPy and SciPy of the trainer's environment.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, NamedTuple, Sequence
+
+# A swap must make the volume grow by more than this factor, as in pace_activeset.
+TOLERANCE = 1.01
+# What the archived set does not know at all counts as known with this share of its largest value:
+# above the noise of 64 bits, below all that is real.
+UNSEEN = 1e-8
+# Of rounding only: a singular value this much smaller than the largest is zero.
+ZERO = 1e-13
+
+
+@dataclass(frozen=True)
+class Known:
+    """What an active set knows of an element's functions.
+
+    ``inverse`` [m, m] is the archived one, by which pyace computes the grade; ``coefficients``
+    [m, m] turns functions into coefficients of the set, completed to full rank; the last of these,
+    m - ``rank``, are of what the set lacks.
+    """
+
+    inverse: Any
+    coefficients: Any
+    rank: int
+
+
+def complete(inverse: Any) -> Known:
+    """Complete an archived inverse, which is blind where its active set has no full rank.
+
+    In perfect crystals many functions vanish, in all training structures perhaps. pace_activeset
+    leaves these out by its pseudo-inverse: the grade does not see them, MaxVol has to.
+    """
+    import numpy as np
+    from scipy.linalg import qr
+
+    size = len(inverse)
+    values = np.linalg.svd(inverse, compute_uv=False)
+    rank = int((values > ZERO * values[0]).sum()) if size and values[0] > 0 else 0
+    if rank == size:
+        return Known(inverse, inverse, rank)
+    rows = np.linalg.pinv(inverse, rcond=ZERO)
+    _, values, directions = np.linalg.svd(rows)
+    _, _, order = qr(rows.T, pivoting=True, mode="economic")
+    scale = UNSEEN * values[0] if rank else 1.0
+    whole = np.vstack([rows[order[:rank]], scale * directions[rank:]])
+    return Known(inverse, np.linalg.inv(whole), rank)
+
+
+class Gain(NamedTuple):
+    """What a structure adds: the logarithm of the volume's growth, and how.
+
+    ``change`` [m, m] by element: from coefficients of the archived set to those of the set with it;
+    ``rows`` its atoms that went into the set, by element; ``unseen`` how many of the places were of
+    what the archived set lacks; ``swaps`` how many there were.
+    """
+
+    volume: float
+    change: Dict[int, Any]
+    rows: Dict[int, List[int]]
+    unseen: int
+    swaps: int
+
+
+def add(coefficients: Dict[int, Any], change: Dict[int, Any], ranks: Dict[int, int]) -> Gain:
+    """Swap a structure's atoms into the set as long as the volume grows; the set stays as it is.
+
+    ``coefficients`` [atoms, m] by element, in the archived set; ``change`` is of those chosen so
+    far, none for an element means the archived set.
+    """
+    import numpy as np
+
+    volume, unseen, swaps = 0.0, 0, 0
+    changes, used = {}, {}
+    for element, own in coefficients.items():
+        if not len(own):
+            continue
+        new = change[element].copy() if element in change else np.eye(own.shape[1])
+        now = own @ new
+        places: Dict[int, int] = {}
+        while True:
+            row, place = (int(n) for n in np.unravel_index(np.argmax(np.abs(now)), now.shape))
+            grade = abs(float(now[row, place]))
+            if not grade > TOLERANCE:
+                break
+            volume += math.log(grade)
+            swaps += 1
+            # The row takes the place: all coefficients change with it (Sherman and Morrison).
+            step = now[row].copy()
+            pivot = step[place]
+            step[place] -= 1.0
+            new -= np.outer(new[:, place] / pivot, step)
+            now -= np.outer(now[:, place] / pivot, step)
+            places[place] = row
+        if places:
+            changes[element], used[element] = new, sorted(set(places.values()))
+            unseen += sum(place >= ranks[element] for place in places)
+    return Gain(volume, changes, used, unseen, swaps)
+
+
+@dataclass
+class Candidate:
+    """A structure that extrapolates: its index, and the coefficients of the atoms that count."""
+
+    index: int
+    coefficients: Dict[int, Any]
+
+    @property
+    def size(self) -> int:
+        """Return its bytes."""
+        return sum(int(values.nbytes) for values in self.coefficients.values())
+
+
+@dataclass
+class Chosen:
+    """A structure that was chosen, and what it added to those before it."""
+
+    candidate: Candidate
+    gain: Gain
+
+
+@dataclass
+class Pool:
+    """The candidates that may be chosen, in bounded memory.
+
+    When they take more than ``most_bytes``, those that would be chosen now stay, the others go:
+    what comes later is held against the best of what came before.
+    """
+
+    wanted: int
+    ranks: Dict[int, int]
+    most_bytes: int = 256 * 2**20
+    candidates: List[Candidate] = field(default_factory=list)
+    bytes: int = 0
+    reduced: int = 0
+
+    def add(self, candidate: Candidate) -> None:
+        """Take in one more."""
+        self.candidates.append(candidate)
+        self.bytes += candidate.size
+        if self.bytes > self.most_bytes and len(self.candidates) > 2 * self.wanted:
+            self.candidates = [one.candidate for one in self.choose()]
+            self.bytes = sum(one.size for one in self.candidates)
+            self.reduced += 1
+
+    def choose(self) -> List[Chosen]:
+        """Choose those that add most, each to the archived set and those chosen before it."""
+        return choose(self.candidates, self.wanted, self.ranks)
+
+
+def choose(candidates: Sequence[Candidate], wanted: int, ranks: Dict[int, int]) -> List[Chosen]:
+    """Choose up to ``wanted`` candidates, the one that adds most first; fewer if none adds more."""
+    change: Dict[int, Any] = {}
+    first = ((-add(one.coefficients, change, ranks).volume, one.index, one) for one in candidates)
+    waiting = [entry for entry in first if entry[0] < 0]
+    heapq.heapify(waiting)
+    chosen: List[Chosen] = []
+    while waiting and len(chosen) < wanted:
+        _, index, one = heapq.heappop(waiting)
+        gain = add(one.coefficients, change, ranks)
+        if gain.swaps == 0:
+            continue
+        # What it would have added before is an upper bound, or nearly: whoever still leads, leads.
+        if waiting and -waiting[0][0] > gain.volume:
+            heapq.heappush(waiting, (-gain.volume, index, one))
+            continue
+        change.update(gain.change)
+        chosen.append(Chosen(one, gain))
+    return chosen

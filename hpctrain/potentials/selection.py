@@ -1,0 +1,110 @@
+"""What a selection says: the records of ``--json`` and of its page. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hpctrain.data.structures.extxyz import Structure
+
+
+def describe(
+    asked: dict[str, Any], result: dict[str, Any], structures: Sequence[Structure]
+) -> dict[str, Any]:
+    """Put together what ``--json`` says of a selection; ``structures`` are those chosen."""
+    from hpctrain.data.candidates import formula, symbol
+
+    ids, sources = asked["ids"], asked["source_of"]
+    failed = [
+        {"id": ids[int(index)], "why": why} for index, why in sorted(result["problems"].items())
+    ]
+    chosen = [
+        {
+            "rank": rank,
+            "id": ids[one["index"]],
+            "source": sources[one["index"]],
+            "formula": formula(structure.numbers),
+            "grade": one["grade"],
+            "adds": one["adds"],
+            "atom": one["atom"] + 1,
+            "element": symbol(structure.numbers[one["atom"]]),
+            "reason": reason(one),
+        }
+        for rank, (one, structure) in enumerate(
+            zip(result["chosen"], structures, strict=True), start=1
+        )
+    ]
+    facts = {
+        "output": None,
+        "page": None,
+        "potential": asked["potential"],
+        "generation": asked["generation"],
+        "wanted": asked["wanted"],
+        "candidates": asked["read"],
+        "unusable": [*asked["unusable"], *failed],
+        "alike": [{"id": one, "like": other} for one, other in asked["alike"]],
+        "graded": sum(grade is not None for grade in result["grades"]),
+        "extrapolating": result["extrapolating"],
+        "elements": result["elements"],
+        "chosen": chosen,
+        "seconds": result["seconds"],
+    }
+    return {**facts, "notes": notes(facts, compared=asked["compared"], reduced=result["reduced"])}
+
+
+def reason(one: dict[str, Any]) -> str:
+    """Say in words why a structure was chosen."""
+    wider = one["swaps"] - one["unseen"]
+    words = []
+    if one["unseen"]:
+        words.append(f"{_counted(one['unseen'], 'function')} new to the training set")
+    if wider:
+        words.append(f"{_counted(wider, 'atom')} outside it")
+    return ", ".join(words)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count > 1)}"
+
+
+def notes(facts: dict[str, Any], *, compared: bool, reduced: int) -> list[str]:
+    """Say what people should know of a selection."""
+    chosen, wanted = len(facts["chosen"]), facts["wanted"]
+    lines = []
+    if not facts["extrapolating"]:
+        lines.append(
+            f"no candidate extrapolates: all lie within what {facts['potential']} was trained on"
+        )
+    elif chosen < wanted:
+        lines.append(
+            f"{chosen} of {wanted}: beyond these no candidate adds anything to the active set"
+        )
+    for name, one in facts["elements"].items():
+        if one["known"] < one["functions"]:
+            lines.append(
+                f"{name}: the active set knows {one['known']} of {one['functions']} functions; the "
+                "grade does not see the others, the choice does"
+            )
+    for what, words in (
+        ("unusable", "cannot be graded"),
+        ("alike", "are alike others or the training set"),
+    ):
+        if facts[what]:
+            first = ", ".join(str(one["id"]) for one in facts[what][:3])
+            lines.append(
+                f"{len(facts[what])} candidates {words}: {first}"
+                + (", …" if len(facts[what]) > 3 else "")
+                + (f" ({facts[what][0]['why']})" if what == "unusable" else "")
+            )
+    if not compared:
+        lines.append(
+            "the structures that it was trained on are not known here: candidates like them "
+            "are only left out by their grade"
+        )
+    if reduced:
+        lines.append(
+            "there were more extrapolating candidates than fit into memory: the best of those "
+            "before were held against those that came later"
+        )
+    return lines
