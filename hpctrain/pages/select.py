@@ -21,8 +21,8 @@ WHAT = (
     "Grade: the extrapolation grade γ, the largest of the structure's atoms, as pyace and LAMMPS "
     "compute it. Up to 1 all neighbourhoods lie within what the potential was trained on. "
     "New functions: directions among the basis functions that are zero in all of the training "
-    "set, as by symmetry in perfect crystals. Adds: the logarithm of the factor by which the structure makes the volume of the active set "
-    "grow, after those above it."
+    "set, as by symmetry in perfect crystals. Adds: the logarithm of the factor by which the "
+    "structure makes the volume of the active set grow, after those above it."
 )
 
 
