@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from hpctrain.cli.changes import parse_changes
-from hpctrain.cli.options import common, print_json, print_message, project_if_any, set_option
+from hpctrain.cli.options import (
+    agree_to_cost,
+    common,
+    print_json,
+    print_message,
+    project_if_any,
+    set_option,
+)
 from hpctrain.cli.terminal.row_counter import RowCounter
 from hpctrain.errors import UsageError
 
@@ -59,7 +66,7 @@ if TYPE_CHECKING:
 @click.option(
     "--walltime",
     metavar="T",
-    help="Time limit of the job, [D-]HH:MM:SS. Same as --set site.walltime=T.",
+    help="Time limit of the job, [D-]HH:MM:SS; one hour by default.",
 )
 @set_option("site.account=materials")
 @click.option(
@@ -160,6 +167,7 @@ def _as_job(
 
     project = project or find_project()
     planned = select_job.place(project, site, changes)
+    agree_to_cost(planned, sure=True)
     folder = select_job.new_folder(project)
     with select_job.removed_if_not_submitted(folder):
         _prepare(project, folder, asked)

@@ -26,6 +26,8 @@ from hpctrain.project import Project
 from hpctrain.schedulers.base import ENDED, JobRequest, Refused, Scheduler, Submitted, number_of
 
 FOLDER = ".selections"
+# Ten million atoms on ten cores.
+WALLTIME = "01:00:00"
 # What a file system may take to show on one machine what was written on another.
 VISIBLE_S = 30.0
 
@@ -41,11 +43,15 @@ class SelectJob:
 
 
 def place(project: Project, site_name: str, changes: dict[str, Any]) -> Plan:
-    """Choose where the job goes; HpctrainError if it has no place."""
-    changes = dict(changes)
-    # It does not go on from where it was: one job, without a margin for a checkpoint.
-    changes["site"] = {**changes.get("site", {}), "continuation": "manual"}
-    return plan(project, site_name, changes)
+    """Choose where the job goes: without a GPU, where there is such a place.
+
+    HpctrainError if it has no place at all.
+    """
+    asked = {"walltime": WALLTIME, "continuation": "manual", **changes.get("site", {})}
+    try:
+        return plan(project, site_name, {**changes, "site": {"gpus": 0, **asked}})
+    except HpctrainError:
+        return plan(project, site_name, {**changes, "site": asked})
 
 
 def new_folder(project: Project) -> Path:

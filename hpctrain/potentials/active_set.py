@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 from hpctrain.errors import HpctrainError
 from hpctrain.files import sha256_of
@@ -91,7 +92,7 @@ def elements_of(active_set: Path) -> list[str]:
     try:
         with np.load(active_set) as inverses:
             return sorted(inverses)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise HpctrainError(
-            f"{active_set} is no active set: {error}", "make it again with pace_activeset"
+            f"{active_set} is damaged, or no active set", "make it again with pace_activeset"
         ) from error
