@@ -124,7 +124,6 @@ def wait(
     *,
     progress: Callable[[int, int | None], None] = lambda *_: None,
     program: RunProgram = run_scheduler,
-    visible_s: float = VISIBLE_S,
 ) -> None:
     """Wait until the job has chosen; HpctrainError if it ended without."""
     from hpctrain.schedulers import scheduler_of
@@ -135,7 +134,7 @@ def wait(
         show_progress(job.folder / PROGRESS, progress)
         over, words = _is_over(scheduler, str(job.job_id), program)
         gone_since = (gone_since or time.monotonic()) if over else None
-        if gone_since is not None and time.monotonic() - gone_since > visible_s:
+        if gone_since is not None and time.monotonic() - gone_since > VISIBLE_S:
             raise HpctrainError(
                 f"the job {job.job_id} has ended and has chosen nothing{words}"
                 f"{_reason(job.folder)}",
