@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hpctrain.job.pacemaker.maxvol import TOLERANCE, Candidate, Pool, add, choose, complete
+from hpctrain.job.pacemaker.maxvol import TOLERANCE, Candidate, Pool, add, choose, complete, widen
 
 SIZE = 6
 
@@ -54,8 +54,10 @@ def test_the_volume_grows_by_what_is_said() -> None:
     structure = rows(1, 4, scale=5.0)
     gain = add({0: structure @ known.coefficients}, {}, {0: SIZE})
     assert gain.swaps >= 3
+    change: dict[int, Any] = {}
+    widen(change, gain)
     # The set after it, in its own coefficients, is the identity again.
-    changed = np.vstack([active, structure]) @ known.coefficients @ gain.change[0]
+    changed = np.vstack([active, structure]) @ known.coefficients @ change[0]
     places = [np.flatnonzero(np.abs(changed[:, n] - 1) < 1e-9)[0] for n in range(SIZE)]
     after = np.vstack([active, structure])[places]
     assert volume(after) - volume(active) == pytest.approx(gain.volume)
@@ -64,9 +66,14 @@ def test_the_volume_grows_by_what_is_said() -> None:
     assert np.abs(changed[SIZE:]).max() <= TOLERANCE + 1e-9
 
 
+def candidate(index: int, coefficients: dict[int, Any]) -> Candidate:
+    volume = add(coefficients, {}, dict.fromkeys(coefficients, SIZE)).volume
+    return Candidate(index, coefficients, volume)
+
+
 def candidates(count: int, elements: int = 2) -> list[Candidate]:
     return [
-        Candidate(n, {e: rows(10 * n + e, 3, scale=1.0 + n % 5) for e in range(elements)})
+        candidate(n, {e: rows(10 * n + e, 3, scale=1.0 + n % 5) for e in range(elements)})
         for n in range(count)
     ]
 
@@ -80,7 +87,7 @@ def plainly(some: list[Candidate], wanted: int, ranks: dict[int, int]) -> list[i
         best = max(range(len(left)), key=lambda n: (gains[n].volume, -left[n].index))
         if not gains[best].swaps:
             break
-        change.update(gains[best].change)
+        widen(change, gains[best])
         chosen.append(left.pop(best).index)
     return chosen
 
@@ -93,9 +100,9 @@ def test_the_one_that_adds_most_comes_first() -> None:
 
 
 def test_a_twin_adds_nothing_and_nor_does_what_is_within() -> None:
-    one = Candidate(0, {0: 3.0 * np.eye(SIZE)[:2]})
-    twin = Candidate(1, {0: 3.0 * np.eye(SIZE)[:2]})
-    within = Candidate(2, {0: 0.5 * np.eye(SIZE)})
+    one = candidate(0, {0: 3.0 * np.eye(SIZE)[:2]})
+    twin = candidate(1, {0: 3.0 * np.eye(SIZE)[:2]})
+    within = candidate(2, {0: 0.5 * np.eye(SIZE)})
     chosen = choose([within, one, twin], 3, {0: SIZE})
     assert [picked.candidate.index for picked in chosen] == [0]
     assert choose([within], 3, {0: SIZE}) == []

@@ -60,63 +60,84 @@ def complete(inverse: Any) -> Known:
     return Known(inverse, np.linalg.inv(whole), rank)
 
 
+class Swap(NamedTuple):
+    """An atom that took a place in the set: how the coefficients of all atoms change with it."""
+
+    place: int
+    step: Any  # [m], the atom's coefficients, less one at its place
+    pivot: float
+
+
 class Gain(NamedTuple):
     """What a structure adds: the logarithm of the volume's growth, and how.
 
-    ``change`` [m, m] by element: from coefficients of the archived set to those of the set with it;
-    ``rows`` its atoms that went into the set, by element; ``unseen`` how many of the places were of
-    what the archived set lacks; ``swaps`` how many there were.
+    ``steps`` are the swaps, by element; ``rows`` its atoms that are in the set after them;
+    ``unseen`` how many of the places were of what the archived set lacks.
     """
 
     volume: float
-    change: Dict[int, Any]
+    steps: Dict[int, List[Swap]]
     rows: Dict[int, List[int]]
     unseen: int
-    swaps: int
+
+    @property
+    def swaps(self) -> int:
+        """Return how many swaps there were."""
+        return sum(map(len, self.steps.values()))
 
 
 def add(coefficients: Dict[int, Any], change: Dict[int, Any], ranks: Dict[int, int]) -> Gain:
     """Swap a structure's atoms into the set as long as the volume grows; the set stays as it is.
 
-    ``coefficients`` [atoms, m] by element, in the archived set; ``change`` is of those chosen so
-    far, none for an element means the archived set.
+    ``coefficients`` [atoms, m] by element, in the archived set; ``change`` [m, m] turns them into
+    those of the set with all that were chosen; for an element without, that is the archived set.
     """
     import numpy as np
 
-    volume, unseen, swaps = 0.0, 0, 0
-    changes, used = {}, {}
+    volume, unseen = 0.0, 0
+    steps: Dict[int, List[Swap]] = {}
+    used = {}
     for element, own in coefficients.items():
-        if not len(own):
-            continue
-        new = change[element].copy() if element in change else np.eye(own.shape[1])
-        now = own @ new
+        now = own @ change[element] if element in change else own.copy()
         places: Dict[int, int] = {}
-        while True:
-            row, place = (int(n) for n in np.unravel_index(np.argmax(np.abs(now)), now.shape))
-            grade = abs(float(now[row, place]))
-            if not grade > TOLERANCE:
+        while len(now):
+            row, place = divmod(int(np.abs(now).argmax()), now.shape[1])
+            pivot = float(now[row, place])
+            if not abs(pivot) > TOLERANCE:
                 break
-            volume += math.log(grade)
-            swaps += 1
+            volume += math.log(abs(pivot))
             # The row takes the place: all coefficients change with it (Sherman and Morrison).
             step = now[row].copy()
-            pivot = step[place]
             step[place] -= 1.0
-            new -= np.outer(new[:, place] / pivot, step)
-            now -= np.outer(now[:, place] / pivot, step)
+            now -= (now[:, place] / pivot)[:, None] * step
+            steps.setdefault(element, []).append(Swap(place, step, pivot))
             places[place] = row
         if places:
-            changes[element], used[element] = new, sorted(set(places.values()))
+            used[element] = sorted(set(places.values()))
             unseen += sum(place >= ranks[element] for place in places)
-    return Gain(volume, changes, used, unseen, swaps)
+    return Gain(volume, steps, used, unseen)
+
+
+def widen(change: Dict[int, Any], gain: Gain) -> None:
+    """Put a structure into the set: ``change`` becomes that of the set with it."""
+    import numpy as np
+
+    for element, steps in gain.steps.items():
+        now = change.setdefault(element, np.eye(len(steps[0].step)))
+        for place, step, pivot in steps:
+            now -= (now[:, place] / pivot)[:, None] * step
 
 
 @dataclass
 class Candidate:
-    """A structure that extrapolates: its index, and the coefficients of the atoms that count."""
+    """A structure that extrapolates: its index, and the coefficients of the atoms that count.
+
+    ``volume`` is what it adds to the archived set, by itself.
+    """
 
     index: int
     coefficients: Dict[int, Any]
+    volume: float
 
     @property
     def size(self) -> int:
@@ -164,19 +185,18 @@ class Pool:
 def choose(candidates: Sequence[Candidate], wanted: int, ranks: Dict[int, int]) -> List[Chosen]:
     """Choose up to ``wanted`` candidates, the one that adds most first; fewer if none adds more."""
     change: Dict[int, Any] = {}
-    first = ((-add(one.coefficients, change, ranks).volume, one.index, one) for one in candidates)
-    waiting = [entry for entry in first if entry[0] < 0]
+    waiting = [(-one.volume, one.index, one) for one in candidates]
     heapq.heapify(waiting)
     chosen: List[Chosen] = []
     while waiting and len(chosen) < wanted:
         _, index, one = heapq.heappop(waiting)
         gain = add(one.coefficients, change, ranks)
-        if gain.swaps == 0:
+        if not gain.steps:
             continue
         # What it would have added before is an upper bound, or nearly: whoever still leads, leads.
         if waiting and -waiting[0][0] > gain.volume:
             heapq.heappush(waiting, (-gain.volume, index, one))
             continue
-        change.update(gain.change)
+        widen(change, gain)
         chosen.append(Chosen(one, gain))
     return chosen

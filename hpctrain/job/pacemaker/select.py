@@ -40,13 +40,15 @@ class Graded:
     """A graded candidate; ``problem`` says in words why there is no grade.
 
     ``grade`` is the largest of its atoms, that of ``atom`` (from 0), as pyace computes it.
-    ``rows`` are coefficients of the atoms that would go into the set; None where none would.
+    ``rows`` are coefficients of the atoms that would go into the set, by which its ``volume`` would
+    grow (the logarithm); None where none would.
     """
 
     index: int
     grade: float
     atom: int
     rows: Dict[int, Any] | None
+    volume: float = 0.0
     problem: str | None = None
 
 
@@ -101,7 +103,7 @@ class Grader:
         try:
             species, functions = self.functions(structure)
         except Exception as error:  # noqa: BLE001  pyace raises what it likes; the others go on
-            return Graded(index, math.nan, 0, None, str(error) or type(error).__name__)
+            return Graded(index, math.nan, 0, None, problem=str(error) or type(error).__name__)
         grades = np.zeros(len(species))
         coefficients = {}
         for element, known in self.known.items():
@@ -113,11 +115,11 @@ class Grader:
         finite = np.isfinite(grades).all()
         if not finite or not all(np.isfinite(one).all() for one in coefficients.values()):
             words = "its functions are no finite numbers: atoms may be on top of each other"
-            return Graded(index, math.nan, 0, None, words)
+            return Graded(index, math.nan, 0, None, problem=words)
         gain = add(coefficients, {}, self.ranks)
         rows = {element: coefficients[element][rows] for element, rows in gain.rows.items()}
         atom = int(np.argmax(grades))
-        return Graded(index, float(grades[atom]), atom, rows or None)
+        return Graded(index, float(grades[atom]), atom, rows or None, gain.volume)
 
 
 _grader: List[Grader] = []  # of this process
@@ -185,7 +187,7 @@ def select(request: Dict[str, Any]) -> Dict[str, Any]:
                 problems[str(one.index)] = one.problem
             elif one.rows is not None:
                 extrapolating += 1
-                pool.add(Candidate(one.index, one.rows))
+                pool.add(Candidate(one.index, one.rows, one.volume))
                 atoms[one.index] = one.atom
         if time.time() - said > SAY_EVERY_S:
             said = time.time()
