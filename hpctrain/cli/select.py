@@ -23,7 +23,7 @@ from hpctrain.errors import UsageError
 if TYPE_CHECKING:
     from typing import Any
 
-    from hpctrain.potentials.select import Selection
+    from hpctrain.potentials.select import Choice
     from hpctrain.project import Project
 
 
@@ -74,7 +74,7 @@ if TYPE_CHECKING:
     "folder",
     metavar="FOLDER",
     type=click.Path(path_type=Path),
-    help="Write what an earlier job has chosen; its folder is in runs/.selections.",
+    help="Write what an earlier job has chosen; its folder is in runs/.choices.",
 )
 @common
 def select_command(
@@ -147,12 +147,12 @@ def _prepare(project: Project | None, folder: Path, asked: dict[str, Any]) -> An
     return origin
 
 
-def _here(project: Project | None, asked: dict[str, Any]) -> Selection:
-    from hpctrain.potentials.select import finish, grade_here
+def _here(project: Project | None, asked: dict[str, Any]) -> Choice:
+    from hpctrain.potentials.select import cores_here, finish, grade_here
 
     with tempfile.TemporaryDirectory(prefix="hpctrain-select-") as temporary:
         folder = Path(temporary)
-        origin = _prepare(project, folder, asked)
+        origin = _prepare(project, folder, {**asked, "cores": cores_here()})
         with RowCounter("grading") as counter:
             grade_here(project, origin, folder, progress=counter)
         return finish(folder)
@@ -160,7 +160,7 @@ def _here(project: Project | None, asked: dict[str, Any]) -> Selection:
 
 def _as_job(
     project: Project | None, site: str, changes: dict[str, Any], asked: dict[str, Any]
-) -> Selection:
+) -> Choice:
     from hpctrain.launch import select_job
     from hpctrain.potentials.select import finish
     from hpctrain.project import find_project
@@ -170,7 +170,7 @@ def _as_job(
     agree_to_cost(planned, sure=True)
     folder = select_job.new_folder(project)
     with select_job.removed_if_not_submitted(folder):
-        _prepare(project, folder, asked)
+        _prepare(project, folder, {**asked, "cores": planned.profile.cores})
         job = select_job.submit(project, planned, folder)
     print_message(f"job {job.job_id} on {planned.site.name}: {folder}")
     print_message(f"if you do not want to wait, later: hpctrain select --finish {folder}")
@@ -179,21 +179,21 @@ def _as_job(
     return finish(folder)
 
 
-def _finish(folder: Path) -> Selection:
+def _finish(folder: Path) -> Choice:
     from hpctrain.potentials.select import finish
 
     return finish(folder)
 
 
-def _print(done: Selection, as_json: bool) -> None:
-    from hpctrain.cli.terminal.selection import selection_table
+def _print(done: Choice, as_json: bool) -> None:
+    from hpctrain.cli.terminal.choice import choice_table
 
     for note in done.facts["notes"]:
         print_message(f"note: {note}")
     if as_json:
         print_json("select", done.facts)
         return
-    print(selection_table(done.facts))
+    print(choice_table(done.facts))
     if done.output is not None:
         print(f"\nwrote {done.output}\nwrote {done.page}")
         print("next: label them, add them to data.source, then: hpctrain submit")

@@ -40,7 +40,7 @@ class Unusable:
 
 @dataclass
 class Candidates:
-    """The candidates of a selection, as they are in its file, in their order.
+    """The candidates of a choice, as they are in its file, in their order.
 
     ``ids`` and ``sources`` [n] name them; ``alike`` are the ids of those that were left out, each
     with the id of the one it is like; ``read`` is how many there were in all.

@@ -1,6 +1,6 @@
 """Use case: the grading of `select` as a job on a site.
 
-Its folder is ``runs/.selections/TIME/``; what the job has chosen stays there, and ``select
+Its folder is ``runs/.choices/TIME/``; what the job has chosen stays there, and ``select
 --finish`` writes it, now or later.
 """
 
@@ -13,23 +13,28 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
-from hpctrain.files import as_json, put_job, read_json, write_atomically
+from hpctrain.files import as_json, put_job, write_atomically, write_text
 from hpctrain.launch.plan import Plan, plan
 from hpctrain.launch.script import job_script
-from hpctrain.potentials.select import PROGRESS, REQUEST, RESULT, show_progress
+from hpctrain.potentials.select import PROGRESS, RESULT, show_progress
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse, run_scheduler
 from hpctrain.project import Project
+from hpctrain.records import BadFile, read_record
 from hpctrain.schedulers.base import ENDED, JobRequest, Refused, Scheduler, Submitted, number_of
 
-FOLDER = ".selections"
+FOLDER = ".choices"
 # Ten million atoms on ten cores.
 WALLTIME = "01:00:00"
 # What a file system may take to show on one machine what was written on another.
 VISIBLE_S = 30.0
+
+
+class _NotBegun(TypedDict):
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ def place(project: Project, site_name: str, changes: dict[str, Any]) -> Plan:
 
 
 def new_folder(project: Project) -> Path:
-    """Make the folder of a new selection."""
+    """Make the folder of a new choice."""
     folder = project.runs / FOLDER / f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S-%f}"
     folder.mkdir(parents=True)
     return folder
@@ -84,13 +89,11 @@ def submit(
     """
     profile, scheduler = planned.profile, planned.scheduler
     stamp = folder.name
-    request = read_json(folder / REQUEST) or {}
-    write_atomically(folder / REQUEST, as_json({**request, "cores": profile.cores}))
     job = JobRequest(f"select-{stamp[9:15]}", f"hpctrain:select.{stamp}", profile.output)
     script = job_script(
         profile, scheduler, job, f"select {stamp}", folder, project.folder / "templates"
     )
-    (folder / "job.sh").write_text(script, encoding="utf-8")
+    write_text(folder / "job.sh", script)
     package = put_job(folder)
     # In the place of the trainer's driver: templates of a user's own name that file.
     shutil.copyfile(package / "grade_candidates.py", package / "train.py")
@@ -145,8 +148,10 @@ def wait(
 
 def _reason(folder: Path) -> str:
     """Return why the job ended before its program began, where its script has left that."""
-    result = read_json(folder / "attempts" / "01" / "result.json") or {}
-    return f": {result['reason']}" if result.get("reason") else ""
+    with contextlib.suppress(BadFile):
+        result = read_record(folder / "attempts" / "01" / "result.json", _NotBegun)
+        return f": {result['reason']}" if result else ""
+    return ""
 
 
 def _is_over(scheduler: Scheduler, job_id: str, program: RunProgram) -> tuple[bool, str]:

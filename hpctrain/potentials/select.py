@@ -20,12 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpctrain.errors import HpctrainError, UsageError
-from hpctrain.files import as_json, put_job, read_json, write_atomically
+from hpctrain.files import as_json, put_job, write_atomically
 from hpctrain.potentials.active_set import Origin, elements_of
-from hpctrain.potentials.selection import describe
+from hpctrain.potentials.choice import Asked, Result, describe, fits
+from hpctrain.potentials.choice import Progress as ProgressFile
 from hpctrain.potentials.trainer import find_trainer
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run as run_program
+from hpctrain.records import LARGE, BadFile, damaged, read_record
 
 if TYPE_CHECKING:
     from hpctrain.data.candidates import Candidates
@@ -33,9 +35,9 @@ if TYPE_CHECKING:
     from hpctrain.potentials.card import Card
     from hpctrain.project import Project
 
-# Names of the files in a selection's folder; the first four are those of job/pacemaker/select.
+# Names of the files in its folder; the first four are those of job/pacemaker/select.
 REQUEST, CANDIDATES, PROGRESS, RESULT = (
-    "request.json", "candidates.jsonl", "progress.json", "selection.json"
+    "request.json", "candidates.jsonl", "progress.json", "choice.json"
 )  # fmt: skip
 ASKED, POTENTIAL, ACTIVE_SET = "asked.json", "potential.yaml", "active_set.asi"
 # Ten million atoms take an hour on four cores.
@@ -45,7 +47,7 @@ Progress = Callable[[int, "int | None"], None]
 
 
 @dataclass(frozen=True)
-class Selection:
+class Choice:
     """What was chosen. ``facts`` are what ``--json`` prints; the paths are None if nothing was."""
 
     output: Path | None
@@ -60,6 +62,7 @@ def prepare(
     folder: Path,
     *,
     wanted: int,
+    cores: int | None = None,
     output: Path | None = None,
     select: str = "",
     progress: Progress = lambda *_: None,
@@ -67,6 +70,7 @@ def prepare(
 ) -> Candidates:
     """Read the candidates, and write into ``folder`` all that is needed to choose.
 
+    The choice is of ``wanted`` at the most, and uses ``cores``, or all that it may.
     HpctrainError if the output is there already, or if no candidate can be graded.
     """
     from hpctrain.data.candidates import read_candidates
@@ -89,20 +93,18 @@ def prepare(
         "potential": POTENTIAL,
         "active_set": ACTIVE_SET,
         "wanted": wanted,
-        "cores": _cores(),
+        "cores": cores,
     }
-    asked = {
+    asked: Asked = {
         "potential": origin.name,
         "generation": generation,
         "output": str(output.absolute()),
         "wanted": wanted,
-        "sources": [*dict.fromkeys(found.sources)],
-        "select": select,
         "read": found.read,
         "ids": found.ids,
         "source_of": found.sources,
-        "unusable": [vars(one) for one in found.unusable],
-        "alike": found.alike,
+        "unusable": [{"id": one.id, "why": one.why} for one in found.unusable],
+        "alike": [[*pair] for pair in found.alike],
         "compared": bool(known),
     }
     write_atomically(folder / REQUEST, as_json(request))
@@ -110,7 +112,7 @@ def prepare(
     return found
 
 
-def _cores() -> int:
+def cores_here() -> int:
     """Return how many cores to use here: those of OMP_NUM_THREADS, else four at the most."""
     given = os.environ.get("OMP_NUM_THREADS", "")
     return int(given) if given.isdecimal() and int(given) else 4
@@ -230,40 +232,44 @@ def _watched(file: Path, progress: Progress) -> Iterator[None]:
 
 def show_progress(file: Path, progress: Progress) -> None:
     """Show what a progress.json says; nothing where there is none."""
-    seen = read_json(file)
-    if seen is not None:
-        progress(int(seen["done"]), int(seen["of"]))
+    with contextlib.suppress(BadFile):
+        seen = read_record(file, ProgressFile)
+        if seen is not None:
+            progress(seen["done"], seen["of"])
 
 
-def finish(folder: Path) -> Selection:
+def finish(folder: Path) -> Choice:
     """Write the database of what was chosen in ``folder``, and its page; neither is overwritten.
 
     Nothing is written where no candidate extrapolates.
     """
-    asked, result = read_json(folder / ASKED), read_json(folder / RESULT)
+    asked = read_record(folder / ASKED, Asked, LARGE)
     if asked is None:
         raise HpctrainError(
-            f"{folder} is not the folder of a selection",
-            "name one of those in runs/.selections",
+            f"{folder} is not the folder of a choice",
+            "name one of those in runs/.choices",
         )
+    result = read_record(folder / RESULT, Result, LARGE)
     if result is None:
         raise HpctrainError(
-            f"{folder} holds no selection.json: its job has not ended, or failed",
+            f"{folder} holds no choice.json: its job has not ended, or failed",
             f"look at what it printed, in {folder}",
         )
+    if not fits(asked, result):
+        raise damaged(folder / RESULT, "it is not of the candidates in asked.json")
     structures = _chosen(folder / CANDIDATES, asked, result)
     facts = describe(asked, result, structures)
     output = Path(asked["output"])
     if not facts["chosen"]:
-        return Selection(None, None, facts)
+        return Choice(None, None, facts)
     _refuse_output(output)
     page = output.with_suffix(".html")
     _write_database(output, structures, facts)
     _write_page(page, facts, result)
-    return Selection(output, page, {**facts, "output": str(output), "page": str(page)})
+    return Choice(output, page, {**facts, "output": str(output), "page": str(page)})
 
 
-def _chosen(candidates: Path, asked: dict[str, Any], result: dict[str, Any]) -> list[Structure]:
+def _chosen(candidates: Path, asked: Asked, result: Result) -> list[Structure]:
     """Read the structures that were chosen, in their order."""
     from hpctrain.data.candidates import parse, read_lines
 
@@ -290,7 +296,7 @@ def _write_database(output: Path, structures: list[Structure], facts: dict[str, 
         raise
 
 
-def _write_page(page: Path, facts: dict[str, Any], result: dict[str, Any]) -> None:
+def _write_page(page: Path, facts: dict[str, Any], result: Result) -> None:
     from hpctrain import __version__
     from hpctrain.pages.select import page as make
 

@@ -23,11 +23,11 @@ grep -q '"cores": 1' request.json || exit 8
 echo '{"done": 1, "of": 2}' >progress.json
 if [ -n "$FAILS" ]; then echo "no module named pyace" >&2; exit 1; fi
 cat >.s <<END
-{"schema": "hpctrain.selection/1", "elements": {"Al": {"functions": 4, "known": 4}},
+{"schema": "hpctrain.choice/1", "elements": {"Al": {"functions": 4, "known": 4}},
  "grades": [0.5, 3.0], "problems": {}, "extrapolating": 1, "reduced": 0, "seconds": 1,
  "chosen": [{"index": 1, "grade": 3.0, "atom": 0, "adds": 1.1, "swaps": 1, "unseen": 0}]}
 END
-mv .s selection.json
+mv .s choice.json
 """
 
 
@@ -62,7 +62,7 @@ def test_a_job_grades(
     assert [one["id"] for one in facts["chosen"]] == ["2"]
     (row,) = ase.db.connect("out.db").select()
     assert (row.status, row.grade) == ("new", 3.0)
-    (folder,) = (project.runs / ".selections").iterdir()
+    (folder,) = (project.runs / ".choices").iterdir()
     assert f"hpctrain select --finish {folder}" in said.err
     assert main(["status", "--json"]) == 0  # it is no run
     assert json.loads(capsys.readouterr().out)["runs"] == []
@@ -85,7 +85,7 @@ def test_a_job_that_fails_says_so(
     assert main([*words, *failing]) == 1
     said = capsys.readouterr().err
     assert "has ended and has chosen nothing" in said
-    (folder,) = (project.runs / ".selections").iterdir()
+    (folder,) = (project.runs / ".choices").iterdir()
     assert str(folder) in said
     assert "no module named pyace" in next(folder.glob("job-*.out")).read_text()
     assert main(["select", "--finish", str(folder)]) == 1
@@ -97,6 +97,6 @@ def test_what_is_refused_leaves_no_folder(
 ) -> None:
     assert main([*words, "--site", "local", "--select", "x=1"]) == 1
     assert "no structure with 'x=1'" in capsys.readouterr().err
-    assert list((project.runs / ".selections").iterdir()) == []
+    assert list((project.runs / ".choices").iterdir()) == []
     assert main([*words, "--site", "nowhere"]) == 1
     capsys.readouterr()

@@ -42,7 +42,7 @@ def result(
     for index in problems or {}:
         grades[int(index)] = None
     return {
-        "schema": "hpctrain.selection/1", "grades": grades, "problems": problems or {},
+        "schema": "hpctrain.choice/1", "grades": grades, "problems": problems or {},
         "elements": {"Al": {"functions": 10, "known": 10}}, "extrapolating": len(chosen),
         "chosen": chosen, "reduced": 0, "seconds": 1.0,
     }  # fmt: skip
@@ -64,7 +64,7 @@ class Grading:
         assert (folder / request["active_set"]).is_file()
         assert (folder / "job/pacemaker/maxvol.py").is_file()
         if self.leaves is not None:
-            (folder / "selection.json").write_text(json.dumps(self.leaves))
+            (folder / "choice.json").write_text(json.dumps(self.leaves))
         return Reply(tuple(argv), self.code, "", self.err)
 
 
@@ -298,9 +298,9 @@ def test_a_trainer_that_fails(here: Path, potential: Path, tmp_path: Path) -> No
     broken = Grading(None, code=1, err="Traceback\nMemoryError: no memory")
     with pytest.raises(HpctrainError, match="could not be graded: MemoryError: no memory"):
         grade_here(None, origin, work, program=broken)
-    with pytest.raises(HpctrainError, match=r"holds no selection.json"):
+    with pytest.raises(HpctrainError, match=r"holds no choice.json"):
         finish(work)
-    with pytest.raises(HpctrainError, match="is not the folder of a selection"):
+    with pytest.raises(HpctrainError, match="is not the folder of a choice"):
         finish(here)
 
 
@@ -317,3 +317,15 @@ def test_ids_that_look_like_numbers_are_kept(here: Path, tmp_path: Path) -> None
     with pytest.raises(FileExistsError):
         write_database(tmp_path / "out.db", [(one, keys)])
     assert [path.name for path in tmp_path.glob(".out*")] == []
+
+
+def test_a_damaged_result_is_said(here: Path, potential: Path, tmp_path: Path) -> None:
+    origin, work = find_origin(None, str(potential)), tmp_path / "work"
+    work.mkdir()
+    prepare(None, ["md.extxyz"], origin, work, wanted=5)
+    (work / "choice.json").write_text(json.dumps(result(3)))
+    with pytest.raises(HpctrainError, match="not of the candidates"):
+        finish(work)
+    (work / "choice.json").write_text('{"grades": "many"}')
+    with pytest.raises(HpctrainError, match=r"choice\.json is damaged"):
+        finish(work)

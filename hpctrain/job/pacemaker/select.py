@@ -1,7 +1,7 @@
 """The candidates whose labels add most to an active set: grades, and the choice.
 
-Called in the folder of a selection, as: python -m job.pacemaker.select. It reads request.json and
-candidates.jsonl, one structure a line, writes progress.json meanwhile, and selection.json at the
+Called in the folder of a choice, as: python -m job.pacemaker.select. It reads request.json and
+candidates.jsonl, one structure a line, writes progress.json meanwhile, and choice.json at the
 end. Each structure is read once. Python 3.8 and later, in the trainer's environment.
 """
 
@@ -27,7 +27,7 @@ if __name__ == "__main__":  # before numpy: each of several processes has one th
 from .maxvol import Candidate, Known, Pool, add, complete
 
 REQUEST, CANDIDATES, PROGRESS, RESULT = (
-    "request.json", "candidates.jsonl", "progress.json", "selection.json"
+    "request.json", "candidates.jsonl", "progress.json", "choice.json"
 )  # fmt: skip
 SAY_EVERY_S = 0.5
 # Structures that a process takes at a time.
@@ -170,7 +170,7 @@ def _cores(asked: int | None) -> int:
 
 
 def select(request: Dict[str, Any]) -> Dict[str, Any]:
-    """Grade the candidates, and choose; return what selection.json says."""
+    """Grade the candidates, and choose; return what choice.json says."""
     began = time.time()
     grader = Grader(request["potential"], request["active_set"])
     parts = _parts(CANDIDATES)
@@ -204,7 +204,7 @@ def select(request: Dict[str, Any]) -> Dict[str, Any]:
         for one in pool.choose()
     ]
     return {
-        "schema": "hpctrain.selection/1",
+        "schema": "hpctrain.choice/1",
         "elements": {
             name: {"functions": len(grader.known[number].inverse), "known": grader.ranks[number]}
             for number, name in enumerate(grader.elements)
@@ -219,7 +219,7 @@ def select(request: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def main() -> int:
-    """Write selection.json; return the exit code."""
+    """Write choice.json; return the exit code."""
     request = json.loads(Path(REQUEST).read_text(encoding="utf-8"))
     evidence.write_json(RESULT, select(request))
     return 0

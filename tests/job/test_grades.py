@@ -80,7 +80,7 @@ def graded(folder: Path, of: Path, structures: Sequence[Atoms], cores: int = 1) 
     subprocess.run(
         [sys.executable, "-m", "job.pacemaker.select"], cwd=folder, check=True, timeout=300
     )
-    found: dict[str, Any] = json.loads((folder / "selection.json").read_text())
+    found: dict[str, Any] = json.loads((folder / "choice.json").read_text())
     return found
 
 

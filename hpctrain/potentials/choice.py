@@ -3,15 +3,81 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from hpctrain.shapes import Count
 
 if TYPE_CHECKING:
     from hpctrain.data.structures.extxyz import Structure
 
 
-def describe(
-    asked: dict[str, Any], result: dict[str, Any], structures: Sequence[Structure]
-) -> dict[str, Any]:
+class UnusableFacts(TypedDict):
+    """A candidate that cannot be graded."""
+
+    id: str
+    why: str
+
+
+class Asked(TypedDict):
+    """asked.json: what was to be chosen, and for what; ``ids`` and ``source_of`` by candidate."""
+
+    potential: str
+    generation: int | None
+    output: str
+    wanted: Count
+    read: Count
+    ids: list[str]
+    source_of: list[str]
+    unusable: list[UnusableFacts]
+    alike: list[list[str]]
+    compared: bool
+
+
+class ElementFacts(TypedDict):
+    """How many functions an element has, and how many of them the active set knows."""
+
+    functions: Count
+    known: Count
+
+
+class ChosenFacts(TypedDict):
+    """One that was chosen, by its place among the candidates."""
+
+    index: Count
+    grade: float
+    atom: Count
+    adds: float
+    swaps: Count
+    unseen: Count
+
+
+class Result(TypedDict):
+    """choice.json: what the trainer's side has found; ``grades`` by candidate."""
+
+    grades: list[float | None]
+    problems: dict[str, str]
+    elements: dict[str, ElementFacts]
+    extrapolating: Count
+    chosen: list[ChosenFacts]
+    reduced: Count
+    seconds: float
+
+
+class Progress(TypedDict):
+    """progress.json: how many candidates are graded."""
+
+    done: Count
+    of: Count
+
+
+def fits(asked: Asked, result: Result) -> bool:
+    """Say whether a result is of these candidates."""
+    count = len(asked["ids"])
+    places = [one["index"] for one in result["chosen"]] + [*map(int, result["problems"])]
+    return len(asked["source_of"]) == len(result["grades"]) == count > max(places, default=-1)
+
+
+def describe(asked: Asked, result: Result, structures: Sequence[Structure]) -> dict[str, Any]:
     """Put together what ``--json`` says of a selection; ``structures`` are those chosen."""
     from hpctrain.data.candidates import formula, symbol
 
@@ -53,7 +119,7 @@ def describe(
     return {**facts, "notes": notes(facts, compared=asked["compared"], reduced=result["reduced"])}
 
 
-def reason(one: dict[str, Any]) -> str:
+def reason(one: ChosenFacts) -> str:
     """Say in words why a structure was chosen."""
     wider = one["swaps"] - one["unseen"]
     words = []

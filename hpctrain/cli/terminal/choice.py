@@ -10,7 +10,7 @@ from hpctrain.cli.terminal.tables import table
 LISTED = 20
 
 
-def selection_table(facts: Mapping[str, Any]) -> str:
+def choice_table(facts: Mapping[str, Any]) -> str:
     """Write how many candidates there were, and a line for each of the first that were chosen."""
     counts = (
         f"{facts['candidates']:,} candidates, {facts['graded']:,} graded, "
