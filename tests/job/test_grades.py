@@ -116,6 +116,24 @@ def test_grades_are_those_of_pyace(tmp_path: Path) -> None:
     assert {**several, "seconds": 0} == {**found, "seconds": 0}
 
 
+def test_slabs_and_chains_are_graded_too(tmp_path: Path) -> None:
+    """pyace itself takes only what is periodic in all directions, or in none."""
+    of = potential(tmp_path, alloys(30, 0.05, seed=0))
+    (bulk_cell,) = alloys(1, 0.1, seed=4)
+    slab = bulk_cell.repeat((1, 1, 2))
+    whole = slab.copy()
+    whole.center(vacuum=8, axis=2)
+    thin = slab.copy()
+    thin.pbc = (True, True, False)
+    chain = thin.copy()
+    chain.cell[1] = [0, 30, 0]
+    alone = chain.copy()
+    alone.pbc = (True, False, False)
+    grades = graded(tmp_path / "one", of, [whole, thin, chain, alone])["grades"]
+    assert grades[0] == pytest.approx(grades[1], rel=1e-5)
+    assert grades[2] == pytest.approx(grades[3], rel=1e-5)
+
+
 def test_the_whole_command(tmp_path: Path) -> None:
     """The active set of perfect crystals is blind for what a displaced atom brings."""
     perfect = alloys(12, 0.0, seed=0)

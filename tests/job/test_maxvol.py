@@ -48,6 +48,17 @@ def test_an_empty_set_knows_nothing() -> None:
     assert add({0: rows(1, 1) @ known.coefficients}, {}, {0: 0}).unseen == 1
 
 
+def test_an_element_that_was_only_ever_alone_is_not_known() -> None:
+    """pace_activeset writes 1e16 for it, since all its functions are zero in the training set."""
+    known = complete(1e16 * np.eye(SIZE))
+    assert known.rank == 0
+    small = rows(1, 2, scale=1e-3)
+    gain = add({0: small @ known.coefficients}, {}, {0: known.rank})
+    assert (gain.swaps, gain.unseen) == (2, 2)
+    nothing = np.zeros((1, SIZE))  # alone again
+    assert add({0: nothing @ known.coefficients}, {}, {0: known.rank}).swaps == 0
+
+
 def test_the_volume_grows_by_what_is_said() -> None:
     active = rows(0, SIZE)
     known = complete(np.linalg.inv(active))

@@ -22,6 +22,8 @@ TOLERANCE = 1.01
 UNSEEN = 1e-8
 # Of rounding only: a singular value this much smaller than the largest is zero.
 ZERO = 1e-13
+# pace_activeset puts 1e-16 where a function is the same in all atoms; its inverse means nothing.
+NOTHING = 1e12
 
 
 @dataclass(frozen=True)
@@ -47,16 +49,17 @@ def complete(inverse: Any) -> Known:
     import numpy as np
     from scipy.linalg import qr
 
-    size = len(inverse)
-    values = np.linalg.svd(inverse, compute_uv=False)
-    rank = int((values > ZERO * values[0]).sum()) if size and values[0] > 0 else 0
-    if rank == size:
+    left, values, right = np.linalg.svd(inverse)
+    kept = values < NOTHING
+    kept &= values > ZERO * values[kept].max(initial=0.0)
+    rank = int(kept.sum())
+    if rank == len(inverse):
         return Known(inverse, inverse, rank)
-    rows = np.linalg.pinv(inverse, rcond=ZERO)
-    _, values, directions = np.linalg.svd(rows)
+    # The set itself, as far as it is one.
+    rows = (right[kept].T / values[kept]) @ left[:, kept].T
     _, _, order = qr(rows.T, pivoting=True, mode="economic")
-    scale = UNSEEN * values[0] if rank else 1.0
-    whole = np.vstack([rows[order[:rank]], scale * directions[rank:]])
+    scale = UNSEEN / values[kept].min() if rank else UNSEEN
+    whole = np.vstack([rows[order[:rank]], scale * left[:, ~kept].T])
     return Known(inverse, np.linalg.inv(whole), rank)
 
 

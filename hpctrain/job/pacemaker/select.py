@@ -80,12 +80,12 @@ class Grader:
         from ase import Atoms
         from pyace.atomicenvironment import aseatoms_to_atomicenvironment
 
-        cell = np.array(structure["cell"], dtype=float)
-        if np.linalg.det(cell) < 0:
-            cell = -cell  # the same lattice, and pyace takes no left-handed one
-        atoms = Atoms(
-            numbers=structure["numbers"], positions=structure["positions"], cell=cell,
-            pbc=structure["pbc"],
+        atoms = _as_pyace_takes_it(
+            Atoms(
+                numbers=structure["numbers"], positions=structure["positions"],
+                cell=structure["cell"], pbc=structure["pbc"],
+            ),
+            self.basis.cutoffmax,
         )  # fmt: skip
         numbers = {name: number for number, name in enumerate(self.elements)}
         around = aseatoms_to_atomicenvironment(
@@ -120,6 +120,27 @@ class Grader:
         rows = {element: coefficients[element][rows] for element, rows in gain.rows.items()}
         atom = int(np.argmax(grades))
         return Graded(index, float(grades[atom]), atom, rows or None, gain.volume)
+
+
+def _as_pyace_takes_it(atoms: Any, cutoff: float) -> Any:
+    """Return the same neighbourhoods in a cell that is periodic in all directions or in none.
+
+    Where some are not, there is room for the cutoff (Å); and a left-handed cell is the same
+    lattice with all vectors negated.
+    """
+    import numpy as np
+
+    if atoms.pbc.any() and not atoms.pbc.all():
+        cell = atoms.cell.copy()
+        cell[~atoms.pbc] = 0.0
+        cell = cell.complete()
+        for axis in np.flatnonzero(~atoms.pbc):
+            along = atoms.positions @ cell[axis]  # of length 1
+            cell[axis] *= np.ptp(along) + cutoff + 1.0
+        atoms.cell, atoms.pbc = cell, True
+    if np.linalg.det(atoms.cell.array) < 0:
+        atoms.cell = -atoms.cell.array
+    return atoms
 
 
 _grader: List[Grader] = []  # of this process
