@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from intake import PROPERTIES, exported, frame, frames, put, read, refused
+from intake import PROPERTIES, TWICE, exported, frame, frames, put, read, refused
 from pydantic import ValidationError
 
 from hpctrain.data.structures.other_labels import OtherLabels, as_line, full_sets, looks_like
@@ -110,12 +110,6 @@ def test_labels_that_cannot_be(labels: dict[str, Any], said: str) -> None:
 
 
 # --- two sets of labels ---
-
-TWICE = {
-    "properties": f"{PROPERTIES}:REF_forces:R:3",
-    "head": "energy=-7.5 REF_energy=-7.25",
-    "more": " 0.5 0.5 0.5",
-}
 
 
 def test_a_second_full_set_is_asked_about(tmp_path: Path) -> None:

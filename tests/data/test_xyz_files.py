@@ -52,6 +52,11 @@ def test_what_is_no_element_is_named_with_its_line(tmp_path: Path, word: str) ->
     assert error.message == f"data.xyz, structure 5, line 20: {word} is no element"
 
 
+def test_a_word_in_another_encoding_can_be_printed(tmp_path: Path) -> None:
+    text = frames().encode() + frame(5, species=("Cu", "é")).encode("latin-1")
+    assert refused(put(tmp_path, text)).message.endswith("line 20: \\udce9 is no element")
+
+
 def test_a_place_without_an_atom(tmp_path: Path) -> None:
     said = refused(put(tmp_path, frames() + frame(5, species=("Cu", "X")))).message
     assert "an element that cannot be (atomic number 0): 1 (row 5)" in said

@@ -16,6 +16,13 @@ from hpctrain.settings import DataConfig
 CELL = 'Lattice="4.0 0.0 0.0 0.0 4.1 0.0 0.0 0.0 4.2"'
 PROPERTIES = "species:S:1:pos:R:3:forces:R:3"
 
+# Two sets of labels, for frame().
+TWICE: dict[str, Any] = {
+    "properties": f"{PROPERTIES}:REF_forces:R:3",
+    "head": "energy=-7.5 REF_energy=-7.25",
+    "more": " 0.5 0.5 0.5",
+}
+
 
 def frame(
     number: int = 0,

@@ -120,6 +120,7 @@ def _read_numbers(
         numbers, read = read_species(words[column.first])
     except ValueError as error:
         word, place = error.args
+        word = word.encode("utf-8", "backslashreplace").decode()  # bytes of another encoding
         raise Unreadable(2 + place, f"{word} is no element") from None
     if column.name not in _NUMBERS:
         notes += [(ELEMENT.format(word=_plain(w), symbol=s), 0.0) for w, s in read.items()]
