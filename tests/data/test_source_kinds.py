@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,8 @@ def test_a_trajectory_that_is_cut_off(tmp_path: Path) -> None:
         ("OUTCAR", -7.5, "VASP's free energy (free energy TOTEN)"),
         ("pw.out", -200.5 * 13.605693122, "pw.x's total energy"),
         ("aims.out", -90000.02, "FHI-aims' electronic free energy"),
+        ("cp2k.out", -96.5 * 27.211386246, "CP2K's total energy"),
+        ("cp2k_old.out", -96.5 * 27.211386246, "CP2K's total energy"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -126,10 +129,22 @@ def test_an_unfinished_output_is_named_and_can_be_left_out(tmp_path: Path) -> No
     assert sorted(read(result)) == [f"runs/{number}/vasprun.xml#1" for number in (0, 1, 5)]
 
 
-def test_an_output_of_cp2k(tmp_path: Path) -> None:
-    (tmp_path / "cp2k.out").write_text(" CP2K| version string:     CP2K version 2024.1\n")
-    error = refused(tmp_path / "cp2k.out")
-    assert "cp2k.out cannot be read: it is an output of CP2K" in error.message
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text[: text.index(" ENERGY|")], "without a finished calculation"),
+        (lambda text: text + text[text.index(" ENERGY|") :], "with several steps"),
+        (lambda text: text + " *** WARNING: SCF run NOT converged ***", "SCF has not converged"),
+        (lambda text: text.replace("2.040000", "2.04****"), "with a number that cannot be read"),
+        (lambda text: text[: text.index(" FORCES|")], "no forces"),
+    ],
+)
+def test_an_output_of_cp2k_that_cannot_be_used(
+    tmp_path: Path, change: Callable[[str], str], said: str
+) -> None:
+    source = tmp_path / "cp2k.out"
+    source.write_text(change((OUTPUTS / "cp2k.out").read_text()))
+    assert said in refused(source).message
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "nosuffix", "data.zip", "a.json.gz"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hpctrain.data.sources import cp2k
 from hpctrain.data.sources.label_names import Raw
 from hpctrain.data.sources.names import COMPRESSED, ending, error_text
 from hpctrain.errors import HpctrainError
@@ -27,7 +28,7 @@ TAKEN = "{{rows}}: the energy is {energy}"
 _OTHERS = frozenset({
     "bundletrajectory", "db", "extxyz", "gpw", "json", "mysql", "postgresql", "xyz", "py",
 })  # fmt: skip
-_CP2K = b"CP2K|"
+CP2K = "cp2k"  # no format of ASE's
 
 
 def read_output(path: Path, name: str) -> Iterator[tuple[int, Raw]]:
@@ -36,6 +37,9 @@ def read_output(path: Path, name: str) -> Iterator[tuple[int, Raw]]:
     What ASE cannot read of it becomes a row that cannot be used, after those that it can.
     """
     kind = find_format(path, name)
+    if kind == CP2K:
+        yield from cp2k.read_cp2k(path, name)
+        return
     number = 0
     try:
         for atoms in _iterate(path, kind):
@@ -51,7 +55,11 @@ def read_output(path: Path, name: str) -> Iterator[tuple[int, Raw]]:
 
 
 def find_format(path: Path, name: str) -> str:
-    """Return ASE's name of a file's format; HpctrainError where it is none that is read here."""
+    """Return ASE's name of a file's format, or CP2K; HpctrainError where none is read here."""
+    with path.open("rb") as file:
+        head = file.read(100_000)
+    if cp2k.MAGIC in head:
+        return CP2K
     from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
     try:
@@ -60,13 +68,6 @@ def find_format(path: Path, name: str) -> str:
         kind = None
     except Exception as error:
         raise HpctrainError(f"{name} cannot be read: {error_text(error)}") from error
-    with path.open("rb") as file:
-        head = file.read(100_000)
-    if _CP2K in head:
-        raise HpctrainError(
-            f"{name} cannot be read: it is an output of CP2K, for which ASE has no reader",
-            "write its energies and forces as extxyz, in eV and eV/Å",
-        )
     known = ioformats.get(kind or "")
     # To ASE, all that is called .out is an output of pw.x.
     other = kind == "espresso-out" and not ending(name)[1] and b"PWSCF" not in head
