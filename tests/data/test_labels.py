@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -282,6 +283,36 @@ def test_an_energy_in_a_database_that_is_none(tmp_path: Path, value: Any) -> Non
     else:
         said = refused(source).message
         assert f"the energy is no number: {value!r} in row 3 of a.db: 1 (row 3)" in said
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("forces", "abc", "a force is no number: 'abc' in row 3 of a.db: 1 (row 3)"),
+        ("forces", b"", "forces do not match the atoms: 1 (row 3)"),
+        ("positions", b"\0" * 24, "the positions do not match the atoms: 1 (row 3)"),
+        ("positions", "abc", "row 3 is damaged"),
+        ("pbc", "abc", "row 3 is damaged"),
+        ("cell", b"\0" * 24, "row 3 is damaged"),
+        ("key_value_pairs", "[1]", "row 3 is damaged: its key_value_pairs are no pairs"),
+    ],
+)
+def test_a_row_that_is_damaged_is_named(tmp_path: Path, column: str, value: Any, said: str) -> None:
+    source = database(tmp_path / "a.db", energy=-3.5, forces=FORCES)
+    with sqlite3.connect(source) as connection:
+        connection.execute(f"update systems set {column} = ? where id = 3", (value,))
+    connection.close()
+    assert said in refused(source).message
+
+
+@pytest.mark.parametrize("value", [[["a", 1, 2], [1, 2, 3]], [[1, 2, 3], [1, 2]], {"x": 1}, True])
+def test_forces_in_json_that_are_no_numbers(tmp_path: Path, value: Any) -> None:
+    source = database(tmp_path / "a.json", energy=-3.5, forces=FORCES)
+    content = json.loads(source.read_text())
+    content["3"]["forces"] = value
+    source.write_text(json.dumps(content))
+    assert "a force is no number: " in refused(source).message
+    assert "in row 3 of a.json: 1 (row 3)" in refused(source).message
 
 
 def test_many_values_that_are_none_are_counted(tmp_path: Path) -> None:

@@ -139,7 +139,8 @@ def read_rows(
         for row in connection.execute(statement, arguments):
             try:
                 yield _parse(row, database)
-            except ValueError as error:  # a blob of another length than its numbers take
+            # A blob of another length than its numbers take, text where a blob was, and the like.
+            except (ValueError, TypeError, LookupError, AttributeError) as error:
                 raise ValueError(f"row {row[0]} is damaged: {error}") from error
 
 
@@ -176,8 +177,8 @@ def _parse(row: Sequence[Any], database: Any) -> DatabaseRow:
         _PBC[pbc or 0],
         energy,
         free_energy,
-        None if forces is None else _floats(forces).reshape(-1, 3),
-        None if stress is None else _floats(stress),
+        _floats(forces).reshape(-1, 3) if isinstance(forces, bytes) else forces,
+        _floats(stress) if isinstance(stress, bytes) else stress,
         {} if pairs == "{}" else _decode(pairs, database),
         None if data is None else partial(_decode_data, data, database),
     )
@@ -197,11 +198,13 @@ def _decode_data(data: str | bytes, database: Any) -> Mapping[str, Any]:
 
 
 def _decode(text: str | bytes, database: Any) -> Mapping[str, Any]:
-    pairs: Mapping[str, Any]
     # ASE marks arrays and dates by names that begin so (ase/io/jsonio.py), and writes NaN.
+    pairs: Any = None
     if isinstance(text, str) and '"__' not in text:
         with contextlib.suppress(orjson.JSONDecodeError):
             pairs = orjson.loads(text)
-            return pairs
-    pairs = database.decode(text)
+    if pairs is None:
+        pairs = database.decode(text)
+    if not isinstance(pairs, dict):
+        raise ValueError("its key_value_pairs are no pairs")
     return pairs

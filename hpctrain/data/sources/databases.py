@@ -95,25 +95,35 @@ class _PlainKeys:
 def _read_through_ase(database: Any, select: str) -> Iterator[DatabaseRow]:
     """Read rows through ASE: every backend, and databases of other versions."""
     for row in database.select(select):
-        yield (
-            row.id,
-            np.asarray(row.numbers, dtype=np.int64),
-            np.asarray(row.positions, dtype=float),
-            np.asarray(row.cell, dtype=float),
-            _pbc(row.pbc),
-            row.get("energy"),
-            row.get("free_energy"),
-            row.get("forces"),
-            row.get("stress"),
-            row.key_value_pairs,
-            partial(getattr, row, "data") if _may_hold_labels(row) else None,
-        )
+        try:
+            yield _parse(row)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ValueError(f"row {row.id} is damaged: {error}") from error
+
+
+def _parse(row: Any) -> DatabaseRow:
+    return (
+        row.id,
+        np.asarray(row.numbers, dtype=np.int64),
+        np.asarray(row.positions, dtype=float),
+        np.asarray(row.cell, dtype=float),
+        _pbc(row.pbc),
+        row.get("energy"),
+        row.get("free_energy"),
+        row.get("forces"),
+        row.get("stress"),
+        row.key_value_pairs,
+        partial(getattr, row, "data") if _may_hold_labels(row) else None,
+    )
 
 
 def _may_hold_labels(row: Any) -> bool:
     if row.get("energy") is None or row.get("forces") is None:
         return True
-    return bool(row.data) and any(map(looks_like, row.data))
+    try:
+        return any(map(looks_like, row.data))
+    except Exception:  # noqa: BLE001  whatever it is, there are labels without it
+        return False
 
 
 def _pbc(value: Any) -> tuple[bool, bool, bool]:

@@ -26,6 +26,10 @@ NO_STRESS = "{rows}: the stress is left out, which Pacemaker does not train on: 
 
 def mend(structure: Structure, cutoff: float) -> None:
     """Turn a left-handed cell round, and give an isolated atom its forces; note both."""
+    if structure.fault is None:
+        structure.fault = _find_misshapen(structure)
+    if structure.fault is not None:
+        return
     if any(structure.pbc) and _volume(structure.cell) < 0:
         structure.cell = 0.0 - structure.cell  # without negative zeros
         structure.notes += ((LEFT_HANDED, 0.0),)
@@ -33,6 +37,14 @@ def mend(structure: Structure, cutoff: float) -> None:
         structure.forces = np.zeros((1, 3))
         structure.others = None
         structure.notes += ((FORCES_BY_SYMMETRY, 0.0),)
+
+
+def _find_misshapen(structure: Structure) -> str | None:
+    if structure.numbers.ndim != 1 or structure.positions.shape != (len(structure.numbers), 3):
+        return "the positions do not match the atoms"
+    if structure.cell.shape != (3, 3):
+        return "the cell is not three vectors"
+    return None
 
 
 def drop_stresses(structures: Sequence[Structure]) -> None:
