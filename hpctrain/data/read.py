@@ -7,6 +7,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeAlias
 
+from hpctrain.data.sources.label_names import Labels
 from hpctrain.data.sources.names import expand
 from hpctrain.data.sources.read import count_structures, read_source
 from hpctrain.data.structures.elements import SYMBOLS
@@ -49,9 +50,9 @@ def read_rows(
     rows = Rows(groups=data.group_by is not None)
     sources, several = expand(data.source, base)
     total = _count(sources, base, data.select)
+    labels = Labels(data.labels)
     structures = chain.from_iterable(
-        read_source(source, base, data.select, several=several, labels=data.labels)
-        for source in sources
+        read_source(source, base, data.select, several=several, labels=labels) for source in sources
     )
     while part := list(islice(structures, BATCH)):
         _add_part(rows, part, data.group_by, spool, cutoff, mixed_pbc, scan)

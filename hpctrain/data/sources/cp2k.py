@@ -16,12 +16,10 @@ from hpctrain.data.sources.values import NoNumber, to_floats
 MAGIC = b"CP2K| "
 HARTREE = 27.211386245988  # eV, CODATA 2018
 BOHR = 0.529177210903  # Å
-ENERGY = (
-    "{rows}: the energy is CP2K's total energy of the force evaluation, with smearing a free energy"
-)
+ENERGY = "CP2K's total energy of the force evaluation, with smearing a free energy"
 SEVERAL = (
-    "it is an output of CP2K with several steps, whose positions are in other files: write "
-    "energies and forces as extxyz, in eV and eV/Å"
+    "an output of CP2K with several steps, whose positions are in other files: write energies and "
+    "forces as extxyz, in eV and eV/Å"
 )
 # As versions up to 2022 print it, and later ones.
 _TOTAL = re.compile(r" ENERGY\| Total FORCE_EVAL .* energy [\[(](?:a\.u\.|hartree)[\])]:?\s+(\S+)")
@@ -59,15 +57,15 @@ def read_cp2k(path: Path, name: str) -> Iterator[tuple[int, Raw]]:
                 converged = False
     fault = None
     if not (atoms and energies):
-        fault = f"{name} is an output of CP2K without a finished calculation"
+        fault = "an output of CP2K without a finished calculation"
     elif len(energies) > 1:
-        fault = f"{name}: {SEVERAL}"
+        fault = SEVERAL
     elif not converged:
-        fault = f"{name} is an output of CP2K whose SCF has not converged"
+        fault = "an output of CP2K whose SCF has not converged"
     try:
         yield 1, _to_raw(name, energies, cell, atoms, forces, periodic, fault)
     except (NoNumber, ValueError) as error:
-        fault = f"{name} is an output of CP2K with a number that cannot be read: {error}"
+        fault = f"an output of CP2K with a number that cannot be read: {error}"
         yield 1, _to_raw(name, [], {}, [], [], periodic, fault)
 
 
@@ -98,7 +96,7 @@ def _to_raw(
     vectors = [to_floats(cell[axis]) for axis in "abc"] if len(cell) == 3 else np.zeros((3, 3))
     results: dict[str, Any] = {}
     if energies:
-        results["energy"] = to_floats(energies[-1:])[0] * HARTREE
+        results["energy"] = results["free_energy"] = to_floats(energies[-1:])[0] * HARTREE
     if forces:
         results["forces"] = np.array([to_floats(row) for row in forces]) * (HARTREE / BOHR)
     return Raw(
@@ -109,6 +107,6 @@ def _to_raw(
         ("X" in periodic, "Y" in periodic, "Z" in periodic) if len(cell) == 3 else (False,) * 3,
         results,
         {},
-        notes=((ENERGY, 0.0),) if energies else (),
+        free_energy=ENERGY if energies else None,
         fault=fault,
     )

@@ -31,6 +31,7 @@ FREE_ENERGY = (
     "{rows}: the free energy is taken, of which the forces are the derivatives; it differs from "
     "'energy' by up to {size:.3g} eV per atom (to take the other: data.labels: {{energy: energy}})"
 )
+TAKEN = "{{rows}}: the energy is {energy}"
 SIX = "{rows}: a stress of six numbers is read as xx yy zz yz xz xy, ASE's order"
 
 
@@ -40,7 +41,8 @@ class Raw:
 
     ``where``: its place in words; ``results`` are what ASE calls results; ``keys`` the row's own
     pairs; ``arrays`` one value or vector an atom; ``data`` is called where nothing else has a name,
-    or where ``has_more`` says that there may be labels in it; ``text``: it was written as text.
+    or where ``has_more`` says that there may be labels in it; ``text``: it was written as text;
+    ``free_energy``: which energy of the program that is, in words.
     """
 
     where: str
@@ -54,6 +56,7 @@ class Raw:
     data: Callable[[], Mapping[str, Any]] = dict
     has_more: bool = False
     text: bool = False
+    free_energy: str | None = None
     notes: tuple[Note, ...] = ()
     fault: str | None = None
 
@@ -82,7 +85,11 @@ class Labels:
         self, raw: Raw, row_id: str, source: str, config_type: str | None, generation: int | None
     ) -> Structure:
         """Return a row with its labels; a label that is no number is the row's fault."""
-        notes, faults = list(raw.notes), [raw.fault] if raw.fault else []
+        notes, faults = list(raw.notes), []
+        if raw.fault is not None:
+            self._named += 1
+            named = self._named <= MOST_NAMED
+            faults = [f"{raw.fault} ({raw.where})" if named else raw.fault]
         energy, forces, others = None, None, None
         try:
             energy = self._find_energy(raw, notes)
@@ -112,6 +119,8 @@ class Labels:
         return f"{what} is no number: {error.text} in {error.where or raw.where}"
 
     def _find_energy(self, raw: Raw, notes: list[Note]) -> float | None:
+        if raw.free_energy is not None and self.energy in (None, "free_energy"):
+            notes.append((TAKEN.format(energy=raw.free_energy), 0.0))
         if self.energy is not None:
             value = raw.find(self.energy)
             return None if value is None else to_float(value)

@@ -23,7 +23,6 @@ ENERGIES = {
     "castep-castep": "CASTEP's final free energy (E-TS)",
     "gpaw-out": "GPAW's free energy",
 }
-TAKEN = "{{rows}}: the energy is {energy}"
 # Formats that are no source of structures here, or are read by another module.
 _OTHERS = frozenset({
     "bundletrajectory", "db", "extxyz", "gpw", "json", "mysql", "postgresql", "xyz", "py",
@@ -48,7 +47,7 @@ def read_output(path: Path, name: str) -> Iterator[tuple[int, Raw]]:
     except HpctrainError:
         raise
     except Exception as error:  # noqa: BLE001  ASE's readers raise whatever a file leads to
-        yield number + 1, _unreadable(f"{kind}, which ASE cannot read: {error_text(error)}", name)
+        yield number + 1, _unreadable(f"ASE cannot read it as {kind}: {error_text(error)}", name)
         return
     if not number:
         yield 1, _unreadable(f"{kind} without a finished structure", name)
@@ -106,7 +105,7 @@ def to_raw(atoms: Any, where: str, energy: str | None = None) -> Raw:
     results = {} if atoms.calc is None else dict(getattr(atoms.calc, "results", {}))
     a, b, c = (bool(periodic) for periodic in atoms.pbc)
     known = {"numbers", "positions"}
-    noted = energy is not None and results.get("free_energy") is not None
+    known_energy = energy if results.get("free_energy") is not None else None
     return Raw(
         where,
         np.asarray(atoms.numbers, dtype=np.int64),
@@ -116,7 +115,7 @@ def to_raw(atoms: Any, where: str, energy: str | None = None) -> Raw:
         results,
         dict(atoms.info),
         {key: value for key, value in atoms.arrays.items() if key not in known},
-        notes=((TAKEN.format(energy=energy), 0.0),) if noted else (),
+        free_energy=known_energy,
     )
 
 
@@ -124,5 +123,5 @@ def _unreadable(why: str, name: str) -> Raw:
     empty = np.zeros((0, 3))
     return Raw(
         name, np.zeros(0, dtype=np.int64), empty, np.zeros((3, 3)), (False,) * 3, {}, {},
-        fault=f"{name} is {why}",
+        fault=why,
     )  # fmt: skip

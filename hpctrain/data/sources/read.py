@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,17 +27,17 @@ def read_source(
     select: str,
     *,
     several: bool = False,
-    labels: Mapping[str, str | None] | None = None,
+    labels: Labels | None = None,
 ) -> Iterator[Structure]:
     """Read the selected structures of one source, one after the other.
 
     Row ids are the database's own, or the place in a file, counted from 1; with ``several`` sources
-    the name of the source stands before them. ``labels`` is data.labels. HpctrainError names what
-    cannot be read.
+    the name of the source stands before them. ``labels`` are those of data.labels. HpctrainError
+    names what cannot be read.
     """
     name = without_password(source)
     prefix = f"{name}#" if several else ""
-    wanted = Labels(labels or {})
+    wanted = labels or Labels({})
     path = base / source
     if _is_database(source, path):
         if "://" not in source:
