@@ -75,6 +75,13 @@ def test_labels_on_the_structures_themselves(tmp_path: Path) -> None:
     assert "the free energy is taken" in result.notes[0]
 
 
+def test_a_list_of_structures(tmp_path: Path) -> None:
+    made = structures()
+    for atoms in made:
+        atoms.calc = SinglePointCalculator(atoms, energy=-3.5, forces=FORCES)
+    assert read(exported(put(tmp_path, made)))["1"].get_potential_energy() == -3.5
+
+
 def test_only_the_corrected_energy(tmp_path: Path) -> None:
     source = put(tmp_path, table(energy=None))
     line = "labels: {energy: energy_corrected, forces: forces}"

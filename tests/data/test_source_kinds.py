@@ -162,6 +162,19 @@ def test_what_nobody_reads(tmp_path: Path, name: str) -> None:
     assert f"{name} cannot be read: " in refused(tmp_path / name).message
 
 
+@pytest.mark.parametrize("name", ["data.zip", "a.json.gz", "b.tar.gz", "c.xyz.zst"])
+def test_what_has_to_be_unpacked(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(gzip.compress(b"hello"))
+    assert refused(tmp_path / name).hint == "unpack it"
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    error = refused(tmp_path / "x", source="runs/")
+    assert error.message == f"data.source: {tmp_path / 'runs'} is a folder"
+    assert "runs/**/vasprun.xml" in str(error.hint)
+
+
 # --- globs and lists ---
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from hpctrain.errors import HpctrainError
 
 COMPRESSED = (".gz", ".bz2", ".xz")
+_ARCHIVES = (".7z", ".lz4", ".tar", ".tbz2", ".tgz", ".txz", ".zip", ".zst")
 _MAGIC = re.compile(r"[*?\[]")
 
 
@@ -53,6 +54,11 @@ def ending(name: str) -> tuple[str, str]:
     if path.suffix in COMPRESSED:
         return Path(path.stem).suffix, path.suffix
     return path.suffix, ""
+
+
+def is_packed(name: str) -> bool:
+    """Say whether a file has to be unpacked, by its name."""
+    return name.lower().endswith((*COMPRESSED, *_ARCHIVES))
 
 
 def without_password(source: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from hpctrain.data.sources import cp2k
 from hpctrain.data.sources.label_names import Raw
-from hpctrain.data.sources.names import COMPRESSED, ending, error_text
+from hpctrain.data.sources.names import COMPRESSED, ending, error_text, is_packed
 from hpctrain.errors import HpctrainError
 
 # Which energy ASE calls the free energy, by format.
@@ -74,7 +74,7 @@ def find_format(path: Path, name: str) -> str:
         raise HpctrainError(
             f"{name} cannot be read: it is no database, extxyz file, Pacemaker table, "
             "trajectory or output that ASE knows",
-            "name another file in data.source",
+            "unpack it" if is_packed(name) else "name another file in data.source",
         )
     return str(kind)
 

@@ -144,6 +144,8 @@ def rows_of(table: Any) -> Any:
     import pandas
     from ase import Atoms
 
+    if isinstance(table, (list, tuple)) and table and all(type(one) is Atoms for one in table):
+        table = pandas.DataFrame({"ase_atoms": table})  # structures with their labels on them
     if type(table) is not pandas.DataFrame:
         raise ValueError(f"it holds a {type(table).__name__}, not a table (pandas.DataFrame)")
     names = [name for name in table.columns if isinstance(name, str)]

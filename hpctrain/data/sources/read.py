@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hpctrain.data.structures.extxyz import Structure
 
 _XYZ = (".xyz", ".extxyz")
-_DATABASES = (".db", ".json")
+_DATABASES = (".db", ".json", ".aselmdb")
 
 
 def read_source(
@@ -61,6 +61,11 @@ def read_source(
 def _is_database(source: str, path: Path) -> bool:
     if "://" in source:
         return True
+    if path.is_dir():
+        raise HpctrainError(
+            f"data.source: {path} is a folder",
+            f"name its files, for example {source.rstrip('/')}/**/vasprun.xml",
+        )
     if not path.is_file():
         raise HpctrainError(f"data.source: there is no file {path}")
     if path.suffix in _DATABASES:
