@@ -67,8 +67,8 @@ def label_hint(
     others = _others(rows, lacking)
     if not others:
         return [], None
-    everywhere = len(lacking) == len(chosen)
-    if not everywhere and not any(map(_has_candidates, others)):
+    most = 2 * len(lacking) >= len(chosen)
+    if not most and not any(map(_has_candidates, others)):
         return [], None  # calculations that have failed
     names: Counter[str] = Counter()
     for one, count in others.items():

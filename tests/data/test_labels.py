@@ -61,6 +61,14 @@ def test_the_refusal_lists_the_keys_that_are_there(tmp_path: Path) -> None:
     assert "data.labels names REF_enery, which is not among them" in error.message
 
 
+def test_forces_in_the_second_line(tmp_path: Path) -> None:
+    head = 'energy=-7.5 forces="_JSON [[1, 2, 3], [4, 5, 6]]"'
+    source = put(tmp_path, frames(properties="species:S:1:pos:R:3:vel:R:3", head=head))
+    assert "labels: {energy: energy, forces: forces}" in str(refused(source).hint)
+    result = exported(source, labels={"energy": "energy", "forces": "forces"})
+    assert read(result)["1"].get_forces().tolist() == [[1, 2, 3], [4, 5, 6]]
+
+
 def test_calculations_that_failed_are_listed_as_before(tmp_path: Path) -> None:
     error = refused(put(tmp_path, frames() + frame(5, head="status=failed")))
     assert error.message.splitlines()[1:] == ["  no energy: 1 (row 5)"]

@@ -101,6 +101,8 @@ def test_a_left_handed_cell_that_is_not_periodic_stays(tmp_path: Path) -> None:
         ("Lattice=4.0", "line 2: Lattice has 1 numbers, not nine"),
         ('Lattice="4 0 0 0 four 0 0 0 4"', "line 2: the number 'four' in Lattice is none"),
         (f'{CELL} pbc="T T"', "line 2: pbc is "),
+        (CELL.replace("L", "l"), "line 2: it has lattice, which is written Lattice"),
+        (f'{CELL} PBC="F F F"', "line 2: it has PBC, which is written pbc"),
         (f"{CELL} pbc=yes", "line 2: pbc is 'yes', not three of T and F"),
     ],
 )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _NUMBERS, _SPECIES, _POSITIONS = ("Z", "numbers"), ("species", "symbols"), ("pos", "positions")
 _RESULTS = ("energy", "free_energy", "stress")
+_KEYS = {"lattice": "Lattice", "pbc": "pbc", "properties": "Properties"}
 _USUAL = "species:S:1:pos:R:3"
 ELEMENT = "{{rows}}: {word} is no element's symbol: read as {symbol}"
 ENCODING = "{rows}: the second line is not UTF-8: read as Latin-1"
@@ -56,6 +57,7 @@ def _parse(frame: Frame, name: str) -> Raw:
         comment = latin_1(comment)
         notes.append((ENCODING, 0.0))
     info = parse_comment(comment)
+    _refuse_other_case(info)
     columns = _columns(info.pop("Properties", None), frame)
     words = _split(frame, columns)
     places = {column.name: column for column in columns}
@@ -81,6 +83,14 @@ def _parse(frame: Frame, name: str) -> Raw:
         notes=tuple(notes),
         text=True,
     )
+
+
+def _refuse_other_case(info: dict[str, Any]) -> None:
+    """Raise Unreadable where a key that has a meaning is written otherwise: ASE overlooks it."""
+    for key in info:
+        name = _KEYS.get(key.lower())
+        if name is not None and name not in info:
+            raise Unreadable(1, f"it has {key}, which is written {name}")
 
 
 def _columns(properties: Any, frame: Frame) -> tuple[Column, ...]:
