@@ -178,6 +178,35 @@ def test_no_array_is_made_over_foreign_memory(tmp_path: Path) -> None:
             load(path)
 
 
+class Built:
+    """What is made by a function, and then given a state of one's own."""
+
+    def __init__(self, function: Any, arguments: Any, state: Any) -> None:
+        self.parts = function, arguments, state
+
+    def __reduce__(self) -> Any:
+        return self.parts
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        Built(np.dtype, ("V8",), (3, "|", None, ("a",), {"a": (np.dtype("O"), 0)}, 8, 1, 0)),
+        Built(np.dtype, ("f8",), (3, ">", None, None, None, -1, -1, 0)),
+        Built(np._core.multiarray._reconstruct, (np.ndarray, (0,), b"b"),
+              (1, (99,), np.dtype("f8"), False, b"1234")),
+        Built(np._core.multiarray._reconstruct, (np.ndarray, (0,), b"b"),
+              (1, (1,), np.dtype("O"), False, b"12345678")),
+        Built(np._core.multiarray._reconstruct, (np.ndarray, (0,), b"b"), "x"),
+    ],
+)  # fmt: skip
+def test_what_numpy_would_believe_blindly(tmp_path: Path, made: Any) -> None:
+    path = tmp_path / "x.pckl"
+    path.write_bytes(pickle.dumps(made))
+    with pytest.raises(pickle.UnpicklingError):
+        load(path)
+
+
 def test_what_is_let_through_is_numpy_pandas_and_ase() -> None:
     assert {module.split(".")[0] for module in ALLOWED} == {"numpy", "pandas", "ase", "builtins"}
     assert ALLOWED["builtins"] == {"complex", "slice"}

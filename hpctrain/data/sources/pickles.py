@@ -49,9 +49,7 @@ def read_pickle(path: Path, name: str) -> Iterator[tuple[int, Raw]]:
         # Python looks for modules in the folder where it starts, first of all.
         reply = run(argv, cwd=folder, time_limit_s=TIME_LIMIT_S)
         if reply.code != 0:
-            said = (
-                reply.problem or (reply.err.strip().splitlines() or ["it ended without a word"])[-1]
-            )
+            said = reply.problem or (reply.err.strip().splitlines() or ["it is damaged"])[-1]
             raise HpctrainError(f"{name} cannot be read: {said}", TABLE)
         with rows.open(encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):
