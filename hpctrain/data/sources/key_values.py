@@ -16,6 +16,9 @@ _TOKEN = re.compile(
     r"""=|(?:\\.|"(?:\\.|[^"\\])*(?:"|$)|'(?:\\.|[^'\\])*(?:'|$)|\{(?:\\.|[^}\\])*(?:\}|$)"""
     r"""|\[(?:\\.|[^]\\])*(?:\]|$)|[^\s=\\"'{[])+"""
 )
+# What most lines are made of, which is read at once.
+_PLAIN_PAIR = re.compile(r"""([^\s="'{}\[\]\\]+)=(?:"([^"\\]*)"|([^\s="'{}\[\]\\]+))(?:\s+|$)""")
+_PLAIN_LINE = re.compile(rf"\s*(?:{_PLAIN_PAIR.pattern})*")
 _SPECIAL = re.compile(r"""[\\"'{[]""")
 _PIECE = re.compile(
     r"""\\(.)|"((?:\\.|[^"\\])*)"?|'((?:\\.|[^'\\])*)'?|\{((?:\\.|[^}\\])*)\}?"""
@@ -49,6 +52,10 @@ def parse_comment(line: str) -> dict[str, Any]:
 
 
 def _pairs(line: str) -> Iterator[tuple[str, str]]:
+    if _PLAIN_LINE.fullmatch(line):
+        for name, quoted, bare in _PLAIN_PAIR.findall(line):
+            yield name, quoted or bare
+        return
     key: str | None = None
     value: str | None = None
     words = iter(_TOKEN.findall(line))

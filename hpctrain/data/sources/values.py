@@ -6,6 +6,7 @@ import numbers
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,8 +47,9 @@ class Words:
 
     def floats(self) -> NDArray[np.float64]:
         """Read them [n, columns], or [n]; NoNumber names the line."""
+        count = len(self.columns)
         try:
-            values = np.array([to_floats(column) for column in self.columns])
+            flat = np.array(to_floats([*chain.from_iterable(self.columns)]))
         except NoNumber:
             for place, words in enumerate(zip(*self.columns, strict=True)):
                 for word in words:
@@ -57,7 +59,7 @@ class Words:
                         line = f"line {self.line + place} of {self.file}"
                         raise NoNumber(word, line) from None
             raise
-        return values[0] if len(values) == 1 else np.ascontiguousarray(values.T)
+        return flat if count == 1 else np.ascontiguousarray(flat.reshape(count, -1).T)
 
 
 def to_float(value: Any) -> float:
