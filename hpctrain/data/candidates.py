@@ -17,9 +17,12 @@ import numpy as np
 import orjson
 
 from hpctrain.data.duplicates.groups import Signatures, choose_dropped, find_duplicates
+from hpctrain.data.sources.label_names import NoLabels
+from hpctrain.data.sources.names import expand
+from hpctrain.data.sources.read import count_structures, read_source
+from hpctrain.data.structures.elements import SYMBOLS
 from hpctrain.data.structures.extxyz import Structure
-from hpctrain.data.structures.labels import find_fault
-from hpctrain.data.structures.sources import SYMBOLS, count_structures, read_source
+from hpctrain.data.structures.labels import find_fault, mend
 from hpctrain.errors import HpctrainError
 
 if TYPE_CHECKING:
@@ -71,14 +74,15 @@ def read_candidates(
     on. A label is not needed, and none is read. HpctrainError where a source cannot be read.
     """
     found = Candidates(file)
-    counts = [count_structures(source, base, select) for source in sources]
+    names, several = expand(list(sources), base)
+    counts = [count_structures(name, base, select) for name in names]
     total = None if None in counts else sum(filter(None, counts))
     with _Kept(file.with_name(f".{file.name}.all")) as kept:
         for path in known:
-            for one in read_source(path.name, path.parent, ""):
+            for one in read_source(path.name, path.parent, "", labels=NoLabels()):
                 kept.add(_bare(one), f"{one.keys.get('db_id', one.row_id)} of the training", "")
         trained = len(kept)
-        for one in _read(sources, base, select):
+        for one in _read(names, base, select, several):
             found.read += 1
             progress(found.read, total)
             bare = _bare(one)
@@ -91,15 +95,17 @@ def read_candidates(
     return found
 
 
-def _read(sources: Sequence[str], base: Path, select: str) -> Iterator[Structure]:
-    for source in sources:
-        yield from read_source(source, base, select, several=len(sources) > 1)
+def _read(names: Sequence[str], base: Path, select: str, several: bool) -> Iterator[Structure]:
+    for name in names:
+        yield from read_source(name, base, select, several=several, labels=NoLabels())
 
 
 def _bare(structure: Structure) -> Structure:
     """Return a structure without its labels; zeros stand for them where they have to be there."""
     zeros = np.zeros((len(structure.numbers), 3))
-    return replace(structure, energy=0.0, forces=zeros, stress=None)
+    bare = replace(structure, energy=0.0, forces=zeros, stress=None)
+    mend(bare, 0.0)
+    return bare
 
 
 def _fault(structure: Structure, elements: set[str]) -> str | None:

@@ -81,7 +81,8 @@ def prepare(
     """
     from hpctrain.data.duplicates.search import leakage_notes
     from hpctrain.data.export import export
-    from hpctrain.data.structures.ase_sqlite import lock_notes
+    from hpctrain.data.sources.ase_sqlite import lock_notes
+    from hpctrain.data.sources.names import expand
     from hpctrain.launch import reuse
 
     planned = plan(project, site_name, changes)
@@ -116,7 +117,8 @@ def prepare(
             look_for=look_for,
         )  # fmt: skip
         reuse.keep(project.runs, dataset)
-    notes += leakage_notes(dataset.leakage) + lock_notes(config.data.source, project.folder)
+    notes += [*dataset.notes, *leakage_notes(dataset.leakage)]
+    notes += lock_notes(expand(config.data.source, project.folder)[0], project.folder)
     energies, mapping = _input(config, evaluator, dataset, parent, notes)
     if parent is not None:
         parent.put(folder)
@@ -274,7 +276,7 @@ def _choose_evaluator(config: ProjectConfig, profile: SiteProfile, notes: list[s
 
 def _without_secrets(config: ProjectConfig) -> dict[str, Any]:
     """Return the settings as they are kept: without the password of a database."""
-    from hpctrain.data.structures.sources import without_passwords
+    from hpctrain.data.sources.names import without_passwords
 
     settings = config.model_dump(mode="json")
     settings["data"]["source"] = without_passwords(config.data.source)

@@ -279,7 +279,7 @@ def _chosen(candidates: Path, asked: Asked, result: Result) -> list[Structure]:
 
 
 def _write_database(output: Path, structures: list[Structure], facts: dict[str, Any]) -> None:
-    from hpctrain.data.structures.sources import write_database
+    from hpctrain.data.sources.write import write_database
 
     rows = []
     for one, structure in zip(facts["chosen"], structures, strict=True):

@@ -50,6 +50,7 @@ class DatasetFacts(_DatasetFacts, total=False):
     """What was exported; ``key`` is what the export depends on, None where that is not known."""
 
     leakage: dict[str, Any]
+    notes: list[str]
     key: str | None
 
 

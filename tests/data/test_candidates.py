@@ -102,3 +102,19 @@ def test_a_file_that_has_changed_is_said(tmp_path: Path) -> None:
 
 def test_a_formula_has_the_counts() -> None:
     assert formula(np.array([29, 13, 29])) == "AlCu2"
+
+
+def test_globs_and_what_only_its_labels_have_wrong(tmp_path: Path) -> None:
+    """A left-handed cell is turned round, and an energy that is no number does not matter."""
+    first, second = cells(2)
+    second.set_cell(second.cell[[1, 0, 2]])
+    for number, atoms in enumerate((first, second)):
+        ase.io.write(tmp_path / f"run{number}.xyz.gz", atoms, format="extxyz")
+    (tmp_path / "third.xyz").write_text('1\nenergy="lost" pbc="F F F"\nCu 0 0 0\n')
+    found = read_candidates(
+        ["run*.xyz.gz", "third.xyz"], tmp_path, "", ["Cu"], tmp_path / "c.jsonl"
+    )  # fmt: skip
+    assert found.unusable == []
+    assert found.ids == ["run0.xyz.gz#1", "run1.xyz.gz#1", "third.xyz#1"]
+    one = parse(read_lines(found.file, [1])[1], "", "")
+    assert np.linalg.det(one.cell) > 0

@@ -19,7 +19,7 @@ from made_archive import make_potential
 
 from hpctrain.cli.main import main
 from hpctrain.data.candidates import parse, read_candidates, read_lines
-from hpctrain.data.structures.sources import write_database
+from hpctrain.data.sources.write import write_database
 from hpctrain.errors import HpctrainError
 from hpctrain.potentials import select as use_case
 from hpctrain.potentials.active_set import find_origin
