@@ -1,7 +1,8 @@
 """`hpctrain select` against a random choice, and against pace_select: test errors after retraining.
 
     python benchmarks/bench_select.py [FILE] [--functions 60] [--initial 30] [--choose 20]
-    python benchmarks/bench_select.py --seconds 120 --splits 1
+    python benchmarks/bench_select.py --seconds 90 --splits 1
+    python benchmarks/bench_select.py --speed
 
 Without FILE: the demo's data. What is trained on first is generation 0; the candidates are those of
 generations 1 and 2, without the test set, a third of them drawn anew for each split. With FILE (any
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess  # noqa: TID251
 import sys
 import tempfile
 from pathlib import Path
@@ -264,6 +266,64 @@ def lines(found: dict[str, list[tuple[float, ...]]]) -> list[str]:
     return said
 
 
+def speed() -> list[str]:
+    """CPU time and memory of the command and of pace_select: 2,000 cells of 32 atoms."""
+    import ase.io  # noqa: TID251
+    import numpy as np
+    import pandas as pd
+    from ase.build import bulk  # noqa: TID251
+    from pyace.activelearning import (
+        compute_A_active_inverse,
+        compute_active_set,
+        compute_B_projections,
+        save_active_inverse_set,
+    )
+    from pyace.basis import ACEBBasisSet
+
+    draw = np.random.default_rng(0)
+
+    def cells(count: int, scatter: float) -> list[Any]:
+        found = [bulk("Al", cubic=True).repeat(2) for _ in range(count)]
+        for one in found:
+            one.positions += draw.normal(0, scatter, one.positions.shape)
+        return found
+
+    said = ["| | CPU time (s) | largest process (MB) |", "|---|---:|---:|"]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        of = potential(["Al"], 200, 6.0)
+        of.save(str(folder / "of.yaml"))
+        known = compute_active_set(compute_B_projections(ACEBBasisSet(of), cells(100, 0.05)))
+        save_active_inverse_set(str(folder / "of.asi"), compute_A_active_inverse(known), ["Al"])
+        candidates = [*cells(1500, 0.05), *cells(500, 0.12)]
+        ase.io.write(folder / "md.extxyz", candidates)
+        pd.DataFrame({"ase_atoms": candidates}).to_pickle(
+            folder / "md.pckl.gzip", compression="gzip"
+        )
+        programs = Path(sys.executable).parent
+        pace_select = [f"{programs}/pace_select", "md.pckl.gzip", "-p", "of.yaml", "-m", "50", "-V"]
+        for words, command in (
+            ("`hpctrain select` (reads extxyz, finds what is alike, grades, writes the page)",
+             [f"{programs}/hpctrain", "select", "md.extxyz", "--from", "./of.yaml"]),
+            ("`pace_select`, all at once (reads a pickle)", pace_select),
+            ("`pace_select -b 100`", [*pace_select, "-b", "100"]),
+        ):  # fmt: skip
+            code = (
+                "import resource, subprocess, sys\n"
+                "subprocess.run(sys.argv[1:], check=True, capture_output=True)\n"
+                "used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+                "print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)"
+            )
+            reply = subprocess.run(
+                [sys.executable, "-c", code, *command], cwd=folder, check=True, text=True,
+                capture_output=True,
+            )  # fmt: skip
+            seconds, megabytes = map(float, reply.stdout.split())
+            said.append(f"| {words} | {seconds:.0f} | {megabytes:.0f} |")
+            print(said[-1], flush=True)
+    return said
+
+
 def main() -> None:
     import argparse
 
@@ -276,16 +336,19 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--seconds", type=float)
+    parser.add_argument("--speed", action="store_true")
     given = parser.parse_args()
     name = "demo" if given.file is None else Path(given.file).name.partition(".")[0]
     words = [f"{Path(word).name}" if word == given.file else word for word in sys.argv[1:]]
     head = [f"`{' '.join(['python benchmarks/bench_select.py', *words])}`:", ""]
     with tempfile.TemporaryDirectory() as temporary:
         trainer = None
+        if given.speed:
+            name = "speed"
         if given.seconds:
             name = "whole fits"
             trainer = Trainer(Path(temporary), given.functions, given.seconds)
-        table = [*head, *lines(measure(given, trainer))]
+        table = [*head, *(speed() if given.speed else lines(measure(given, trainer)))]
     print("\n".join(table))
     begin, end = (f"<!-- bench-select {name}: {which} -->" for which in ("begin", "end"))
     text = PAGE.read_text(encoding="utf-8")
