@@ -261,8 +261,10 @@ def lines(found: dict[str, list[tuple[float, ...]]]) -> list[str]:
         energy, force, median = np.exp(np.log(values[:, :3]).mean(axis=0))
         count, atoms = values[:, 3:].mean(axis=0)
         low, high = values[:, 0].min(), values[:, 0].max()
-        said.append(f"| {name} | {count:.3g} | {atoms:.0f} | {energy:.3g} ({low:.3g} to "
-                    f"{high:.3g}) | {median:.3g} | {force:.3g} |")  # fmt: skip
+        span = f" ({low:.3g} to {high:.3g})" if len(rows) > 1 else ""
+        middle = "–" if np.isnan(median) else f"{median:.3g}"
+        said.append(f"| {name} | {count:.3g} | {atoms:.0f} | {energy:.3g}{span} | {middle} | "
+                    f"{force:.3g} |")  # fmt: skip
     return said
 
 
