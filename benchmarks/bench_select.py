@@ -115,7 +115,9 @@ def by_grade(data: Labelled, train: list[int], pool: list[int], wanted: int) -> 
     from pyace.activelearning import compute_A_active_inverse, save_active_inverse_set
 
     from hpctrain.potentials.active_set import find_origin
-    from hpctrain.potentials.select import finish, grade_here, prepare
+    from hpctrain.potentials.grade import grade_here
+    from hpctrain.potentials.select import prepare
+    from hpctrain.potentials.write_choice import finish
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

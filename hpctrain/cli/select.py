@@ -23,7 +23,7 @@ from hpctrain.errors import UsageError
 if TYPE_CHECKING:
     from typing import Any
 
-    from hpctrain.potentials.select import Choice
+    from hpctrain.potentials.write_choice import Choice
     from hpctrain.project import Project
 
 
@@ -148,7 +148,8 @@ def _prepare(project: Project | None, folder: Path, asked: dict[str, Any]) -> An
 
 
 def _here(project: Project | None, asked: dict[str, Any]) -> Choice:
-    from hpctrain.potentials.select import cores_here, finish, grade_here
+    from hpctrain.potentials.grade import cores_here, grade_here
+    from hpctrain.potentials.write_choice import finish
 
     with tempfile.TemporaryDirectory(prefix="hpctrain-select-") as temporary:
         folder = Path(temporary)
@@ -162,7 +163,7 @@ def _as_job(
     project: Project | None, site: str, changes: dict[str, Any], asked: dict[str, Any]
 ) -> Choice:
     from hpctrain.launch import select_job
-    from hpctrain.potentials.select import finish
+    from hpctrain.potentials.write_choice import finish
     from hpctrain.project import find_project
 
     project = project or find_project()
@@ -180,7 +181,7 @@ def _as_job(
 
 
 def _finish(folder: Path) -> Choice:
-    from hpctrain.potentials.select import finish
+    from hpctrain.potentials.write_choice import finish
 
     return finish(folder)
 

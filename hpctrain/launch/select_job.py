@@ -19,7 +19,8 @@ from hpctrain.errors import HpctrainError, SiteUnreachable
 from hpctrain.files import as_json, put_job, write_atomically, write_text
 from hpctrain.launch.plan import Plan, plan
 from hpctrain.launch.script import job_script
-from hpctrain.potentials.select import PROGRESS, RESULT, show_progress
+from hpctrain.potentials.choice import PROGRESS, RESULT
+from hpctrain.potentials.grade import show_progress
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse, run_scheduler
 from hpctrain.project import Project

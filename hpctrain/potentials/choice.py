@@ -1,4 +1,4 @@
-"""What a selection says: the records of ``--json`` and of its page. Pure."""
+"""What was chosen: the files that tell it, and the records of ``--json`` and of its page. Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,13 @@ from hpctrain.shapes import Count
 
 if TYPE_CHECKING:
     from hpctrain.data.structures.extxyz import Structure
+
+
+# Names of the files in its folder; the first four are those of job/pacemaker/select.
+REQUEST, CANDIDATES, PROGRESS, RESULT = (
+    "request.json", "candidates.jsonl", "progress.json", "choice.json"
+)  # fmt: skip
+ASKED, POTENTIAL, ACTIVE_SET = "asked.json", "potential.yaml", "active_set.asi"
 
 
 class UnusableFacts(TypedDict):

@@ -21,9 +21,11 @@ from hpctrain.cli.main import main
 from hpctrain.data.candidates import parse, read_candidates, read_lines
 from hpctrain.data.sources.write import write_database
 from hpctrain.errors import HpctrainError
-from hpctrain.potentials import select as use_case
+from hpctrain.potentials import grade
 from hpctrain.potentials.active_set import find_origin
-from hpctrain.potentials.select import finish, grade_here, prepare
+from hpctrain.potentials.grade import grade_here
+from hpctrain.potentials.select import prepare
+from hpctrain.potentials.write_choice import finish
 from hpctrain.process import Reply
 from hpctrain.project import Project
 
@@ -102,7 +104,7 @@ def run(monkeypatch: pytest.MonkeyPatch, grading: Grading, *arguments: str, code
     def graded(*given: Any, **more: Any) -> None:
         grade_here(*given, **{**more, "program": grading})
 
-    monkeypatch.setattr(use_case, "grade_here", graded)
+    monkeypatch.setattr(grade, "grade_here", graded)
     assert main(["select", *arguments]) == code
 
 
