@@ -21,6 +21,9 @@ CheckName = Literal[
 NEVER_SILENCED = "unusable"
 
 
+LABELS = ("energy", "forces", "stress", "virial")
+
+
 def _check_name(name: object) -> object:
     if not isinstance(name, str):
         raise PydanticKnownError("string_type")
@@ -35,7 +38,13 @@ class DataConfig(Record):
     """Which structures are trained on, and how they are split."""
 
     source: str | list[str] = Field(
-        description="ASE database (SQLite, JSON, PostgreSQL or MySQL URL) or extxyz files"
+        description="ASE databases (SQLite, JSON, PostgreSQL or MySQL URL), extxyz files, "
+        "Pacemaker's tables, trajectories, programs' outputs; * and ** fit several files"
+    )
+    labels: dict[str, str | None] = Field(
+        default_factory=dict,
+        description="names of the labels in the source, for example {energy: REF_energy, forces: "
+        "REF_forces, stress: null}; if not given, the usual ones",
     )
     select: str = Field("status=completed", description="ASE selection; empty takes every row")
     generations: Literal["all", "latest"] | list[int] = Field(
@@ -65,6 +74,22 @@ class DataConfig(Record):
     silence: list[Annotated[CheckName, BeforeValidator(_check_name)]] = Field(
         default_factory=list, description="findings of hpctrain check that are accepted, by name"
     )
+
+    @field_validator("labels")
+    @classmethod
+    def _labels_are_known(cls, labels: dict[str, str | None]) -> dict[str, str | None]:
+        for label, name in labels.items():
+            if label not in LABELS:
+                raise ValueError(f"there is no label '{label}'{nearest(label, LABELS)}")
+            if name is None and label in ("energy", "forces"):
+                raise ValueError(f"{label} cannot be left out: nothing can be trained without")
+            if name is not None and not name.strip():
+                raise ValueError(f"the name of {label} is empty")
+        if labels.get("stress") is not None and labels.get("virial") is not None:
+            raise ValueError(
+                "stress and virial are the same label: name one, and leave out the other"
+            )
+        return labels
 
     @field_validator("group_by")
     @classmethod

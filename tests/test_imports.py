@@ -40,6 +40,7 @@ ROOMS: dict[str, str] = {
     "data": "data/*",
     "data/check": "data/duplicates data/structures",
     "data/duplicates": "data/structures",
+    "data/sources": "data/structures",
     "data/structures": "",
     "sites": "",
     "": "",
@@ -51,7 +52,7 @@ ROOMS: dict[str, str] = {
 }
 # Outside libraries, and the one place that speaks to each.
 OWNERS = {
-    "ase": "data/structures/sources",
+    "ase": "data/sources",
     "jinja2": "render",
     "markupsafe": "render",  # what is markup was rendered there
     "matplotlib": "pages/learning_curve",

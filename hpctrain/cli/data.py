@@ -114,5 +114,5 @@ def export_command(
         print_json("export", facts)
         return
     print_text(export_summary(facts))
-    for note in leakage_notes(dataset.leakage):
+    for note in (*dataset.notes, *leakage_notes(dataset.leakage)):
         print_message(f"note: {note}")

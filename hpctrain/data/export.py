@@ -13,18 +13,17 @@ import numpy as np
 
 from hpctrain.data.duplicates.groups import Signatures
 from hpctrain.data.duplicates.search import REASONS, Search, with_signatures
+from hpctrain.data.notes import label_hint, notes_in_words, refuse_second_set
+from hpctrain.data.read import Progress, Scan, read_rows
+from hpctrain.data.sources.names import without_passwords
 from hpctrain.data.split import UNNAMED, draw_rows, from_card
 from hpctrain.data.split_files import SplitFile, make_folder, move_into_place, write_files
 from hpctrain.data.structures.rows import (
     NO_GENERATION,
-    Progress,
     Rows,
-    Scan,
     fingerprint,
-    read_rows,
     select_generations,
 )
-from hpctrain.data.structures.sources import without_passwords
 from hpctrain.errors import HpctrainError
 from hpctrain.files import naming
 
@@ -33,6 +32,10 @@ if TYPE_CHECKING:
 
     from hpctrain.fields import Likeness
     from hpctrain.settings import DataConfig
+
+
+# Reasons that an error lists.
+MOST_REASONS = 20
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Dataset:
     such, and are not in ``elements``. ``independent_compositions`` of the training structures: with
     fewer than elements their energies do not tell what each element adds. ``leakage``: what is
     alike on both sides (the facts of a duplicates.search.Search); None where it was not looked for.
+    ``notes`` says what was taken otherwise than it stands in the source.
     """
 
     train: SplitFile
@@ -67,6 +71,7 @@ class Dataset:
     leakage: dict[str, Any] | None = None
     elements_left_out: tuple[str, ...] = ()
     independent_compositions: int | None = None
+    notes: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """Return the dataset as manifests, cards and ``--json`` have it, without ids of rows."""
@@ -86,6 +91,7 @@ class Dataset:
             "config_types": self.config_types,
             "generations": self.generations,
             "leakage": self.leakage,
+            "notes": list(self.notes),
         }
 
     def rows(self) -> dict[str, Any]:
@@ -139,10 +145,12 @@ def export(
         else:
             chosen = select_generations(rows, data, up_to_generation)
             skipped = _list_skipped(rows, chosen)
-            _refuse(data, skipped, len(chosen), skip_bad)
+            _refuse(data, rows, skipped, chosen, skip_bad)
             usable = np.ones(len(rows), dtype=bool)
             usable[list(rows.bad)] = False
-            chosen, left_out, unbound = _leave_out_elements(rows, chosen[usable[chosen]])
+            chosen = chosen[usable[chosen]]
+            refuse_second_set(rows, chosen)
+            chosen, left_out, unbound = _leave_out_elements(rows, chosen)
             skipped += unbound
             search = Search(rows, chosen, spool, signatures, cutoff)
             if data.dedupe is not None:
@@ -167,6 +175,7 @@ def export(
         leakage=leakage,
         elements_left_out=left_out,
         independent_compositions=_count_independent(rows, sides.train),
+        notes=tuple(notes_in_words(rows, sides.places)),
     )
 
 
@@ -237,22 +246,25 @@ def _list_isolated(rows: Rows, places: NDArray[Any]) -> dict[str, tuple[float, .
     return {element: tuple(found) for element, found in energies.items()}
 
 
-def _refuse(data: DataConfig, skipped: Sequence[Skipped], chosen: int, skip_bad: bool) -> None:
+def _refuse(
+    data: DataConfig, rows: Rows, skipped: Sequence[Skipped], chosen: NDArray[Any], skip_bad: bool
+) -> None:
     """Raise if there is nothing to export, or something that cannot be used."""
     bad = sum(len(one.ids) for one in skipped)
-    if skipped and not skip_bad:
-        raise HpctrainError(
-            "\n".join(
-                ["these rows are selected but cannot be used:", *map(_format_skipped, skipped)]
-            ),
-            "mend or deselect them (data.select), or leave them out with --skip-bad",
-        )
-    if skipped and bad == chosen:
-        raise HpctrainError(
-            "\n".join(["no selected row can be used:", *map(_format_skipped, skipped)]),
-            "mend them, or select others (data.select)",
-        )
-    if not chosen:
+    if skipped and not (skip_bad and bad < len(chosen)):
+        lines = list(map(_format_skipped, skipped[:MOST_REASONS]))
+        if len(skipped) > MOST_REASONS:
+            lines.append(f"  … and {len(skipped) - MOST_REASONS} more reasons")
+        there, hint = label_hint(rows, chosen, data.labels)
+        first = "these rows are selected but cannot be used:"
+        todo = "mend or deselect them (data.select), or leave them out with --skip-bad"
+        if skip_bad:
+            first, todo = (
+                "no selected row can be used:",
+                "mend them, or select others (data.select)",
+            )
+        raise HpctrainError("\n".join([first, *lines, *there]), hint or todo)
+    if not len(chosen):
         source = without_passwords(data.source)
         names = source if isinstance(source, str) else ", ".join(source)
         raise HpctrainError(

@@ -81,7 +81,8 @@ def prepare(
     """
     from hpctrain.data.duplicates.search import leakage_notes
     from hpctrain.data.export import elements_note, export
-    from hpctrain.data.structures.ase_sqlite import lock_notes
+    from hpctrain.data.sources.ase_sqlite import lock_notes
+    from hpctrain.data.sources.names import expand
     from hpctrain.launch import reuse
 
     planned = plan(project, site_name, changes)
@@ -118,7 +119,8 @@ def prepare(
         reuse.keep(project.runs, dataset)
     notes += elements_note(dataset.elements_left_out)
     notes += pacemaker.share_notes(config.training)
-    notes += leakage_notes(dataset.leakage) + lock_notes(config.data.source, project.folder)
+    notes += [*dataset.notes, *leakage_notes(dataset.leakage)]
+    notes += lock_notes(expand(config.data.source, project.folder)[0], project.folder)
     energies, mapping = _input(config, evaluator, dataset, parent, notes)
     warnings = _warnings(energies, dataset, parent, notes)
     if parent is not None:
@@ -302,7 +304,7 @@ def _choose_evaluator(config: ProjectConfig, profile: SiteProfile, notes: list[s
 
 def _without_secrets(config: ProjectConfig) -> dict[str, Any]:
     """Return the settings as they are kept: without the password of a database."""
-    from hpctrain.data.structures.sources import without_passwords
+    from hpctrain.data.sources.names import without_passwords
 
     settings = config.model_dump(mode="json")
     settings["data"]["source"] = without_passwords(config.data.source)

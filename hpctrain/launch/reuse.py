@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpctrain import __version__
 from hpctrain.data.export import Dataset, Skipped
+from hpctrain.data.sources.names import expand
 from hpctrain.data.split_files import SplitFile
 from hpctrain.errors import HpctrainError
 from hpctrain.files import sha256_of
@@ -38,7 +39,10 @@ def key(data: DataConfig, base: Path, **options: Any) -> str | None:
     Of a file that is its size, its times, its number, and, where it is an SQLite database, its
     counter of changes; also those of a journal beside it. Of a server nothing is known.
     """
-    sources = [data.source] if isinstance(data.source, str) else data.source
+    try:
+        sources, _ = expand(data.source, base)
+    except HpctrainError:  # the export says it again
+        return None
     if any("://" in source for source in sources):
         return None
     files = [list(_file_states(base / source)) for source in sources]
@@ -133,4 +137,5 @@ def take(run: Path, folder: Path) -> Dataset:
         leakage=known["leakage"],
         elements_left_out=tuple(known.get("elements_left_out") or ()),
         independent_compositions=known.get("independent_compositions"),
+        notes=tuple(known.get("notes", ())),
     )

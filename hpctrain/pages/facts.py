@@ -29,6 +29,7 @@ def data(subject: Subject) -> list[tuple[str, str]]:
         lines.append((name, _counts(dataset.get(key) or {})))
     left_out = [f"{one['count']:,} ({one['reason']})" for one in dataset.get("skipped") or []]
     lines.append(("left out", "; ".join(left_out) or "no row"))
+    lines += [("note", note) for note in dataset.get("notes") or []]
     if subject.reference_energies:
         energies = ", ".join(f"{el} {e:.6g}" for el, e in subject.reference_energies.items())
         lines.append(("free atoms, eV", energies))

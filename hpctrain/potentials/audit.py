@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from hpctrain.data.structures.rows import Progress
+from hpctrain.data.read import Progress
+from hpctrain.data.sources.names import expand
 from hpctrain.errors import HpctrainError
 from hpctrain.files import sha256_of
 from hpctrain.potentials import archive
@@ -122,7 +123,11 @@ def _check_source(project: Project, path: Path, card: Card, progress: Progress) 
     source = card["settings"]["data"]["source"]
     sources = [source] if isinstance(source, str) else source
     what = f"the source {', '.join(sources)}"
-    missing = [s for s in sources if "://" not in s and not (project.folder / s).is_file()]
+    try:
+        names, _ = expand(source, project.folder)
+    except HpctrainError as error:
+        return Finding(what, "gone", error.message)
+    missing = [s for s in names if "://" not in s and not (project.folder / s).is_file()]
     if missing:
         return Finding(what, "gone", f"there is no file {project.folder / missing[0]}")
     try:

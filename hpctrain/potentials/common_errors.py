@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hpctrain.data.sources.frames import read_frames
 from hpctrain.data.split import read_marks
-from hpctrain.data.structures.extxyz import read_frames
 from hpctrain.errors import HpctrainError
 from hpctrain.files import put_job, sha256_of
 from hpctrain.potentials.card import Card, rows_of

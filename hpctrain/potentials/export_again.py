@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from hpctrain.data.export import Dataset, export
-from hpctrain.data.structures.rows import Progress
-from hpctrain.data.structures.sources import without_passwords
+from hpctrain.data.read import Progress
+from hpctrain.data.sources.names import without_passwords
 from hpctrain.errors import HpctrainError
 from hpctrain.records import LARGE, BadFile, read_record
 from hpctrain.runs.manifest import SIDES, RowIds
@@ -78,8 +78,13 @@ def export_again(
     if settings["source"] == without_passwords(data.source):
         settings["source"] = data.source
     # The rows are named one by one: how they were chosen does not matter any more.
+    # Before there were data.labels, `energy` was taken also where there was a free energy.
     source = type(data).model_validate(
-        {"source": settings["source"], "select": settings.get("select", "")}
+        {
+            "source": settings["source"],
+            "select": settings.get("select", ""),
+            "labels": settings.get("labels", {"energy": "energy"}),
+        }
     )
     dataset = export(source, base, folder, cutoff=cutoff, card_rows=card_rows, progress=progress)
     found = {"train": dataset.train.sha256, "test": dataset.test.sha256}

@@ -52,6 +52,7 @@ class DatasetFacts(_DatasetFacts, total=False):
     leakage: dict[str, Any]
     elements_left_out: list[str]  # they occur only as isolated atoms
     independent_compositions: int | None  # of the training structures
+    notes: list[str]
     key: str | None
 
 

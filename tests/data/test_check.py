@@ -23,6 +23,7 @@ from hpctrain.data.check.elements import RADII
 from hpctrain.data.check.names import CHECKS
 from hpctrain.data.check.report import Findings, find_all, summary
 from hpctrain.data.check.scan import Preflight
+from hpctrain.data.sources.read import read_source
 from hpctrain.data.structures.extxyz import Structure
 from hpctrain.data.structures.labels import find_fault
 from hpctrain.data.structures.neighbours import (
@@ -31,7 +32,6 @@ from hpctrain.data.structures.neighbours import (
     nearest_images,
     whole_cells,
 )
-from hpctrain.data.structures.sources import read_source
 from hpctrain.files import resource
 from hpctrain.project import DEMO_DATABASE
 

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from hpctrain.cli.main import main as command
 from hpctrain.data.duplicates.search import NUMBERS, leakage_notes
 from hpctrain.data.export import Dataset, export
+from hpctrain.data.structures.elements import SYMBOLS
 from hpctrain.data.structures.extxyz import Batch, Structure, format_structures, parse_structure
-from hpctrain.data.structures.sources import SYMBOLS
 from hpctrain.settings import DataConfig
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import ase.db
 import pytest
+from intake import TWICE, frames, put
 
 from hpctrain.data.export import Dataset, export
 from hpctrain.errors import HpctrainError
@@ -53,6 +55,36 @@ def test_byte_for_byte(project: Project, data: DataConfig, card: Path, tmp_path:
     for name in ("train.extxyz", "test.extxyz"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "first" / name).read_bytes()
     assert result.fingerprint == json.loads(card.read_text())["dataset"]["fingerprint"]
+
+
+def test_cards_from_before_there_were_labels_name_the_energy(
+    project: Project, data: DataConfig, card: Path, tmp_path: Path
+) -> None:
+    """It was `energy` also where the free energy differs."""
+    content = json.loads(card.read_text())
+    del content["settings"]["data"]["labels"]
+    card.write_text(json.dumps(content))
+    with sqlite3.connect(project.folder / "al_pbe.db") as connection:
+        connection.execute("update systems set free_energy = energy - 0.5")
+    connection.close()
+    assert again(project, data, card, tmp_path / "out").notes == ()
+
+
+def test_the_labels_of_a_card(tmp_path: Path) -> None:
+    source = put(tmp_path, frames(**TWICE))
+    names = {"energy": "REF_energy", "forces": "REF_forces"}
+    data = DataConfig.model_validate(
+        {"source": [source.name], "select": "", "labels": names, "test_fraction": 0.5}
+    )
+    first = export(data, tmp_path, tmp_path / "first", cutoff=6.0)
+    content = {
+        "dataset": {**first.facts(), "rows": first.rows()},
+        "settings": {"data": data.model_dump(mode="json"), "training": {"cutoff": 6.0}},
+    }
+    card = tmp_path / "card.json"
+    card.write_text(json.dumps(content))
+    result = export_again(card, DataConfig(source="x"), tmp_path, tmp_path / "out")
+    assert result.fingerprint == first.fingerprint
 
 
 def test_rows_that_have_changed(

@@ -13,7 +13,7 @@ from hpctrain.data.check import energies, units
 from hpctrain.data.check.findings import KEPT, Finding, Hits
 from hpctrain.data.check.names import CHECKS, Severity
 from hpctrain.data.duplicates import search
-from hpctrain.data.structures.sources import SYMBOLS
+from hpctrain.data.structures.elements import SYMBOLS
 from hpctrain.text import duration, printable
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from hpctrain.data.duplicates.groups import (
     find_conflicts,
     find_duplicates,
 )
+from hpctrain.data.structures.elements import SYMBOLS
 from hpctrain.data.structures.extxyz import Structure, parse_structure
-from hpctrain.data.structures.sources import SYMBOLS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

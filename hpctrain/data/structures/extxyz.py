@@ -1,4 +1,4 @@
-"""A labelled structure as extended XYZ, with every digit, and as a digest; the frames of a file."""
+"""A labelled structure as extended XYZ, with every digit, and as a digest."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import hashlib
 import json
 import re
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import accumulate, islice, pairwise, product
-from pathlib import Path
+from itertools import accumulate, pairwise, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 
-from hpctrain.errors import HpctrainError
+from hpctrain.data.structures.other_labels import OtherLabels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,6 +49,10 @@ class Structure:
     ``energy`` in eV, total; ``forces`` [n, 3] in eV/Å; ``stress`` [6] in eV/Å^3, Voigt order
     xx yy zz yz xz xy, ASE's sign. A label that the source does not hold is None. ``keys`` are the
     row's own key-value pairs.
+
+    ``notes``: what was taken otherwise than it stands in the source, as sentences with {rows} and
+    {size}, and the size; ``fault``: why it cannot be used, where its reader knows; ``others``: keys
+    that may be labels, where one is missing, or where there is a second set of them.
     """
 
     row_id: str
@@ -64,15 +67,9 @@ class Structure:
     config_type: str | None
     generation: int | None
     keys: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Frame:
-    """The lines of one structure; its ``number`` and its first ``line`` count from 1."""
-
-    number: int
-    line: int
-    text: str
+    notes: tuple[tuple[str, float], ...] = ()
+    fault: str | None = None
+    others: OtherLabels | None = None
 
 
 @dataclass(slots=True)
@@ -98,36 +95,6 @@ class Batch:
             np.concatenate(forces),
             [0, *accumulate(len(one.numbers) for one in structures)],
         )
-
-
-def read_frames(path: Path, name: str) -> Iterator[Frame]:
-    """Read the frames of a file, called ``name`` in errors.
-
-    HpctrainError, with the line, where the lines of a frame do not add up.
-    """
-    line, number = 1, 0
-    with path.open(encoding="utf-8") as file:
-        for first in file:
-            if not first.strip() and not any(rest.strip() for rest in file):
-                return  # empty lines at the end
-            number += 1
-            try:
-                atoms = int(first)
-            except ValueError:
-                raise HpctrainError(
-                    f"{name}, structure {number}: line {line} is {first.strip()[:60]!r}, "
-                    "not its number of atoms",
-                    "mend the file, or name another in data.source",
-                ) from None
-            lines = list(islice(file, atoms + 1))
-            if len(lines) <= atoms:
-                raise HpctrainError(
-                    f"{name}, structure {number}: it begins in line {line} with {atoms} atoms, "
-                    f"and the file ends in line {line + len(lines)}",
-                    "the file is cut off: write it again",
-                )
-            yield Frame(number, line, first + "".join(lines))
-            line += 1 + len(lines)
 
 
 def digest_structures(batch: Batch) -> list[tuple[bytes, bytes]]:

@@ -1,18 +1,62 @@
-"""What is wrong with a structure and its labels; and which are isolated atoms."""
+"""What is wrong with a structure and its labels; what is mended; and which are isolated atoms."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hpctrain.data.structures.elements import SYMBOLS
 from hpctrain.data.structures.extxyz import Structure
 from hpctrain.data.structures.neighbours import pairs_within
-from hpctrain.data.structures.sources import SYMBOLS
 
 if TYPE_CHECKING:
     from hpctrain.data.structures.extxyz import Array
+
+
+LEFT_HANDED = (
+    "{rows}: the cell is left-handed, which Pacemaker cannot read; all three vectors are negated, "
+    "which is the same lattice"
+)
+FORCES_BY_SYMMETRY = "{rows}: an isolated atom without forces; they are zero by symmetry"
+NO_STRESS = "{rows}: the stress is left out, which Pacemaker does not train on: "
+
+
+def mend(structure: Structure, cutoff: float) -> None:
+    """Turn a left-handed cell round, and give an isolated atom its forces; note both."""
+    if structure.fault is None:
+        structure.fault = _find_misshapen(structure)
+    if structure.fault is not None:
+        return
+    if any(structure.pbc) and _volume(structure.cell) < 0:
+        structure.cell = 0.0 - structure.cell  # without negative zeros
+        structure.notes += ((LEFT_HANDED, 0.0),)
+    if structure.forces is None and structure.energy is not None and is_isolated(structure, cutoff):
+        structure.forces = np.zeros((1, 3))
+        structure.others = None
+        structure.notes += ((FORCES_BY_SYMMETRY, 0.0),)
+
+
+def _find_misshapen(structure: Structure) -> str | None:
+    if structure.numbers.ndim != 1 or structure.positions.shape != (len(structure.numbers), 3):
+        return "the positions do not match the atoms"
+    if structure.cell.shape != (3, 3):
+        return "the cell is not three vectors"
+    return None
+
+
+def drop_stresses(structures: Sequence[Structure]) -> None:
+    """Leave out stresses that are not finite, with a note; nothing trains on them."""
+    stressed = [(one, one.stress) for one in structures if one.stress is not None]
+    if not stressed:
+        return
+    finite = np.isfinite(np.array([stress for _, stress in stressed])).all(axis=1)
+    for place in np.flatnonzero(~finite).tolist():
+        one, _ = stressed[place]
+        one.stress = None
+        one.notes += ((NO_STRESS + "it is not a finite number", 0.0),)
 
 
 def find_fault(structure: Structure, mixed_pbc: bool = True) -> str | None:
@@ -20,6 +64,8 @@ def find_fault(structure: Structure, mixed_pbc: bool = True) -> str | None:
 
     ``mixed_pbc=False``: one that is periodic in some directions only cannot either.
     """
+    if structure.fault is not None:
+        return structure.fault
     numbers = structure.numbers.tolist()
     if not numbers:
         return "no atoms"
@@ -48,8 +94,6 @@ def find_not_finite(structure: Structure) -> str | None:
         return "the energy is not a finite number"
     if not _finite(structure.forces):
         return "a force is not a finite number"
-    if structure.stress is not None and not _finite(structure.stress):
-        return "the stress is not a finite number"
     if not (_finite(structure.positions) and _finite(structure.cell)):
         return "a position or the cell is not a finite number"
     return None

@@ -1,37 +1,31 @@
-"""The selected rows: read one after the other, checked, and kept on disk, not in memory."""
+"""What is kept in memory of the selected rows, from reading to writing."""
 
 from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hpctrain.data.structures.extxyz import Batch, Structure, digest_structures, format_structures
+from hpctrain.data.structures.elements import SYMBOLS
+from hpctrain.data.structures.extxyz import Structure
 from hpctrain.data.structures.ids import Ids, Names
-from hpctrain.data.structures.labels import find_fault, find_not_finite, is_isolated
-from hpctrain.data.structures.sources import SYMBOLS, count_structures, read_source
 from hpctrain.errors import HpctrainError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from hpctrain.data.structures.other_labels import OtherLabels
     from hpctrain.settings import DataConfig
 
-# Gets the number of rows read so far, and of all, where that is known.
-Progress: TypeAlias = Callable[[int, "int | None"], None]
-# Gets every selected row, and why it cannot be used, or None.
-Scan: TypeAlias = Callable[[Structure, "str | None"], None]
-
-_SYMBOLS = [symbol.encode() for symbol in SYMBOLS]
-BATCH = 128
 _NOTHING = bytes(32)
 GEOMETRY = 8  # bytes kept of a digest: two of a million are equal with a probability of 3e-8
 MOST_ORDERS = 10_000
+# Kinds of notes, and of sets of keys, that are told apart.
+MOST_KINDS = 100
+_MORE_NOTES = "{rows}: more of this kind"
 NO_GENERATION = -(2**31)
 
 
@@ -49,6 +43,10 @@ class Rows:
         self._kinds, self._compositions = array("I"), array("I")
         self._groups = array("i") if groups else None
         self._orders: dict[bytes, int] = {}
+        # What was taken otherwise than it stands there: sentence → places and sizes of rows.
+        self.notes: dict[str, tuple[array[int], array[float]]] = {}
+        # Keys that may be labels, of rows that lack one, or have a second set.
+        self.others: dict[OtherLabels, array[int]] = {}
 
     def __len__(self) -> int:
         return len(self._atoms)
@@ -80,6 +78,8 @@ class Rows:
 
     def _add(self, structure: Structure, digests: tuple[bytes, bytes], length: int, atoms: int,
              kind: int, composition: int, group: int) -> None:  # fmt: skip
+        if structure.notes or structure.others is not None:
+            self._remember(structure)
         self.ids.append(structure.row_id)
         generation = structure.generation
         self._generations.append(NO_GENERATION if generation is None else generation)
@@ -91,6 +91,18 @@ class Rows:
         self._compositions.append(composition)
         if self._groups is not None:
             self._groups.append(group)
+
+    def _remember(self, structure: Structure) -> None:
+        place = len(self)
+        for sentence, size in structure.notes:
+            if sentence not in self.notes and len(self.notes) >= MOST_KINDS:
+                sentence = _MORE_NOTES
+            places, sizes = self.notes.setdefault(sentence, (array("I"), array("d")))
+            places.append(place)
+            sizes.append(size)
+        others = structure.others
+        if others is not None and (others in self.others or len(self.others) < MOST_KINDS):
+            self.others.setdefault(others, array("I")).append(place)
 
     def _composition(self, numbers: NDArray[np.int64]) -> int:
         # Most structures have their atoms in the order of many others.
@@ -131,64 +143,6 @@ class Rows:
         """Return the elements of a composition, by its number."""
         counts = np.frombuffer(self.compositions.names[composition], np.int64)
         return frozenset(SYMBOLS[number] for number in np.flatnonzero(counts))
-
-
-def read_rows(
-    data: DataConfig,
-    base: Path,
-    spool: IO[bytes],
-    cutoff: float,
-    mixed_pbc: bool,
-    progress: Progress,
-    scan: Scan | None = None,
-) -> Rows:
-    """Read and check every selected row, and write the good ones as text into ``spool``.
-
-    Relative sources are looked up in ``base``; ``cutoff`` in Å. HpctrainError where a source cannot
-    be read.
-    """
-    rows = Rows(groups=data.group_by is not None)
-    sources = [data.source] if isinstance(data.source, str) else data.source
-    if not sources:
-        raise HpctrainError("data.source names no file")
-    counts = [count_structures(source, base, data.select) for source in sources]
-    total = None if None in counts else sum(filter(None, counts))
-    for source in sources:
-        structures = read_source(source, base, data.select, several=len(sources) > 1)
-        while part := list(islice(structures, BATCH)):
-            _add_part(rows, part, data.group_by, spool, cutoff, mixed_pbc, scan)
-            progress(len(rows), total)
-    return rows
-
-
-def _add_part(
-    rows: Rows,
-    part: Sequence[Structure],
-    group_by: str | None,
-    spool: IO[bytes],
-    cutoff: float,
-    mixed_pbc: bool,
-    scan: Scan | None,
-) -> None:
-    faults = [find_fault(structure, mixed_pbc) for structure in part]
-    whole = [one for one, bad in zip(part, faults, strict=True) if bad is None]
-    batch = Batch.of(whole) if whole else None
-    texts = iter(format_structures(batch, _SYMBOLS) if batch else ())
-    digests = iter(digest_structures(batch) if batch else ())
-    for structure, fault in zip(part, faults, strict=True):
-        bad = fault
-        if bad is None:
-            text, digest = next(texts), next(digests)
-            bad = find_not_finite(structure) if b"null" in text else None  # it may stand in a name
-        if bad is not None:
-            rows.add_bad(structure, bad)
-        else:
-            spool.write(text)
-            isolated = is_isolated(structure, cutoff)
-            group = structure.keys.get(group_by) if group_by else None
-            rows.add(structure, digest, len(text), isolated, group)
-        if scan is not None:
-            scan(structure, bad)
 
 
 def select_generations(rows: Rows, data: DataConfig, up_to: int | None) -> NDArray[Any]:

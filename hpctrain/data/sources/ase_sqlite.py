@@ -14,7 +14,7 @@ import fcntl
 import sqlite3
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
@@ -28,8 +28,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COLUMNS = (
-    "id", "numbers", "positions", "cell", "pbc", "energy", "forces", "stress", "key_value_pairs",
+    "id", "numbers", "positions", "cell", "pbc", "energy", "free_energy", "forces", "stress",
+    "key_value_pairs",
 )  # fmt: skip
+# A row's data are read where they may hold labels: these can be large, and have to be decoded.
+_MAYBE_LABELS = (
+    "CASE WHEN systems.energy IS NULL OR systems.forces IS NULL "
+    "OR instr(systems.data, x'6f726365') OR instr(systems.data, x'4f524345') "
+    "THEN systems.data END"
+)
 # The versions of the table in which these columns hold what is read here (ase/db/sqlite.py).
 VERSIONS = (8, 9)
 MAGIC = b"SQLite format 3\0"
@@ -38,8 +45,9 @@ LITTLE = sys.byteorder == "little"
 _PBC = [(bool(bits & 1), bool(bits & 2), bool(bits & 4)) for bits in range(8)]
 
 
-# Id, numbers, positions, cell, pbc, energy, forces, stress, and the row's own pairs: shapes and
-# units as in extxyz.Structure, but the stress may be [6], [9] or [3, 3].
+# Id, numbers, positions, cell, pbc, energy, free energy, forces, stress, the row's own pairs, and
+# what gives its data, or None where these hold no labels. Shapes and units as in extxyz.Structure,
+# but the stress may be [6], [9] or [3, 3], and an energy whatever was written.
 DatabaseRow: TypeAlias = tuple[Any, ...]
 
 
@@ -117,15 +125,22 @@ def count_rows(database: Any, keys: Any, comparisons: Any) -> int:
         return int(counted.fetchone()[0])
 
 
-def read_rows(database: Any, keys: Any, comparisons: Any) -> Iterator[DatabaseRow]:
-    """Read the rows of a selection as ASE does. ValueError names a row that is damaged."""
-    what = ", ".join(f"systems.{column}" for column in COLUMNS)
-    statement, arguments = database.create_select_statement(keys, comparisons, what=what)
+def read_rows(
+    database: Any, selection: tuple[Any, Any], with_data: bool = False
+) -> Iterator[DatabaseRow]:
+    """Read the rows of a selection as ASE does. ValueError names a row that is damaged.
+
+    ``with_data``: also the data of rows whose labels are complete.
+    """
+    data = "systems.data" if with_data else _MAYBE_LABELS
+    what = ", ".join([*(f"systems.{column}" for column in COLUMNS), data])
+    statement, arguments = database.create_select_statement(*selection, what=what)
     with contextlib.closing(open_read_only(Path(database.filename))) as connection:
         for row in connection.execute(statement, arguments):
             try:
                 yield _parse(row, database)
-            except ValueError as error:  # a blob of another length than its numbers take
+            # A blob of another length than its numbers take, text where a blob was, and the like.
+            except (ValueError, TypeError, LookupError, AttributeError) as error:
                 raise ValueError(f"row {row[0]} is damaged: {error}") from error
 
 
@@ -153,7 +168,7 @@ def has_locks(path: Path) -> bool:
 
 
 def _parse(row: Sequence[Any], database: Any) -> DatabaseRow:
-    number, numbers, positions, cell, pbc, energy, forces, stress, pairs = row
+    number, numbers, positions, cell, pbc, energy, free_energy, forces, stress, pairs, data = row
     return (
         number,
         np.frombuffer(numbers, "<i4").astype(np.int64),
@@ -161,9 +176,11 @@ def _parse(row: Sequence[Any], database: Any) -> DatabaseRow:
         _floats(cell).reshape(3, 3),
         _PBC[pbc or 0],
         energy,
-        None if forces is None else _floats(forces).reshape(-1, 3),
-        None if stress is None else _floats(stress),
+        free_energy,
+        _floats(forces).reshape(-1, 3) if isinstance(forces, bytes) else forces,
+        _floats(stress) if isinstance(stress, bytes) else stress,
         {} if pairs == "{}" else _decode(pairs, database),
+        None if data is None else partial(_decode_data, data, database),
     )
 
 
@@ -172,12 +189,22 @@ def _floats(blob: bytes) -> NDArray[np.float64]:
     return values if LITTLE else values.astype(np.float64)
 
 
+def _decode_data(data: str | bytes, database: Any) -> Mapping[str, Any]:
+    """Decode a row's data, which ASE writes as JSON, or with arrays as bytes before it."""
+    from ase.db.core import bytes_to_object
+
+    found = bytes_to_object(data) if isinstance(data, bytes) else database.decode(data)
+    return found if isinstance(found, dict) else {}
+
+
 def _decode(text: str | bytes, database: Any) -> Mapping[str, Any]:
-    pairs: Mapping[str, Any]
     # ASE marks arrays and dates by names that begin so (ase/io/jsonio.py), and writes NaN.
+    pairs: Any = None
     if isinstance(text, str) and '"__' not in text:
         with contextlib.suppress(orjson.JSONDecodeError):
             pairs = orjson.loads(text)
-            return pairs
-    pairs = database.decode(text)
+    if pairs is None:
+        pairs = database.decode(text)
+    if not isinstance(pairs, dict):
+        raise ValueError("its key_value_pairs are no pairs")
     return pairs

@@ -1,0 +1,103 @@
+"""The selected rows: read one after the other, checked, and kept on disk, not in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, TypeAlias
+
+from hpctrain.data.sources.label_names import Labels
+from hpctrain.data.sources.names import expand
+from hpctrain.data.sources.read import count_structures, read_source
+from hpctrain.data.structures.elements import SYMBOLS
+from hpctrain.data.structures.extxyz import Batch, Structure, digest_structures, format_structures
+from hpctrain.data.structures.labels import (
+    drop_stresses,
+    find_fault,
+    find_not_finite,
+    is_isolated,
+    mend,
+)
+from hpctrain.data.structures.rows import Rows
+
+if TYPE_CHECKING:
+    from hpctrain.settings import DataConfig
+
+# Gets the number of rows read so far, and of all, where that is known.
+Progress: TypeAlias = Callable[[int, "int | None"], None]
+# Gets every selected row, and why it cannot be used, or None.
+Scan: TypeAlias = Callable[[Structure, "str | None"], None]
+
+_SYMBOLS = [symbol.encode() for symbol in SYMBOLS]
+BATCH = 128
+
+
+def read_rows(
+    data: DataConfig,
+    base: Path,
+    spool: IO[bytes],
+    cutoff: float,
+    mixed_pbc: bool,
+    progress: Progress,
+    scan: Scan | None = None,
+) -> Rows:
+    """Read and check every selected row, and write the good ones as text into ``spool``.
+
+    Relative sources are looked up in ``base``; ``cutoff`` in Å. HpctrainError where a source cannot
+    be read.
+    """
+    rows = Rows(groups=data.group_by is not None)
+    sources, several = expand(data.source, base)
+    total = _count(sources, base, data.select)
+    labels = Labels(data.labels)
+    structures = chain.from_iterable(
+        read_source(source, base, data.select, several=several, labels=labels) for source in sources
+    )
+    while part := list(islice(structures, BATCH)):
+        _add_part(rows, part, data.group_by, spool, cutoff, mixed_pbc, scan)
+        progress(len(rows), total)
+    return rows
+
+
+def _count(sources: Sequence[str], base: Path, select: str) -> int | None:
+    total = 0
+    for source in sources:
+        count = count_structures(source, base, select)
+        if count is None:
+            return None
+        total += count
+    return total
+
+
+def _add_part(
+    rows: Rows,
+    part: Sequence[Structure],
+    group_by: str | None,
+    spool: IO[bytes],
+    cutoff: float,
+    mixed_pbc: bool,
+    scan: Scan | None,
+) -> None:
+    for structure in part:
+        mend(structure, cutoff)
+    drop_stresses(part)
+    faults = [find_fault(structure, mixed_pbc) for structure in part]
+    whole = [one for one, bad in zip(part, faults, strict=True) if bad is None]
+    batch = Batch.of(whole) if whole else None
+    texts = iter(format_structures(batch, _SYMBOLS) if batch else ())
+    digests = iter(digest_structures(batch) if batch else ())
+    for structure, fault in zip(part, faults, strict=True):
+        bad = fault
+        if bad is None:
+            text, digest = next(texts), next(digests)
+            bad = find_not_finite(structure) if b"null" in text else None  # it may stand in a name
+        if bad is not None:
+            rows.add_bad(structure, bad)
+        else:
+            spool.write(text)
+            isolated = is_isolated(structure, cutoff)
+            group = structure.keys.get(group_by) if group_by else None
+            rows.add(structure, digest, len(text), isolated, group)
+        if scan is not None:
+            scan(structure, bad)

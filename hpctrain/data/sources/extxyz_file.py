@@ -1,0 +1,181 @@
+"""Structures of an extxyz file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hpctrain.data.sources.frames import DAMAGED, Frame, latin_1, read_frames
+from hpctrain.data.sources.key_values import Column, parse_comment, parse_properties
+from hpctrain.data.sources.label_names import Raw
+from hpctrain.data.sources.names import error_text
+from hpctrain.data.sources.species import read_species
+from hpctrain.data.sources.values import NoNumber, Words, to_array
+from hpctrain.errors import HpctrainError
+
+if TYPE_CHECKING:
+    from hpctrain.data.sources.label_names import Note
+
+_NUMBERS, _SPECIES, _POSITIONS = ("Z", "numbers"), ("species", "symbols"), ("pos", "positions")
+_RESULTS = ("energy", "free_energy", "stress")
+_KEYS = {"lattice": "Lattice", "pbc": "pbc", "properties": "Properties"}
+_USUAL = "species:S:1:pos:R:3"
+ELEMENT = "{{rows}}: {word} is no element's symbol: read as {symbol}"
+ENCODING = "{rows}: the second line is not UTF-8: read as Latin-1"
+MENDING = "mend the file, or name another in data.source"
+
+
+class Unreadable(ValueError):
+    """What is wrong with a frame, and in which of its lines; the first is 0."""
+
+    def __init__(self, line: int, text: str) -> None:
+        super().__init__(text)
+        self.line = line
+
+
+def read_extxyz(path: Path, name: str) -> Iterator[tuple[int, Raw]]:
+    """Read the structures of a file, called ``name`` in errors, with their numbers from 1."""
+    try:
+        for frame in read_frames(path, name):
+            try:
+                yield frame.number, _parse(frame, name)
+            except Unreadable as error:
+                raise HpctrainError(
+                    f"{name}, structure {frame.number}, line {frame.line + error.line}: {error}",
+                    MENDING,
+                ) from None
+    except (OSError, UnicodeError, *DAMAGED) as error:
+        raise HpctrainError(f"{name} cannot be read: {error_text(error)}") from error
+
+
+def _parse(frame: Frame, name: str) -> Raw:
+    comment, notes = frame.comment, []
+    if not comment.isascii() and any("\udc80" <= char <= "\udcff" for char in comment):
+        comment = latin_1(comment)
+        notes.append((ENCODING, 0.0))
+    info = parse_comment(comment)
+    _refuse_other_case(info)
+    columns = _columns(info.pop("Properties", None), frame)
+    words = _split(frame, columns)
+    places = {column.name: column for column in columns}
+    numbers = _read_numbers(places, words, notes)
+    positions = _read_positions(places, words, frame, name)
+    lattice = info.pop("Lattice", None)
+    results: dict[str, Any] = {key: info.pop(key) for key in _RESULTS if key in info}
+    arrays: dict[str, Any] = {}
+    for column in places.values():
+        if column.name in (*_NUMBERS, *_SPECIES, *_POSITIONS) or column.kind not in "RI":
+            continue
+        values = Words(words[column.first : column.end], frame.line + 2, name)
+        (results if column.name == "forces" else arrays)[column.name] = values
+    return Raw(
+        f"line {frame.line + 1} of {name}",
+        np.array(numbers, dtype=np.int64),
+        positions,
+        _read_cell(lattice),
+        _read_pbc(info.pop("pbc", None), lattice is not None),
+        results,
+        info,
+        arrays,
+        notes=tuple(notes),
+        text=True,
+    )
+
+
+def _refuse_other_case(info: dict[str, Any]) -> None:
+    """Raise Unreadable where a key that has a meaning is written otherwise: ASE overlooks it."""
+    for key in info:
+        name = _KEYS.get(key.lower())
+        if name is not None and name not in info:
+            raise Unreadable(1, f"it has {key}, which is written {name}")
+
+
+def _columns(properties: Any, frame: Frame) -> tuple[Column, ...]:
+    try:
+        columns = parse_properties(_USUAL if properties is None else str(properties))
+    except ValueError as error:
+        raise Unreadable(1, str(error)) from None
+    wide = columns[-1].end if columns else 0
+    if properties is None and len(frame.lines) > 1:
+        # Plain xyz may have more behind the positions, without a word of what.
+        more = len(frame.lines[1].split()) - wide
+        columns += (Column("", "S", wide, wide + max(more, 0)),)
+    return columns
+
+
+def _split(frame: Frame, columns: tuple[Column, ...]) -> list[tuple[str, ...]]:
+    """Return the words of the atoms' lines, column by column."""
+    rows = [line.split() for line in frame.lines[1:]]
+    wide = columns[-1].end if columns else 0
+    for place, row in enumerate(rows):
+        if len(row) != wide:
+            raise Unreadable(2 + place, f"it has {len(row)} columns, and should have {wide}")
+    return list(zip(*rows, strict=True)) or [()] * wide
+
+
+def _first(places: dict[str, Column], names: tuple[str, ...]) -> Column | None:
+    return next((places[name] for name in names if name in places), None)
+
+
+def _read_numbers(
+    places: dict[str, Column], words: list[tuple[str, ...]], notes: list[Note]
+) -> list[int]:
+    column = _first(places, _NUMBERS) or _first(places, _SPECIES)
+    if column is None or column.end != column.first + 1:
+        raise Unreadable(1, "Properties names no elements (species:S:1, or Z:I:1)")
+    try:
+        numbers, read = read_species(words[column.first])
+    except ValueError as error:
+        word, place = error.args
+        word = word.encode("utf-8", "backslashreplace").decode()  # bytes of another encoding
+        raise Unreadable(2 + place, f"{word} is no element") from None
+    if column.name not in _NUMBERS:
+        notes += [(ELEMENT.format(word=_plain(w), symbol=s), 0.0) for w, s in read.items()]
+    return numbers
+
+
+def _plain(word: str) -> str:
+    return word.replace("{", "{{").replace("}", "}}")
+
+
+def _read_positions(
+    places: dict[str, Column], words: list[tuple[str, ...]], frame: Frame, name: str
+) -> Any:
+    column = _first(places, _POSITIONS)
+    if column is None or column.end != column.first + 3:
+        raise Unreadable(1, "Properties names no positions (pos:R:3)")
+    try:
+        return Words(words[column.first : column.end], frame.line + 2, name).floats()
+    except NoNumber as error:
+        line = int((error.where or "line 0").split()[1]) - frame.line
+        raise Unreadable(line, f"the position {error.text} is no number") from None
+
+
+def _read_cell(lattice: Any) -> Any:
+    if lattice is None:
+        return np.zeros((3, 3))
+    try:
+        cell = to_array(lattice)
+    except NoNumber as error:
+        raise Unreadable(1, f"the number {error.text} in Lattice is none") from None
+    if cell.size != 9:
+        raise Unreadable(1, f"Lattice has {cell.size} numbers, not nine")
+    # A matrix was read column by column.
+    return cell.reshape(3, 3) if cell.ndim == 1 else np.ascontiguousarray(cell.T)
+
+
+def _read_pbc(value: Any, has_cell: bool) -> tuple[bool, bool, bool]:
+    if value is None:
+        return (has_cell,) * 3
+    if isinstance(value, bool):
+        return (value,) * 3
+    try:
+        a, b, c = (bool(axis) for axis in value)
+    except (TypeError, ValueError):
+        raise Unreadable(1, f"pbc is {str(value)!r}, not three of T and F") from None
+    if isinstance(value, str):
+        raise Unreadable(1, f"pbc is {value!r}, not three of T and F")
+    return a, b, c

@@ -1,0 +1,87 @@
+"""How sources are named: globs, and what of a name may be printed."""
+
+from __future__ import annotations
+
+import glob
+import re
+from pathlib import Path
+
+from hpctrain.errors import HpctrainError
+
+COMPRESSED = (".gz", ".bz2", ".xz")
+_ARCHIVES = (".7z", ".lz4", ".tar", ".tbz2", ".tgz", ".txz", ".zip", ".zst")
+_MAGIC = re.compile(r"[*?\[]")
+
+
+def expand(source: str | list[str], base: Path) -> tuple[list[str], bool]:
+    """Return the sources that data.source names, and whether there can be several.
+
+    A glob becomes the files that it fits, in order; where it fits none, HpctrainError.
+    """
+    given = [source] if isinstance(source, str) else source
+    if not given:
+        raise HpctrainError("data.source names no file")
+    names: list[str] = []
+    globs = 0
+    for one in given:
+        if not is_glob(one, base):
+            names.append(one)
+            continue
+        globs += 1
+        found = [name for name in _fitting(one, base) if (base / name).is_file()]
+        if not found:
+            raise HpctrainError(
+                f"data.source: no file fits {one} (in {base})",
+                "mend the pattern: * stands for a part of one name, ** for folders",
+            )
+        names += found
+    return list(dict.fromkeys(names)), globs > 0 or len(given) > 1
+
+
+def is_glob(source: str, base: Path) -> bool:
+    """Say whether a source is a pattern, and not the name of a file that is there."""
+    return "://" not in source and bool(_MAGIC.search(source)) and not (base / source).exists()
+
+
+def _fitting(pattern: str, base: Path) -> list[str]:
+    # Of pathlib's, Path.glob takes no absolute pattern.
+    return sorted(glob.glob(pattern, root_dir=base, recursive=True))  # noqa: PTH207
+
+
+def ending(name: str) -> tuple[str, str]:
+    """Return a file's ending, in lower case, and that of its compression, each perhaps empty."""
+    path = Path(name.lower())
+    if path.suffix in COMPRESSED:
+        return Path(path.stem).suffix, path.suffix
+    return path.suffix, ""
+
+
+def is_packed(name: str) -> bool:
+    """Say whether a file has to be unpacked, by its name."""
+    return name.lower().endswith((*COMPRESSED, *_ARCHIVES))
+
+
+def without_password(source: str) -> str:
+    """Return a source as it may be printed: without the password of a database URL."""
+    # To the last @: a password may hold any character, also one that it should not.
+    hidden = re.sub(r"(://[^/:@]*):.*@", r"\1:***@", source, flags=re.DOTALL)
+    return re.sub(r"([?&][^=&]*pass[^=&]*=)[^&]*", r"\1***", hidden, flags=re.IGNORECASE)
+
+
+def without_passwords(source: str | list[str]) -> str | list[str]:
+    """Return data.source, one or several, as it may be kept: without passwords."""
+    if isinstance(source, str):
+        return without_password(source)
+    return [without_password(one) for one in source]
+
+
+def error_text(error: BaseException, target: str = "") -> str:
+    """Return what an error says, without the password of a database that it may quote."""
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if without_password(target) == target:
+        return said
+    secrets = [target, *re.findall(r"://[^/:@]*:(.*)@", target, flags=re.DOTALL)]
+    secrets += re.findall(r"[?&][^=&]*pass[^=&]*=([^&]*)", target, flags=re.IGNORECASE)
+    for secret in filter(None, secrets):
+        said = said.replace(secret, without_password(secret) if secret == target else "***")
+    return said
