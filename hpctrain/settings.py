@@ -51,16 +51,27 @@ class DataConfig(Record):
         "all", description="all: full retraining; latest or a list: incremental learning"
     )
     test_fraction: float = Field(0.1, gt=0, lt=1, description="share of the structures to test on")
-    split: Literal["random", "stable", "grouped"] = Field(
+    split: Literal["random", "stable", "grouped", "given"] = Field(
         "random",
-        description="random: exact counts; stable: a structure never changes sides when others "
-        "come; grouped: what shares the key group_by stays on one side",
+        description="random: exact counts; stable: a structure, or with group_by a group, never "
+        "changes sides when others come; grouped: what shares the key group_by stays on one side; "
+        "given: as test_source or side_key say",
     )
     group_by: str | None = Field(
         None,
         min_length=1,
         validate_default=True,
-        description="with split: grouped, the rows' key that names the group, as config_type",
+        description="with split: grouped or stable, the rows' key that names the group, as "
+        "config_type",
+    )
+    test_source: str | list[str] | None = Field(
+        None, description="with split: given, sources whose rows are tested on"
+    )
+    side_key: str | None = Field(
+        None,
+        min_length=1,
+        validate_default=True,
+        description="with split: given, the rows' key whose value is train or test",
     )
     stratify: Literal["config_type", "composition"] | None = Field(
         None, description="with split: random, every kind is drawn from in proportion"
@@ -100,11 +111,46 @@ class DataConfig(Record):
                 "split: grouped needs the key of the rows that names the group; "
                 "write, for example, group_by: config_type"
             )
-        if split in ("random", "stable") and group_by is not None:
+        if split in ("random", "given") and group_by is not None:
             raise ValueError(
-                f"split: {split} does not group; write split: grouped, or leave group_by out"
+                f"split: {split} does not group; write split: grouped (or stable), or leave "
+                "group_by out"
             )
         return group_by
+
+    @field_validator("test_source")
+    @classmethod
+    def _tests_are_given(
+        cls, test_source: str | list[str] | None, info: ValidationInfo
+    ) -> str | list[str] | None:
+        split = info.data.get("split", "given")
+        if test_source is not None and split != "given":
+            raise ValueError(
+                f"split: {split} draws the test set from data.source; write split: given, or leave "
+                "test_source out"
+            )
+        if test_source is not None and not test_source:
+            raise ValueError("it names no file")
+        return test_source
+
+    @field_validator("side_key")
+    @classmethod
+    def _sides_are_given(cls, side_key: str | None, info: ValidationInfo) -> str | None:
+        split, test_source = info.data.get("split"), info.data.get("test_source")
+        if split == "given" and side_key is None and info.data.get("test_source", "") is None:
+            raise ValueError(
+                "split: given needs the test set: write test_source: FILE, or with side_key the "
+                "key of the rows whose value is train or test, for example side_key: split"
+            )
+        if side_key is not None and test_source is not None:
+            raise ValueError(
+                "test_source and side_key both say what is tested on: leave one of them out"
+            )
+        if side_key is not None and split in ("random", "stable", "grouped"):
+            raise ValueError(
+                f"split: {split} draws the test set; write split: given, or leave side_key out"
+            )
+        return side_key
 
     @field_validator("stratify")
     @classmethod
@@ -120,6 +166,8 @@ class DataConfig(Record):
                 "split: grouped cannot be stratified, since groups stay whole; "
                 "write split: random, or leave stratify out"
             )
+        if stratify is not None and split == "given":
+            raise ValueError("split: given draws nothing: leave stratify out")
         return stratify
 
 

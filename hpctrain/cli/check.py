@@ -59,7 +59,10 @@ def check_command(
     changes = {key: value for key, value in options.changes().items() if key != "site"}
     config = project.config(changes)
     preflight = Preflight(
-        config.training.cutoff, generations=config.data.generations, up_to=options.generation
+        config.training.cutoff,
+        generations=config.data.generations,
+        up_to=options.generation,
+        given_tests=config.data.test_source is not None,
     )
     prepared, trouble = _prepare(project, options, preflight)
     found = find_all(

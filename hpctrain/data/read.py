@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import chain, islice
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeAlias
 
 from hpctrain.data.sources.label_names import Labels
-from hpctrain.data.sources.names import expand
+from hpctrain.data.sources.names import expand_sides, without_password
 from hpctrain.data.sources.read import count_structures, read_source
+from hpctrain.data.sources.selection import refuse_unknown_sources
 from hpctrain.data.structures.elements import SYMBOLS
 from hpctrain.data.structures.extxyz import Batch, Structure, digest_structures, format_structures
 from hpctrain.data.structures.labels import (
@@ -19,7 +20,7 @@ from hpctrain.data.structures.labels import (
     is_isolated,
     mend,
 )
-from hpctrain.data.structures.rows import Rows
+from hpctrain.data.structures.rows import TEST, Rows
 
 if TYPE_CHECKING:
     from hpctrain.settings import DataConfig
@@ -47,17 +48,34 @@ def read_rows(
     Relative sources are looked up in ``base``; ``cutoff`` in Å. HpctrainError where a source cannot
     be read.
     """
-    rows = Rows(groups=data.group_by is not None)
-    sources, several = expand(data.source, base)
+    rows = Rows(groups=data.group_by is not None, sides=data.split == "given")
+    sources, tests, several = expand_sides(data.source, data.test_source, base)
+    refuse_unknown_sources(data.select, list(map(without_password, sources)))
     total = _count(sources, base, data.select)
-    labels = Labels(data.labels)
-    structures = chain.from_iterable(
-        read_source(source, base, data.select, several=several, labels=labels) for source in sources
-    )
+    structures = _read_all(data, base, sources, tests, several)
     while part := list(islice(structures, BATCH)):
         _add_part(rows, part, data.group_by, spool, cutoff, mixed_pbc, scan)
         progress(len(rows), total)
     return rows
+
+
+def _read_all(
+    data: DataConfig, base: Path, sources: Sequence[str], tests: Collection[str], several: bool
+) -> Iterator[Structure]:
+    """Read all sources, and say of each structure which side was given, if one was."""
+    labels = Labels(data.labels)
+    key = data.side_key
+    for source in sources:
+        structures = read_source(source, base, data.select, several=several, labels=labels)
+        if data.split != "given":
+            yield from structures
+            continue
+        for structure in structures:
+            if key is None:
+                structure.side = TEST if source in tests else "train"
+            elif (side := structure.keys.get(key)) is not None:
+                structure.side = str(side)
+            yield structure
 
 
 def _count(sources: Sequence[str], base: Path, select: str) -> int | None:

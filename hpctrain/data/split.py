@@ -7,6 +7,7 @@ order of the rows nor their numbers matter, and every machine draws the same.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     Lots = NDArray[np.uint64]
 
 UNNAMED = "unnamed"
+# Values of data.side_key, in lower case.
+SIDE_NAMES = {
+    "train": "train", "training": "train", "test": "test", "testing": "test", "val": "val",
+    "valid": "val", "validation": "val", "dev": "val",
+}  # fmt: skip
 MARK = 8  # hexadecimal digits by which a row is known again
 
 
@@ -53,8 +59,71 @@ def draw_rows(data: DataConfig, rows: Rows, places: NDArray[Any]) -> Sides:
     """
     drawn = ~np.isin(places, list(rows.isolated))
     tested = np.zeros(len(places), dtype=np.bool_)
-    tested[drawn] = _draw_bound(data, rows, places[drawn])
+    if data.split == "given":
+        tested[drawn] = _read_given(data, rows, places[drawn])
+    else:
+        tested[drawn] = _draw_bound(data, rows, places[drawn])
     return Sides(places, tested)
+
+
+def _read_given(data: DataConfig, rows: Rows, places: NDArray[Any]) -> Tested:
+    """Return the sides that the rows have, of data.test_source or by data.side_key.
+
+    HpctrainError where a row has none, or a side would be empty.
+    """
+    column = rows.column("sides")[places]
+    if data.side_key is None:
+        means = {name: name for name in rows.sides.names}
+    else:
+        means = _read_side_names(data.side_key, rows, places)
+    of_name = np.array([means.get(name) != "train" for name in rows.sides.names], dtype=np.bool_)
+    tested: Tested = of_name[column]
+    if not tested.all() and tested.any():
+        return tested
+    empty, source = ("training", "source") if tested.any() else ("test", "test_source")
+    if data.side_key is None:
+        why = f"none of data.{source} matches data.select '{data.select}'"
+    else:
+        why = f"{data.side_key} is {' and '.join(means) or 'missing'} in all of them"
+    raise HpctrainError(
+        f"data.split given leaves no {empty} structure of {len(places)}: {why}",
+        "look at data.select; isolated atoms count as training structures",
+    )
+
+
+def _read_side_names(key: str, rows: Rows, places: NDArray[Any]) -> dict[str, str]:
+    """Return what each value of data.side_key means: train, test or val.
+
+    HpctrainError where one means no side, a row has none, or there are both test and val.
+    """
+    column = rows.column("sides")[places]
+    counts = Counter(rows.sides.names[side] for side in column[column >= 0].tolist())
+    told = ", ".join(f"{name} ({count})" for name, count in counts.most_common(10))
+    without = places[column < 0]
+    if len(without):
+        ids = ", ".join(rows.ids[place] for place in without[:10].tolist())
+        more = ", …" if len(without) > 10 else ""
+        raise HpctrainError(
+            f"data.split given: {len(without)} of {len(places)} structures have no value of the "
+            f"key data.side_key, {key} (row {ids}{more})",
+            "give them the key, or deselect them (data.select)",
+        )
+    means = {name: SIDE_NAMES.get(name.strip().lower(), "") for name in counts}
+    if unknown := [name for name, side in means.items() if not side]:
+        raise HpctrainError(
+            f"data.split given: {key} is {unknown[0]} in {counts[unknown[0]]} structures, which "
+            f"names no side; there are {told}",
+            "a side is called train or test (or val, where there is no test): rename it, "
+            f"deselect these rows (data.select: '{key}!={unknown[0]}'), or name another key",
+        )
+    if {"test", "val"} <= set(means.values()):
+        val = next(name for name, side in means.items() if side == "val")
+        raise HpctrainError(
+            f"data.split given: {key} has {told}, but there is one set beside the training set: "
+            "its errors are reported, and it stops the training early",
+            f"leave one out, for example with data.select: '{key}!={val}'",
+        )
+    return means
 
 
 def _draw_bound(data: DataConfig, rows: Rows, places: NDArray[Any]) -> Tested:
@@ -149,11 +218,11 @@ def draw(table: SplitTable, kind: str, test_fraction: float, seed: int) -> Teste
 
     HpctrainError where a side would be empty, or a structure belongs to no group.
     """
+    if table.groups is not None:
+        return _draw_groups(table.groups, table.group_names, kind, test_fraction, seed)
     if kind == "stable":
-        return _draw_stable(table.geometries, test_fraction, seed)
-    if kind == "grouped":
-        assert table.groups is not None
-        return _draw_groups(table.groups, table.group_names, test_fraction, seed)
+        keys = _as_hexadecimal(table.geometries)
+        return _draw_stable(keys, len(table.geometries), "structure", test_fraction, seed)
     return _draw_random(table, test_fraction, seed)
 
 
@@ -234,29 +303,36 @@ def _take_lowest(lots: Lots, strata: NDArray[np.int64], shares: NDArray[np.int64
     return tested
 
 
-def _draw_stable(geometries: NDArray[np.uint8], test_fraction: float, seed: int) -> Tested:
+def _draw_stable(
+    keys: Iterable[bytes], count: int, what: str, test_fraction: float, seed: int
+) -> Tested:
     """Draw those whose lot, from 0 to 1, is below the fraction, whatever the others are."""
-    lots = _draw_lots(_as_hexadecimal(geometries), len(geometries), seed)
+    lots = _draw_lots(keys, count, seed)
     tested: Tested = lots < np.uint64(min(int(test_fraction * 2.0**64), 2**64 - 1))
     if tested.all() or not tested.any():
         empty = "test" if not tested.any() else "training"
+        few = "structures set data.split: random"
+        if what == "group":
+            few = "groups set data.split: grouped"
         raise HpctrainError(
-            f"data.split stable puts no structure on the {empty} side: each of the {len(tested)} "
-            f"structures is tested on with the probability {test_fraction:g}, whatever the others",
-            "with so few structures set data.split: random, or choose another data.test_fraction "
-            "or data.seed",
+            f"data.split stable puts no {what} on the {empty} side: each of the {len(tested)} "
+            f"{what}s is tested on with the probability {test_fraction:g}, whatever the others",
+            f"with so few {few}, or choose another data.test_fraction or data.seed",
         )
     return tested
 
 
 def _draw_groups(
-    groups: NDArray[np.int64], names: Sequence[str], test_fraction: float, seed: int
+    groups: NDArray[np.int64], names: Sequence[str], kind: str, test_fraction: float, seed: int
 ) -> Tested:
-    """Draw whole groups: in the order of lots each is taken if it brings the sum nearer."""
+    """Draw whole groups: stable ones each by itself, others until the fraction is met.
+
+    In the order of lots each is taken if it brings the sum nearer.
+    """
     without = int((groups < 0).sum())
     if without:
         raise HpctrainError(
-            f"data.split grouped: {without} of {len(groups)} structures have no value of the key "
+            f"data.split {kind}: {without} of {len(groups)} structures have no value of the key "
             "data.group_by",
             "give them the key, deselect them (data.select), or choose another data.group_by",
         )
@@ -264,22 +340,26 @@ def _draw_groups(
     present = np.flatnonzero(sizes)
     if len(present) < 2:
         raise HpctrainError(
-            f"data.split grouped: all {len(groups)} structures are of one group"
+            f"data.split {kind}: all {len(groups)} structures are of one group"
             + (f", '{names[present[0]]}'" if len(present) else ""),
             "choose another data.group_by, or set data.split: random",
         )
+    if kind == "stable":
+        keys = (names[group].encode() for group in present.tolist())
+        tested = _draw_stable(keys, len(present), "group", test_fraction, seed)
+        return np.isin(groups, present[tested])
     wanted = len(groups) * test_fraction
     # In the order of names first: the numbers of the groups follow the rows.
     named = sorted(present.tolist(), key=lambda group: names[group])
     drawn = _draw_lots((names[group].encode() for group in named), len(named), seed)
     order = [named[place] for place in np.argsort(drawn, kind="stable")]
     taken: list[int] = []
-    tested = 0
+    held = 0
     for group in order:
-        nearer = abs(tested + sizes[group] - wanted) < abs(tested - wanted)
+        nearer = abs(held + sizes[group] - wanted) < abs(held - wanted)
         if nearer and len(taken) < len(order) - 1:
             taken.append(group)
-            tested += int(sizes[group])
+            held += int(sizes[group])
     if not taken:  # every group is more than twice what was wanted
         taken = [min(order, key=lambda group: int(sizes[group]))]
     chosen = np.zeros(len(names), dtype=np.bool_)

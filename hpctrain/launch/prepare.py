@@ -308,4 +308,6 @@ def _without_secrets(config: ProjectConfig) -> dict[str, Any]:
 
     settings = config.model_dump(mode="json")
     settings["data"]["source"] = without_passwords(config.data.source)
+    if config.data.test_source is not None:
+        settings["data"]["test_source"] = without_passwords(config.data.test_source)
     return settings

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpctrain import __version__
 from hpctrain.data.export import Dataset, Skipped
-from hpctrain.data.sources.names import expand
+from hpctrain.data.sources.names import expand_sides
 from hpctrain.data.split_files import SplitFile
 from hpctrain.errors import HpctrainError
 from hpctrain.files import sha256_of
@@ -40,7 +40,7 @@ def key(data: DataConfig, base: Path, **options: Any) -> str | None:
     counter of changes; also those of a journal beside it. Of a server nothing is known.
     """
     try:
-        sources, _ = expand(data.source, base)
+        sources, _, _ = expand_sides(data.source, data.test_source, base)
     except HpctrainError:  # the export says it again
         return None
     if any("://" in source for source in sources):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from hpctrain.data.read import Progress
-from hpctrain.data.sources.names import expand
+from hpctrain.data.sources.names import expand_sides
 from hpctrain.errors import HpctrainError
 from hpctrain.files import sha256_of
 from hpctrain.potentials import archive
@@ -120,24 +120,25 @@ def _check_exported(folder: Path, side: Side, card: Card) -> Finding:
 
 def _check_source(project: Project, path: Path, card: Card, progress: Progress) -> Finding:
     """Check that the rows which the card names still give its fingerprint."""
-    source = card["settings"]["data"]["source"]
-    sources = [source] if isinstance(source, str) else source
+    data = card["settings"]["data"]
+    source, tests = data["source"], data.get("test_source")
+    sources = [*_as_list(source), *_as_list(tests or [])]
     what = f"the source {', '.join(sources)}"
     try:
-        names, _ = expand(source, project.folder)
+        names, _, _ = expand_sides(source, tests, project.folder)
     except HpctrainError as error:
         return Finding(what, "gone", error.message)
     missing = [s for s in names if "://" not in s and not (project.folder / s).is_file()]
     if missing:
         return Finding(what, "gone", f"there is no file {project.folder / missing[0]}")
     try:
-        data = project.config().data
+        settings = project.config().data
     except HpctrainError as error:
         return Finding(what, "not checked", f"hpctrain.yaml cannot be read: {error.message}")
     with tempfile.TemporaryDirectory(prefix="hpctrain-") as temporary:
         try:
             again = export_again(
-                path, data, project.folder, Path(temporary) / "data", progress=progress
+                path, settings, project.folder, Path(temporary) / "data", progress=progress
             )
         except HpctrainError as error:
             # A database that does not answer says nothing about its rows.
@@ -146,3 +147,7 @@ def _check_source(project: Project, path: Path, card: Card, progress: Progress) 
     if again.fingerprint != card["dataset"]["fingerprint"]:
         return Finding(what, "changed", "its rows give another fingerprint")
     return Finding(what, "ok")
+
+
+def _as_list(source: str | list[str]) -> list[str]:
+    return [source] if isinstance(source, str) else source

@@ -75,8 +75,10 @@ def export_again(
     card_rows["marks"] = rows.get("marks")
     cutoff = float(content["settings"]["training"]["cutoff"])
     expected = {side: known[side]["sha256"] for side in SIDES}
-    if settings["source"] == without_passwords(data.source):
-        settings["source"] = data.source
+    for name, given in (("source", data.source), ("test_source", data.test_source)):
+        if given is not None and settings.get(name) == without_passwords(given):
+            settings[name] = given
+    tests = settings.get("test_source")
     # The rows are named one by one: how they were chosen does not matter any more.
     # Before there were data.labels, `energy` was taken also where there was a free energy.
     source = type(data).model_validate(
@@ -84,6 +86,7 @@ def export_again(
             "source": settings["source"],
             "select": settings.get("select", ""),
             "labels": settings.get("labels", {"energy": "energy"}),
+            **({"split": "given", "test_source": tests} if tests else {}),
         }
     )
     dataset = export(source, base, folder, cutoff=cutoff, card_rows=card_rows, progress=progress)

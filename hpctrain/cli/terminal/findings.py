@@ -26,6 +26,8 @@ def findings(report: Findings, width: int = 100) -> str:
             check = CHECKS[one.name]
             said = f"{check.title}: {one.seen}" if one.seen else check.title
             lines += [line, *_wrap(said, width), *_wrap(f"→ {check.todo}", width)]
+            if one.without:
+                lines += _wrap(f"without these rows, data.select: …,{one.without}", width)
     else:
         lines.append("nothing found that is wrong with the data")
     if silent:

@@ -9,11 +9,15 @@ from typing import Any
 from hpctrain.data.check.names import CHECKS, Severity
 
 KEPT = 20  # ids of a finding; there is also the count
+NAMED = 200  # rows that the selection which leaves them out names; it would be long with more
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One check that found something. ``ids``: the first rows; ``count``: all of them."""
+    """One check that found something. ``ids``: the first rows; ``count``: all of them.
+
+    ``without``: the words of a selection that leave out all of these rows, where that is of use.
+    """
 
     name: str
     severity: Severity
@@ -21,6 +25,7 @@ class Finding:
     ids: tuple[str, ...]
     seen: str
     silenced: bool
+    without: str = ""
 
     @property
     def stops(self) -> bool:
@@ -39,6 +44,7 @@ class Finding:
             "ids": list(self.ids),
             "seen": self.seen,
             "todo": check.todo,
+            "without": self.without or None,
         }
 
 
@@ -57,9 +63,9 @@ class Hits:
         """Count a row. ``badness``: larger is worse; the largest is kept."""
         self.count += 1
         self.worst = max(self.worst, badness)
-        if len(self._first) < KEPT or place < self._first[-1][0]:
+        if len(self._first) < NAMED or place < self._first[-1][0]:
             insort(self._first, (place, row_id))
-            del self._first[KEPT:]
+            del self._first[NAMED:]
 
     @property
     def ids(self) -> tuple[str, ...]:

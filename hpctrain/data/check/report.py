@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from hpctrain.data.check import energies, units
-from hpctrain.data.check.findings import KEPT, Finding, Hits
+from hpctrain.data.check.findings import KEPT, NAMED, Finding, Hits
 from hpctrain.data.check.names import CHECKS, Severity
 from hpctrain.data.duplicates import search
 from hpctrain.data.structures.elements import SYMBOLS
+from hpctrain.data.structures.ids import leaves_out
 from hpctrain.text import duration, printable
 
 if TYPE_CHECKING:
@@ -32,6 +33,12 @@ _UNITS = {
     "short_distance": "down to {:.2f} of the covalent radii",
     "few_neighbours": "down to {:.0f} neighbours",
 }
+# Findings that are of single rows: the data may be good without them.
+_OF_ROWS = frozenset({
+    "absurd_energy", "binding", "energy_outlier", "few_neighbours", "large_force", "large_stress",
+    "leakage", "mixed_pbc", "net_force", "overlapping", "short_distance", "unusable", "zero_energy",
+    "zero_forces",
+})  # fmt: skip
 _DOWN = frozenset({"overlapping", "short_distance", "few_neighbours"})
 
 
@@ -67,9 +74,11 @@ def find_all(
 
     def add(name: str, count: int, ids: Iterable[str], seen: str,
             severity: Severity | None = None) -> None:  # fmt: skip
+        named = tuple(ids)
+        some = name in _OF_ROWS and count == len(named) < preflight.rows
         found.append(
-            Finding(name, severity or CHECKS[name].severity, count, tuple(ids), seen,
-                    name in silence)
+            Finding(name, severity or CHECKS[name].severity, count, named[:KEPT], seen,
+                    name in silence, leaves_out(named) if some else "")
         )  # fmt: skip
 
     for reason, hits in preflight.faults.items():
@@ -120,7 +129,7 @@ def _add_of_all_rows(preflight: Preflight, references: Any, add: Any) -> None:
                  if symbol in SYMBOLS}  # fmt: skip
     said, places = energies.find_wrong_binding(columns, free)
     if said:
-        add("binding", len(places), [columns.ids[place] for place in places[:KEPT]], said)
+        add("binding", len(places), [columns.ids[place] for place in places[:NAMED]], said)
     per_atom = energies.find_energies_per_atom(columns)
     if per_atom:
         add("energy_per_atom", len(columns), (), per_atom)

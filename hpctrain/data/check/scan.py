@@ -15,6 +15,7 @@ from hpctrain.data.check.findings import Hits
 from hpctrain.data.check.theory import Theory
 from hpctrain.data.check.units import NearlyEqualPairs
 from hpctrain.data.structures.labels import is_isolated
+from hpctrain.data.structures.rows import TEST
 
 if TYPE_CHECKING:
     from hpctrain.data.structures.extxyz import Structure
@@ -37,7 +38,8 @@ class Preflight:
     """What one pass over the rows gathers; check.report.find_all says what is wrong.
 
     ``cutoff`` in Å. ``generations`` and ``up_to`` are data.generations and --generation: rows of
-    other generations are not looked at. Memory: about 30 bytes a row.
+    other generations are not looked at. ``given_tests``: those of data.test_source are, whatever
+    their generation. Memory: about 30 bytes a row.
     """
 
     def __init__(
@@ -46,8 +48,10 @@ class Preflight:
         *,
         generations: Literal["all", "latest"] | list[int] = "all",
         up_to: int | None = None,
+        given_tests: bool = False,
     ) -> None:
         self.cutoff = cutoff
+        self._given_tests = given_tests
         self._latest = generations == "latest"
         self._wanted = set(generations) if isinstance(generations, list) else None
         self._up_to = up_to
@@ -82,7 +86,8 @@ class Preflight:
     def add(self, structure: Structure, fault: str | None) -> None:
         """Look at the next selected row; ``fault`` is why it cannot be trained on."""
         began = time.perf_counter()
-        if self._is_wanted(structure.generation):
+        wanted = self._given_tests and structure.side == TEST
+        if wanted or self._is_wanted(structure.generation):
             self._add(structure, fault)
         self.seconds += time.perf_counter() - began
 

@@ -12,26 +12,26 @@ from hpctrain.data.sources import ase_sqlite
 from hpctrain.data.sources.ase_sqlite import DatabaseRow
 from hpctrain.data.sources.label_names import SAME_ENERGY, Labels, Raw
 from hpctrain.data.sources.names import error_text
+from hpctrain.data.sources.selection import Selection
 from hpctrain.data.structures.extxyz import Structure
 from hpctrain.data.structures.other_labels import looks_like
 from hpctrain.errors import HpctrainError
 
 
 def read_database(
-    target: str, name: str, select: str, prefix: str, labels: Labels
+    target: str, name: str, selection: Selection, prefix: str, labels: Labels
 ) -> Iterator[Structure]:
-    """Read the selected rows of a database; their ids begin with ``prefix``."""
+    """Read the rows of a database that ASE selects; their ids begin with ``prefix``."""
     import ase.db
-    from ase.db.core import parse_selection
 
     plain = _PlainKeys()
     try:
         database = ase.db.connect(target)
         fast = ase_sqlite.can_read(database)
         rows = (
-            ase_sqlite.read_rows(database, parse_selection(select), with_data=not labels.usual)
+            ase_sqlite.read_rows(database, selection.parsed, with_data=not labels.usual)
             if fast
-            else _read_through_ase(database, select)
+            else _read_through_ase(database, selection.words())
         )
         for row in rows:
             (number, numbers, positions, cell, pbc, energy, free_energy, forces, stress, keys,
@@ -66,6 +66,7 @@ def read_database(
         raise
     except Exception as error:  # each of ASE's backends has its own errors
         ase_sqlite.refuse_locked(error, name)
+        select = selection.text
         raise HpctrainError(
             f"{name} cannot be read with data.select '{select}': {error_text(error, target)}",
             f"look with: ase db {name} '{select}'",
@@ -92,7 +93,7 @@ class _PlainKeys:
         return plain
 
 
-def _read_through_ase(database: Any, select: str) -> Iterator[DatabaseRow]:
+def _read_through_ase(database: Any, select: list[Any]) -> Iterator[DatabaseRow]:
     """Read rows through ASE: every backend, and databases of other versions."""
     for row in database.select(select):
         try:

@@ -78,7 +78,7 @@ class Labels:
         self.virial = names.get("virial")
         # With nothing named, a second set of labels is asked about.
         self.asks = self.energy is None and self.forces is None
-        self.usual = not names
+        self.usual, self.usual_names = not names, usual
         self._named = 0
 
     def structure(

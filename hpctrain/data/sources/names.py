@@ -38,6 +38,43 @@ def expand(source: str | list[str], base: Path) -> tuple[list[str], bool]:
     return list(dict.fromkeys(names)), globs > 0 or len(given) > 1
 
 
+def expand_sides(
+    source: str | list[str], test_source: str | list[str] | None, base: Path
+) -> tuple[list[str], frozenset[str], bool]:
+    """Return all sources, those that are tested on, and whether there can be several.
+
+    What a pattern of ``source`` fits and ``test_source`` names is tested on; what both name is a
+    contradiction: HpctrainError.
+    """
+    names, several = expand(source, base)
+    if test_source is None:
+        return names, frozenset(), several
+    try:
+        tests, _ = expand(test_source, base)
+    except HpctrainError as error:
+        message = error.message.replace("data.source", "data.test_source", 1)
+        raise HpctrainError(message, error.hint) from error
+    named = {source} if isinstance(source, str) else set(source)
+    files = {_file_of(name, base): name for name in tests}
+    both = sorted(name for name in names if _file_of(name, base) in files)
+    if twice := [name for name in both if name in named]:
+        raise HpctrainError(
+            f"{without_password(twice[0])} is in data.source and in data.test_source",
+            "a structure is trained or tested on: leave it out of one of them",
+        )
+    train = [name for name in names if name not in both]
+    if not train:
+        raise HpctrainError(
+            "data.test_source names all files of data.source: there is nothing to train on",
+            "name other files in one of them",
+        )
+    return [*train, *tests], frozenset(tests), True
+
+
+def _file_of(source: str, base: Path) -> str:
+    return source if "://" in source else str((base / source).resolve())
+
+
 def is_glob(source: str, base: Path) -> bool:
     """Say whether a source is a pattern, and not the name of a file that is there."""
     return "://" not in source and bool(_MAGIC.search(source)) and not (base / source).exists()

@@ -10,7 +10,7 @@ from hpctrain.data.sources import ase_sqlite, extxyz_file, outputs, pickles
 from hpctrain.data.sources.databases import read_database, whole_generation
 from hpctrain.data.sources.label_names import Labels
 from hpctrain.data.sources.names import ending, without_password
-from hpctrain.data.sources.selection import make_selector
+from hpctrain.data.sources.selection import make_selection
 from hpctrain.errors import HpctrainError
 
 if TYPE_CHECKING:
@@ -38,24 +38,32 @@ def read_source(
     name = without_password(source)
     prefix = f"{name}#" if several else ""
     wanted = labels or Labels({})
+    selection = make_selection(select, name, wanted.usual_names)
     path = base / source
     if _is_database(source, path):
         if "://" not in source:
             ase_sqlite.refuse_other_files(path, name)
         target = source if "://" in source else str(path)
-        yield from read_database(target, name, select, prefix, wanted)
+        rows = read_database(target, name, selection, prefix, wanted)
+        if selection.in_ase:
+            yield from rows
+            return
+        for structure in rows:
+            if selection.takes(int(structure.row_id[len(prefix) :]), structure):
+                yield structure
         return
-    matches = make_selector(select)
     for number, raw in _read_file(path, name):
-        if raw.fault is None and not matches(raw.numbers, raw.keys):
+        if raw.fault is None and not selection.matches(number, raw):
             continue
         generation = raw.keys.get("generation")
         if generation is not None:
             generation = whole_generation(generation, name, f"structure {number}")
         kind = raw.keys.get("config_type")
-        yield wanted.structure(
+        structure = wanted.structure(
             raw, f"{prefix}{number}", name, None if kind is None else str(kind), generation
         )
+        if selection.in_ase or selection.takes(number, structure):
+            yield structure
 
 
 def _is_database(source: str, path: Path) -> bool:
@@ -86,15 +94,15 @@ def count_structures(source: str, base: Path, select: str) -> int | None:
     """Count the selected structures, where that can be done without reading them."""
     path = base / source
     try:
+        selection = make_selection(select, without_password(source))
         if "://" in source or not _is_database(source, path):
-            return outputs.count_output(path) if not select.strip() else None
+            return outputs.count_output(path) if selection.everything else None
         import ase.db
-        from ase.db.core import parse_selection
 
         ase_sqlite.refuse_other_files(path, source)
         database = ase.db.connect(str(path))
-        if ase_sqlite.can_read(database):
-            return ase_sqlite.count_rows(database, *parse_selection(select))
+        if selection.in_ase and ase_sqlite.can_read(database):
+            return ase_sqlite.count_rows(database, *selection.parsed)
     except Exception:  # noqa: BLE001  reading them names what is wrong
         return None
     return None

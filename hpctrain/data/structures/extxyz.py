@@ -52,7 +52,8 @@ class Structure:
 
     ``notes``: what was taken otherwise than it stands in the source, as sentences with {rows} and
     {size}, and the size; ``fault``: why it cannot be used, where its reader knows; ``others``: keys
-    that may be labels, where one is missing, or where there is a second set of them.
+    that may be labels, where one is missing, or where there is a second set of them; ``side``: what
+    the source says of its side of the split, where data.split is given.
     """
 
     row_id: str
@@ -70,6 +71,7 @@ class Structure:
     notes: tuple[tuple[str, float], ...] = ()
     fault: str | None = None
     others: OtherLabels | None = None
+    side: str | None = None
 
 
 @dataclass(slots=True)

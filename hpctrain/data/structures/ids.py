@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 _NUMBER = re.compile("[1-9][0-9]{0,8}")
+_IN_A_WAY = re.compile("[,<>=!]")  # of a source's name, in a selection
 
 
 class Ids(Sequence[str]):
@@ -64,3 +65,27 @@ class Names:
         self._numbers[name] = len(self.names)
         self.names.append(name)
         return self._numbers[name]
+
+
+def leaves_out(ids: Iterable[str]) -> str:
+    """Return the words of a selection that leave out some rows, by their ids as they are printed.
+
+    Empty where the name of a source cannot stand in a selection.
+    """
+    numbers: dict[str, list[int]] = {}
+    for row_id in ids:
+        source, mark, number = row_id.rpartition("#")
+        if not number.isdecimal() or _IN_A_WAY.search(source):
+            return ""
+        numbers.setdefault(source + mark, []).append(int(number))
+    words = []
+    for source, found in numbers.items():
+        runs: list[list[int]] = []
+        for place in sorted(set(found)):
+            if runs and place == runs[-1][1] + 1:
+                runs[-1][1] = place
+            else:
+                runs.append([place, place])
+        for start, end in runs:
+            words.append(f"id!={source}{start}" + (f"-{end}" if end > start else ""))
+    return ",".join(words)

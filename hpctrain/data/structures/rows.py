@@ -27,21 +27,24 @@ MOST_ORDERS = 10_000
 MOST_KINDS = 100
 _MORE_NOTES = "{rows}: more of this kind"
 NO_GENERATION = -(2**31)
+TEST = "test"  # the side of the rows of data.test_source
 
 
 class Rows:
     """What is kept in memory of the selected rows, from reading to writing: about 80 bytes each."""
 
-    def __init__(self, *, groups: bool = False) -> None:
+    def __init__(self, *, groups: bool = False, sides: bool = False) -> None:
         self.ids = Ids()
         self.bad: dict[int, str] = {}
         self.isolated: dict[int, float] = {}  # eV
         self.kinds, self.compositions, self.groups = Names(), Names(), Names()
+        self.sides = Names()
         self._digests = bytearray()
         self._geometries = bytearray()
         self._ends, self._atoms, self._generations = array("Q", [0]), array("I"), array("i")
         self._kinds, self._compositions = array("I"), array("I")
         self._groups = array("i") if groups else None
+        self._sides = array("i") if sides else None
         self._orders: dict[bytes, int] = {}
         # What was taken otherwise than it stands there: sentence → places and sizes of rows.
         self.notes: dict[str, tuple[array[int], array[float]]] = {}
@@ -91,6 +94,9 @@ class Rows:
         self._compositions.append(composition)
         if self._groups is not None:
             self._groups.append(group)
+        if self._sides is not None:
+            side = structure.side
+            self._sides.append(-1 if side is None else self.sides.number(side))
 
     def _remember(self, structure: Structure) -> None:
         place = len(self)
@@ -128,8 +134,8 @@ class Rows:
         """Return a column [n] by its name.
 
         ``ends`` in the spool (bytes; one more than rows, the first is 0), ``atoms``,
-        ``generations``, and the numbers of ``kinds``, ``compositions`` and ``groups`` (-1: no such
-        key).
+        ``generations``, and the numbers of ``kinds``, ``compositions``, ``groups`` and ``sides``
+        (-1: no such key).
         """
         column = getattr(self, f"_{name}")
         return np.frombuffer(column, column.typecode)
@@ -148,11 +154,15 @@ class Rows:
 def select_generations(rows: Rows, data: DataConfig, up_to: int | None) -> NDArray[Any]:
     """Return the places of the rows of data.generations, none above ``up_to``.
 
-    HpctrainError where a generation that is named is not there.
+    Rows of data.test_source are all chosen. HpctrainError where a generation that is named is not
+    there.
     """
     generations = rows.column("generations")
+    tests = np.zeros(len(rows), dtype=bool)
+    if data.test_source is not None:
+        tests = np.array([name == TEST for name in rows.sides.names])[rows.column("sides")]
     given = generations != NO_GENERATION
-    known = {int(number) for number in np.unique(generations[given])}
+    known = {int(number) for number in np.unique(generations[given & ~tests])}
     chosen = np.ones(len(generations), dtype=bool)
     if data.generations == "latest":
         if len(rows) and not known:
@@ -172,7 +182,7 @@ def select_generations(rows: Rows, data: DataConfig, up_to: int | None) -> NDArr
         chosen = np.isin(generations, sorted(wanted))
     if up_to is not None:
         chosen &= given & (generations <= up_to)
-    return np.flatnonzero(chosen).astype(np.uint32)
+    return np.flatnonzero(chosen | tests).astype(np.uint32)
 
 
 def fingerprint(digests: NDArray[np.uint8], *sides: NDArray[Any]) -> str:
