@@ -29,6 +29,7 @@ class _Data(TypedDict):
 
 class _Source(TypedDict, total=False):
     select: str
+    test_source: str | list[str] | None
 
 
 class _DataSettings(_Source):

@@ -12,6 +12,7 @@ import ase.db
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,8 +33,9 @@ def crystal(seed: int, **labels: Any) -> Atoms:
 
 
 def with_labels(atoms: Atoms, energy: float) -> Atoms:
-    forces = np.random.default_rng(3).normal(size=(len(atoms), 3))
-    atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces - forces.mean(axis=0))
+    """With forces that are the same, however the structure is written."""
+    atoms.calc = EMT()
+    atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=atoms.get_forces())
     return atoms
 
 
@@ -136,8 +138,25 @@ def test_two_energies_of_one_structure_are_told_and_stay(tmp_path: Path) -> None
     result = exported(written(tmp_path, rows), dedupe="same")
     assert result.skipped == ()
     assert result.leakage is not None
-    assert result.leakage["conflicts"] == {"groups": 1, "first": [["1", "7"]]}
-    assert "different energies (rows 1 = 7)" in " ".join(leakage_notes(result.leakage))
+    assert result.leakage["conflicts"] == {
+        "groups": 1, "first": [["1", "7"]], "energy_ev_per_atom": 0.25, "force_ev_per_a": 0.0,
+    }  # fmt: skip
+    notes = " ".join(leakage_notes(result.leakage))
+    assert "different energies, by up to 0.25 eV per atom (rows 1 = 7)" in notes
+
+
+@pytest.mark.parametrize("degree", ["identical", "same"])
+def test_two_sets_of_forces_of_one_structure(tmp_path: Path, degree: str) -> None:
+    rows: list[tuple[Atoms, dict[str, Any]]] = [(crystal(seed), {}) for seed in range(6)]
+    again = crystal(0) if degree == "identical" else turned(crystal(0), -14.0)
+    energy = crystal(0).get_potential_energy() * len(again) / 4
+    again.calc = SinglePointCalculator(again, energy=energy, forces=2 * again.get_forces())
+    rows.append((again, {}))
+    result = exported(written(tmp_path, rows), look_for=degree, dedupe=degree)
+    assert result.skipped == ()
+    assert result.leakage is not None
+    assert result.leakage["conflicts"]["first"] == [["1", "7"]]
+    assert "different forces, by up to" in " ".join(leakage_notes(result.leakage))
 
 
 def test_rows_that_are_bad_or_of_other_generations_are_not_compared(tmp_path: Path) -> None:

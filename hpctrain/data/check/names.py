@@ -96,11 +96,12 @@ CHECKS: dict[str, Check] = {
         "belongs together on one side (data.split: grouped)",
     ),
     "other_energy": Check(
-        "warn", "the same structure with different energies",
+        "warn", "the same structure with different energies or forces",
         "which is right, nobody can see from here: deselect the others (data.select)",
     ),
     "mixed_theory": Check(
-        "warn", "the rows tell of several levels of theory",
-        "train on one at a time (data.select), or recompute",
+        "warn", "the rows tell of several levels of theory, charges, spins or magnetic orders",
+        "a potential knows positions and elements only, and would fit their mean: train on one at "
+        "a time (data.select), or recompute",
     ),
 }  # fmt: skip

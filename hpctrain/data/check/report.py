@@ -36,8 +36,8 @@ _UNITS = {
 # Findings that are of single rows: the data may be good without them.
 _OF_ROWS = frozenset({
     "absurd_energy", "binding", "energy_outlier", "few_neighbours", "large_force", "large_stress",
-    "leakage", "mixed_pbc", "net_force", "overlapping", "short_distance", "unusable", "zero_energy",
-    "zero_forces",
+    "leakage", "mixed_pbc", "mixed_theory", "net_force", "overlapping", "short_distance",
+    "unusable", "zero_energy", "zero_forces",
 })  # fmt: skip
 _DOWN = frozenset({"overlapping", "short_distance", "few_neighbours"})
 
@@ -139,6 +139,10 @@ def _add_of_all_rows(preflight: Preflight, references: Any, add: Any) -> None:
         add("units", len(columns), (), wrong)
     for said_of_key, rows in preflight.theory.find_mixed():
         add("mixed_theory", rows, (), said_of_key)
+    states = preflight.states.find_mixed()
+    if states is not None:
+        said_of_states, rows, ids = states
+        add("mixed_theory", rows, ids, said_of_states)
 
 
 def _add_of_the_split(leakage: dict[str, Any], add: Any) -> None:
@@ -150,7 +154,7 @@ def _add_of_the_split(leakage: dict[str, Any], add: Any) -> None:
     conflicts = leakage["conflicts"]
     if conflicts["groups"]:
         ids = [row_id for one in conflicts["first"] for row_id in one]
-        add("other_energy", conflicts["groups"], ids[:KEPT], "")
+        add("other_energy", conflicts["groups"], ids[:KEPT], search.conflicts_in_words(conflicts))
 
 
 def describe_data(preflight: Preflight) -> dict[str, Any]:
@@ -209,6 +213,7 @@ def describe_data(preflight: Preflight) -> dict[str, Any]:
         },
         "neighbours_per_atom": preflight.neighbours_per_atom(),
         "theory": preflight.theory.table(),
+        "electrons": preflight.states.table(),
         "energies_follow_forces": slope
         and {"pairs": slope.pairs, "slope": slope.value, "spread": _number(slope.spread)},
         "seconds": preflight.seconds,

@@ -12,6 +12,7 @@ import numpy as np
 from hpctrain.data.check import batch
 from hpctrain.data.check.columns import Columns, Histogram
 from hpctrain.data.check.findings import Hits
+from hpctrain.data.check.states import States
 from hpctrain.data.check.theory import Theory
 from hpctrain.data.check.units import NearlyEqualPairs
 from hpctrain.data.structures.labels import is_isolated
@@ -66,7 +67,7 @@ class Preflight:
         self.faults: dict[str, Hits] = {}
         self.columns = Columns()
         self.pairs_of_rows = NearlyEqualPairs()
-        self.theory = Theory()
+        self.theory, self.states = Theory(), States()
         self.generations: Counter[int | None] = Counter()
         self.pbc: Counter[tuple[bool, bool, bool]] = Counter()
         self.free: dict[int, list[tuple[str, float]]] = defaultdict(list)  # id, eV
@@ -118,8 +119,13 @@ class Preflight:
         self.atoms += atoms
         self.generations[structure.generation] += 1
         self.pbc[structure.pbc] += 1
-        self.theory.add(structure.keys)
         alone = atoms == 1 and is_isolated(structure, self.cutoff)
+        if alone:  # free atoms have spins of their own
+            self.theory.add(structure.keys)
+        else:
+            more = structure.calculation or {}
+            self.theory.add(structure.keys, more)
+            self.states.add(place, structure.row_id, numbers, structure.keys, more)
         if alone and len(self.free[int(numbers[0])]) < 1000:
             self.free[int(numbers[0])].append((structure.row_id, structure.energy))
         row, kind = self.columns.add(

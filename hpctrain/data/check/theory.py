@@ -15,6 +15,7 @@ KEYS = frozenset({
     "pseudopotentials", "program", "sigma", "smearing", "spin_polarized", "theory", "vdw", "xc",
 })  # fmt: skip
 _MOST_VALUES = 30
+_NOTHING: Mapping[str, Any] = {}
 ABSENT = "(not told)"
 
 
@@ -26,10 +27,10 @@ class Theory:
         self._known: dict[str, str] = {}
         self._rows = 0
 
-    def add(self, keys: Mapping[str, Any]) -> None:
-        """Count the values of a row's keys."""
+    def add(self, keys: Mapping[str, Any], more: Mapping[str, Any] = _NOTHING) -> None:
+        """Count the values of a row's keys, and of a calculator's that they do not name."""
         self._rows += 1
-        for key, value in keys.items():
+        for key, value in {**more, **keys}.items() if more else keys.items():
             name = self._known.get(key)
             if name is None:
                 name = self._known[key] = key.lower() if key.lower() in KEYS else ""

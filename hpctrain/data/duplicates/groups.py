@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 
     Places = NDArray[np.int64]
     Energies = Sequence[float] | Mapping[int, float] | NDArray[np.float64]
+    Forces = Mapping[int, NDArray[np.float64]]
 
 SAME = 1e-3  # Å: what is written with three or four digits differs by this much
 # Å: atoms displaced by half of it at the most are certainly found. In a metal such a step changes
 # forces by a few hundredths of an eV/Å, about what labels of density functional theory are good to.
 NEAR = 1e-2
 CONFLICT = 5e-3  # eV per atom
+CONFLICT_FORCE = 0.1  # eV/Å: within SAME the stiffest bonds change by a third of it
 _KEPT = 4_000_000  # numbers of neighbourhoods in memory
 _TILE = 256
 
@@ -129,16 +131,17 @@ def choose_dropped(
     order: Sequence[int] | Places,
     energies: Energies,
     level: Literal["same", "near"] = "same",
+    forces: Forces | None = None,
 ) -> tuple[int, ...]:
     """Choose what to leave out: of what is alike the first stays.
 
     ``order`` [n]: the lower, the earlier. Of what is near, one after the other in this order, each
     stays unless one that stays is near it: so the ends of a chain can both stay. Where the same
-    structure has energies (eV per atom, [n]) that differ by more than CONFLICT nothing is left out:
-    which is right only people know.
+    structure has energies (eV per atom, [n]) that differ by more than CONFLICT, or ``forces`` that
+    do, nothing is left out: which is right only people know.
     """
     out: set[int] = set()
-    held = {one.indices[0] for one in find_conflicts(found, energies)}
+    held = {one.indices[0] for one in find_conflicts(found, energies, forces)}
     members: dict[int, tuple[int, ...]] = {}
     for one in found:
         if one.kind == "near":
@@ -161,15 +164,43 @@ def choose_dropped(
     return tuple(sorted(out))
 
 
-def find_conflicts(found: Iterable[Duplicate], energies: Energies) -> list[Duplicate]:
-    """Find the same structures whose energies (eV per atom) differ by more than CONFLICT."""
-    result = []
-    for one in found:
-        if one.kind != "near":
-            of_these = [energies[index] for index in one.indices]
-            if max(of_these) - min(of_these) > CONFLICT:
-                result.append(one)
-    return result
+def find_conflicts(
+    found: Iterable[Duplicate], energies: Energies, forces: Forces | None = None
+) -> list[Duplicate]:
+    """Find the same structures with different labels.
+
+    Their energies (eV per atom) differ by more than CONFLICT, or their ``forces`` (eV/Å, as in
+    largest_difference) by more than CONFLICT_FORCE.
+    """
+    return [
+        one for one in found
+        if one.kind != "near"
+        and (
+            _range(energies, one) > CONFLICT
+            or (forces is not None and largest_difference(forces, one) > CONFLICT_FORCE)
+        )
+    ]  # fmt: skip
+
+
+def _range(energies: Energies, one: Duplicate) -> float:
+    of_these = [energies[index] for index in one.indices]
+    return max(of_these) - min(of_these)
+
+
+def largest_difference(forces: Forces, one: Duplicate) -> float:
+    """Return the largest difference (eV/Å) of forces within a group.
+
+    ``forces`` by index, as they stand for what is identical, else as sorted norms [n].
+    """
+    of_these = [forces[index] for index in one.indices if index in forces]
+    return max((_difference(of_these[0], some) for some in of_these[1:]), default=0.0)
+
+
+def _difference(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    if one.shape != other.shape:  # a cell and its repetition
+        size = int(np.lcm(len(one), len(other)))
+        one, other = np.repeat(one, size // len(one)), np.repeat(other, size // len(other))
+    return float(np.abs(one - other).max())
 
 
 def _earliest(members: Iterable[int], order: Sequence[int] | Places) -> tuple[int, int]:

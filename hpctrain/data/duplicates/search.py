@@ -14,12 +14,15 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from hpctrain.data.duplicates.groups import (
+    CONFLICT,
+    CONFLICT_FORCE,
     Duplicate,
     Signatures,
     choose_dropped,
     find_across,
     find_conflicts,
     find_duplicates,
+    largest_difference,
 )
 from hpctrain.data.structures.elements import SYMBOLS
 from hpctrain.data.structures.extxyz import Structure, parse_structure
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from hpctrain.fields import Likeness
 
 NUMBERS = {symbol.encode(): number for number, symbol in enumerate(SYMBOLS)}
+_MOST_FORCES = 100_000  # structures whose forces are compared: they are all in memory
 LISTED = 20  # groups, and ids of each, that are listed; all are counted
 DEGREES: tuple[Likeness, ...] = ("identical", "same", "near")
 REASONS = {
@@ -64,7 +68,8 @@ class Search:
         order[np.argsort(generations, kind="stable")] = np.arange(len(order))
         found = self.groups(degree)
         level: Literal["same", "near"] = "near" if degree == "near" else "same"
-        gone = choose_dropped(found, order, self._energies(found), level)
+        energies, forces = self._labels(found)
+        gone = choose_dropped(found, order, energies, level, forces)
         stays = np.delete(self.places, gone)
         return replace(self, places=stays), [self._id(index) for index in gone]
 
@@ -75,7 +80,8 @@ class Search:
         """
         found = self.groups(degree)
         leaks = find_across(found, tested)
-        conflicts = find_conflicts(found, self._energies(found))
+        energies, forces = self._labels(found)
+        conflicts = find_conflicts(found, energies, forces)
         of_test = {index for one in leaks for index in one.indices if tested[index]}
         return {
             "looked_for": degree,
@@ -92,6 +98,17 @@ class Search:
             "conflicts": {
                 "groups": len(conflicts),
                 "first": [self._ids(one.indices) for one in conflicts[:LISTED]],
+                "energy_ev_per_atom": max(
+                    (
+                        abs(energies[i] - energies[one.indices[0]])
+                        for one in conflicts
+                        for i in one.indices
+                    ),
+                    default=0.0,
+                ),
+                "force_ev_per_a": max(
+                    (largest_difference(forces, one) for one in conflicts), default=0.0
+                ),
             },
         }
 
@@ -120,16 +137,28 @@ class Search:
         text = os.pread(self.spool.fileno(), end - begin, begin)
         return parse_structure(text, self.rows.ids[place], NUMBERS)
 
-    def _energies(self, found: Sequence[Duplicate]) -> dict[int, float]:
-        """Read the energies (eV per atom) that have to be compared."""
-        energies = {}
+    def _labels(
+        self, found: Sequence[Duplicate]
+    ) -> tuple[dict[int, float], dict[int, NDArray[np.float64]]]:
+        """Read the energies (eV per atom) and forces (eV/Å) that have to be compared.
+
+        Of what is turned, or has its atoms in another order, these are the forces' sorted norms.
+        """
+        energies: dict[int, float] = {}
+        forces: dict[int, NDArray[np.float64]] = {}
         for one in found:
-            if one.kind != "near":
-                for index in one.indices:
-                    structure = self._read(index)
-                    assert structure.energy is not None
-                    energies[index] = structure.energy / len(structure.numbers)
-        return energies
+            if one.kind == "near":
+                continue
+            for index in one.indices:
+                structure = self._read(index)
+                assert structure.energy is not None
+                assert structure.forces is not None
+                energies[index] = structure.energy / len(structure.numbers)
+                if len(forces) < _MOST_FORCES:
+                    forces[index] = structure.forces
+                    if one.kind == "same":
+                        forces[index] = np.sort(np.linalg.norm(structure.forces, axis=1))
+        return energies, forces
 
     def _id(self, index: int) -> str:
         return self.rows.ids[self.places[index]]  # type: ignore[no-any-return]
@@ -167,12 +196,25 @@ def leakage_notes(facts: dict[str, Any] | None) -> list[str]:
         )
     conflicts = facts["conflicts"]
     if conflicts["groups"]:
-        first = "; ".join(" = ".join(ids[:3]) for ids in conflicts["first"][:3])
         lines.append(
-            f"{conflicts['groups']} structures are there several times with different energies "
-            f"(rows {first}): which is right, hpctrain cannot know, and none is left out"
+            f"{conflicts['groups']} structures are there several times with different "
+            f"{conflicts_in_words(conflicts)}: which is right, hpctrain cannot know, and none is "
+            "left out"
         )
     return lines
+
+
+def conflicts_in_words(conflicts: dict[str, Any]) -> str:
+    """Say what differs by how much, and name the first rows; of older facts only energies."""
+    differ = []
+    if conflicts.get("energy_ev_per_atom", CONFLICT) >= CONFLICT:
+        energy = conflicts.get("energy_ev_per_atom")
+        differ.append("energies" + (f", by up to {energy:.3g} eV per atom" if energy else ""))
+    if (force := conflicts.get("force_ev_per_a", 0.0)) > CONFLICT_FORCE:
+        differ.append(f"forces, by up to {force:.3g} eV/Å")
+    first = "; ".join(" = ".join(ids[:3]) for ids in conflicts["first"][:3])
+    more = "; …" if conflicts["groups"] > 3 else ""
+    return f"{' and '.join(differ)} (rows {first}{more})"
 
 
 def count_by_degree(facts: dict[str, Any]) -> str:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "id", "numbers", "positions", "cell", "pbc", "energy", "free_energy", "forces", "stress",
-    "key_value_pairs",
+    "key_value_pairs", "initial_magmoms", "magmoms", "magmom", "charge", "calculator_parameters",
 )  # fmt: skip
 # A row's data are read where they may hold labels: these can be large, and have to be decoded.
 _MAYBE_LABELS = (
@@ -45,9 +45,10 @@ LITTLE = sys.byteorder == "little"
 _PBC = [(bool(bits & 1), bool(bits & 2), bool(bits & 4)) for bits in range(8)]
 
 
-# Id, numbers, positions, cell, pbc, energy, free energy, forces, stress, the row's own pairs, and
-# what gives its data, or None where these hold no labels. Shapes and units as in extxyz.Structure,
-# but the stress may be [6], [9] or [3, 3], and an energy whatever was written.
+# Id, numbers, positions, cell, pbc, energy, free energy, forces, stress, the row's own pairs, what
+# it has of its calculation or None, and what gives its data, or None where these hold no labels.
+# Shapes and units as in extxyz.Structure, but the stress may be [6], [9] or [3, 3], and an energy
+# whatever was written.
 DatabaseRow: TypeAlias = tuple[Any, ...]
 
 
@@ -168,7 +169,8 @@ def has_locks(path: Path) -> bool:
 
 
 def _parse(row: Sequence[Any], database: Any) -> DatabaseRow:
-    number, numbers, positions, cell, pbc, energy, free_energy, forces, stress, pairs, data = row
+    (number, numbers, positions, cell, pbc, energy, free_energy, forces, stress, pairs, initial,
+     magmoms, magmom, charge, parameters, data) = row  # fmt: skip
     return (
         number,
         np.frombuffer(numbers, "<i4").astype(np.int64),
@@ -180,8 +182,55 @@ def _parse(row: Sequence[Any], database: Any) -> DatabaseRow:
         _floats(forces).reshape(-1, 3) if isinstance(forces, bytes) else forces,
         _floats(stress) if isinstance(stress, bytes) else stress,
         {} if pairs == "{}" else _decode(pairs, database),
+        calculation_of(initial, magmoms, magmom, charge, parameters)
+        if initial or magmoms or magmom or charge or parameters
+        else None,
         None if data is None else partial(_decode_data, data, database),
     )
+
+
+def calculation_of(
+    initial_magmoms: Any, magmoms: Any, magmom: Any, charge: Any, parameters: Any
+) -> dict[str, Any] | None:
+    """Return what a row has of its calculation beside its keys; None where that is nothing.
+
+    Magnetic moments (of the atoms, or in all), a charge that is a whole number, and the
+    calculator's parameters. Moments are arrays or their bytes, parameters a dict or its text.
+    """
+    found: dict[str, Any] = {}
+    if isinstance(parameters, dict):
+        found |= _plain_values(parameters)
+    elif isinstance(parameters, str) and parameters not in ("{}", "null"):
+        found |= _read_parameters(parameters)
+    moments = magmoms if initial_magmoms is None else initial_magmoms
+    if moments is not None:
+        found["magmoms"] = _floats(moments) if isinstance(moments, bytes) else moments
+    elif isinstance(magmom, float):
+        found["magmom"] = magmom
+    # Charges of the single atoms, from whatever analysis, need not be whole in their sum.
+    if isinstance(charge, float) and abs(charge) > 0.5 and abs(charge - round(charge)) < 0.01:
+        found["charge"] = round(charge)
+    return found or None
+
+
+def _plain_values(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value for name, value in parameters.items()
+        if isinstance(name, str) and isinstance(value, (str, int, float))
+    }  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _read_parameters(text: str) -> dict[str, Any]:
+    """Read a calculator's parameters, which are the same for most rows; ASE may encode twice."""
+    value: Any = text
+    try:
+        for _ in range(3):
+            if isinstance(value, str):
+                value = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return {}
+    return _plain_values(value) if isinstance(value, dict) else {}
 
 
 def _floats(blob: bytes) -> NDArray[np.float64]:

@@ -35,7 +35,7 @@ def read_database(
         )
         for row in rows:
             (number, numbers, positions, cell, pbc, energy, free_energy, forces, stress, keys,
-             data) = row  # fmt: skip
+             calculation, data) = row  # fmt: skip
             row_id = f"{prefix}{number}"
             generation = keys.get("generation")
             if generation is not None:
@@ -53,13 +53,14 @@ def read_database(
                 and keys in plain
             ):
                 yield Structure(row_id, name, numbers, positions, cell, pbc, energy, forces, stress,
-                                kind, generation, keys)  # fmt: skip
+                                kind, generation, keys, calculation=calculation)  # fmt: skip
                 continue
             results = {"energy": energy, "free_energy": free_energy, "forces": forces,
                        "stress": stress}  # fmt: skip
             raw = Raw(
                 f"row {number} of {name}", numbers, positions, cell, pbc, results, keys,
                 data=data or dict, has_more=data is not None,
+                calculation=calculation,
             )  # fmt: skip
             yield labels.structure(raw, row_id, name, kind, generation)
     except HpctrainError:
@@ -114,6 +115,13 @@ def _parse(row: Any) -> DatabaseRow:
         row.get("forces"),
         row.get("stress"),
         row.key_value_pairs,
+        ase_sqlite.calculation_of(
+            row.get("initial_magmoms"),
+            row.get("magmoms"),
+            row.get("magmom"),
+            float(row.charge),
+            row.get("calculator_parameters"),
+        ),
         partial(getattr, row, "data") if _may_hold_labels(row) else None,
     )
 

@@ -42,7 +42,8 @@ class Raw:
     ``where``: its place in words; ``results`` are what ASE calls results; ``keys`` the row's own
     pairs; ``arrays`` one value or vector an atom; ``data`` is called where nothing else has a name,
     or where ``has_more`` says that there may be labels in it; ``text``: it was written as text;
-    ``free_energy``: which energy of the program that is, in words.
+    ``free_energy``: which energy of the program that is, in words; ``calculation`` as in a
+    Structure.
     """
 
     where: str
@@ -59,6 +60,7 @@ class Raw:
     free_energy: str | None = None
     notes: tuple[Note, ...] = ()
     fault: str | None = None
+    calculation: Mapping[str, Any] | None = None
 
     def find(self, name: str) -> Any:
         """Return what the row has under a name, or None."""
@@ -108,7 +110,7 @@ class Labels:
         return Structure(
             row_id, source, raw.numbers, raw.positions, raw.cell, raw.pbc, energy, forces,
             self._find_stress(raw, notes), config_type, generation, raw.keys, tuple(notes),
-            faults[0] if faults else None, others,
+            faults[0] if faults else None, others, calculation=_calculation(raw),
         )  # fmt: skip
 
     def _in_words(self, what: str, error: NoNumber, raw: Raw) -> str:
@@ -178,6 +180,25 @@ class NoLabels(Labels):
             config_type, generation, raw.keys, tuple(raw.notes),
             raw.fault and f"{raw.fault} ({raw.where})",
         )  # fmt: skip
+
+
+# One number an atom, or one in all.
+_MOMENTS = ("initial_magmoms", "magmoms", "magnetic_moments", "initial_magnetic_moments", "magmom")
+
+
+def _calculation(raw: Raw) -> Mapping[str, Any] | None:
+    """Return what a row has of its calculation beside its keys; None where that is nothing."""
+    found: dict[str, Any] = dict(raw.calculation or {})
+    for name in _MOMENTS:
+        value = raw.arrays.get(name)
+        value = raw.results.get(name) if value is None else value
+        if value is not None and "magmoms" not in found:
+            try:
+                moments = to_array(value)
+            except ValueError:
+                continue
+            found["magmom" if moments.size == 1 and name == "magmom" else "magmoms"] = moments
+    return found or None
 
 
 def list_others(raw: Raw) -> OtherLabels:

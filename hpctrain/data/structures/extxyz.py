@@ -53,7 +53,8 @@ class Structure:
     ``notes``: what was taken otherwise than it stands in the source, as sentences with {rows} and
     {size}, and the size; ``fault``: why it cannot be used, where its reader knows; ``others``: keys
     that may be labels, where one is missing, or where there is a second set of them; ``side``: what
-    the source says of its side of the split, where data.split is given.
+    the source says of its side of the split, where data.split is given; ``calculation``: what it
+    has beside the keys: magnetic moments, charge, a calculator's parameters.
     """
 
     row_id: str
@@ -72,6 +73,7 @@ class Structure:
     fault: str | None = None
     others: OtherLabels | None = None
     side: str | None = None
+    calculation: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)
