@@ -14,9 +14,9 @@ from hpctrain.yamlfile import nearest
 # The checks of `hpctrain check` that can be silenced: all in data/check/names, but one.
 CheckName = Literal[
     "absurd_energy", "binding", "energy_outlier", "energy_per_atom", "few_neighbours",
-    "isolated_atoms", "large_force", "large_stress", "leakage", "mixed_pbc", "mixed_theory",
-    "net_force", "other_energy", "overlapping", "short_distance", "units", "zero_energy",
-    "zero_forces",
+    "isolated_atoms", "large_force", "large_stress", "leakage", "mixed_pbc", "mixed_references",
+    "mixed_theory", "net_force", "other_energy", "overlapping", "short_distance", "units",
+    "zero_energy", "zero_forces",
 ]  # fmt: skip
 NEVER_SILENCED = "unusable"
 

@@ -99,6 +99,11 @@ CHECKS: dict[str, Check] = {
         "warn", "the same structure with different energies or forces",
         "which is right, nobody can see from here: deselect the others (data.select)",
     ),
+    "mixed_references": Check(
+        "warn", "the energies have two references",
+        "total energies beside cohesive ones, other pseudopotentials, or a shift of each element: "
+        "bring all to one reference, or train on one part (data.select)",
+    ),
     "mixed_theory": Check(
         "warn", "the rows tell of several levels of theory, charges, spins or magnetic orders",
         "a potential knows positions and elements only, and would fit their mean: train on one at "

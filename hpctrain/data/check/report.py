@@ -12,6 +12,8 @@ import numpy as np
 from hpctrain.data.check import energies, units
 from hpctrain.data.check.findings import KEPT, NAMED, Finding, Hits
 from hpctrain.data.check.names import CHECKS, Severity
+from hpctrain.data.check.references import Jump, find_jump
+from hpctrain.data.check.sample import make_model
 from hpctrain.data.duplicates import search
 from hpctrain.data.structures.elements import SYMBOLS
 from hpctrain.data.structures.ids import leaves_out
@@ -36,8 +38,8 @@ _UNITS = {
 # Findings that are of single rows: the data may be good without them.
 _OF_ROWS = frozenset({
     "absurd_energy", "binding", "energy_outlier", "few_neighbours", "large_force", "large_stress",
-    "leakage", "mixed_pbc", "mixed_theory", "net_force", "overlapping", "short_distance",
-    "unusable", "zero_energy", "zero_forces",
+    "leakage", "mixed_pbc", "mixed_references", "mixed_theory", "net_force", "overlapping",
+    "short_distance", "unusable", "zero_energy", "zero_forces",
 })  # fmt: skip
 _DOWN = frozenset({"overlapping", "short_distance", "few_neighbours"})
 
@@ -70,12 +72,14 @@ def find_all(
     duplicates.search.Search, where there is a split.
     """
     preflight.finish()
+    seen = _All.of(preflight)
     found: list[Finding] = []
 
     def add(name: str, count: int, ids: Iterable[str], seen: str,
             severity: Severity | None = None) -> None:  # fmt: skip
         named = tuple(ids)
         some = name in _OF_ROWS and count == len(named) < preflight.rows
+        some &= name != "mixed_references" or preflight.sample.whole
         found.append(
             Finding(name, severity or CHECKS[name].severity, count, named[:KEPT], seen,
                     name in silence, leaves_out(named) if some else "")
@@ -89,12 +93,12 @@ def find_all(
         if name != "unusable" and hits.count:
             add(name, hits.count, hits.ids, _worst_in_words(name, hits))
     _add_isolated_atoms(preflight, references, add)
-    _add_of_all_rows(preflight, references, add)
+    _add_of_all_rows(preflight, seen, references, add)
     if leakage is not None:
         _add_of_the_split(leakage, add)
     order = {name: number for number, name in enumerate(CHECKS)}
     found.sort(key=lambda one: (one.silenced, one.severity != "stop", order[one.name]))
-    return Findings(found, describe_data(preflight))
+    return Findings(found, describe_data(preflight, seen))
 
 
 def _worst_in_words(name: str, hits: Hits) -> str:
@@ -118,7 +122,23 @@ def _add_isolated_atoms(preflight: Preflight, references: Any, add: Any) -> None
             add("isolated_atoms", len(atoms), [row for row, _ in atoms][:KEPT], said, severity)
 
 
-def _add_of_all_rows(preflight: Preflight, references: Any, add: Any) -> None:
+@dataclass(frozen=True)
+class _All:
+    """What a slope of pairs and a fit of a sample say of all rows."""
+
+    slope: units.Slope | None
+    verdict: units.Verdict
+    jump: Jump | None
+
+    @classmethod
+    def of(cls, preflight: Preflight) -> _All:
+        model = make_model(preflight.sample.structures)
+        slope = preflight.pairs_of_rows.slope()
+        verdict = units.judge_units(slope, model)
+        return cls(slope, verdict, None if model is None else find_jump(model))
+
+
+def _add_of_all_rows(preflight: Preflight, seen: _All, references: Any, add: Any) -> None:
     """Add what only all rows together show."""
     columns = preflight.columns
     if not len(columns):
@@ -133,10 +153,10 @@ def _add_of_all_rows(preflight: Preflight, references: Any, add: Any) -> None:
     per_atom = energies.find_energies_per_atom(columns)
     if per_atom:
         add("energy_per_atom", len(columns), (), per_atom)
-    slope = preflight.pairs_of_rows.slope()
-    wrong = units.find_wrong_units(slope) if slope else None
-    if wrong:
-        add("units", len(columns), (), wrong)
+    if seen.verdict.wrong:
+        add("units", len(columns), (), seen.verdict.wrong)
+    if seen.jump is not None:
+        add("mixed_references", len(seen.jump.ids), seen.jump.ids, seen.jump.words)
     for said_of_key, rows in preflight.theory.find_mixed():
         add("mixed_theory", rows, (), said_of_key)
     states = preflight.states.find_mixed()
@@ -157,11 +177,11 @@ def _add_of_the_split(leakage: dict[str, Any], add: Any) -> None:
         add("other_energy", conflicts["groups"], ids[:KEPT], search.conflicts_in_words(conflicts))
 
 
-def describe_data(preflight: Preflight) -> dict[str, Any]:
+def describe_data(preflight: Preflight, seen: _All) -> dict[str, Any]:
     """Return what the data are, JSON-able; numbers that are not known are None."""
     columns = preflight.columns
     values = columns.energies
-    slope = preflight.pairs_of_rows.slope()
+    slope, verdict = seen.slope, seen.verdict
     counts = columns.element_counts()
     rows_of = np.bincount(columns.composition_of, minlength=len(counts))
     symbols = {int(n): SYMBOLS[n] for n in np.flatnonzero(counts.any(axis=0))}
@@ -216,6 +236,8 @@ def describe_data(preflight: Preflight) -> dict[str, Any]:
         "electrons": preflight.states.table(),
         "energies_follow_forces": slope
         and {"pairs": slope.pairs, "slope": slope.value, "spread": _number(slope.spread)},
+        "units": {"judged_by": verdict.by, "structures": verdict.structures,
+                  "not_judged": verdict.unknown},
         "seconds": preflight.seconds,
     }  # fmt: skip
 
@@ -257,14 +279,29 @@ def summary(data: dict[str, Any]) -> str:
             f"neighbours  {data['neighbours_per_atom']:.0f} per atom within the cutoff; "
             f"{cells['below_cutoff']} cells are smaller than it, which is no harm"
         )
-    follow = data["energies_follow_forces"]
-    if follow and follow["spread"] is not None:
-        lines.append(
-            f"units       energies change by {follow['slope']:.2f} of what the forces say "
-            f"({follow['pairs']} pairs of rows)"
-        )
+    if said := _units_in_words(data):
+        lines.append(f"units       {said}")
     lines += [_describe_cost(data["training"])] if data.get("training") else []
     return "\n".join(map(printable, lines))
+
+
+def _units_in_words(data: dict[str, Any]) -> str:
+    verdict, follow = data["units"], data["energies_follow_forces"]
+    if not data["usable"]:
+        return ""
+    if verdict["judged_by"] is None:
+        return (
+            f"could not be judged: {verdict['not_judged']}; energies must be eV, forces eV/Å, "
+            "minus the gradient"
+        )
+    if verdict["judged_by"] == "fit":
+        return f"judged by a linear fit of energies and forces ({verdict['structures']} rows)"
+    if follow["spread"] is None:
+        return ""
+    return (
+        f"energies change by {follow['slope']:.2f} of what the forces say "
+        f"({follow['pairs']} pairs of rows)"
+    )
 
 
 def _describe_cost(task: dict[str, Any]) -> str:

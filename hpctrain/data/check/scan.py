@@ -12,6 +12,7 @@ import numpy as np
 from hpctrain.data.check import batch
 from hpctrain.data.check.columns import Columns, Histogram
 from hpctrain.data.check.findings import Hits
+from hpctrain.data.check.sample import Sample
 from hpctrain.data.check.states import States
 from hpctrain.data.check.theory import Theory
 from hpctrain.data.check.units import NearlyEqualPairs
@@ -68,6 +69,7 @@ class Preflight:
         self.columns = Columns()
         self.pairs_of_rows = NearlyEqualPairs()
         self.theory, self.states = Theory(), States()
+        self.sample = Sample()
         self.generations: Counter[int | None] = Counter()
         self.pbc: Counter[tuple[bool, bool, bool]] = Counter()
         self.free: dict[int, list[tuple[str, float]]] = defaultdict(list)  # id, eV
@@ -125,6 +127,7 @@ class Preflight:
         else:
             more = structure.calculation or {}
             self.theory.add(structure.keys, more)
+            self.sample.add(structure)
             self.states.add(place, structure.row_id, numbers, structure.keys, more)
         if alone and len(self.free[int(numbers[0])]) < 1000:
             self.free[int(numbers[0])].append((structure.row_id, structure.energy))

@@ -1,13 +1,18 @@
-"""A test of units: ΔE against -F·Δx, between nearly equal structures."""
+"""Tests of units: ΔE against -F·Δx between nearly equal structures, or both against a fit."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from hpctrain.data.check.sample import Model, without_composition
+
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from hpctrain.data.structures.extxyz import Structure
 
 # Structures of a trajectory, or displaced from the same one, follow each other in most databases.
@@ -16,6 +21,7 @@ _MOST_KEPT = 2_000
 _STEP = 0.5  # Å: further apart, the forces at the two ends do not give the energy between
 _REMEMBERED = 64  # compositions
 _ENOUGH = 20
+_CLEAR = 0.5  # relative scatter
 _HARTREE, _RYDBERG, _BOHR = 27.211386, 13.605693, 0.529177
 _KCAL, _KJ = 0.0433641, 0.0103643  # eV
 
@@ -108,9 +114,41 @@ def _robust(ratios: Any) -> tuple[float, float]:
     return middle, scatter / abs(middle) if middle else float("inf")
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What is known of the units: ``wrong`` says what is wrong, or ``unknown`` why it is not known.
+
+    ``by``: pairs of rows, a fit, or None.
+    """
+
+    by: Literal["pairs", "fit"] | None
+    wrong: str | None = None
+    unknown: str | None = None
+    structures: int = 0
+
+
+def judge_units(slope: Slope | None, model: Model | None) -> Verdict:
+    """Judge by pairs of nearly equal rows, and where they do not say it, by a fit."""
+    if slope is not None:
+        wrong = find_wrong_units(slope)
+        if wrong or slope.spread <= _CLEAR:
+            return Verdict("pairs", wrong)
+    fit = fit_units(model) if model is not None else None
+    if fit is None:
+        return Verdict(None, unknown="too few structures, or no forces that differ from zero")
+    if fit.verdict == "unknown":
+        return Verdict(
+            None,
+            unknown=f"a linear fit of {fit.structures} structures explains energies and forces as "
+            "well in other units",
+        )
+    wrong = fit.words if fit.verdict == "wrong" else None
+    return Verdict("fit", wrong, structures=fit.structures)
+
+
 def find_wrong_units(slope: Slope) -> str | None:
     """Say what is wrong with the units, or return None."""
-    if slope.spread > 0.5:
+    if slope.spread > _CLEAR:
         if slope.pairs >= 100 and slope.spread > 3:
             return (
                 f"between {slope.pairs} pairs of nearly equal structures, the energies do not "
@@ -135,3 +173,99 @@ def find_wrong_units(slope: Slope) -> str | None:
         return f"{said}: energies in eV per atom?"
     near = [name for name in sorted(off, key=off.__getitem__) if off[name] < 0.3][:2]
     return f"{said}: {', or '.join(near)}?" if near else said
+
+
+# A fit of energies and forces together is wrong by this much less with other units …
+_BETTER = 0.6
+_NO_FIT = 0.8  # … and this is wrong by so much that it says nothing (2 is all)
+_FEWEST = 12  # structures
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well one linear model fits energies and forces, in these units and in others.
+
+    ``wrong`` and ``least`` are shares of the squares that are not explained, of energies and of
+    forces, added: in the units as they are, and in the ``best`` others, which change the energies
+    by so much of what the forces say.
+    """
+
+    structures: int
+    wrong: float
+    best: float
+    least: float
+
+    @property
+    def verdict(self) -> Literal["right", "wrong", "unknown"]:
+        """Say whether energies and forces belong together."""
+        if self.least < _BETTER * self.wrong and self.least < _NO_FIT:
+            return "wrong"
+        if self.wrong < _BETTER * self.least and self.wrong < _NO_FIT:
+            return "right"
+        return "unknown"
+
+    @property
+    def words(self) -> str:
+        """Say what is wrong, of a fit that says so."""
+        near = _name_slope(self.best)
+        return (
+            f"in a linear fit of {self.structures} structures, energies and forces contradict each "
+            f"other: {self.wrong / 2:.0%} of both is not explained, and {self.least / 2:.0%} in "
+            f"other units: {', or '.join(near)}?"
+        )
+
+
+def fit_units(model: Model) -> Fit | None:
+    """Fit energies and forces together in all units that are in use.
+
+    None where there is nothing to fit: too few structures, or neither forces nor energies differ.
+    """
+    (energies,) = without_composition(model.shares, model.energies)
+    usable = _near_the_others(energies)
+    energies, features = without_composition(
+        model.shares[usable], model.energies[usable], model.features[usable]
+    )
+    of_energies, of_forces = float((energies**2).sum()), float((model.forces**2).sum())
+    if len(energies) < _FEWEST or of_energies < 1e-12 or of_forces < 1e-12:
+        return None
+    scale = np.sqrt((model.slopes**2).mean(axis=0)) + 1e-12
+    slopes, features = model.slopes / scale, features / scale
+    of_slopes = (slopes.T @ slopes / of_forces, slopes.T @ model.forces / of_forces)
+    of_features = (features.T @ features, features.T @ energies)
+    damped = 1e-6 * np.trace(of_slopes[0]) / len(scale) * np.eye(len(scale))
+
+    def unexplained(slope: float) -> float:
+        # Energies in the forces' unit.
+        meant = of_energies / slope**2
+        square = of_slopes[0] + of_features[0] / meant + damped
+        side = of_slopes[1] + of_features[1] / slope / meant
+        found = np.linalg.solve(square, side)
+        rest = ((features @ found - energies / slope) ** 2).sum() / meant
+        return float(rest + ((slopes @ found - model.forces) ** 2).sum() / of_forces)
+
+    others = sorted((unexplained(slope), slope) for slope in _OTHER_SLOPES)
+    return Fit(len(energies), unexplained(1.0), others[0][1], others[0][0])
+
+
+def _near_the_others(energies: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """Leave out energies by which all others would count for nothing."""
+    off = np.abs(energies - np.median(energies))
+    scatter = float(np.quantile(off, 0.75))
+    near: NDArray[np.bool_] = off <= 20 * scatter if scatter > 0 else off >= 0
+    return near
+
+
+# Those that are near 1 would need a better model.
+_FAR = [slope for slope in _FACTORS.values() if not 0.4 < slope < 2.5 and slope > 0]
+_OTHER_SLOPES = sorted({-1.0, *_FAR, *(-slope for slope in _FAR)})
+
+
+def _name_slope(slope: float) -> list[str]:
+    """Name the units that give about a slope, and the sign."""
+    if slope == -1.0:
+        return ["gradients instead of forces (the sign)"]
+    off = {
+        name: abs(math.log(abs(slope) / factor)) for name, factor in _FACTORS.items() if factor > 0
+    }
+    names = [name for name in sorted(off, key=off.__getitem__) if off[name] < 0.8][:3]
+    return [f"{name}, as gradients (the sign)" for name in names] if slope < 0 else names

@@ -100,15 +100,7 @@ def make_selection(select: str, name: str, usual_labels: bool = True) -> Selecti
         if source is not None and source != name:
             numbers = range(0)
         (without if operator == "!=" else within).append(numbers)
-    text = ",".join(words)
-    from ase.db.core import parse_selection
-
-    try:
-        keys, comparisons = parse_selection(text if text.strip() else "")
-    except Exception as error:  # ASE raises whatever a bad expression leads to
-        raise HpctrainError(
-            f"data.select '{select}' is no selection: {error_text(error)}"
-        ) from error
+    keys, comparisons = _parse(",".join(words), select)
     if len(within) == 1 and within[0]:
         # Databases find them without reading all others.
         comparisons += [("id", ">=", within[0][0]), ("id", "<=", within[0][-1])]
@@ -119,6 +111,21 @@ def make_selection(select: str, name: str, usual_labels: bool = True) -> Selecti
         comparisons = [one for one in comparisons if one[0] not in _LABELS]
     without = [numbers for numbers in without if numbers]
     return Selection(select, (keys, comparisons), within, without, labels)
+
+
+def _parse(text: str, select: str) -> tuple[list[str], list[tuple[Any, str, Any]]]:
+    """Parse ASE's words; HpctrainError names the whole selection."""
+    if not text.strip():
+        return [], []  # without ASE, whose databases take long to import
+    from ase.db.core import parse_selection
+
+    try:
+        keys, comparisons = parse_selection(text)
+    except Exception as error:  # ASE raises whatever a bad expression leads to
+        raise HpctrainError(
+            f"data.select '{select}' is no selection: {error_text(error)}"
+        ) from error
+    return keys, comparisons
 
 
 def refuse_unknown_sources(select: str, names: Collection[str]) -> None:
