@@ -82,7 +82,7 @@ def prepare(
     from hpctrain.data.duplicates.search import leakage_notes
     from hpctrain.data.export import elements_note, export
     from hpctrain.data.sources.ase_sqlite import lock_notes
-    from hpctrain.data.sources.names import expand
+    from hpctrain.data.sources.names import expand_sides
     from hpctrain.launch import reuse
 
     planned = plan(project, site_name, changes)
@@ -120,7 +120,8 @@ def prepare(
     notes += elements_note(dataset.elements_left_out)
     notes += pacemaker.share_notes(config.training)
     notes += [*dataset.notes, *leakage_notes(dataset.leakage)]
-    notes += lock_notes(expand(config.data.source, project.folder)[0], project.folder)
+    sources, *_ = expand_sides(config.data.source, config.data.test_source, project.folder)
+    notes += lock_notes(sources, project.folder)
     energies, mapping = _input(config, evaluator, dataset, parent, notes)
     warnings = _warnings(energies, dataset, parent, notes)
     if parent is not None:
