@@ -55,6 +55,7 @@ def _finding(finding: Finding) -> dict[str, str]:
         "title": f"{check.title}: {finding.seen}" if finding.seen else check.title,
         "todo": check.todo,
         "ids": f"{', '.join(finding.ids)}{more}" if finding.ids else "",
+        "without": finding.without,
     }
 
 

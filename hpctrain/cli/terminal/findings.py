@@ -37,7 +37,7 @@ def findings(report: Findings, width: int = 100) -> str:
 
 def _ids(finding: Finding) -> str:
     more = ", …" if finding.count > _IDS else ""
-    return ", ".join(printable(one) for one in finding.ids[:_IDS]) + more or "-"
+    return ", ".join(printable(one) for one in finding.ids[:_IDS]) + more if finding.ids else "-"
 
 
 def _wrap(text: str, width: int) -> list[str]:

@@ -78,7 +78,7 @@ def find_all(
     def add(name: str, count: int, ids: Iterable[str], seen: str,
             severity: Severity | None = None) -> None:  # fmt: skip
         named = tuple(ids)
-        some = name in _OF_ROWS and count == len(named) < preflight.rows
+        some = name in _OF_ROWS and count == len(named) <= preflight.rows / 2
         some &= name != "mixed_references" or preflight.sample.whole
         found.append(
             Finding(name, severity or CHECKS[name].severity, count, named[:KEPT], seen,

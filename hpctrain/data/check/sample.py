@@ -175,18 +175,22 @@ def _equations(
     near = distances[mine]
     energies: list[Array] = []
     slopes: list[Array] = []
+    end, (end_near, falls) = _end(distances)[0], _end(near)
+    width = (REACH - shortest) / _FUNCTIONS
     for number in range(_FUNCTIONS):
-        value, _ = _function(number, distances, shortest)
-        _, change = _function(number, near, shortest)
+        middle = shortest + number * width
+        value = _bell(distances, middle, width) * end
+        off = (near - middle) / width**2
+        change = _bell(near, middle, width) * (falls - off * end_near)
         sums = np.bincount(of_energy, value, minlength=structures * count)
         energies.append(0.5 * sums.reshape(structures, count))
         pulls = _sum_axes(bins, units * change[:, None], len(some) * count)
         slopes.append(pulls.reshape(3 * len(some), count))
     one, other = first[mine], second[mine]
     for rate in _RATES:
-        value, _ = _density(rate, distances, shortest)
-        _, change = _density(rate, near, shortest)
-        density = np.bincount(first, value, minlength=len(numbers)) + 1e-6
+        falling = (1 - distances / REACH) ** 2 * np.exp(-rate * (distances / shortest - 1))
+        change = _change_of_density(rate, near, shortest)
+        density = np.bincount(first, falling, minlength=len(numbers)) + 1e-6
         for power in _POWERS:
             sums = np.bincount(which, density**power, minlength=structures)
             energies.append(1.0 * sums.reshape(structures, 1))
@@ -205,22 +209,24 @@ def _sum_axes(bins: NDArray[np.int64], vectors: Array, count: int) -> Array:
     return sums
 
 
-def _function(number: int, distances: Array, shortest: float) -> tuple[Array, Array]:
-    """Return a Gaussian that ends smoothly at REACH, and its derivative."""
-    width = (REACH - shortest) / _FUNCTIONS
-    angle = np.pi * distances / REACH
-    end = 0.5 * (1 + np.cos(angle))
-    off = (distances - (shortest + number * width)) / width
-    bell = np.exp(-0.5 * off * off)
-    return bell * end, bell * (-0.5 * np.pi / REACH * np.sin(angle) - off / width * end)
+def _end(distances: Array) -> tuple[Array, Array]:
+    """Return what makes functions end smoothly at REACH, and its derivative."""
+    angle = np.pi / REACH * distances
+    return 0.5 * (1 + np.cos(angle)), -0.5 * np.pi / REACH * np.sin(angle)
 
 
-def _density(rate: float, distances: Array, shortest: float) -> tuple[Array, Array]:
-    """Return a function that falls off, and its derivative."""
+def _bell(distances: Array, middle: float, width: float) -> Array:
+    off = (distances - middle) / width
+    result: Array = np.exp(-0.5 * off * off)
+    return result
+
+
+def _change_of_density(rate: float, distances: Array, shortest: float) -> Array:
+    """Return the derivative of what a neighbour adds to the density."""
     rest = 1 - distances / REACH
     fall = np.exp(-rate * (distances / shortest - 1))
-    change = -rate / shortest * fall * rest**2 - 2 / REACH * fall * rest
-    return fall * rest**2, change
+    result: Array = -fall * rest * (rate / shortest * rest + 2 / REACH)
+    return result
 
 
 def without_composition(shares: Array, *columns: Array) -> list[Array]:

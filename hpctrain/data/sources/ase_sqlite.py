@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "id", "numbers", "positions", "cell", "pbc", "energy", "free_energy", "forces", "stress",
-    "key_value_pairs", "initial_magmoms", "magmoms", "magmom", "charge", "calculator_parameters",
+    "key_value_pairs", "initial_magmoms", "magmoms", "magmom",
 )  # fmt: skip
+# What most rows have though it tells nothing.
+_MAYBE_TOLD = ("NULLIF(systems.charge, 0)", "NULLIF(systems.calculator_parameters, '{}')")
 # A row's data are read where they may hold labels: these can be large, and have to be decoded.
 _MAYBE_LABELS = (
     "CASE WHEN systems.energy IS NULL OR systems.forces IS NULL "
@@ -134,7 +136,7 @@ def read_rows(
     ``with_data``: also the data of rows whose labels are complete.
     """
     data = "systems.data" if with_data else _MAYBE_LABELS
-    what = ", ".join([*(f"systems.{column}" for column in COLUMNS), data])
+    what = ", ".join([*(f"systems.{column}" for column in COLUMNS), *_MAYBE_TOLD, data])
     statement, arguments = database.create_select_statement(*selection, what=what)
     with contextlib.closing(open_read_only(Path(database.filename))) as connection:
         for row in connection.execute(statement, arguments):
