@@ -189,13 +189,13 @@ def _equations(
     one, other = first[mine], second[mine]
     for rate in _RATES:
         falling = (1 - distances / REACH) ** 2 * np.exp(-rate * (distances / shortest - 1))
-        change = _change_of_density(rate, near, shortest)
+        steepness = _change_of_density(rate, near, shortest)
         density = np.bincount(first, falling, minlength=len(numbers)) + 1e-6
         for power in _POWERS:
             sums = np.bincount(which, density**power, minlength=structures)
             energies.append(1.0 * sums.reshape(structures, 1))
             rise = power * density ** (power - 1)
-            weight = (rise[one] + rise[other]) * change
+            weight = (rise[one] + rise[other]) * steepness
             pulls = _sum_axes(where, units * weight[:, None], len(some))
             slopes.append(pulls.reshape(-1, 1))
     return np.hstack(energies), np.hstack(slopes)
