@@ -204,10 +204,31 @@ def test_kinds_that_differ_are_no_jump() -> None:
     assert "mixed_references" not in names(looked(rows))
 
 
-def test_few_rows_show_no_jump() -> None:
-    model = make_model(copper(10))
-    assert model is not None
-    assert find_jump(model) is None
+def test_of_few_rows_only_an_impossible_jump_is_found() -> None:
+    rows = copper(12)
+    for size, found in ((0.0, False), (3.0, False), (900.0, True)):
+        model = make_model(shifted(rows, [n % 2 for n in range(12)], Cu=size))
+        assert model is not None
+        assert (find_jump(model) is not None) == found
+
+
+@pytest.mark.parametrize("count", [12, 20, 24, 40, 80])
+def test_parts_of_good_data_are_good(made: dict[str, Rows], count: int) -> None:
+    """Few rows can be fitted in any units, and in two parts: then nothing is said."""
+    draw = np.random.default_rng(count)
+    for rows in (*made.values(), copper(30, size=1) + copper(60, size=2)):
+        for _ in range(3):
+            some = [rows[n] for n in draw.choice(len(rows), count, replace=False)]
+            assert not names(looked(some))
+
+
+def test_forces_that_vanish_by_symmetry_are_not_judged() -> None:
+    rows = []
+    for number in range(30):
+        atoms = bulk("Cu", a=3.4 + number / 40)
+        row = labelled(atoms, number + 1)
+        rows.append(replace(row, forces=np.full((1, 3), 1e-7)))
+    assert looked(rows).data["units"]["judged_by"] is None
 
 
 def test_the_slopes_are_the_derivatives_of_the_features() -> None:

@@ -25,10 +25,11 @@ _LEAST = 0.05  # eV per atom
 # Share of rows that may be nearly as far from their own reference as from the other.
 _BETWEEN, _MOST_BETWEEN = 0.35, 0.02
 _THERE = 0.3  # of the median jump
-_FEWEST, _SMALLEST = 3, 0.05  # rows of a part, and their share
+_FEWEST, _SMALLEST = 4, 0.08  # rows of a part, and their share
 _ROUNDS = 20
-# Rows of one part are as near to the other's, in what the model sees, as to those of their own.
-_MIXED = 2.0
+_ROWS = 20  # for each independent composition; with fewer, only an impossible jump is found
+# Share of the smaller part's rows that are nearest, in what the model sees, to a row of the other.
+_MIXED = 0.3
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,11 @@ def find_jump(model: Model) -> Jump | None:
     basis, size, turn = np.linalg.svd(model.shares, full_matrices=False)
     known = size > 1e-8 * size[0]
     shares = basis[:, known] * size[known]
-    features = model.features[:, model.features.std(axis=0) > 0]
-    if features.shape[1] > len(features) // 4:
+    seen = features = model.features[:, model.features.std(axis=0) > 0]
+    enough = len(features) >= _ROWS * shares.shape[1]
+    if not enough:
+        features = features[:, :0]
+    elif features.shape[1] > len(features) // 4:
         features = _main_parts(features, len(features) // 4)
     columns = np.hstack([shares, features])
     if len(columns) < 2 * (columns.shape[1] + shares.shape[1]):
@@ -77,7 +81,7 @@ def find_jump(model: Model) -> Jump | None:
     if part.mean() > 0.5:
         part, jump, coefficients = ~part, -jump, -coefficients
     middle = float(np.median(jump[part]))
-    if abs(middle) < DEEPEST and not _are_mixed(features, part):
+    if abs(middle) < DEEPEST and not (enough and abs(middle) >= _LEAST and _are_mixed(seen, part)):
         return None
     shifts = None
     if len(model.numbers) == known.sum():
@@ -151,7 +155,4 @@ def _are_mixed(features: Array, part: Part) -> bool:
     apart = np.linalg.norm(scaled[part][:, None] - scaled[None], axis=2)
     apart[apart == 0] = np.inf  # itself
     own, other = apart[:, part].min(axis=1), apart[:, ~part].min(axis=1)
-    finite = np.isfinite(own) & np.isfinite(other)
-    if not finite.any():
-        return False
-    return bool(np.median(other[finite]) <= _MIXED * np.median(own[finite]))
+    return bool((other < own).mean() >= _MIXED)

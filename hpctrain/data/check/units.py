@@ -178,7 +178,9 @@ def find_wrong_units(slope: Slope) -> str | None:
 # A fit of energies and forces together is wrong by this much less with other units …
 _BETTER = 0.6
 _NO_FIT = 0.8  # … and this is wrong by so much that it says nothing (2 is all)
-_FEWEST = 12  # structures
+_FEWEST = 20  # structures
+_WRONG = 0.03  # below, these units fit, and others may by chance
+_NO_FORCE = 3e-6  # eV/Å, root mean square: what symmetry leaves
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,7 @@ class Fit:
     @property
     def verdict(self) -> Literal["right", "wrong", "unknown"]:
         """Say whether energies and forces belong together."""
-        if self.least < _BETTER * self.wrong and self.least < _NO_FIT:
+        if self.least < _BETTER * self.wrong and self.least < _NO_FIT and self.wrong > _WRONG:
             return "wrong"
         if self.wrong < _BETTER * self.least and self.wrong < _NO_FIT:
             return "right"
@@ -226,18 +228,24 @@ def fit_units(model: Model) -> Fit | None:
         model.shares[usable], model.energies[usable], model.features[usable]
     )
     of_energies, of_forces = float((energies**2).sum()), float((model.forces**2).sum())
-    if len(energies) < _FEWEST or of_energies < 1e-12 or of_forces < 1e-12:
+    if len(energies) < _FEWEST or of_energies < 1e-12:
         return None
-    scale = np.sqrt((model.slopes**2).mean(axis=0)) + 1e-12
-    slopes, features = model.slopes / scale, features / scale
+    if of_forces < _NO_FORCE**2 * len(model.forces):
+        return None
+    scale = np.sqrt(
+        (model.slopes**2).sum(axis=0) / of_forces + (features**2).sum(axis=0) / of_energies
+    )
+    seen = scale > 0
+    slopes, features = model.slopes[:, seen] / scale[seen], features[:, seen] / scale[seen]
     of_slopes = (slopes.T @ slopes / of_forces, slopes.T @ model.forces / of_forces)
     of_features = (features.T @ features, features.T @ energies)
-    damped = 1e-6 * np.trace(of_slopes[0]) / len(scale) * np.eye(len(scale))
+    damped = 1e-6 * np.eye(slopes.shape[1])
 
     def unexplained(slope: float) -> float:
         # Energies in the forces' unit.
         meant = of_energies / slope**2
-        square = of_slopes[0] + of_features[0] / meant + damped
+        square = of_slopes[0] + of_features[0] / meant
+        square += damped * max(np.trace(square) / len(square), 1e-6)
         side = of_slopes[1] + of_features[1] / slope / meant
         found = np.linalg.solve(square, side)
         rest = ((features @ found - energies / slope) ** 2).sum() / meant
