@@ -143,9 +143,14 @@ class TrainingConfig(Record):
     engine: Literal["pacemaker"] = "pacemaker"
     cutoff: float = Field(6.0, gt=0, description="Å; every bond's rcut")
     b_basis_size: int = Field(300, gt=0, description="basis functions per element")
-    kappa: float = Field(1.0, ge=0, description="weight of the energies")
+    force_share: float = Field(
+        0.5, ge=0, le=1, description="share of the forces in the loss, Pacemaker's κ"
+    )
+    kappa: float | None = Field(
+        None, ge=0, description="instead of force_share, the weight of the energies: no share"
+    )
     kappa_f: float | None = Field(
-        None, ge=0, description="weight of the forces; 100 times kappa if not given"
+        None, ge=0, description="with kappa, the weight of the forces; 100 times kappa if not given"
     )
     max_iter: int = Field(1000, gt=0, description="iterations of the optimiser, in all")
     evaluator: Evaluator | None = Field(

@@ -31,9 +31,8 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
     assert (data.select, data.generations, data.test_fraction, data.seed) == (
         "status=completed", "all", 0.1, 42,
     )  # fmt: skip
-    assert (training.cutoff, training.b_basis_size, training.kappa, training.kappa_f) == (
-        6.0, 300, 1.0, None,
-    )  # fmt: skip
+    assert (training.cutoff, training.b_basis_size, training.force_share) == (6.0, 300, 0.5)
+    assert (training.kappa, training.kappa_f) == (None, None)
     assert (training.max_iter, training.overrides, config.site) == (1000, {}, None)
 
 
@@ -88,6 +87,7 @@ def test_a_walltime_that_yaml_has_taken_for_a_number() -> None:
         {"cutoff": True}, {"cutoff": None}, {"cutoff": [6]}, {"cutoff": "far"},
         {"b_basis_size": 0}, {"b_basis_size": 2.5}, {"b_basis_size": "many"},
         {"kappa": -0.1}, {"kappa_f": -1}, {"kappa_f": float("inf")},
+        {"force_share": -0.1}, {"force_share": 1.1}, {"force_share": None},
         {"max_iter": 0}, {"max_iter": True}, {"max_iter": None},
         {"evaluator": "tensorflow"}, {"optimizer": "Adam"}, {"engine": "mace"},
         {"batch_size": 0}, {"display_step": 0}, {"seed": -1}, {"seed": 2**32}, {"seed": "x"},
@@ -105,6 +105,7 @@ def test_settings_that_are_refused(training: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "training",
     [
+        {"force_share": 0}, {"force_share": 1},
         {"cutoff": 4.5}, {"cutoff": 5}, {"kappa": 0}, {"kappa_f": 0}, {"kappa": "1e-3"},
         {"evaluator": "pyace"}, {"reference_energies": "auto"},
         {"reference_energies": {"Al": -0.3, "Cu": 1}}, {"overrides": {"fit": {"a": [1, None]}}},

@@ -52,9 +52,11 @@ class Dataset:
 
     ``fingerprint`` changes with any structure, label or side of the split, and with nothing else;
     ``rows_fingerprint`` is blind to the split. ``isolated_atoms`` holds, by element, the energies
-    (eV) of single atoms without a neighbour within the cutoff. ``leakage``: what is alike on both
-    sides (the facts of a duplicates.search.Search); None where it was not looked for. ``notes``
-    says what was taken otherwise than it stands in the source.
+    (eV) of single atoms without a neighbour within the cutoff. ``elements_left_out`` occur only as
+    such, and are not in ``elements``. ``independent_compositions`` of the training structures: with
+    fewer than elements their energies do not tell what each element adds. ``leakage``: what is
+    alike on both sides (the facts of a duplicates.search.Search); None where it was not looked for.
+    ``notes`` says what was taken otherwise than it stands in the source.
     """
 
     train: SplitFile
@@ -68,6 +70,8 @@ class Dataset:
     generations: dict[str, int]
     leakage: dict[str, Any] | None = None
     notes: tuple[str, ...] = ()
+    elements_left_out: tuple[str, ...] = ()
+    independent_compositions: int | None = None
 
     def facts(self) -> dict[str, Any]:
         """Return the dataset as manifests, cards and ``--json`` have it, without ids of rows."""
@@ -81,6 +85,8 @@ class Dataset:
                 for one in self.skipped
             ],
             "elements": list(self.elements),
+            "elements_left_out": list(self.elements_left_out),
+            "independent_compositions": self.independent_compositions,
             "isolated_atoms": {name: list(found) for name, found in self.isolated_atoms.items()},
             "config_types": self.config_types,
             "generations": self.generations,
@@ -132,6 +138,7 @@ def export(
         scan = with_signatures(signatures, scan)
         rows = read_rows(data, base, spool, cutoff, mixed_pbc, progress, scan)
         skipped: tuple[Skipped, ...] = ()
+        left_out: tuple[str, ...] = ()
         leakage = None
         if card_rows is not None:
             sides = from_card(card_rows, rows)
@@ -143,6 +150,8 @@ def export(
             usable[list(rows.bad)] = False
             chosen = chosen[usable[chosen]]
             refuse_second_set(rows, chosen)
+            chosen, left_out, unbound = _leave_out_elements(rows, chosen)
+            skipped += unbound
             search = Search(rows, chosen, spool, signatures, cutoff)
             if data.dedupe is not None:
                 search, gone = search.without(data.dedupe)
@@ -165,7 +174,66 @@ def export(
         generations=_count_generations(rows, sides.places),
         leakage=leakage,
         notes=tuple(notes_in_words(rows, sides.places)),
+        elements_left_out=left_out,
+        independent_compositions=_count_independent(rows, sides.train),
     )
+
+
+def _leave_out_elements(
+    rows: Rows, places: NDArray[Any]
+) -> tuple[NDArray[Any], tuple[str, ...], tuple[Skipped, ...]]:
+    """Leave out the elements that occur only as isolated atoms: nothing could be learned of them.
+
+    Returns the places that are left, the elements, and what was left out. HpctrainError where
+    nothing but isolated atoms is there.
+    """
+    alone = np.isin(places, list(rows.isolated))
+    if len(places) and alone.all():
+        raise HpctrainError(
+            f"the {len(places)} selected structures are isolated atoms, which are only references: "
+            "there is nothing to train on",
+            "select structures in which atoms have neighbours within training.cutoff",
+        )
+    compositions = rows.column("compositions")[places]
+    bound = frozenset[str]().union(*map(rows.symbols, np.unique(compositions[~alone])))
+    left_out: dict[str, list[int]] = defaultdict(list)
+    for place in np.flatnonzero(alone).tolist():
+        (element,) = rows.symbols(compositions[place])
+        if element not in bound:
+            left_out[element].append(place)
+    kept = np.ones(len(places), dtype=bool)
+    for gone in left_out.values():
+        kept[gone] = False
+    skipped = tuple(
+        Skipped(
+            f"isolated atom of {element}, which occurs in no other structure: {element} is no "
+            "element of the potential",
+            tuple(rows.ids[place] for place in places[left_out[element]].tolist()),
+        )
+        for element in sorted(left_out)
+    )
+    return places[kept], tuple(sorted(left_out)), skipped
+
+
+def _count_independent(rows: Rows, places: NDArray[Any]) -> int:
+    """Count the linearly independent compositions at some places."""
+    there = np.unique(rows.column("compositions")[places])
+    counts = [np.frombuffer(rows.compositions.names[number], np.int64) for number in there]
+    table = np.zeros((len(counts), max(map(len, counts), default=0)))
+    for row, found in zip(table, counts, strict=True):
+        row[: len(found)] = found
+    return int(np.linalg.matrix_rank(table)) if table.size else 0
+
+
+def elements_note(elements: Sequence[str]) -> list[str]:
+    """Say which elements were left out of the potential, if any."""
+    if not elements:
+        return []
+    names = ", ".join(elements)
+    return [
+        f"{names} left out of the potential's elements: in these data only as isolated atom"
+        f"{'s' * (len(elements) > 1)}, of which no interaction can be learned"
+    ]
 
 
 def _list_isolated(rows: Rows, places: NDArray[Any]) -> dict[str, tuple[float, ...]]:

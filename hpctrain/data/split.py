@@ -47,7 +47,18 @@ class Sides:
 
 
 def draw_rows(data: DataConfig, rows: Rows, places: NDArray[Any]) -> Sides:
-    """Split the rows at ``places`` as the settings say."""
+    """Split the rows at ``places`` as the settings say.
+
+    Isolated atoms are references: always trained on, and no part of groups and strata.
+    """
+    drawn = ~np.isin(places, list(rows.isolated))
+    tested = np.zeros(len(places), dtype=np.bool_)
+    tested[drawn] = _draw_bound(data, rows, places[drawn])
+    return Sides(places, tested)
+
+
+def _draw_bound(data: DataConfig, rows: Rows, places: NDArray[Any]) -> Tested:
+    """Draw from the rows at ``places``, none of them an isolated atom."""
     digests = rows.digests if len(places) == len(rows) else rows.digests[places]
     strata: NDArray[Any] | None = None
     strata_names: list[str] = []
@@ -65,7 +76,7 @@ def draw_rows(data: DataConfig, rows: Rows, places: NDArray[Any]) -> Sides:
         strata,
         strata_names,
     )
-    return Sides(places, draw(table, data.split, data.test_fraction, data.seed))
+    return draw(table, data.split, data.test_fraction, data.seed)
 
 
 def read_marks(card_rows: Mapping[str, Any], side: str) -> list[str] | None:

@@ -68,7 +68,8 @@ def train(
     with phases.enter("train"):
         _run_pacemaker(run, start.arguments, settings, steps)
     notes = evidence.read_json(folder / "continuation.json")
-    for name, key in (("best", "best"), ("stopped", "stopped_early")):
+    keys = {"best": "best", "stopped": "stopped_early", "repulsion": "repulsion"}
+    for name, key in keys.items():
         if notes.get(key):
             result[name] = notes[key]
     with phases.enter("finish"):

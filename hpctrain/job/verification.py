@@ -67,7 +67,7 @@ def _run_checks(
         "sides": {side: str(run / f"{side}.extxyz") for side in ("train", "test")},
         "free_atoms": potential["reference_energies"],
         "shift": potential["shift"],
-        "predictions": "test_pred.pckl.gzip",
+        "predictions": ["test_pred.pckl.gzip", "train_pred.pckl.gzip"],
         "known_errors": None,
         "evaluator": settings["evaluator"],
         "seconds": seconds,

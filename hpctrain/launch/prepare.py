@@ -80,7 +80,7 @@ def prepare(
     HpctrainError if it is not accepted. Raises HpctrainError if anything is wrong.
     """
     from hpctrain.data.duplicates.search import leakage_notes
-    from hpctrain.data.export import export
+    from hpctrain.data.export import elements_note, export
     from hpctrain.data.sources.ase_sqlite import lock_notes
     from hpctrain.data.sources.names import expand
     from hpctrain.launch import reuse
@@ -117,9 +117,12 @@ def prepare(
             look_for=look_for,
         )  # fmt: skip
         reuse.keep(project.runs, dataset)
+    notes += elements_note(dataset.elements_left_out)
+    notes += pacemaker.share_notes(config.training)
     notes += [*dataset.notes, *leakage_notes(dataset.leakage)]
     notes += lock_notes(expand(config.data.source, project.folder)[0], project.folder)
     energies, mapping = _input(config, evaluator, dataset, parent, notes)
+    warnings = _warnings(energies, dataset, parent, notes)
     if parent is not None:
         parent.put(folder)
     text = _input_text(mapping, config, run_id, parent)
@@ -143,6 +146,7 @@ def prepare(
         "evaluator": evaluator,
         "dataset": cast("DatasetFacts", {**dataset.facts(), "key": key}),
         "reference_energies": energies,
+        "warnings": warnings,
         "parents": [parent.facts(dataset, notes)] if parent else [],
         "input": mapping,
         "versions": {"hpctrain": __version__, "python": platform.python_version()},
@@ -153,6 +157,28 @@ def prepare(
     write_atomically(folder / "rows.json", as_json(dataset.rows()))
     write_atomically(folder / MANIFEST, as_json(manifest))
     return Prepared(folder, run_id, site, scheduler, job, argv, manifest, notes)
+
+
+def _warnings(
+    energies: dict[str, float] | str,
+    dataset: Dataset,
+    parent: parents.Parent | None,
+    notes: list[str],
+) -> list[str]:
+    """List what the potential's card has to warn of; the notes learn of it too."""
+    if parent is not None:
+        return [
+            warning
+            for warning in parent.card.get("warnings") or []
+            if warning.startswith(pacemaker.UNDETERMINED)
+        ]
+    found = pacemaker.reference_warning(
+        energies, dataset.elements, dataset.independent_compositions
+    )
+    if found is None:
+        return []
+    notes.append("; ".join(found))
+    return [found[0]]
 
 
 def _input(
@@ -168,7 +194,9 @@ def _input(
     if parent is not None:
         energies = parent.reference_energies(training, dataset, notes)
     else:
-        energies = pacemaker.reference_energies(training, dataset.elements, dataset.isolated_atoms)
+        energies = pacemaker.reference_energies(
+            training, dataset.elements, dataset.isolated_atoms, dataset.elements_left_out
+        )
     facts = pacemaker.DataFacts(dataset.elements, energies)
     mapping = pacemaker.input_mapping(training, evaluator, facts)
     return energies, mapping if parent is None else parent.adapt(mapping, notes)

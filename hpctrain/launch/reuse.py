@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 FILES = ("train.extxyz", "test.extxyz")
 ROWS = "rows.json"
+# Raised when the same settings and data give other files: 2, isolated atoms are not drawn.
+DRAW = 2
 # Of the head of an SQLite file: the counter that every transaction raises (its format, 1.3.7).
 _COUNTER = slice(24, 28)
 
@@ -44,7 +46,8 @@ def key(data: DataConfig, base: Path, **options: Any) -> str | None:
     if any("://" in source for source in sources):
         return None
     files = [list(_file_states(base / source)) for source in sources]
-    settings = {"data": data.model_dump(mode="json"), "version": __version__, **options}
+    made_by = {"version": __version__, "draw": DRAW}
+    settings = {"data": data.model_dump(mode="json"), **made_by, **options}
     text = json.dumps([files, settings], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -133,4 +136,6 @@ def take(run: Path, folder: Path) -> Dataset:
         generations=known["generations"],
         leakage=known["leakage"],
         notes=tuple(known.get("notes", ())),
+        elements_left_out=tuple(known.get("elements_left_out") or ()),
+        independent_compositions=known.get("independent_compositions"),
     )

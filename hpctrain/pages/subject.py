@@ -172,7 +172,7 @@ def of_run(status: RunStatus, files: RunFiles) -> Subject:
         ],
         best=result.get("best"),
         stopped=result.get("stopped"),
-        warnings=tuple(status.warnings),
+        warnings=(*status.warnings, *(manifest.get("warnings") or ())),
         reference_energies=evaluation.get("reference_energies") or {},
         shift=evaluation.get("shift"),
     )  # fmt: skip

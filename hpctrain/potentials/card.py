@@ -30,6 +30,7 @@ from hpctrain.runs.result import (
     Environment,
     FileFacts,
     Metrics,
+    Repulsion,
     Result,
     StartCounts,
     Verification,
@@ -117,6 +118,7 @@ class _NewerOfCard(TypedDict, total=False):
     active_set: ActiveSet | None
     best: Best | None
     stopped: str | None
+    repulsion: Repulsion | None
     warnings: list[str]
     verification: CardVerification
     not_verified: str
@@ -242,7 +244,8 @@ def make_card(
         },
         "best": result.get("best"),
         "stopped": result.get("stopped"),
-        "warnings": result.get("warnings") or [],
+        "repulsion": result.get("repulsion"),
+        "warnings": [*(result.get("warnings") or []), *(manifest.get("warnings") or [])],
         "dataset": {**manifest["dataset"], "rows": read_rows(run.folder / "rows.json")},
         "settings": manifest["settings"],
         "evaluator": manifest["evaluator"],

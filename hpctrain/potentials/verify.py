@@ -149,7 +149,8 @@ def _structures_of_card(
         sides = {side: str(run / f"{side}.extxyz") for side in ("train", "test")}
         for attempt in sorted((run / "attempts").glob("*"), reverse=True):
             if _has_sum(attempt / "output_potential.yace", card["files"]["yace"]["sha256"]):
-                return {"sides": sides, "predictions": str(attempt / "test_pred.pckl.gzip")}
+                tables = [str(attempt / f"{side}_pred.pckl.gzip") for side in ("test", "train")]
+                return {"sides": sides, "predictions": tables}
     else:
         say("its run is gone: writing its structures again from their source")
         dataset = export_again(

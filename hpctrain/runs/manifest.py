@@ -51,6 +51,8 @@ class DatasetFacts(_DatasetFacts, total=False):
 
     leakage: dict[str, Any]
     notes: list[str]
+    elements_left_out: list[str]  # they occur only as isolated atoms
+    independent_compositions: int | None  # of the training structures
     key: str | None
 
 
@@ -134,7 +136,11 @@ class _InputKeys(TypedDict):
     fit: Annotated[dict[str, Any], Holds(_FitKeys)]
 
 
-class Manifest(_Parents):
+class _NewerOfManifest(_Parents, total=False):
+    warnings: list[str]  # what the potential's card has to warn of
+
+
+class Manifest(_NewerOfManifest):
     """A run as it was asked for; ``settings`` are nested like hpctrain.yaml."""
 
     schema: str

@@ -84,6 +84,22 @@ class Environment(TypedDict, total=False):
     variables: dict[str, str]
 
 
+class PairRepulsion(TypedDict):
+    """Where the core repulsion of a pair of elements begins (Å), and why there."""
+
+    r_in: float
+    shortest: float | None  # in the data; None where they do not hold the pair
+
+
+class Repulsion(TypedDict, total=False):
+    """The core repulsion that was added after the fit; ``by`` names the trainer if it placed it."""
+
+    pairs: dict[str, PairRepulsion]
+    delta_in: float  # Å over which the potential changes to the repulsion
+    structures: int  # labelled, which it is below
+    by: str
+
+
 class Result(TypedDict, total=False):
     """result.json: how an attempt ended."""
 
@@ -99,6 +115,7 @@ class Result(TypedDict, total=False):
     continues: Continues | bool | None
     best: Best
     stopped: str
+    repulsion: Repulsion
     warnings: list[str]
     gives_way_to: int
     begun: bool

@@ -68,6 +68,17 @@ def test_show_is_a_page(inside: Project, capsys: pytest.CaptureFixture[str]) -> 
     assert json_of(capsys, "show", ONE)["card"]["name"] == ONE
 
 
+def test_show_tells_of_the_repulsion_and_of_warnings(
+    inside: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs = {"Al-Al": {"r_in": 1.647, "shortest": 1.83}, "Al-Cu": {"r_in": 2.53, "shortest": None}}
+    make_potential(inside, "potential_gen_02", repulsion={"pairs": pairs},
+                   warnings=["the reference energies are not those of free atoms: …"])  # fmt: skip
+    text = run(capsys, "show", "potential_gen_02")
+    assert "repulsion     ZBL below Al-Al 1.65 Å, Al-Cu 2.53 Å\n" in text
+    assert "warning       the reference energies are not those of free atoms: …\n" in text
+
+
 def test_show_tells_why_there_is_no_active_set(
     inside: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,12 +16,14 @@ import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
+from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpctrain.data import split_files as module
-from hpctrain.data.export import Dataset, export
+from hpctrain.data.export import Dataset, elements_note, export
 from hpctrain.data.sources.ase_sqlite import has_locks, lock_notes
 from hpctrain.data.sources.names import without_passwords
 from hpctrain.data.sources.read import read_source
@@ -86,6 +88,26 @@ def read_back(result: Dataset) -> list[Atoms]:
         for file in (result.train, result.test)
         for atoms in ase.io.read(file.path, ":", format="extxyz")
     ]
+
+
+def emt_copper(count: int, *lonely: str) -> list[Atoms]:
+    """Rattled copper with EMT's labels, and isolated atoms before it; group and kind of each."""
+    found = []
+    for number, element in enumerate(lonely):
+        atoms = Atoms(element, cell=[15] * 3, pbc=False)
+        labels = {"energy": -0.1 * number, "forces": [[0, 0, 0]]}
+        atoms.calc = SinglePointCalculator(atoms, **labels)
+        atoms.info.update(config_type="free", group="free")
+        found.append(atoms)
+    for number in range(count):
+        atoms = bulk("Cu", cubic=True)
+        atoms.rattle(0.05, seed=number)
+        atoms.calc = EMT()
+        labels = {"energy": atoms.get_potential_energy(), "forces": atoms.get_forces()}
+        atoms.calc = SinglePointCalculator(atoms, **labels)
+        atoms.info.update(config_type=f"kind {number % 2}", group=f"group {number % 3}")
+        found.append(atoms)
+    return found
 
 
 # --- the demo's database ---
@@ -163,6 +185,70 @@ def test_the_same_again_is_left_and_something_else_is_not_overwritten(
 
 
 # --- which rows ---
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"split": "stable", "test_fraction": 0.5},
+        {"split": "grouped", "group_by": "group"},
+        {"stratify": "config_type"},
+        {"stratify": "composition"},
+    ],
+)
+def test_isolated_atoms_are_references_and_never_tested_on(
+    tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    source = tmp_path / "small.xyz"
+    ase.io.write(str(source), emt_copper(16, "Cu", "Cu", "Cu"), format="extxyz")
+    for seed in range(12):
+        options = {"test_fraction": 0.2, **settings, "seed": seed, "select": ""}
+        result = exported(tmp_path / f"out{seed}", source, **options)
+        tested = ase.io.read(result.test.path, ":", format="extxyz")
+        assert tested and all(len(atoms) == 4 for atoms in tested)
+        alone = [a for a in ase.io.read(result.train.path, ":", format="extxyz") if len(a) == 1]
+        assert len(alone) == 3
+
+
+def test_isolated_atoms_alone_are_nothing_to_train_on(tmp_path: Path) -> None:
+    source = tmp_path / "free.xyz"
+    ase.io.write(str(source), emt_copper(0, "Cu", "Ag"), format="extxyz")
+    error = refused(tmp_path / "out", source, select="")
+    assert "the 2 selected structures are isolated atoms" in str(error)
+
+
+def test_independent_compositions(tmp_path: Path) -> None:
+    """What the energies of free atoms can be fitted from; isolated atoms are compositions too."""
+    pair = [labelled(number) for number in range(4)]
+    for atoms in pair:
+        atoms.set_chemical_symbols(["Cu", "Au"])
+    for number, (structures, independent) in enumerate(
+        [
+            (pair, 1),
+            ([*pair, *(labelled(n) for n in range(4))], 2),
+            ([*pair, *emt_copper(0, "Cu", "Au")], 2),
+        ]
+    ):
+        source = tmp_path / f"{number}.xyz"
+        ase.io.write(str(source), structures, format="extxyz")
+        result = exported(tmp_path / f"out{number}", source, select="", test_fraction=0.25)
+        assert result.independent_compositions == independent
+        assert result.facts()["independent_compositions"] == independent
+
+
+def test_an_element_only_as_an_isolated_atom_is_left_out(tmp_path: Path) -> None:
+    source = tmp_path / "copper_and_silver.xyz"
+    ase.io.write(str(source), emt_copper(6, "Cu", "Ag", "Ag"), format="extxyz")
+    result = exported(tmp_path / "out", source, select="")
+    assert (result.elements, result.elements_left_out) == (("Cu",), ("Ag",))
+    assert set(result.isolated_atoms) == {"Cu"}
+    (skipped,) = result.skipped
+    assert skipped.ids == ("2", "3")
+    assert "isolated atom of Ag, which occurs in no other structure" in skipped.reason
+    assert sum(file.structures for file in (result.train, result.test)) == 7
+    assert result.facts()["elements_left_out"] == ["Ag"]
+    assert elements_note(result.elements_left_out)[0].startswith("Ag left out of the potential's")
 
 
 @pytest.mark.parametrize(

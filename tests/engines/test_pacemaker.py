@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 from hpctrain.engines.pacemaker.input import (
     TEMPLATE,
     DataFacts,
+    force_share,
     input_mapping,
     optimizer,
     parameters,
     reference_energies,
+    reference_warning,
     relative_force_weight,
+    share_notes,
     template_values,
 )
 from hpctrain.errors import HpctrainError
@@ -62,6 +65,26 @@ def test_the_cutoff_is_that_of_every_bond() -> None:
     assert "\ncutoff: 4.5\n" in text_of(mapping_of(cutoff=4.5))
 
 
+def test_the_share_of_the_forces_as_it_is_given() -> None:
+    assert rendered()["fit"]["loss"]["kappa"] == 0.5
+    assert rendered(force_share=0.3)["fit"]["loss"]["kappa"] == 0.3
+
+
+def test_kappa_alone_is_not_pacemakers() -> None:
+    (said,) = share_notes(TrainingConfig(kappa=0.3))
+    assert "κ = 0.990099" in said
+    assert "if Pacemaker's κ = 0.3 is meant, write force_share: 0.3 instead" in said
+    assert "kappa_f: 30 too" in said
+    assert "meant" not in share_notes(TrainingConfig(kappa=2))[0]
+    for quiet in ({}, {"kappa": 1, "kappa_f": 100}, {"kappa_f": 1}, {"force_share": 0.3}):
+        assert share_notes(TrainingConfig(**quiet)) == []
+    # As with --set, in a project that has the share in its file.
+    both = TrainingConfig(force_share=0.5, kappa=1, kappa_f=100)
+    assert force_share(both) == 100 / 101
+    (said,) = share_notes(both)
+    assert said.startswith("training.force_share: 0.5 is not used")
+
+
 def test_weights_one_to_a_hundred() -> None:
     found = rendered(kappa=1, kappa_f=100)
     assert found["fit"]["loss"]["kappa"] == 100 / 101
@@ -90,7 +113,8 @@ def test_no_weights(kappa_f: float | None) -> None:
 def test_the_comment_explains_only_what_stands_there() -> None:
     override = {"fit": {"loss": {"kappa": 0.3}}}
     assert "The weights" not in text_of(mapping_of(overrides=override))
-    assert "The weights" in text_of(mapping_of())
+    assert "The weights" not in text_of(mapping_of(force_share=0.2), force_share=0.2)
+    assert "The weights" in text_of(mapping_of(kappa_f=2), kappa_f=2)
 
 
 def test_settings_arrive_where_pacemaker_reads_them() -> None:
@@ -376,3 +400,21 @@ def test_the_optimizer_follows_the_number_of_parameters() -> None:
     assert chosen(5, b_basis_size=700) == "L-BFGS-B"
     assert chosen(5, b_basis_size=700, optimizer="BFGS") == "BFGS"
     assert chosen(1, optimizer="L-BFGS-B") == "L-BFGS-B"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "independent", "warned"),
+    [("auto", 1, True), ("auto", 2, True), ("auto", 3, False), ("auto", None, False),
+     ({"C": 0.0, "H": 0.0, "O": 0.0}, 1, False)],
+)  # fmt: skip
+def test_fitted_energies_that_the_data_do_not_determine(
+    wanted: Any, independent: int | None, warned: bool
+) -> None:
+    found = reference_warning(wanted, ("C", "H", "O"), independent)
+    assert (found is not None) == warned
+    if found:
+        warning, way_out = found
+        assert f"{independent} independent composition" in warning
+        assert "for 3 elements" in warning
+        assert "and for no others" in warning
+        assert "reference_energies: {C: …, H: …, O: …}" in way_out

@@ -244,6 +244,34 @@ def test_coefficients_that_are_a_little_off(
 
 
 @needs_pyace
+def test_a_repulsion_that_acts_where_forces_vanish(
+    tmp_path: Path, al_sides: dict[str, Structures]
+) -> None:
+    """In cells of volume curves it shows in the energies alone."""
+    from pyace.basis import BBasisConfiguration
+
+    bare = load_without_repulsion(str(HERE / "al.yaml"))
+    cells = {s: with_kinds(of, "ev_fcc", "ev_bcc") for s, of in al_sides.items()}
+    predictions = {}
+    for side in cells.values():
+        for number in range(len(side)):
+            one = side.read(number)
+            known = bare.compute(one.atoms)
+            predictions[one.id] = (known.energy, known.forces)
+    potential = BBasisConfiguration(str(HERE / "al.yaml"))
+    good = Subject(load(potential), cells, Clock(LONG), predictions, bare=bare)
+    assert reproduces_test_rmse(good)["verdict"] == "pass"
+    assert "training structures" in reproduces_test_rmse(good)["seen"]
+    for block in potential.funcspecs_blocks:
+        block.r_in = 2.75  # the smallest cells are nearer
+    result = reproduces_test_rmse(Subject(load(potential), cells, Clock(LONG), predictions,
+                                          bare=bare))  # fmt: skip
+    assert result["verdict"] == "fail"
+    assert result["value"] > 0.1
+    assert "the core repulsion, added after the fit, acts in" in result["seen"]
+
+
+@needs_pyace
 def test_two_elements_taken_for_each_other(tmp_path: Path, cuau: Structures) -> None:
     text = (HERE / "cuau.yace").read_text()
     assert text.startswith("elements: [Au, Cu]")

@@ -16,7 +16,10 @@ FILES = sorted(path.relative_to(JOB).as_posix() for path in JOB.rglob("*.py"))
 # Run in the trainer's environment after it was found whole; the others need nothing.
 WITH_PACKAGES = {
     *(name for name in FILES if name.startswith(("checks/", "pacemaker/inside/"))),
-    *(f"pacemaker/{name}.py" for name in ("convert", "evaluate", "potential", "start_from")),
+    *(
+        f"pacemaker/{name}.py"
+        for name in ("convert", "evaluate", "potential", "repulsion", "start_from")
+    ),
 }
 PACKAGES = {"ase", "numpy", "pandas", "pyace", "scipy", "threadpoolctl", "yaml"}
 # In the standard library only after 3.8.

@@ -63,7 +63,7 @@ FIT = {
         "b_basis_size": 20,
         "max_iter": TOTAL,
         "start": "zero",  # where the optimiser's memory counts most
-        "kappa_f": 1.0,
+        "force_share": 0.5,
         "reference_energies": {"Al": -0.2994},
         "overrides": {"fit": {"callbacks": ["pause.pause"]}},
     },

@@ -122,6 +122,12 @@ def test_a_run_that_waits(run: Run, tmp_path: Path) -> None:
     assert "161 structures" in text
 
 
+def test_what_the_card_will_warn_of_is_on_the_page_of_the_run(run: Run, tmp_path: Path) -> None:
+    manifest = {**run.manifest, "warnings": ["the reference energies are not those of free atoms"]}
+    write_atomically(run.folder / MANIFEST, as_json(manifest))
+    assert "the reference energies are not those of free atoms" in drawn(run, tmp_path)
+
+
 def test_a_run_that_trains_in_its_second_attempt(run: Run, tmp_path: Path) -> None:
     for attempt, recorded in ((1, "killed"), (2, "restart")):
         leave(run, attempt, "claim.json", NOW, {"job_id": str(6 + attempt), "time": NOW})

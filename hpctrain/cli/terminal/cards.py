@@ -14,7 +14,7 @@ from hpctrain.text import metrics_rows
 if TYPE_CHECKING:
     from hpctrain.potentials.card import Card, CardVerification
     from hpctrain.potentials.collect import Collected
-    from hpctrain.runs.result import Verification
+    from hpctrain.runs.result import Repulsion, Verification
 
 WIDTH = 76
 
@@ -69,6 +69,7 @@ def _what(card: Card) -> str:
          f"{training['cutoff']:g} Å, {training['b_basis_size']} functions per element, "
          f"{card['metrics'].get('iterations', '?')} iterations"),
         ("stopped", str(card.get("stopped") or "")),
+        ("repulsion", _repulsion(card.get("repulsion"))),
         *(("warning", str(warning)) for warning in card.get("warnings") or ()),
         ("run", f"{run['run_id']} on {run['site']['name']}, ended {day(run.get('ended'))}"),
         ("archived", day(card.get("archived"))),
@@ -76,6 +77,12 @@ def _what(card: Card) -> str:
         ("sha256", f"{card['files']['yace']['sha256']} (.yace)"),
     ]  # fmt: skip
     return "\n".join(f"{name:<12}  {words}" for name, words in lines if words)
+
+
+def _repulsion(placed: Repulsion | None) -> str:
+    pairs = (placed or {}).get("pairs") or {}
+    listed = ", ".join(f"{pair} {one['r_in']:.2f} Å" for pair, one in list(pairs.items())[:6])
+    return listed and f"ZBL below {listed}{', …' * (len(pairs) > 6)}"
 
 
 def _errors(card: Card) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,9 +39,44 @@ def relative_force_weight(kappa: float, kappa_f: float | None) -> float:
     if kappa + forces == 0:
         raise HpctrainError(
             "training.kappa and training.kappa_f are both 0: nothing would be fitted",
-            "for example kappa: 1.0 and kappa_f: 100.0",
+            "write force_share: 0.5 instead of both",
         )
     return forces / (kappa + forces)
+
+
+def weights(training: TrainingConfig) -> tuple[float, float] | None:
+    """Return the weights of energies and forces; None where the settings give a share instead."""
+    if training.kappa is None and training.kappa_f is None:
+        return None
+    energies = 1.0 if training.kappa is None else training.kappa
+    return energies, 100.0 * energies if training.kappa_f is None else training.kappa_f
+
+
+def force_share(training: TrainingConfig) -> float:
+    """Return Pacemaker's kappa: the share of the forces in the loss."""
+    given = weights(training)
+    return training.force_share if given is None else relative_force_weight(*given)
+
+
+def share_notes(training: TrainingConfig) -> list[str]:
+    """Say what weights mean where a share may have been meant: Pacemaker's name for it is kappa."""
+    if weights(training) is None:
+        return []
+    share, notes = force_share(training), []
+    if training.kappa is not None and training.kappa_f is None:
+        given = f"{training.kappa:g}"
+        meant = f"if Pacemaker's κ = {given} is meant, write force_share: {given} instead; if not, "
+        notes.append(
+            f"training.kappa: {given} without kappa_f is the weight of the energies, and the "
+            f"forces get 100 times as much: κ = {share:g}; {meant * (training.kappa <= 1)}write "
+            f"kappa_f: {100 * training.kappa:g} too"
+        )
+    if "force_share" in training.model_fields_set and abs(share - training.force_share) > 1e-9:
+        notes.append(
+            f"training.force_share: {training.force_share:g} is not used: kappa and kappa_f are "
+            f"given too, and κ = {share:g}"
+        )
+    return notes
 
 
 def parameters(functions_per_element: int, elements: int) -> int:
@@ -69,10 +104,12 @@ def reference_energies(
     training: TrainingConfig,
     elements: Sequence[str],
     isolated_atoms: Mapping[str, Sequence[float]],
+    left_out: Collection[str] = (),
 ) -> dict[str, float] | str:
     """Return the energy of each free atom (eV), or ``auto``, as the settings ask.
 
-    HpctrainError where one is missing, or none of the data's.
+    The settings may name elements that were ``left_out`` too. HpctrainError where one is missing,
+    or none of the data's.
     """
     wanted = training.reference_energies
     if wanted == "auto":
@@ -91,15 +128,45 @@ def reference_energies(
             "training.reference_energies is isolated_atoms, but the selected data hold no "
             f"isolated atom of {', '.join(missing)}",
             "add one to the data, or give the energies (reference_energies: "
-            f"{{{missing[0]}: …}}, in eV), or let Pacemaker fit them (reference_energies: auto)",
+            f"{{{missing[0]}: …}}, in eV), or let Pacemaker fit them (reference_energies: "
+            "auto; they mean something only with as many independent compositions as elements)",
         )
-    unknown = [element for element in given if element not in elements]
+    unknown = [element for element in given if element not in (*elements, *left_out)]
     if unknown and isinstance(wanted, dict):
         raise HpctrainError(
             f"training.reference_energies names {', '.join(unknown)}, which the data do not hold",
             "the data hold: " + ", ".join(elements),
         )
     return {element: given[element] for element in elements}
+
+
+UNDETERMINED = "the reference energies are not those of free atoms"
+
+
+def reference_warning(
+    wanted: object, elements: Sequence[str], independent: int | None
+) -> tuple[str, str] | None:
+    """Warn of reference energies that are fitted and not determined, for the card; and a way out.
+
+    ``wanted`` is training.reference_energies; ``independent`` counts the independent compositions
+    of the training structures, None where it is not known.
+    """
+    if wanted != "auto" or independent is None or independent >= len(elements):
+        return None
+    compositions = f"{independent} independent composition{'s' * (independent != 1)}"
+    warning = (
+        f"{UNDETERMINED}: the training data have {compositions} for {len(elements)} elements, "
+        "so what auto fits is only a shift common to their atoms. The potential is for "
+        "structures of the same compositions as its data, and for no others"
+    )
+    wanting = ", ".join(elements)
+    way_out = (
+        f"for energies of free atoms, add an isolated atom of each of {wanting} to the data "
+        "(reference_energies: isolated_atoms), or give them (reference_energies: "
+        f"{{{', '.join(f'{element}: …' for element in elements)}}}), or add structures of other "
+        "compositions; a common shift is enough where compositions are never compared"
+    )
+    return warning, way_out
 
 
 def _energies_of_isolated_atoms(isolated_atoms: Mapping[str, Sequence[float]]) -> dict[str, float]:
@@ -159,7 +226,7 @@ def input_mapping(
         },
         "fit": {
             "loss": {
-                "kappa": relative_force_weight(training.kappa, training.kappa_f),
+                "kappa": force_share(training),
                 "L1_coeffs": 1e-8,
                 "L2_coeffs": 1e-8,
             },
@@ -194,9 +261,8 @@ def template_values(
 
     ``parent`` is the name of the potential that the training goes on from.
     """
-    forces = 100.0 * training.kappa if training.kappa_f is None else training.kappa_f
-    weights = {"energies": f"{training.kappa:g}", "forces": f"{forces:g}"}
+    given = weights(training)
     # The weights explain kappa, unless an override has replaced it.
-    asked = relative_force_weight(training.kappa, training.kappa_f)
-    explained = mapping["fit"]["loss"].get("kappa") == asked
-    return {"input": mapping, "weights": weights if explained else None, "parent": parent}
+    explained = given and mapping["fit"]["loss"].get("kappa") == force_share(training)
+    named = given and {"energies": f"{given[0]:g}", "forces": f"{given[1]:g}"}
+    return {"input": mapping, "weights": named if explained else None, "parent": parent}

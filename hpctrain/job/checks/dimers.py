@@ -31,7 +31,7 @@ def dimers(subject: Subject) -> dict[str, Any]:
     for one, other in combinations_with_replacement(subject.potential.elements, 2):
         if subject.clock.up():
             break
-        name, radii = f"{one}-{other}", _radii(one, other)
+        name, radii = f"{one}-{other}", sum_of_radii(one, other)
         distances = np.arange(INNERMOST * radii, subject.potential.cutoff, STEP)
         energies = [_energy(subject.potential, one, other, float(r)) for r in distances]
         known = shortest.get((one, other))
@@ -91,7 +91,8 @@ def _energy(potential: Potential, one: str, other: str, distance: float) -> floa
     return potential.compute(Atoms([one, other], [[0, 0, 0], [0, 0, distance]])).energy
 
 
-def _radii(one: str, other: str) -> float:
+def sum_of_radii(one: str, other: str) -> float:
+    """Return the sum of the covalent radii of two elements, in Å."""
     return float(covalent_radii[atomic_numbers[one]] + covalent_radii[atomic_numbers[other]])
 
 
@@ -99,7 +100,7 @@ def _shortest_distances(subject: Subject) -> Tuple[Dict[Tuple[str, str], float],
     """Find the shortest distance of each pair in the data; in how many structures, of how many."""
     elements, looked = subject.potential.elements, 0
     shortest: Dict[Tuple[str, str], float] = {}
-    longest = max(_radii(one, other) for one in elements for other in elements) * 1.5
+    longest = max(sum_of_radii(one, other) for one in elements for other in elements) * 1.5
     clock = subject.clock.half()
     for side, number in subject.every():
         if clock.up():

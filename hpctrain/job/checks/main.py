@@ -2,7 +2,7 @@
 
 Called as: python -m job.checks.main REQUEST, a JSON object with ``yace`` and ``yaml`` (the
 potential's files), ``engine``, ``sides`` (train and test: extxyz), ``free_atoms`` (eV by element;
-null: those of the data), ``shift`` (eV/atom), ``predictions`` (the trainer's own, a pickle),
+null: those of the data), ``shift`` (eV/atom), ``predictions`` (the trainer's own, pickles),
 ``known_errors`` (of the file, measured before), ``evaluator``, ``seconds`` and ``out``. What is not
 known is null.
 
@@ -59,16 +59,24 @@ def read_subject(request: Mapping[str, Any]) -> Subject:
             known.update(isolated_atoms(path))
     free_atoms = FreeAtoms(known, request["shift"] or 0.0)
     sides = {side: Structures(path, free_atoms) for side, path in request["sides"].items()}
-    yaml, predictions = _existing(request["yaml"]), _existing(request["predictions"])
+    yaml, predictions = _existing(request["yaml"]), _read_predictions(request, engine)
     return Subject(
         engine.load(request["yace"]),
         sides,
         Clock(request["seconds"]),
-        engine.read_predictions(predictions) if predictions else None,
+        predictions,
         request["known_errors"],
         engine.load_without_repulsion(yaml) if yaml else None,
         request["evaluator"],
     )
+
+
+def _read_predictions(request: Mapping[str, Any], engine: Any) -> Dict[str, Any] | None:
+    """Read the trainer's predictions of both sides, by id; None where there are none."""
+    found: Dict[str, Any] = {}
+    for path in filter(None, map(_existing, request["predictions"] or ())):
+        found.update(engine.read_predictions(path) or {})
+    return found or None
 
 
 def _existing(path: str | None) -> str | None:

@@ -83,7 +83,7 @@ class Clock:
 class Subject:
     """Everything that a check may look at.
 
-    ``predictions`` are the trainer's own on the test structures, by id: total energy in eV and
+    ``predictions`` are the trainer's own on the labelled structures, by id: total energy in eV and
     forces; ``known_errors`` were measured with this file before (see pacemaker/evaluate.py).
     ``bare`` is the potential without its core repulsion, as it was fitted, or None.
     """

@@ -17,7 +17,7 @@ import numpy as np
 import pandas
 import yaml
 
-from ..evidence import write_json
+from ..evidence import read_json, write_json
 
 # The check that the .yace loads and predicts runs on one core: a sample of this size is enough.
 CHECKED_STRUCTURES = 200
@@ -103,6 +103,36 @@ def compare(request_file: str) -> int:
     return 0
 
 
+def is_as_fitted(folder: Path) -> bool:
+    """Say whether no core repulsion acts in a labelled structure: the file has the fit's errors.
+
+    So it is where it was placed below all labelled distances, or where none was asked for.
+    """
+    notes = read_json(folder / "continuation.json")
+    placed = notes.get("repulsion", {})
+    return placed is None or bool(placed.get("pairs"))
+
+
+def errors_on(side: str, run: Path, energies: dict[str, float], shift: float) -> Any:
+    """Return the errors of the archived file on one side; None without the trainer's predictions.
+
+    The trainer's predictions are of the fit, before its core repulsion: where that might act, the
+    file itself is measured, on the structures that the trainer took.
+    """
+    table = f"{side}_pred.pckl.gzip"
+    known = errors_of(table)
+    if known is None or is_as_fitted(Path()):
+        return known
+    names = pandas.read_pickle(table, compression="gzip").get("name")
+    taken = None if names is None else set(map(str, names))
+    structures = [
+        atoms
+        for number, atoms in enumerate(ase.io.iread(str(run / f"{side}.extxyz"), ":"))
+        if taken is None or str(atoms.info.get("db_id", number + 1)) in taken
+    ]
+    return errors_of_file("output_potential.yace", energies, shift, structures)
+
+
 def main() -> int:
     """Write evaluation.json for the potential in the current folder."""
     run = Path(__file__).resolve().parents[2]
@@ -112,8 +142,8 @@ def main() -> int:
         found = {
             "reference_energies": energies,
             "shift": shift,
-            "train": errors_of("train_pred.pckl.gzip"),
-            "test": errors_of("test_pred.pckl.gzip"),
+            "train": errors_on("train", run, energies, shift),
+            "test": errors_on("test", run, energies, shift),
             "yace": errors_of_file("output_potential.yace", energies, shift, sample),
         }
     except Unusable as problem:

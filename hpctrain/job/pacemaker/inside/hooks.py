@@ -10,6 +10,7 @@ import functools
 import importlib
 from typing import Any, Callable
 
+from ...trainer import PACEMAKER, import_module_of
 from . import linear_start
 from .training_state import TrainingState
 
@@ -33,6 +34,7 @@ def install(state: TrainingState) -> None:
     generalfit: Any = importlib.import_module("pyace.generalfit")
     adapter, general = fitadapter.FitBackendAdapter, generalfit.GeneralACEFit
     adapter_fit, general_fit = adapter.fit, general.fit
+    their_repulsion: Any = getattr(general, "set_core_rep", None)  # 0.2.7 has none
     cycle_fitting = general.cycle_fitting
 
     def fit_one(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -65,12 +67,33 @@ def install(state: TrainingState) -> None:
         potential = cycle_fitting(self, *args, **kwargs)
         return state.cycles.best_before() or potential
 
+    def add_repulsion(self: Any, potential: Any) -> None:
+        if self.fit_config.get("repulsion") != "auto" or state.stopped:
+            # What a fit leaves that was asked to stop is no potential yet, and time is short.
+            state.notes.tell(repulsion=None)
+            their_repulsion(self, potential)
+            return
+        placed = state.notes.safely("placing the core repulsion", _place, self, potential)
+        if placed is None:
+            their_repulsion(self, potential)
+        else:
+            state.notes.say("the core repulsion is below all labelled distances")
+        state.notes.tell(repulsion=placed or {"by": "pacemaker"})
+
     adapter.fit, general.fit, general.cycle_fitting = fit_one, fit_all, fit_cycles
+    if their_repulsion:
+        general.set_core_rep = add_repulsion
+    else:
+        state.notes.tell(repulsion=None)
     for name in ("apply_gaussian_noise", "randomize_func_coeffs"):
         setattr(general, name, staticmethod(_from_best(state, getattr(general, name))))
     generalfit.extend_multispecies_basis = _around_extend(
         state, generalfit.extend_multispecies_basis
     )
+
+
+def _place(trainer: Any, potential: Any) -> Any:
+    return import_module_of(PACEMAKER, "repulsion").place(trainer, potential)
 
 
 def _bind_minimize(state: TrainingState, evaluator: str) -> None:
