@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, TypeAlias
 from hpctrain.data.sources.label_names import Labels
 from hpctrain.data.sources.names import expand
 from hpctrain.data.sources.read import count_structures, read_source
+from hpctrain.data.sources.row_keys import choose_selection
 from hpctrain.data.structures.elements import SYMBOLS
 from hpctrain.data.structures.extxyz import Batch, Structure, digest_structures, format_structures
 from hpctrain.data.structures.labels import (
@@ -49,15 +50,24 @@ def read_rows(
     """
     rows = Rows(groups=data.group_by is not None)
     sources, several = expand(data.source, base)
-    total = _count(sources, base, data.select)
+    select = data.select or ""
+    total = _count(sources, base, select)
     labels = Labels(data.labels)
     structures = chain.from_iterable(
-        read_source(source, base, data.select, several=several, labels=labels) for source in sources
+        read_source(source, base, select, several=several, labels=labels) for source in sources
     )
     while part := list(islice(structures, BATCH)):
         _add_part(rows, part, data.group_by, spool, cutoff, mixed_pbc, scan)
         progress(len(rows), total)
     return rows
+
+
+def with_selection(data: DataConfig, base: Path) -> DataConfig:
+    """Return the settings with data.select; one that is not given is chosen by the rows' keys."""
+    if data.select is not None:
+        return data
+    select = choose_selection(expand(data.source, base)[0], base)
+    return data.model_copy(update={"select": select})
 
 
 def _count(sources: Sequence[str], base: Path, select: str) -> int | None:

@@ -28,7 +28,7 @@ class _Data(TypedDict):
 
 
 class _Source(TypedDict, total=False):
-    select: str
+    select: str | None
 
 
 class _DataSettings(_Source):
@@ -82,7 +82,7 @@ def export_again(
     source = type(data).model_validate(
         {
             "source": settings["source"],
-            "select": settings.get("select", ""),
+            "select": settings.get("select") or "",
             "labels": settings.get("labels", {"energy": "energy"}),
         }
     )

@@ -39,14 +39,14 @@ def read_source(
     prefix = f"{name}#" if several else ""
     wanted = labels or Labels({})
     path = base / source
-    if _is_database(source, path):
+    if is_database(source, path):
         if "://" not in source:
             ase_sqlite.refuse_other_files(path, name)
         target = source if "://" in source else str(path)
         yield from read_database(target, name, select, prefix, wanted)
         return
     matches = make_selector(select)
-    for number, raw in _read_file(path, name):
+    for number, raw in read_file(path, name):
         if raw.fault is None and not matches(raw.numbers, raw.keys):
             continue
         generation = raw.keys.get("generation")
@@ -58,7 +58,8 @@ def read_source(
         )
 
 
-def _is_database(source: str, path: Path) -> bool:
+def is_database(source: str, path: Path) -> bool:
+    """Say whether ASE's databases are asked for a source; HpctrainError where it is no file."""
     if "://" in source:
         return True
     if path.is_dir():
@@ -74,7 +75,8 @@ def _is_database(source: str, path: Path) -> bool:
         return file.read(len(ase_sqlite.MAGIC)) == ase_sqlite.MAGIC
 
 
-def _read_file(path: Path, name: str) -> Iterator[tuple[int, Raw]]:
+def read_file(path: Path, name: str) -> Iterator[tuple[int, Raw]]:
+    """Read the rows of a file that is no database, with their numbers from 1."""
     if ending(path.name)[0] in _XYZ:
         return extxyz_file.read_extxyz(path, name)
     if pickles.is_pickle(path.name):
@@ -86,7 +88,7 @@ def count_structures(source: str, base: Path, select: str) -> int | None:
     """Count the selected structures, where that can be done without reading them."""
     path = base / source
     try:
-        if "://" in source or not _is_database(source, path):
+        if "://" in source or not is_database(source, path):
             return outputs.count_output(path) if not select.strip() else None
         import ase.db
         from ase.db.core import parse_selection
