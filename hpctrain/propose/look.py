@@ -168,10 +168,13 @@ class Look:
         if pairs is None:
             return
         counts = np.searchsorted(np.sort(pairs.distances), RADII) / atoms
-        images = (pairs.first == pairs.second).any() or len(pairs.first) > atoms * (atoms - 1)
+        within = structure.positions[pairs.second] - structure.positions[pairs.first]
+        images = (np.abs(np.linalg.norm(within, axis=1) - pairs.distances) > 1e-6).any()
+        # In a box, however it is wrapped, all others are seen, and no atom its own image.
+        whole = len(pairs.first) == atoms * (atoms - 1) and (pairs.first != pairs.second).all()
         self.facts.samples.append(
             Sample(
-                atoms, tuple(counts.tolist()), not images,
+                atoms, tuple(counts.tolist()), bool(whole or not images),
                 float(pairs.distances.max(initial=0.0)),
             )
         )  # fmt: skip

@@ -9,7 +9,7 @@ from hpctrain.text import printable
 
 if TYPE_CHECKING:
     from hpctrain.propose.project import ProposedProject
-    from hpctrain.propose.proposals import Proposal
+    from hpctrain.propose.proposal import Proposal
 
 _WIDTH = 100
 
