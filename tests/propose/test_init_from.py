@@ -267,6 +267,6 @@ def test_molecules_without_free_atoms(folder: Path, capsys: pytest.CaptureFixtur
     assert "tell no more than a common shift" in " ".join(capsys.readouterr().out.split())
     found = settings(folder)
     assert found["data"]["test_fraction"] == 0.17
-    assert found["training"]["cutoff"] == 5.0
+    assert found["training"]["cutoff"] == 4.0
     assert found["training"]["reference_energies"] == "auto"
     assert main(["check", "--site", "local"]) == 0
