@@ -10,7 +10,7 @@ import sys
 import click
 
 from hpctrain import __version__
-from hpctrain.cli import check, clusters, collect, data, report, runs, sites, submit, verify
+from hpctrain.cli import check, clusters, collect, data, report, runs, select, sites, submit, verify
 from hpctrain.cli import potentials as archive
 from hpctrain.cli.options import Group, print_json, print_message
 from hpctrain.errors import HpctrainError
@@ -32,6 +32,7 @@ def cli() -> None:
     hpctrain submit --site mycluster  submit a training
     hpctrain status                   show the state and progress of all runs
     hpctrain collect                  archive the finished potential
+    hpctrain select md.extxyz --from current   choose what to label next
 
     Exit codes: 0 success, 1 a problem that you can fix, 2 wrong usage, 3 a bug in hpctrain, 4 the
     scheduler did not answer, 130 interrupted.
@@ -43,7 +44,7 @@ for command in (
     submit.submit_command, runs.status_command, runs.logs_command, runs.cancel_command,
     runs.resume_command,
     collect.collect_command, archive.potentials_group, verify.verify_command,
-    report.report_command,
+    report.report_command, select.select_command,
     sites.sites_group,
 ):  # fmt: skip
     cli.add_command(command)

@@ -70,9 +70,9 @@ class Dataset:
     config_types: dict[str, int]
     generations: dict[str, int]
     leakage: dict[str, Any] | None = None
-    notes: tuple[str, ...] = ()
     elements_left_out: tuple[str, ...] = ()
     independent_compositions: int | None = None
+    notes: tuple[str, ...] = ()
     select: str = ""
 
     def facts(self) -> dict[str, Any]:
@@ -177,9 +177,9 @@ def export(
         config_types=_count_by_name(rows.column("kinds")[sides.places], rows.kinds.names),
         generations=_count_generations(rows, sides.places),
         leakage=leakage,
-        notes=tuple(notes_in_words(rows, sides.places)),
         elements_left_out=left_out,
         independent_compositions=_count_independent(rows, sides.train),
+        notes=tuple(notes_in_words(rows, sides.places)),
         select=data.select or "",
     )
 

@@ -135,8 +135,8 @@ def take(run: Path, folder: Path) -> Dataset:
         config_types=known["config_types"],
         generations=known["generations"],
         leakage=known["leakage"],
-        notes=tuple(known.get("notes", ())),
         elements_left_out=tuple(known.get("elements_left_out") or ()),
         independent_compositions=known.get("independent_compositions"),
+        notes=tuple(known.get("notes", ())),
         select=known.get("select", ""),
     )

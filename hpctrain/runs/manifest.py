@@ -50,9 +50,9 @@ class DatasetFacts(_DatasetFacts, total=False):
     """What was exported; ``key`` is what the export depends on, None where that is not known."""
 
     leakage: dict[str, Any]
-    notes: list[str]
     elements_left_out: list[str]  # they occur only as isolated atoms
     independent_compositions: int | None  # of the training structures
+    notes: list[str]
     select: str  # data.select, or what was chosen
     key: str | None
 

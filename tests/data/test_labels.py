@@ -139,8 +139,8 @@ def test_a_second_set_is_taken_by_its_name(tmp_path: Path) -> None:
 
 def test_the_same_labels_twice_are_no_question(tmp_path: Path) -> None:
     text = "".join(
-        f"1\nProperties={PROPERTIES}:REF_forces:R:3 energy=-{n} REF_energy=-{n}\n"
-        f"Cu 0 0 {n} 0 0 {n} 0 0 {n}\n"
+        f"2\nProperties={PROPERTIES}:REF_forces:R:3 energy=-{n} REF_energy=-{n}\n"
+        f"Cu 0 0 {n} 0 0 {n} 0 0 {n}\nCu 0 2 {n} 0 0 {n} 0 0 {n}\n"
         for n in range(1, 5)
     )
     assert exported(put(tmp_path, text)).notes == ()

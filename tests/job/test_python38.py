@@ -18,7 +18,15 @@ WITH_PACKAGES = {
     *(name for name in FILES if name.startswith(("checks/", "pacemaker/inside/"))),
     *(
         f"pacemaker/{name}.py"
-        for name in ("convert", "evaluate", "potential", "repulsion", "start_from")
+        for name in (
+            "convert",
+            "evaluate",
+            "maxvol",
+            "potential",
+            "repulsion",
+            "select",
+            "start_from",
+        )
     ),
 }
 PACKAGES = {"ase", "numpy", "pandas", "pyace", "scipy", "threadpoolctl", "yaml"}

@@ -163,6 +163,23 @@ class Labels:
         return stress
 
 
+class NoLabels(Labels):
+    """No labels at all: none is read, so none can be at fault."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+
+    def structure(
+        self, raw: Raw, row_id: str, source: str, config_type: str | None, generation: int | None
+    ) -> Structure:
+        """Return a row without labels."""
+        return Structure(
+            row_id, source, raw.numbers, raw.positions, raw.cell, raw.pbc, None, None, None,
+            config_type, generation, raw.keys, tuple(raw.notes),
+            raw.fault and f"{raw.fault} ({raw.where})",
+        )  # fmt: skip
+
+
 def list_others(raw: Raw) -> OtherLabels:
     """List the keys of a row that lacks a label."""
     found: dict[str, list[str]] = {label: [] for label in ("energy", "forces", "stress", "virial")}
