@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hpctrain.data.structures.labels import FORCES_BY_SYMMETRY
 from hpctrain.data.structures.other_labels import as_line, convention, full_sets
 from hpctrain.propose.keys import Values
 from hpctrain.propose.look import Facts
@@ -24,7 +25,7 @@ def propose_data(
     """Propose the section data; what only the user can answer is added to ``questions``."""
     return [
         Proposal("source", source, _what(facts)),
-        *_labels(facts, questions),
+        *_labels(facts, questions, warnings),
         _selection(facts, warnings, is_database),
         *_split(facts, warnings),
     ]
@@ -36,7 +37,7 @@ def _what(facts: Facts) -> str:
         "not periodic": facts.pbc[False, False, False],
     }
     kinds["periodic in some directions"] = facts.pbc.total() - sum(kinds.values())
-    shown = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
+    shown = ", ".join(f"{rows:,} {kind}" for kind, rows in kinds.items() if rows)
     singles = sum(map(len, facts.singles.values()))
     alone = f", and {count(singles, 'isolated atom')}" if singles else ""
     return (
@@ -45,24 +46,18 @@ def _what(facts: Facts) -> str:
     )
 
 
-def _labels(facts: Facts, questions: list[str]) -> Iterator[Proposal]:
+def _labels(facts: Facts, questions: list[str], warnings: list[str]) -> Iterator[Proposal]:
     """Propose data.labels, where the usual names are not those of the data."""
     named = list(facts.labels.named.values())
-    others = full_sets(facts.labels.several)
+    energies = {one.names["energy"] for one in named}
+    for name, rows in facts.labels.energy_only.items():
+        if name not in energies:
+            warnings.append(
+                f"{count(rows, 'single atom')} without forces: the energy is {name}, and that of "
+                f"all others {' or '.join(sorted(energies)) or 'energy'}; give them the same name"
+            )
     if facts.labels.several or len(named) + (facts.usual > 0) > 1:
-        sets = {as_line(one): one for one in (*others, *(one.names for one in named))}
-        usual = {"energy": "energy", "forces": "forces"}
-        if facts.usual:
-            sets = {as_line(usual): usual, **sets}
-        rows = facts.labels.several.total()
-        why = (
-            f"{count(rows, 'row')} of {facts.usable:,} have several sets of labels, which differ"
-            if rows
-            else "not all rows have their labels under the same names"
-        )
-        questions.append(f"{why}: which are meant? {'  or  '.join(sets)}")
-        for one in sets.values():
-            yield Proposal("labels", one, f"{why}: choose one of these lines", open=True)
+        yield from _ask_for_labels(facts, questions)
         return
     if not named:
         return
@@ -74,15 +69,36 @@ def _labels(facts: Facts, questions: list[str]) -> Iterator[Proposal]:
     yield Proposal("labels", found.names, f"{count(found.rows, 'row')} have their labels {called}")
 
 
+def _ask_for_labels(facts: Facts, questions: list[str]) -> Iterator[Proposal]:
+    """Propose each set of labels as a line to choose."""
+    sets = [one.names for one in facts.labels.named.values()]
+    if facts.usual:
+        sets = [{"energy": "energy", "forces": "forces"}, *sets]
+    sets += full_sets(facts.labels.several)
+    lines = {(one["energy"], one["forces"]): one for one in reversed(sets)}
+    choices = list(reversed(lines.values()))
+    several = facts.labels.several.total()
+    why = "not all rows have their labels under the same names"
+    if several:
+        why = f"{several:,} of {facts.usable:,} rows have several sets of labels, which differ"
+    questions.append(f"{why}: which are meant? {'  or  '.join(map(as_line, choices))}")
+    for number, one in enumerate(choices):
+        reason = "or" if number else f"{why}: choose one of these lines"
+        yield Proposal("labels", one, reason, open=True)
+
+
 def _selection(facts: Facts, warnings: list[str], is_database: bool) -> Proposal:
     """Propose data.select: the rows that are done, where a key says which they are."""
     bad = facts.rows - facts.usable
-    reasons = ", ".join(f"{reason}: {count:,}" for reason, count in facts.faults.most_common(3))
-    lacking = sum(count for why, count in facts.faults.items() if why in ("no energy", "no forces"))
-    if bad and bad == lacking and is_database and not facts.labels.named:
-        words = [*filter(None, [facts.select]), "energy", "forces"]
-        return Proposal("select", ",".join(words), f"without the rows that have none ({reasons})")
+    reasons = ", ".join(f"{reason}: {rows:,}" for reason, rows in facts.faults.most_common(3))
     if bad:
+        words = _without_unlabelled(facts) if is_database else None
+        done = _done(facts)
+        if done is not None:
+            return Proposal("select", f"status={done}", "the status of all rows that have labels")
+        if words is not None:
+            words = ",".join(filter(None, [facts.select, words]))
+            return Proposal("select", words, f"without the rows that have none ({reasons})")
         warnings.append(
             f"{count(bad, 'row')} cannot be trained on ({reasons}): check names them; mend them, "
             "or leave them out with --skip-bad"
@@ -90,8 +106,27 @@ def _selection(facts: Facts, warnings: list[str], is_database: bool) -> Proposal
     if facts.select:
         return Proposal("select", facts.select, "the rows have the key status, and these are done")
     if facts.keys.status:
-        return Proposal("select", "", "every row: the status of none is 'completed'")
+        return Proposal("select", "", "every row: a status does not tell which are done")
     return Proposal("select", "", "every row; they have no key status")
+
+
+def _without_unlabelled(facts: Facts) -> str | None:
+    """Return the words that select the rows of a database with labels, if all others lack one."""
+    if facts.labels.named or {*facts.faults} - {"no energy", "no forces"}:
+        return None
+    if FORCES_BY_SYMMETRY not in facts.notes:
+        return "energy,forces"
+    return "energy" if "no forces" not in facts.faults else None
+
+
+def _done(facts: Facts) -> str | None:
+    """Return the status of all usable rows, where each row has one, and no other row has it."""
+    status = facts.keys.status
+    good = {value for value, usable in status if usable}
+    if len(good) != 1 or status.total() != facts.rows:
+        return None
+    (value,) = good
+    return None if (value, False) in status else value
 
 
 def _split(facts: Facts, warnings: list[str]) -> Iterator[Proposal]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hpctrain.data.sources.any_labels import AnyLabels, LabelCounts
+from hpctrain.data.sources.any_labels import RENAMED, AnyLabels, LabelCounts
 from hpctrain.data.sources.read import count_structures, read_source
 from hpctrain.data.structures.elements import SYMBOLS
 from hpctrain.data.structures.labels import find_fault, find_not_finite, mend
@@ -94,14 +94,13 @@ class Look:
             ):
                 self.add(structure)
                 progress(facts.rows, total)
-        taken = sum(one.rows for one in facts.labels.named.values())
-        facts.usual = facts.usable - taken - facts.labels.energy_only.total()
         return facts
 
     def add(self, structure: Structure) -> None:
         """Look at the next row."""
         facts = self.facts
         facts.rows += 1
+        renamed = structure.others is RENAMED
         mend(structure, _FAR)
         fault = find_fault(structure) or find_not_finite(structure)
         facts.keys.count_status(structure.keys, fault is None)
@@ -114,6 +113,7 @@ class Look:
             if count or len(facts.notes) < _MOST_KINDS:
                 facts.notes[sentence] = count + 1, max(size, largest)
         facts.usable += 1
+        facts.usual += not renamed
         if self._is_single(structure):
             return
         atoms = len(structure.numbers)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from hpctrain.data.structures.extxyz import Structure
 
 _MOST_KINDS = 100
+# What stands for the other labels of a row whose labels have other names than the usual ones.
+RENAMED = OtherLabels()
 
 
 @dataclass
@@ -74,7 +76,7 @@ class AnyLabels(Labels):
             _count(self.counts.lacking, others)
             return found
         again = Labels(names).structure(raw, row_id, source, config_type, generation)
-        again.others = None
+        again.others = RENAMED
         return again
 
 
