@@ -135,9 +135,11 @@ def _split(facts: Facts, warnings: list[str]) -> Iterator[Proposal]:
     if rows < FEW:
         fraction = round(min(2, max(rows // 2, 1)) / max(rows, 2) + 0.005, 2)
         yield Proposal(
-            "test_fraction", fraction, f"there are only {count(rows, 'structure')}: a tenth of "
-            "them is too few to test on",
+            "test_fraction", fraction, f"a tenth of {count(rows, 'structure')} is too few to test "
+            "on",
         )  # fmt: skip
+    if rows < 2:
+        warnings.append("there is one structure only: a training needs one more to test on")
     group = _group(facts, rows)
     if group is not None:
         name, values = group

@@ -134,7 +134,7 @@ def test_two_sets_of_labels_are_asked_about(
     (folder / "data.xyz").write_text("".join(both))
     assert main(["init", "--from", "data.xyz"]) == 0
     said = capsys.readouterr()
-    assert "to choose: 25 rows of 25 have several sets of labels" in said.err
+    assert "to choose: 25 of 25 rows have several sets of labels" in said.err
     assert "next: choose in hpctrain.yaml, then: hpctrain check" in said.out
     content = (folder / "hpctrain.yaml").read_text()
     assert "  # labels: {energy: energy, forces: forces}\n" in content

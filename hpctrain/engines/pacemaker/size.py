@@ -19,7 +19,7 @@ DEFAULT_BATCH = 100
 
 
 def parameters_of(functions: int, elements: int) -> int:
-    """Estimate how many parameters a basis has, within a third; ``functions`` per element."""
+    """Estimate how many parameters a basis has, within a half; ``functions`` per element."""
     pairs = elements * (elements + 1) // 2
     radial = min(RADIAL_PER_PAIR * pairs, _RADIAL_PER_FUNCTION * functions * elements)
     return round(DENSITIES * functions * elements + radial)
