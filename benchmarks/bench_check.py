@@ -4,8 +4,8 @@
 
 For each file, a set of labelled structures, its labels are changed, and check's pass over the rows
 is made again: a table of what it finds (units, mixed_references), and of what it finds in the data
-as they are, and in small parts of them, which should be nothing. The time is that of the pass and of all findings together, the
-best of three, in ms per structure.
+as they are, and in small parts of them, which should be nothing. The time is that of the pass and
+of all findings together, the best of three, in ms per structure.
 """
 
 from __future__ import annotations

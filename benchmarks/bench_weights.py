@@ -50,7 +50,7 @@ def sources(folder: Path, unpacked: Path) -> dict[str, Path | None]:
 
 
 def prepared(folder: Path, source: Path | None, split: int, kappa: float, size: tuple[int, int],
-             ) -> tuple[Path, Path]:  # fmt: skip
+             cutoff: float = 6.0) -> tuple[Path, Path]:  # fmt: skip
     """A run's folder with the data of one split, and its first attempt's, ready for the trainer."""
     from hpctrain.launch.prepare import prepare
     from hpctrain.project import find_project, init
@@ -63,7 +63,8 @@ def prepared(folder: Path, source: Path | None, split: int, kappa: float, size: 
         )
     data: dict[str, Any] = {"seed": split}
     training: dict[str, Any] = {
-        "evaluator": "tensorpot", "b_basis_size": size[0], "max_iter": size[1] or 1,
+        "evaluator": "tensorpot", "cutoff": cutoff,
+        "b_basis_size": size[0], "max_iter": size[1] or 1,
         "overrides": {"fit": {"loss": {"kappa": kappa}}},
     }  # fmt: skip
     if source is not None:

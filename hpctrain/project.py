@@ -94,13 +94,11 @@ def init(folder: Path, *, demo: bool = False) -> NewProject:
     source = DEMO_DATABASE if demo else "labelled.db"
     from hpctrain.render import render
 
-    text = render("hpctrain.yaml.j2", {"project": _project_name(folder), "source": source,
+    text = render("hpctrain.yaml.j2", {"project": project_name(folder), "source": source,
                                        "demo": demo})  # fmt: skip
     file, database = folder / FILE, folder / DEMO_DATABASE
-    if file.exists() and not (demo and file.read_text(encoding="utf-8") == text):
-        raise HpctrainError(
-            f"{file} already exists", "edit it, or name another folder: hpctrain init DIR"
-        )
+    if not (demo and file.exists() and file.read_text(encoding="utf-8") == text):
+        refuse_existing(file)
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     if demo and not database.exists():
@@ -112,7 +110,15 @@ def init(folder: Path, *, demo: bool = False) -> NewProject:
     return NewProject(folder, made)
 
 
-def _project_name(folder: Path) -> str:
-    """Return the folder's name, without what cannot stand in the name of a job."""
+def refuse_existing(file: Path) -> None:
+    """Raise HpctrainError where a project file is there already."""
+    if file.exists() or file.is_symlink():
+        raise HpctrainError(
+            f"{file} already exists", "edit it, or name another folder: hpctrain init DIR"
+        )
+
+
+def project_name(folder: Path) -> str:
+    """Return a folder's name, without what cannot stand in the name of a job."""
     name = re.sub(r"[^A-Za-z0-9._+-]+", "-", folder.absolute().name).strip("-._+")
     return name[:40] or "project"

@@ -46,7 +46,11 @@ class DataConfig(Record):
         description="names of the labels in the source, for example {energy: REF_energy, forces: "
         "REF_forces, stress: null}; if not given, the usual ones",
     )
-    select: str = Field("status=completed", description="ASE selection; empty takes every row")
+    select: str | None = Field(
+        None,
+        description="ASE selection; empty takes every row; if not given, status=completed where "
+        "rows have the key status, else every row",
+    )
     generations: Literal["all", "latest"] | list[int] = Field(
         "all", description="all: full retraining; latest or a list: incremental learning"
     )

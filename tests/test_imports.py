@@ -20,9 +20,12 @@ PACKAGE = Path(hpctrain.__file__).parent
 # A room is a folder of modules, and "" the ground, which every room but those of job may use. What
 # stands behind a room is what else it may import: that folder, and with "/*" the rooms in it too.
 ROOMS: dict[str, str] = {
-    "cli": "cli/* launch/* potentials/* pages/* runs/* data/* engines/* schedulers/* sites/*",
-    "cli/terminal": "launch/* potentials/* pages/* runs/* data/* engines/* schedulers/* sites/*",
+    "cli": "cli/* launch/* propose potentials/* pages/* runs/* data/* engines/* schedulers/* "
+    "sites/*",
+    "cli/terminal": "launch/* propose potentials/* pages/* runs/* data/* engines/* schedulers/* "
+    "sites/*",
     "launch": "potentials/* runs/* data/* engines/* schedulers/* sites/*",
+    "propose": "data/* engines/*",
     "potentials": "pages/* runs/* data/* engines/* sites/*",
     "pages": "runs/* data/* engines/*",
     "runs/actions": "runs runs/state engines/* schedulers/* sites/*",

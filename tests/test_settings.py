@@ -29,7 +29,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
     config = ProjectConfig.model_validate(MINIMAL)
     data, training = config.data, config.training
     assert (data.select, data.generations, data.test_fraction, data.seed) == (
-        "status=completed", "all", 0.1, 42,
+        None, "all", 0.1, 42,
     )  # fmt: skip
     assert (training.cutoff, training.b_basis_size, training.force_share) == (6.0, 300, 0.5)
     assert (training.kappa, training.kappa_f) == (None, None)
@@ -122,7 +122,7 @@ def test_settings_that_are_taken(training: dict[str, Any]) -> None:
     [
         {"test_fraction": 0}, {"test_fraction": 1}, {"test_fraction": 10}, {"generations": "first"},
         {"generations": ["a"]}, {"generations": 1}, {"source": 3}, {"source": None},
-        {"split": "sorted"}, {"seed": None}, {"select": None},
+        {"split": "sorted"}, {"seed": None}, {"select": 3},
     ],
 )  # fmt: skip
 def test_data_settings_that_are_refused(data: dict[str, Any]) -> None:

@@ -22,19 +22,37 @@ from hpctrain.cli.terminal.row_counter import RowCounter
 @click.command("init")
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
 @click.option("--demo", is_flag=True, help="Add a small labelled database: aluminium, PBE.")
+@click.option(
+    "--from",
+    "sources",
+    metavar="FILE",
+    multiple=True,
+    help="Look at your data, and write settings that fit them. Can be repeated; a pattern in "
+    "quotes fits several files.",
+)
 @common
-def init_command(folder: Path, demo: bool, project_file: str | None, as_json: bool) -> None:
+def init_command(
+    folder: Path, demo: bool, sources: tuple[str, ...], project_file: str | None, as_json: bool
+) -> None:
     """Create a project with a commented hpctrain.yaml.
 
     The files go into DIR, by default the current folder. Existing files are not overwritten. With
-    --demo the project is complete and can be trained at once.
+    --demo the project is complete and can be trained at once. With --from each setting is chosen
+    by your data, with its reason as a comment.
 
     \b
     Examples:
       hpctrain init al-ace
+      hpctrain init --from data.extxyz
+      hpctrain init cu --from cu.db --from 'runs/*/vasprun.xml'
       hpctrain init demo --demo
     """
     del project_file  # there is none yet
+    if sources:
+        if demo:
+            raise click.UsageError("--demo brings its own data: leave out --from")
+        _init_from(folder, sources, as_json)
+        return
     from hpctrain.project import init
 
     made = init(folder, demo=demo)
@@ -49,6 +67,32 @@ def init_command(folder: Path, demo: bool, project_file: str | None, as_json: bo
     print_text(
         f"next: {there}hpctrain check" if demo else f"next: fill in {folder / 'hpctrain.yaml'}"
     )
+
+
+def _init_from(folder: Path, sources: tuple[str, ...], as_json: bool) -> None:
+    from hpctrain.cli.terminal.proposals import facts_of, summary
+    from hpctrain.propose.project import init_from
+
+    if folder.is_file():
+        raise click.UsageError(
+            f"{folder} is a file: say --from for each file, or quote the pattern"
+        )
+    with RowCounter("reading") as counter:
+        made = init_from(folder, sources, progress=counter)
+    if as_json:
+        print_json("init", {"folder": str(folder), "files": [str(made.file)], **facts_of(made)})
+        return
+    print_text(summary(made))
+    for question in made.proposals.questions:
+        print_message(f"to choose: {question}")
+    for warning in made.proposals.warnings:
+        print_message(f"note: {warning}")
+    print_text(f"wrote {made.file}")
+    there = "" if folder == Path() else f"cd {folder} && "
+    if made.proposals.questions:
+        print_text(f"next: choose in {made.file}, then: {there}hpctrain check")
+    else:
+        print_text(f"next: {there}hpctrain check")
 
 
 @click.command("export")

@@ -14,7 +14,7 @@ import numpy as np
 from hpctrain.data.duplicates.groups import Signatures
 from hpctrain.data.duplicates.search import REASONS, Search, with_signatures
 from hpctrain.data.notes import label_hint, notes_in_words, refuse_second_set
-from hpctrain.data.read import Progress, Scan, read_rows
+from hpctrain.data.read import Progress, Scan, read_rows, with_selection
 from hpctrain.data.sources.names import without_passwords
 from hpctrain.data.split import UNNAMED, draw_rows, from_card
 from hpctrain.data.split_files import SplitFile, make_folder, move_into_place, write_files
@@ -56,7 +56,8 @@ class Dataset:
     such, and are not in ``elements``. ``independent_compositions`` of the training structures: with
     fewer than elements their energies do not tell what each element adds. ``leakage``: what is
     alike on both sides (the facts of a duplicates.search.Search); None where it was not looked for.
-    ``notes`` says what was taken otherwise than it stands in the source.
+    ``notes`` says what was taken otherwise than it stands in the source. ``select`` is data.select,
+    or what was chosen where that is not given.
     """
 
     train: SplitFile
@@ -72,12 +73,14 @@ class Dataset:
     elements_left_out: tuple[str, ...] = ()
     independent_compositions: int | None = None
     notes: tuple[str, ...] = ()
+    select: str = ""
 
     def facts(self) -> dict[str, Any]:
         """Return the dataset as manifests, cards and ``--json`` have it, without ids of rows."""
         return {
             "fingerprint": self.fingerprint,
             "rows_fingerprint": self.rows_fingerprint,
+            "select": self.select,
             "train": self.train.facts(),
             "test": self.test.facts(),
             "skipped": [
@@ -136,6 +139,7 @@ def export(
         tempfile.TemporaryFile(dir=folder, buffering=2**20) as spool,
     ):
         scan = with_signatures(signatures, scan)
+        data = with_selection(data, base)
         rows = read_rows(data, base, spool, cutoff, mixed_pbc, progress, scan)
         skipped: tuple[Skipped, ...] = ()
         left_out: tuple[str, ...] = ()
@@ -176,6 +180,7 @@ def export(
         elements_left_out=left_out,
         independent_compositions=_count_independent(rows, sides.train),
         notes=tuple(notes_in_words(rows, sides.places)),
+        select=data.select or "",
     )
 
 

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, TypeAlias
 from hpctrain.data.sources.label_names import Labels
 from hpctrain.data.sources.names import expand_sides, without_password
 from hpctrain.data.sources.read import count_structures, read_source
+from hpctrain.data.sources.row_keys import choose_selection
 from hpctrain.data.sources.selection import refuse_unknown_sources
 from hpctrain.data.structures.elements import SYMBOLS
 from hpctrain.data.structures.extxyz import Batch, Structure, digest_structures, format_structures
@@ -50,9 +51,10 @@ def read_rows(
     """
     rows = Rows(groups=data.group_by is not None, sides=data.split == "given")
     sources, tests, several = expand_sides(data.source, data.test_source, base)
-    refuse_unknown_sources(data.select, list(map(without_password, sources)))
-    total = _count(sources, base, data.select)
-    structures = _read_all(data, base, sources, tests, several)
+    select = data.select or ""
+    refuse_unknown_sources(select, list(map(without_password, sources)))
+    total = _count(sources, base, select)
+    structures = _read_all(data, select, base, sources, tests, several)
     while part := list(islice(structures, BATCH)):
         _add_part(rows, part, data.group_by, spool, cutoff, mixed_pbc, scan)
         progress(len(rows), total)
@@ -60,13 +62,18 @@ def read_rows(
 
 
 def _read_all(
-    data: DataConfig, base: Path, sources: Sequence[str], tests: Collection[str], several: bool
+    data: DataConfig,
+    select: str,
+    base: Path,
+    sources: Sequence[str],
+    tests: Collection[str],
+    several: bool,
 ) -> Iterator[Structure]:
     """Read all sources, and say of each structure which side was given, if one was."""
     labels = Labels(data.labels)
     key = data.side_key
     for source in sources:
-        structures = read_source(source, base, data.select, several=several, labels=labels)
+        structures = read_source(source, base, select, several=several, labels=labels)
         if data.split != "given":
             yield from structures
             continue
@@ -76,6 +83,14 @@ def _read_all(
             elif (side := structure.keys.get(key)) is not None:
                 structure.side = str(side)
             yield structure
+
+
+def with_selection(data: DataConfig, base: Path) -> DataConfig:
+    """Return the settings with data.select; one that is not given is chosen by the rows' keys."""
+    if data.select is not None:
+        return data
+    select = choose_selection(expand_sides(data.source, data.test_source, base)[0], base)
+    return data.model_copy(update={"select": select})
 
 
 def _count(sources: Sequence[str], base: Path, select: str) -> int | None:

@@ -143,7 +143,7 @@ def prepare(
             "files": [str(file) for file in site.files],
             "profile": profile.model_dump(mode="json"),
         },
-        "settings": _without_secrets(config),
+        "settings": _as_used(config, dataset),
         "evaluator": evaluator,
         "dataset": cast("DatasetFacts", {**dataset.facts(), "key": key}),
         "reference_energies": energies,
@@ -303,12 +303,13 @@ def _choose_evaluator(config: ProjectConfig, profile: SiteProfile, notes: list[s
     return "tensorpot"
 
 
-def _without_secrets(config: ProjectConfig) -> dict[str, Any]:
-    """Return the settings as they are kept: without the password of a database."""
+def _as_used(config: ProjectConfig, dataset: Dataset) -> dict[str, Any]:
+    """Return the settings as they are kept: with the selection that was chosen, and no password."""
     from hpctrain.data.sources.names import without_passwords
 
     settings = config.model_dump(mode="json")
     settings["data"]["source"] = without_passwords(config.data.source)
     if config.data.test_source is not None:
         settings["data"]["test_source"] = without_passwords(config.data.test_source)
+    settings["data"]["select"] = dataset.select
     return settings

@@ -138,4 +138,5 @@ def take(run: Path, folder: Path) -> Dataset:
         elements_left_out=tuple(known.get("elements_left_out") or ()),
         independent_compositions=known.get("independent_compositions"),
         notes=tuple(known.get("notes", ())),
+        select=known.get("select", ""),
     )

@@ -28,7 +28,7 @@ class _Data(TypedDict):
 
 
 class _Source(TypedDict, total=False):
-    select: str
+    select: str | None
     test_source: str | list[str] | None
 
 
@@ -85,7 +85,7 @@ def export_again(
     source = type(data).model_validate(
         {
             "source": settings["source"],
-            "select": settings.get("select", ""),
+            "select": settings.get("select") or "",
             "labels": settings.get("labels", {"energy": "energy"}),
             **({"split": "given", "test_source": tests} if tests else {}),
         }

@@ -53,6 +53,7 @@ class DatasetFacts(_DatasetFacts, total=False):
     elements_left_out: list[str]  # they occur only as isolated atoms
     independent_compositions: int | None  # of the training structures
     notes: list[str]
+    select: str  # data.select, or what was chosen
     key: str | None
 
 

@@ -56,6 +56,7 @@ def indented(lines: Sequence[str]) -> str:
     return "\n".join(f"  {line}" for line in lines)
 
 
+EVERY_ROW = "every row"
 STATUS_HEADER = (
     "RUN", "SITE", "JOB", "STATE", "SINCE", "ITERATION", "TRAIN", "TEST", "LEFT",
 )  # fmt: skip
@@ -117,6 +118,7 @@ def manifest(content: Manifest) -> str:
         f"data        train {data['train']['structures']} structures "
         f"({data['train']['atoms']} atoms), test {data['test']['structures']} "
         f"({data['test']['atoms']} atoms)",
+        f"selection   {content['settings']['data'].get('select') or EVERY_ROW}",
         f"elements    {', '.join(data['elements'])}; free atoms: {energies}",
         f"kinds       {kinds}",
         f"generations {generations}",
@@ -140,4 +142,5 @@ def export_summary(facts: Mapping[str, Any]) -> str:
         f"left out {one['count']}: {one['reason']} (row {', '.join(one['ids'])})"
         for one in facts["skipped"]
     ]
+    lines.append(f"selection {facts['select'] or EVERY_ROW}")
     return "\n".join([*lines, f"fingerprint {facts['fingerprint']}"])

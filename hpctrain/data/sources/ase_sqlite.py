@@ -128,6 +128,13 @@ def count_rows(database: Any, keys: Any, comparisons: Any) -> int:
         return int(counted.fetchone()[0])
 
 
+def has_rows(database: Any, keys: Any, comparisons: Any) -> bool:
+    """Say whether a selection takes any row."""
+    statement, arguments = database.create_select_statement(keys, comparisons, what="systems.id")
+    with contextlib.closing(open_read_only(Path(database.filename))) as connection:
+        return connection.execute(f"{statement} LIMIT 1", arguments).fetchone() is not None
+
+
 def read_rows(
     database: Any, selection: tuple[Any, Any], with_data: bool = False
 ) -> Iterator[DatabaseRow]:

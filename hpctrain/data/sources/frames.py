@@ -78,7 +78,7 @@ def read_frames(path: Path, name: str) -> Iterator[Frame]:
 
 def _open(path: Path, name: str) -> IO[str]:
     """Open a file as text: UTF-8, with or without a byte order mark, or UTF-16 with one."""
-    raw = _open_bytes(path)
+    raw = open_bytes(path)
     try:
         head = raw.peek(4)[:4]
         encoding = "utf-8-sig"
@@ -96,9 +96,10 @@ def _open(path: Path, name: str) -> IO[str]:
         raise
 
 
-def _open_bytes(path: Path) -> io.BufferedReader:
+def open_bytes(path: Path) -> io.BufferedReader:
+    """Open a file, unpacked where its name says that it is packed."""
     suffix = path.suffix.lower()
-    if suffix == ".gz":
+    if suffix in (".gz", ".gzip"):
         # gzip and its like read in small pieces unless they are buffered.
         return io.BufferedReader(gzip.GzipFile(path, "rb"), 2**20)
     if suffix == ".bz2":

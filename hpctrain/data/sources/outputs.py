@@ -79,6 +79,14 @@ def find_format(path: Path, name: str) -> str:
     return str(kind)
 
 
+def has_no_keys(path: Path, name: str) -> bool:
+    """Say whether a file is an output, whose structures have no keys of their own."""
+    if ending(name)[0] in (".xyz", ".extxyz"):
+        return False
+    kind = find_format(path, name)
+    return kind == CP2K or kind in ENERGIES
+
+
 def count_output(path: Path) -> int | None:
     """Count the structures of a trajectory; of other files that takes reading them."""
     if path.suffix.lower() != ".traj":

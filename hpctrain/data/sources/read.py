@@ -40,7 +40,7 @@ def read_source(
     wanted = labels or Labels({})
     selection = make_selection(select, name, wanted.usual_names)
     path = base / source
-    if _is_database(source, path):
+    if is_database(source, path):
         if "://" not in source:
             ase_sqlite.refuse_other_files(path, name)
         target = source if "://" in source else str(path)
@@ -52,7 +52,7 @@ def read_source(
             if selection.takes(int(structure.row_id[len(prefix) :]), structure):
                 yield structure
         return
-    for number, raw in _read_file(path, name):
+    for number, raw in read_file(path, name):
         if raw.fault is None and not selection.matches(number, raw):
             continue
         generation = raw.keys.get("generation")
@@ -66,7 +66,8 @@ def read_source(
             yield structure
 
 
-def _is_database(source: str, path: Path) -> bool:
+def is_database(source: str, path: Path) -> bool:
+    """Say whether ASE's databases are asked for a source; HpctrainError where it is no file."""
     if "://" in source:
         return True
     if path.is_dir():
@@ -82,7 +83,8 @@ def _is_database(source: str, path: Path) -> bool:
         return file.read(len(ase_sqlite.MAGIC)) == ase_sqlite.MAGIC
 
 
-def _read_file(path: Path, name: str) -> Iterator[tuple[int, Raw]]:
+def read_file(path: Path, name: str) -> Iterator[tuple[int, Raw]]:
+    """Read the rows of a file that is no database, with their numbers from 1."""
     if ending(path.name)[0] in _XYZ:
         return extxyz_file.read_extxyz(path, name)
     if pickles.is_pickle(path.name):
@@ -95,7 +97,7 @@ def count_structures(source: str, base: Path, select: str) -> int | None:
     path = base / source
     try:
         selection = make_selection(select, without_password(source))
-        if "://" in source or not _is_database(source, path):
+        if "://" in source or not is_database(source, path):
             return outputs.count_output(path) if selection.everything else None
         import ase.db
 

@@ -50,8 +50,7 @@ def estimate(task: Task) -> dict[str, Any]:
     else:
         work = pairs * (_TENSORPOT_S + _TENSORPOT_FUNCTION_S * task.functions)
         share = min(1.0, task.batch_size / max(task.structures, 1))
-        per_neighbour = _BATCH_BYTES + _BATCH_FUNCTION_BYTES * task.functions
-        memory = _BASE_BYTES + share * pairs * per_neighbour
+        memory = _BASE_BYTES + share * pairs * batch_bytes(task.functions)
     memory += pairs * _NEIGHBOUR_BYTES
     optimiser = 0.0
     if task.optimizer == "BFGS":
@@ -72,6 +71,11 @@ def estimate(task: Task) -> dict[str, Any]:
         "memory_bytes": {"likely": memory, "from": memory / 1.5, "to": memory * 1.5},
         "rough": True,
     }
+
+
+def batch_bytes(functions: int) -> float:
+    """Return the memory that a batch takes for each of its neighbours, with tensorpot."""
+    return _BATCH_BYTES + _BATCH_FUNCTION_BYTES * functions
 
 
 def _range(value: float) -> dict[str, float]:

@@ -78,18 +78,25 @@ def _faults_of_potential(
         )
 
 
+def functions_offered(n_elements: int) -> tuple[int, int]:
+    """Return how many functions per element a basis of that shape has, at least and at most.
+
+    Pacemaker gives every block floor(cap * elements / blocks) functions, or what it has. With more
+    elements than were counted the offers are those of four.
+    """
+    blocks = n_elements * 2 ** (n_elements - 1)
+    offers = [_BLOCK_OFFERS[min(size, max(_BLOCK_OFFERS))] for size in range(1, n_elements + 1)]
+    return -(-blocks // n_elements), (min(offers) + 1) * blocks // n_elements - 1
+
+
 def _faults_of_basis(functions: object, n_elements: int) -> Iterator[str]:
-    # Pacemaker gives every block floor(cap * elements / blocks) functions, or what it has.
     if functions is None or n_elements not in _BLOCK_OFFERS or not isinstance(functions, dict):
         return
     cap = functions.get(_CAP)
-    blocks = n_elements * 2 ** (n_elements - 1)
     shape = {key: value for key, value in functions.items() if key != _CAP}
     if not isinstance(cap, int) or shape != SHAPE:
         return  # another shape: what it offers is not known here
-    offers = [_BLOCK_OFFERS[size] for size in range(1, n_elements + 1)]
-    least = -(-blocks // n_elements)
-    most = (min(offers) + 1) * blocks // n_elements - 1
+    least, most = functions_offered(n_elements)
     if not least <= cap <= most:
         yield (
             f"training.b_basis_size is {cap}, but for {n_elements} element"

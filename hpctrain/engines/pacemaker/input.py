@@ -18,6 +18,11 @@ CALLBACK = "continuation.on_iteration"
 TEMPLATE = "pacemaker/input.yaml.j2"
 DENSITIES = 2
 RADIAL_BASE: int = max(SHAPE["UNARY"]["nradmax_by_orders"])
+RADIAL_PER_PAIR: int = (
+    max(SHAPE["UNARY"]["nradmax_by_orders"][1:])
+    * (max(SHAPE["UNARY"]["lmax_by_orders"]) + 1)
+    * RADIAL_BASE
+)
 # 0.8 GB, which SciPy updates on one core in each iteration.
 MAX_PARAMETERS_OF_BFGS = 10_000
 
@@ -85,11 +90,8 @@ def parameters(functions_per_element: int, elements: int) -> int:
     Each function has a coefficient per density; each pair of elements has its radial functions,
     of which Pacemaker keeps those that a function uses.
     """
-    unary = SHAPE["UNARY"]
-    momenta = int(max(unary["lmax_by_orders"])) + 1
-    radial = int(max(unary["nradmax_by_orders"][1:])) * momenta * RADIAL_BASE
     pairs = elements * (elements + 1) // 2
-    return DENSITIES * functions_per_element * elements + radial * pairs
+    return DENSITIES * functions_per_element * elements + RADIAL_PER_PAIR * pairs
 
 
 def optimizer(training: TrainingConfig, elements: int) -> str:
