@@ -113,7 +113,11 @@ def test_what_is_no_table(tmp_path: Path, content: Any, said: str) -> None:
     assert "ase_atoms" in str(error.hint)
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", gzip.compress(b"hello"), bz2.compress(b"x")])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"hello", gzip.compress(b"hello"), bz2.compress(b"x")],
+    ids=["empty", "text", "gzip", "bz2"],
+)
 def test_what_is_no_pickle(tmp_path: Path, content: bytes) -> None:
     (tmp_path / NAME).write_bytes(content)
     assert f"{NAME} cannot be read: " in refused(tmp_path / NAME).message
