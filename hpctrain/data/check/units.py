@@ -179,7 +179,9 @@ def find_wrong_units(slope: Slope) -> str | None:
 _BETTER = 0.6
 _NO_FIT = 0.8  # … and this is wrong by so much that it says nothing (2 is all)
 _FEWEST = 20  # structures
-_WRONG = 0.03  # below, these units fit, and others may by chance
+# Where these units fit, others may fit better by chance: then only if they are better by this.
+_FITS, _MUCH_BETTER = 0.2, 0.25
+_WRONG = 0.03  # below, nothing is wrong
 _NO_FORCE = 3e-6  # eV/Å, root mean square: what symmetry leaves
 
 
@@ -200,7 +202,8 @@ class Fit:
     @property
     def verdict(self) -> Literal["right", "wrong", "unknown"]:
         """Say whether energies and forces belong together."""
-        if self.least < _BETTER * self.wrong and self.least < _NO_FIT and self.wrong > _WRONG:
+        better = _BETTER if self.wrong > _FITS else _MUCH_BETTER
+        if self.least < better * self.wrong and self.least < _NO_FIT and self.wrong > _WRONG:
             return "wrong"
         if self.wrong < _BETTER * self.least and self.wrong < _NO_FIT:
             return "right"
