@@ -64,6 +64,8 @@ def collect_command(
 
 def _facts(one: Collected) -> dict[str, Any]:
     """Return a potential as --json prints it."""
+    from hpctrain.potentials.card import checks_made
+
     return {
         "name": one.name,
         "path": str(one.path),
@@ -71,6 +73,7 @@ def _facts(one: Collected) -> dict[str, Any]:
         "card": str(one.card_path),
         "run_id": one.run_id,
         "verification": (one.card.get("verification") or {}).get("verdict"),
+        "checks": checks_made(one.card),
     }
 
 

@@ -49,6 +49,7 @@ def list_command(project_file: str | None, as_json: bool) -> None:
 def _summary(card: Card) -> dict[str, Any]:
     """Return a line of the list, as --json prints it."""
     from hpctrain.potentials.archive import number_of
+    from hpctrain.potentials.card import checks_made
 
     numbers = number_of(card["name"])
     return {
@@ -61,6 +62,7 @@ def _summary(card: Card) -> dict[str, Any]:
         "train": card["metrics"]["train"],
         "test": card["metrics"]["test"],
         "verdict": (card.get("verification") or {}).get("verdict"),
+        "checks": checks_made(card),
         "active_set": "asi" in card["files"],
         "parents": [parent["name"] for parent in card.get("parents") or []],
         "run_id": card["run"]["run_id"],

@@ -81,7 +81,9 @@ def _report_json(report: StatusReport) -> dict[str, Any]:
 def _run_json(run: RunStatus) -> dict[str, Any]:
     keys = ("run_id", "site", "job_id", "state", "since", "reason", "attempt", "iteration",
             "max_iter", "train", "test", "eta_s", "warnings")  # fmt: skip
-    return {key: getattr(run, key) for key in keys}
+    content = {key: getattr(run, key) for key in keys}
+    # Only where the job has come to it.
+    return content if run.verification is None else {**content, "verification": run.verification}
 
 
 @click.command("logs")

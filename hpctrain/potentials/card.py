@@ -310,6 +310,14 @@ def verification_summary(content: Verification, accepted: Accepted | None) -> Ca
     }
 
 
+def checks_made(card: Card) -> dict[str, int] | None:
+    """Return how many checks were ``made``, ``of`` how many; None where nothing was verified."""
+    checks = (card.get("verification") or {}).get("checks")
+    if not checks:
+        return None
+    return {"made": sum(one["verdict"] != "skipped" for one in checks), "of": len(checks)}
+
+
 def is_verification(content: Mapping[str, Any] | None) -> TypeGuard[Verification]:
     """Say whether this is a verification that this version can read."""
     return (

@@ -130,7 +130,18 @@ class _Side(TypedDict, total=False):
     largest_force_errors: list[_Row] | None
 
 
+class _Group(TypedDict, total=False):
+    name: str
+    structures: Count
+    rmse_energy_mev_per_atom: float | None
+    energy_spread_mev_per_atom: float | None
+    rmse_force_ev_per_a: float | None
+    force_spread_ev_per_a: float | None
+    verdict: str
+
+
 class _Parity(TypedDict, total=False):
+    groups: list[_Group] | None
     train: _Side | None
     test: _Side | None
 

@@ -67,6 +67,8 @@ class VerificationStep(TypedDict, total=False):
 
     verdict: str | None
     problem: str | None
+    made: Count
+    of: Count
 
 
 class Environment(TypedDict, total=False):
@@ -143,7 +145,14 @@ class Check(CheckFacts):
     data: dict[str, Any]
 
 
-class Verification(TypedDict):
+class _NewerOfVerification(TypedDict, total=False):
+    """What those of older versions lack: how many checks were made, of how many."""
+
+    made: Count
+    of: Count
+
+
+class Verification(_NewerOfVerification):
     """verification.json: docs/verification.md."""
 
     schema: str

@@ -172,6 +172,25 @@ def test_checks_that_were_skipped_say_why() -> None:
     assert "not among the checks" in page(subject(checks=[check("dimers")]))
 
 
+def test_a_pass_says_how_many_checks_it_is_of() -> None:
+    checks = read("verification.json")["checks"]
+    skipped = [{**checks[0], "verdict": "skipped"}, *checks[1:]]
+    assert "pass</b> 8 of 9 checks made" in page(subject(verdict="pass", checks=skipped))
+    assert "checks made" not in page(subject(verdict="warn", checks=skipped))
+
+
+def test_what_was_judged_by_kind() -> None:
+    group = {"by": "kind", "name": "slab<br>", "structures": 12, "rmse_energy_mev_per_atom": 30.26,
+             "energy_spread_mev_per_atom": 60.4, "rmse_force_ev_per_a": 0.02,
+             "force_spread_ev_per_a": None, "verdict": "warn"}  # fmt: skip
+    (of_parity,) = [one for one in read("verification.json")["checks"] if one["name"] == "parity"]
+    with_groups = {**of_parity, "data": {**of_parity["data"], "groups": [group]}}
+    text = page(subject(checks=[with_groups]))
+    for words in ("slab&lt;br&gt;", "30.3 / 60.4", "0.0200 / –", "RMSE / spread of the labels"):
+        assert words in text
+    assert "RMSE / spread of the labels" not in page(subject())
+
+
 def test_no_test_errors() -> None:
     plain = subject()
     text = page(replace(plain, curves=replace(plain.curves, test=[]),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from paths import RECORDED
 
-from hpctrain.pages.parity import by_kind, histograms, largest, parity
+from hpctrain.pages.parity import by_kind, histograms, judged, largest, parity
 from hpctrain.pages.physics import physics
 from hpctrain.pages.subject import Checks
 from hpctrain.potentials.card import read_verification
@@ -50,7 +50,7 @@ def put(content: Any, place: tuple[Any, ...], value: Any) -> None:
 def draw(check: str, data: dict[str, Any]) -> None:
     content = {"checks": [{"name": check, "verdict": "pass", "seen": "", "data": data}]}
     checks = Checks(content, "")
-    for make in (parity, histograms, by_kind, largest, physics):
+    for make in (parity, histograms, by_kind, judged, largest, physics):
         make(checks)
 
 

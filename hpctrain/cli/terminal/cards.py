@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpctrain.cli.terminal.tables import day, file_size, indented, table
 from hpctrain.engines.pacemaker.usage import total_energy, usage
-from hpctrain.text import metrics_rows
+from hpctrain.text import metrics_rows, verdict_words
 
 if TYPE_CHECKING:
     from hpctrain.potentials.card import Card, CardVerification
@@ -101,7 +101,7 @@ def _verification(card: Card) -> list[str]:
     verification = card.get("verification")
     if not verification:
         return ["not verified"]
-    lines = [str(verification["verdict"])]
+    lines = [verdict_words(verification["verdict"], verification.get("checks", []))]
     lines += [
         f"{check['verdict']:<8}{check['title']}" + (f": {check['seen']}" if check["seen"] else "")
         for check in verification.get("checks", [])
@@ -126,7 +126,8 @@ def verdict_table(verification: Verification | CardVerification) -> str:
         lines.append([check["verdict"], _number(check["value"], check["unit"]), check["title"]])
         lines += [["", "", f"  {line}"] for line in textwrap.wrap(check["seen"], WIDTH)]
     text = table(("VERDICT", "NUMBER", "CHECK"), lines)
-    return f"{text}\n\nverdict: {verification['verdict']}"
+    words = verdict_words(verification["verdict"], verification["checks"])
+    return f"{text}\n\nverdict: {words}"
 
 
 def _number(value: float | None, unit: str | None) -> str:

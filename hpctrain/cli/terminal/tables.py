@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from hpctrain.text import duration, rmse
+from hpctrain.text import duration, rmse, verdict_of
 
 if TYPE_CHECKING:
     from hpctrain.runs.actions.status import RunStatus
@@ -89,6 +89,10 @@ def status_table(runs: Sequence[RunStatus]) -> str:
         words = explanation(run)
         if words:
             text += f"\n{run.run_id} {words}"
+        verified = run.verification or {}
+        if run.state == "completed" and verified.get("verdict"):
+            verdict = verdict_of(str(verified["verdict"]), verified.get("made"), verified.get("of"))
+            text += f"\n{run.run_id} verification: {verdict}"
         text += "".join(f"\n{run.run_id} warning: {warning}" for warning in run.warnings)
     return text
 

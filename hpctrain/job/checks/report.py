@@ -47,6 +47,8 @@ class Report:
         return {
             "schema": SCHEMA,
             "verdict": overall(checks),
+            "made": sum(check["verdict"] != "skipped" for check in checks),
+            "of": len(checks),
             "checks": checks,
             "seconds": round(self._clock.passed(), 3),
         }
