@@ -179,6 +179,33 @@ def test_a_pass_says_how_many_checks_it_is_of() -> None:
     assert "checks made" not in page(subject(verdict="warn", checks=skipped))
 
 
+def test_molecules() -> None:
+    scan = {"name": "O–H bond of 0.96 Å", "unit": "Å", "rest": 0.96, "along": [0.3, 0.96, 1.4],
+            "energies": [90.0, -9.0, -6.0]}  # fmt: skip
+    motion = {"time_fs": [0.0, 10.0], "energy_ev_per_atom": [-1.0, -1.0],
+              "temperature_k": [300.0, 310.0]}  # fmt: skip
+    nothing = {"verdict": "pass", "seen": "", "title": ""}
+    checks = [
+        {**nothing, "name": "bonds", "data": {"molecules": [{"name": "H2O", "scans": [scan]}]}},
+        {**nothing, "name": "vibrations",
+         "data": {"molecules": [{"name": "H2O", "frequencies_cm": [-20.0, 1600.0]}]}},
+        {**nothing, "name": "nve", "data": {**motion, "molecule": motion}},
+    ]  # fmt: skip
+    text = page(subject(checks=checks))
+    drawn = captions(text)
+    for title in ("H2O, O–H bond of 0.96 Å", "Vibrations, H2O", "NVE run without a cell, "
+                  "total energy", "NVE run without a cell, temperature"):  # fmt: skip
+        assert title in drawn
+    assert "−20 cm⁻¹" in text.replace("\u00a0", " ")
+    # Data without molecules have no places for them; what was not reached has.
+    assert "Vibrations" not in page(subject())
+    late = {**nothing, "name": "vibrations", "verdict": "skipped", "seen": "the time was up",
+            "data": {"skipped": "time"}}  # fmt: skip
+    assert "skipped: the time was up" in page(subject(checks=[late]))
+    none = {**late, "data": {"skipped": "not applicable"}}
+    assert "Vibrations" not in captions(page(subject(checks=[none])))
+
+
 def test_what_was_judged_by_kind() -> None:
     group = {"by": "kind", "name": "slab<br>", "structures": 12, "rmse_energy_mev_per_atom": 30.26,
              "energy_spread_mev_per_atom": 60.4, "rmse_force_ev_per_a": 0.02,

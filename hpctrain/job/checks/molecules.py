@@ -21,7 +21,7 @@ from .subject import Clock, Potential, PotentialCalculator, Subject
 # Larger ones take too long; of each kind of molecule the commonest are looked at.
 ATOMS, MOLECULES = 60, 4
 # Structures among which molecules are looked for.
-LOOKED_AT = 2000
+LOOKED_AT = 1000
 # Parts of the sum of the covalent radii: up to the first a bond; beyond the second, apart.
 BONDED, APART = 1.3, 2.0
 # eV/Å, steps and Å of the relaxation; what comes near (eV/Å) is at rest.
@@ -91,8 +91,10 @@ def _find_molecules(subject: Subject) -> List[Molecule]:
         if not 2 <= subject.sides[side].atoms_in(number) <= ATOMS:
             continue
         one = subject.sides[side].read(number)
+        if np.isnan(one.energy) or not _is_one_piece(one.atoms):
+            continue
         free = _free(one.atoms, subject.potential.cutoff)
-        if free is None or np.isnan(one.energy) or len(_pieces(free, BONDED)) > 1:
+        if free is None:
             continue
         labelled = Labelled(one.id, one.kind, free, one.energy, one.forces, None)
         groups[_graph(free)].append(labelled)
@@ -137,6 +139,12 @@ def _free(atoms: Any, cutoff: float) -> Any:
     bare.set_pbc(False)
     bare.set_cell(None)
     return bare
+
+
+def _is_one_piece(atoms: Any) -> bool:
+    """Say whether all atoms are bonded and go on in no image: quick, for most are not."""
+    pairs = neighbor_list("ijS", atoms, BONDED * covalent_radii[atoms.numbers])
+    return _unwrap(len(atoms), *pairs) is not None
 
 
 def _unwrap(count: int, first: Any, second: Any, shifts: Any) -> Any:

@@ -14,9 +14,11 @@ TITLES = {
     "parity": "energies and forces against the labels",
     "finite_differences": "forces against finite differences",
     "dimers": "repulsive at short range, no hole",
+    "bonds": "molecules hold: bonds and angles",
     "energy_volume": "energy against volume",
     "elastic": "elastic stability",
     "phonons": "phonons at Γ and the zone boundary",
+    "vibrations": "vibrations of molecules at rest",
     "nve": "molecular dynamics keeps its energy",
     "evaluators_agree": "tensorpot and pyace agree",
 }
