@@ -212,7 +212,10 @@ def _start_next(
 def _read_settings(path: Path) -> dict[str, Any]:
     try:
         settings = json.loads(evidence.read_text(path))
-        return {**{name: settings[name] for name in SETTINGS}, "engine": engine_name(settings)}
+        known = {name: settings[name] for name in SETTINGS}
+        # Runs of older versions have no such choice.
+        choose = bool(settings.get("choose_basis_size"))
+        return {**known, "engine": engine_name(settings), "choose_basis_size": choose}
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise Failure(f"{path}, written at submission, is gone or damaged ({in_words(error)}); "
                       "submit again") from error  # fmt: skip

@@ -25,6 +25,7 @@ from hpctrain.runs.manifest import (
 )
 from hpctrain.runs.result import (
     ActiveSet,
+    BasisSize,
     Best,
     CheckFacts,
     Environment,
@@ -119,6 +120,7 @@ class _NewerOfCard(TypedDict, total=False):
     best: Best | None
     stopped: str | None
     repulsion: Repulsion | None
+    basis_size: BasisSize | None
     warnings: list[str]
     verification: CardVerification
     not_verified: str
@@ -245,11 +247,12 @@ def make_card(
         "best": result.get("best"),
         "stopped": result.get("stopped"),
         "repulsion": result.get("repulsion"),
+        "basis_size": result.get("basis_size"),
         "warnings": [*(result.get("warnings") or []), *(manifest.get("warnings") or [])],
         "dataset": {**manifest["dataset"], "rows": read_rows(run.folder / "rows.json")},
         "settings": manifest["settings"],
         "evaluator": manifest["evaluator"],
-        "input": manifest["input"],
+        "input": _input(manifest["input"], result.get("basis_size")),
         "run": {
             "run_id": run.run_id,
             "created": manifest["created"],
@@ -266,6 +269,15 @@ def make_card(
         "collected_by": {"hpctrain": __version__},
         "use": usage(name, manifest["dataset"]["elements"], "output_potential.asi" in files),
     }
+
+
+def _input(given: dict[str, Any], size: BasisSize | None) -> dict[str, Any]:
+    """Return the trainer's input, with the number of functions that the job has chosen."""
+    if not size:
+        return given
+    potential = given["potential"]
+    functions = {**potential["functions"], "number_of_functions_per_element": size["chosen"]}
+    return {**given, "potential": {**potential, "functions": functions}}
 
 
 def rows_of(card: Card) -> RowIds:

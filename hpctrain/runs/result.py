@@ -102,6 +102,24 @@ class Repulsion(TypedDict, total=False):
     by: str
 
 
+class TriedSize(TypedDict):
+    """Errors of the linear fit with so many functions per element, on what was left out."""
+
+    functions: Count
+    rmse_energy_ev_per_atom: float
+    rmse_force_ev_per_a: float
+
+
+class BasisSize(TypedDict, total=False):
+    """What b_basis_size: auto has chosen, and from what; a ``problem`` if nothing was compared."""
+
+    chosen: Count
+    cap: Count
+    structures: Count
+    tried: list[TriedSize]
+    problem: str | None
+
+
 class Result(TypedDict, total=False):
     """result.json: how an attempt ended."""
 
@@ -118,6 +136,7 @@ class Result(TypedDict, total=False):
     best: Best
     stopped: str
     repulsion: Repulsion
+    basis_size: BasisSize
     warnings: list[str]
     gives_way_to: int
     begun: bool

@@ -179,6 +179,15 @@ def test_a_pass_says_how_many_checks_it_is_of() -> None:
     assert "checks made" not in page(subject(verdict="warn", checks=skipped))
 
 
+def test_the_number_of_functions_that_the_job_chose() -> None:
+    tried = [{"functions": size, "rmse_energy_ev_per_atom": 0.01 * n, "rmse_force_ev_per_a": 0.1}
+             for n, size in enumerate((70, 150), start=1)]  # fmt: skip
+    text = page(replace(subject(), basis_size={"chosen": 70, "cap": 480, "tried": tried}))
+    assert "70 of up to 480; meV/atom / meV/Å on structures left out of the linear fit: " in text
+    assert "70: 10 / 100, 150: 20 / 100" in text
+    assert "functions per element" not in page(subject())
+
+
 def test_molecules() -> None:
     scan = {"name": "O–H bond of 0.96 Å", "unit": "Å", "rest": 0.96, "along": [0.3, 0.96, 1.4],
             "energies": [90.0, -9.0, -6.0]}  # fmt: skip

@@ -66,7 +66,7 @@ def _what(card: Card) -> str:
         ("data", f"train {data['train']['structures']} structures ({data['train']['atoms']} "
          f"atoms), test {data['test']['structures']} ({data['test']['atoms']} atoms)"),
         ("training", f"{training['engine']} ({card['evaluator']}), cutoff "
-         f"{training['cutoff']:g} Å, {training['b_basis_size']} functions per element, "
+         f"{training['cutoff']:g} Å, {_functions(card)} functions per element, "
          f"{card['metrics'].get('iterations', '?')} iterations"),
         ("stopped", str(card.get("stopped") or "")),
         ("repulsion", _repulsion(card.get("repulsion"))),
@@ -83,6 +83,14 @@ def _repulsion(placed: Repulsion | None) -> str:
     pairs = (placed or {}).get("pairs") or {}
     listed = ", ".join(f"{pair} {one['r_in']:.2f} Å" for pair, one in list(pairs.items())[:6])
     return listed and f"ZBL below {listed}{', …' * (len(pairs) > 6)}"
+
+
+def _functions(card: Card) -> str:
+    """Return the number of functions, and whether the job has chosen it."""
+    size = card.get("basis_size")
+    if size:
+        return f"{size['chosen']} (chosen of up to {size['cap']})"
+    return str(card["settings"]["training"]["b_basis_size"])
 
 
 def _errors(card: Card) -> list[str]:

@@ -125,13 +125,21 @@ def manifest(content: Manifest) -> str:
         f"kinds       {kinds}",
         f"generations {generations}",
         f"training    {training['engine']} ({content['evaluator']}), cutoff "
-        f"{training['cutoff']:g} Å, {training['b_basis_size']} functions per element, "
+        f"{training['cutoff']:g} Å, {_functions(content)}, "
         f"κ = {content['input']['fit']['loss']['kappa']}, {training['max_iter']} iterations",
         f"site        {content['site']['name']} ({content['site']['profile']['scheduler']})",
     ]
     lines += [f"goes on     from {parent['name']}" for parent in content.get("parents", [])]
     lines += [f"left out    {one['count']} rows: {one['reason']}" for one in data["skipped"]]
     return "\n".join(lines)
+
+
+def _functions(content: Manifest) -> str:
+    from hpctrain.engines.pacemaker.faults import functions_of
+
+    if content["settings"]["training"]["b_basis_size"] != "auto":
+        return f"{content['settings']['training']['b_basis_size']} functions per element"
+    return f"up to {functions_of(content['input'])} functions per element, as many as the data bear"
 
 
 def export_summary(facts: Mapping[str, Any]) -> str:

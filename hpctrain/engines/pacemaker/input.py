@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hpctrain.engines.pacemaker.faults import SHAPE, TEST_FILE, TRAIN_FILE, faults
+from hpctrain.engines.pacemaker.faults import CAP, SHAPE, TEST_FILE, TRAIN_FILE, faults
 from hpctrain.errors import HpctrainError
 from hpctrain.yamlfile import merge
 
@@ -18,6 +18,8 @@ CALLBACK = "continuation.on_iteration"
 TEMPLATE = "pacemaker/input.yaml.j2"
 DENSITIES = 2
 RADIAL_BASE: int = max(SHAPE["UNARY"]["nradmax_by_orders"])
+# What b_basis_size: auto chooses at most: a larger one is for those who ask for it.
+MOST_OF_AUTO = 480
 # 0.8 GB, which SciPy updates on one core in each iteration.
 MAX_PARAMETERS_OF_BFGS = 10_000
 
@@ -79,6 +81,22 @@ def share_notes(training: TrainingConfig) -> list[str]:
     return notes
 
 
+def functions_per_element(training: TrainingConfig) -> int:
+    """Return the functions per element: with ``auto`` the most, of which the job chooses."""
+    return MOST_OF_AUTO if training.b_basis_size == "auto" else training.b_basis_size
+
+
+def size_is_open(training: TrainingConfig, mapping: Mapping[str, Any]) -> bool:
+    """Say whether the job is to choose the number of functions; no override has replaced it."""
+    potential = mapping.get("potential")
+    functions = potential.get("functions") if isinstance(potential, dict) else None
+    return (
+        training.b_basis_size == "auto"
+        and isinstance(functions, dict)
+        and functions == {CAP: MOST_OF_AUTO, **SHAPE}
+    )
+
+
 def parameters(functions_per_element: int, elements: int) -> int:
     """Return at most how many parameters a basis of the usual shape has.
 
@@ -96,7 +114,7 @@ def optimizer(training: TrainingConfig, elements: int) -> str:
     """Return the optimizer of the settings; else BFGS while its matrix (8 n² bytes) is small."""
     if training.optimizer is not None:
         return training.optimizer
-    n = parameters(training.b_basis_size, elements)
+    n = parameters(functions_per_element(training), elements)
     return "BFGS" if n <= MAX_PARAMETERS_OF_BFGS else "L-BFGS-B"
 
 
@@ -215,7 +233,7 @@ def input_mapping(
                 }
             },
             "functions": {
-                "number_of_functions_per_element": training.b_basis_size,
+                CAP: functions_per_element(training),
                 **SHAPE,
             },
         },
