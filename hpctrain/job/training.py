@@ -68,7 +68,9 @@ def train(
     if settings["choose_basis_size"]:
         if not engine.basis_size(run):
             with phases.enter("basis_size"):
-                steps.run("basis_size", module(f"{own}.inside.basis_size"))
+                steps.run(
+                    "basis_size", module(f"{own}.inside.basis_size", str(settings["bfgs_up_to"]))
+                )
         result["basis_size"] = engine.basis_size(run)
     with phases.enter("train"):
         _run_pacemaker(run, start.arguments, settings, steps)

@@ -252,6 +252,8 @@ def _write_job(
         "patience": config.training.patience,
         "start": config.training.start,
         "choose_basis_size": pacemaker.size_is_open(config.training, mapping),
+        # The optimizer follows from the size, unless the settings name one.
+        "bfgs_up_to": 0 if config.training.optimizer else pacemaker.MAX_PARAMETERS_OF_BFGS,
         "keep_variables": sorted(profile.environment),
         "walltime_s": walltime_seconds(profile.walltime) if profile.walltime else None,
         "margin_s": walltime_seconds(profile.margin),

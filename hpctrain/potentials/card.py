@@ -277,7 +277,11 @@ def _input(given: dict[str, Any], size: BasisSize | None) -> dict[str, Any]:
         return given
     potential = given["potential"]
     functions = {**potential["functions"], "number_of_functions_per_element": size["chosen"]}
-    return {**given, "potential": {**potential, "functions": functions}}
+    fit = given["fit"]
+    if size.get("optimizer"):
+        others = {key: value for key, value in fit.items() if key != "options"}
+        fit = {**others, "optimizer": size["optimizer"]}
+    return {**given, "potential": {**potential, "functions": functions}, "fit": fit}
 
 
 def rows_of(card: Card) -> RowIds:

@@ -118,6 +118,7 @@ class BasisSize(TypedDict, total=False):
     structures: Count
     tried: list[TriedSize]
     problem: str | None
+    optimizer: str | None
 
 
 class Result(TypedDict, total=False):

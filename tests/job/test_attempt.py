@@ -479,7 +479,7 @@ def test_a_number_of_functions_that_the_job_chooses(job: Job) -> None:
     code, said = job.run()
     assert (code, job.result["state"]) == (0, "completed"), said
     size = job.result["basis_size"]
-    assert (size["chosen"], size["cap"], size["tried"]) == (300, 480, [])
+    assert (size["chosen"], size["cap"], size["tried"]) == (300, 700, [])
     assert size["problem"]
     assert "basis_size" in job.result["seconds"]
     given = yaml.safe_load((job.attempt / "input.yaml").read_text())

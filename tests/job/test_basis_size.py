@@ -27,7 +27,15 @@ def tried(*errors: tuple[int, float, float]) -> list[dict[str, float]]:
 def test_what_is_tried() -> None:
     assert sizes_to_try(100, 1) == [20, 30, 45, 70, 100]
     assert sizes_to_try(110, 1)[-2:] == [100, 110]
-    assert sizes_to_try(480, 6)[0] == 45  # each set of elements has a block, and each a function
+    assert sizes_to_try(700, 6) == [
+        45,
+        70,
+        100,
+        150,
+        220,
+        320,
+        416,
+    ]  # each set of elements has a block, and each a function
     assert sizes_to_try(10, 1) == [10]
 
 
@@ -89,13 +97,14 @@ def test_one_structure_does_not_decide_alone() -> None:
 
 def run_with(tmp_path: Path, chosen: int | None) -> Path:
     (tmp_path / "job").mkdir()
-    given = {"potential": {"functions": {"number_of_functions_per_element": 480, **SHAPE}}}
+    given = {"potential": {"functions": {"number_of_functions_per_element": 480, **SHAPE}},
+             "fit": {"optimizer": "L-BFGS-B", "options": {"gtol": 1e-8}}}  # fmt: skip
     (tmp_path / "job" / "input.json").write_text(json.dumps(given))
     (tmp_path / "input.yaml").write_text("written: at the submission\n")
     for number in (1, 2):
         (tmp_path / "attempts" / f"{number:02d}").mkdir(parents=True)
     if chosen:
-        said = json.dumps({"chosen": chosen, "cap": 480, "tried": []})
+        said = json.dumps({"chosen": chosen, "cap": 480, "tried": [], "optimizer": "BFGS"})
         (tmp_path / "attempts" / "01" / "basis_size.json").write_text(said)
     return tmp_path
 
@@ -106,6 +115,7 @@ def test_a_later_attempt_has_the_same_number(tmp_path: Path) -> None:
     engine.begin(run, folder, 2)
     given = json.loads((folder / "input.yaml").read_text())
     assert given["potential"]["functions"]["number_of_functions_per_element"] == 70
+    assert given["fit"] == {"optimizer": "BFGS"}
     assert engine.basis_size(run)["chosen"] == 70
 
 
@@ -118,10 +128,14 @@ def test_as_long_as_nothing_was_chosen(tmp_path: Path) -> None:
 
 
 def test_the_card_has_the_number() -> None:
-    given = {"potential": {"functions": {"number_of_functions_per_element": 480, **SHAPE}}}
+    given = {"potential": {"functions": {"number_of_functions_per_element": 480, **SHAPE}},
+             "fit": {"optimizer": "L-BFGS-B", "options": {"gtol": 1e-8}, "maxiter": 9}}  # fmt: skip
     kept = card._input(given, {"chosen": 70, "cap": 480})
     assert kept["potential"]["functions"] == {"number_of_functions_per_element": 70, **SHAPE}
     assert given["potential"]["functions"]["number_of_functions_per_element"] == 480
+    assert kept["fit"] == given["fit"]
+    kept = card._input(given, {"chosen": 70, "cap": 480, "optimizer": "BFGS"})
+    assert kept["fit"] == {"optimizer": "BFGS", "maxiter": 9}
     assert card._input(given, None) is given
 
 
@@ -162,24 +176,26 @@ def test_on_real_rows(
             "functions": {"number_of_functions_per_element": 100, **SHAPE},
         },
         "data": {"reference_energy": {"Al": -0.3}},
-        "fit": {"loss": {"kappa": 0.5}},
+        "fit": {"loss": {"kappa": 0.5}, "optimizer": "L-BFGS-B", "options": {"gtol": 1e-8}},
     }  # fmt: skip
     (tmp_path / "input.yaml").write_text(yaml.safe_dump(given))
     monkeypatch.chdir(tmp_path)
-    assert main() == 0
+    assert main(10_000) == 0
     found = json.loads((tmp_path / "basis_size.json").read_text())
     assert [one["functions"] for one in found["tried"]] == [20, 30, 45, 70, 100]
     assert found["problem"] is None
     assert found["chosen"] == choose(found["tried"])
     chosen = yaml.safe_load((tmp_path / "input.yaml").read_text())["potential"]["functions"]
     assert chosen == {"number_of_functions_per_element": found["chosen"], **SHAPE}
+    fit = yaml.safe_load((tmp_path / "input.yaml").read_text())["fit"]
+    assert (found["optimizer"], fit["optimizer"], "options" in fit) == ("BFGS", "BFGS", False)
     said = capsys.readouterr().out
     assert "basis size: 45 functions per element: " in said
     assert f"basis size: {found['chosen']} functions per element, by 59 structures" in said
     # What cannot be compared is told, and trained.
     (tmp_path / "input.yaml").write_text(yaml.safe_dump({**given, "cutoff": -1.0}))
     monkeypatch.setattr(basis_size, "cross_validate", None)
-    assert main() == 0
+    assert main(0) == 0
     found = json.loads((tmp_path / "basis_size.json").read_text())
-    assert found["chosen"] == 100
+    assert (found["chosen"], found["optimizer"]) == (100, None)
     assert "TypeError" in found["problem"]

@@ -19,7 +19,7 @@ TEMPLATE = "pacemaker/input.yaml.j2"
 DENSITIES = 2
 RADIAL_BASE: int = max(SHAPE["UNARY"]["nradmax_by_orders"])
 # What b_basis_size: auto chooses at most: a larger one is for those who ask for it.
-MOST_OF_AUTO = 480
+MOST_OF_AUTO = 700
 # 0.8 GB, which SciPy updates on one core in each iteration.
 MAX_PARAMETERS_OF_BFGS = 10_000
 

@@ -28,7 +28,11 @@ def chosen(run: Path) -> dict[str, Any]:
 def read_input(run: Path) -> dict[str, Any]:
     """Read the first attempt's input, with the number of functions that was chosen since."""
     content: dict[str, Any] = copy.deepcopy(evidence.read_json(run / "job" / "input.json"))
-    number = chosen(run).get("chosen")
+    found = chosen(run)
+    number = found.get("chosen")
     if number is not None:
         content["potential"]["functions"][CAP] = number
+    if found.get("optimizer"):
+        content["fit"]["optimizer"] = found["optimizer"]
+        content["fit"].pop("options", None)
     return content

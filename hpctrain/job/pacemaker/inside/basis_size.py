@@ -3,7 +3,7 @@
 The same linear least squares that the training begins with (linear_start.py) is solved for
 several numbers of functions, each time without a part of the structures, and the errors on that
 part are compared. The smaller bases are within the largest, so that its rows are computed once.
-Called as: python -m job.pacemaker.inside.basis_size, in the attempt's folder, with ``input.yaml``
+Called as: python -m job.pacemaker.inside.basis_size N, in the attempt's folder, with ``input.yaml``
 and ``train.pckl.gzip`` there; writes ``basis_size.json`` and the chosen number into ``input.yaml``.
 Python 3.8 and later, in the trainer's environment.
 """
@@ -18,12 +18,16 @@ FILE = "basis_size.json"
 CAP = "number_of_functions_per_element"
 # Each about one and a half times the one before; the cap of the input is the last.
 SIZES = (20, 30, 45, 70, 100, 150, 220, 320, 480, 700)
+# Functions of all elements together, whose equations take some hundred megabytes.
+MOST_FUNCTIONS = 2500
 FOLDS = 5
 # The smallest number of functions that is so near to the best: a larger one takes longer.
 NEAR = 1.05
 SEED = 1
 # Where nothing could be compared: the default of the settings.
 OTHERWISE = 300
+# What the input has for more parameters than BFGS can do with.
+OTHER = "L-BFGS-B"
 # The share of the structures left out that may be off by any amount.
 FAR = 0.05
 # A sample is enough; its rows are kept in memory.
@@ -37,6 +41,7 @@ Say = Callable[[str], None]
 def sizes_to_try(cap: int, elements: int) -> List[int]:
     """List numbers of functions per element up to the cap; each block needs one at least."""
     least = 2 ** (elements - 1)
+    cap = min(cap, max(least, MOST_FUNCTIONS // elements))
     return sorted({size for size in SIZES if least <= size < cap} | {cap})
 
 
@@ -216,8 +221,21 @@ def read_data(file: str, references: Any) -> Any:
     return table.assign(energy_corrected=energies - counts @ free)
 
 
-def main() -> int:
-    """Choose the number of functions for the input in this folder."""
+def _parameters(make: Callable[[int], Any], size: int) -> float:
+    """Count the parameters of a potential; infinitely many where it cannot be made."""
+    try:
+        from pyace.basis import ACEBBasisSet
+
+        return len(ACEBBasisSet(make(size)).all_coeffs)
+    except Exception:  # noqa: BLE001 why was told already
+        return float("inf")
+
+
+def main(bfgs_up_to: int = 0) -> int:
+    """Choose the number of functions for the input in this folder.
+
+    ``bfgs_up_to``: the parameters up to which BFGS is better; 0 where the settings name one.
+    """
     import yaml
 
     def say(text: str) -> None:
@@ -250,13 +268,19 @@ def main() -> int:
         chosen, problem = min(OTHERWISE, cap), f"{type(error).__name__}: {error}"
         say(f"basis size: {chosen} functions per element; nothing could be compared ({problem})")
     potential["functions"][CAP] = chosen
+    optimizer = None
+    if content["fit"].get("optimizer") == OTHER and _parameters(make, chosen) <= bfgs_up_to:
+        # What was chosen for the cap of the input: the smaller basis has a better one.
+        optimizer = content["fit"]["optimizer"] = "BFGS"
+        content["fit"].pop("options", None)
     with open(FILE, "w", encoding="utf-8") as file:
         json.dump({"schema": "hpctrain.basis_size/1", "chosen": chosen, "cap": cap,
-                   "structures": count, "tried": tried, "problem": problem}, file)  # fmt: skip
+                   "structures": count, "tried": tried, "problem": problem,
+                   "optimizer": optimizer}, file)  # fmt: skip
     with open("input.yaml", "w", encoding="utf-8") as file:
         yaml.safe_dump(content, file, sort_keys=False, default_flow_style=None)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(int(sys.argv[1])))
