@@ -116,7 +116,10 @@ def test_a_box_that_is_too_small_is_a_crystal(tmp_path: Path) -> None:
 
 def test_a_molecule_that_holds(tmp_path: Path) -> None:
     result = bonds(subject(frames(tmp_path, water), water))
-    assert (result["verdict"], result["seen"]) == ("pass", "2 bonds and angles of H2O hold")
+    assert (result["verdict"], result["seen"]) == (
+        "pass",
+        "what was stretched or bent holds: 2 bonds and angles of H2O",
+    )
     (molecule,) = result["data"]["molecules"]
     stretch, bend = molecule["scans"]
     assert (stretch["unit"], bend["unit"]) == ("Å", "°")

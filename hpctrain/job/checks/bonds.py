@@ -51,7 +51,8 @@ def bonds(subject: Subject) -> dict[str, Any]:
         verdicts.append("warn")
         words.append(f"{len(every) - len(rows)} molecules not reached")
     count = sum(len(row["scans"]) for row in rows)
-    fine = f"{count} bonds and angles of {', '.join(row['name'] for row in rows)} hold"
+    names = ", ".join(row["name"] for row in rows)
+    fine = f"what was stretched or bent holds: {count} bonds and angles of {names}"
     return result(worst(verdicts), "; ".join(words) or fine, max(values, default=None), "eV",
                   LIMITS, molecules=rows)  # fmt: skip
 
