@@ -66,14 +66,15 @@ def _facts(one: Collected) -> dict[str, Any]:
     """Return a potential as --json prints it."""
     from hpctrain.potentials.card import checks_made
 
+    made = checks_made(one.card)
     return {
+        **({"checks": made} if made else {}),
         "name": one.name,
         "path": str(one.path),
         "sha256": one.sha256,
         "card": str(one.card_path),
         "run_id": one.run_id,
         "verification": (one.card.get("verification") or {}).get("verdict"),
-        "checks": checks_made(one.card),
     }
 
 

@@ -51,8 +51,10 @@ def _summary(card: Card) -> dict[str, Any]:
     from hpctrain.potentials.archive import number_of
     from hpctrain.potentials.card import checks_made
 
-    numbers = number_of(card["name"])
+    numbers, made = number_of(card["name"]), checks_made(card)
     return {
+        # Cards of older versions do not say it.
+        **({"checks": made} if made else {}),
         "name": card["name"],
         "generation": card["generation"],
         "revision": numbers[1] if numbers else None,
@@ -62,7 +64,6 @@ def _summary(card: Card) -> dict[str, Any]:
         "train": card["metrics"]["train"],
         "test": card["metrics"]["test"],
         "verdict": (card.get("verification") or {}).get("verdict"),
-        "checks": checks_made(card),
         "active_set": "asi" in card["files"],
         "parents": [parent["name"] for parent in card.get("parents") or []],
         "run_id": card["run"]["run_id"],

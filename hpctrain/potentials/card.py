@@ -108,6 +108,8 @@ class CardVerification(TypedDict, total=False):
     """What a card keeps of a verification; ``accepted`` is set where a failed one was accepted."""
 
     verdict: str
+    made: Count
+    of: Count
     checks: list[CheckFacts]
     accepted: Accepted | None
 
@@ -309,8 +311,12 @@ def _job_ids(run: Run, history: History) -> list[str]:
 
 def verification_summary(content: Verification, accepted: Accepted | None) -> CardVerification:
     """Reduce a verification to what a card keeps: verdicts and numbers, without points of plots."""
+    numbers: CardVerification = {}
+    if "made" in content and "of" in content:
+        numbers = {"made": content["made"], "of": content["of"]}
     return {
         "verdict": content["verdict"],
+        **numbers,
         "checks": [
             {
                 "name": check["name"],
@@ -327,11 +333,9 @@ def verification_summary(content: Verification, accepted: Accepted | None) -> Ca
 
 
 def checks_made(card: Card) -> dict[str, int] | None:
-    """Return how many checks were ``made``, ``of`` how many; None where nothing was verified."""
-    checks = (card.get("verification") or {}).get("checks")
-    if not checks:
-        return None
-    return {"made": sum(one["verdict"] != "skipped" for one in checks), "of": len(checks)}
+    """Return how many checks were ``made``, ``of`` how many; None where the card does not say."""
+    known = card.get("verification") or {}
+    return {"made": known["made"], "of": known["of"]} if "made" in known and "of" in known else None
 
 
 def is_verification(content: Mapping[str, Any] | None) -> TypeGuard[Verification]:
