@@ -14,7 +14,8 @@ from hpctrain.yamlfile import nearest
 # The checks of `hpctrain check` that can be silenced: all in data/check/names, but one.
 CheckName = Literal[
     "absurd_energy", "binding", "energy_outlier", "energy_per_atom", "few_neighbours",
-    "isolated_atoms", "large_force", "large_stress", "leakage", "mixed_pbc", "mixed_references",
+    "isolated_atoms", "large_force", "large_stress", "leakage", "many_parameters", "mixed_pbc",
+    "mixed_references",
     "mixed_theory", "net_force", "other_energy", "overlapping", "short_distance", "units",
     "zero_energy", "zero_forces",
 ]  # fmt: skip
@@ -194,7 +195,11 @@ class TrainingConfig(Record):
 
     engine: Literal["pacemaker"] = "pacemaker"
     cutoff: float = Field(6.0, gt=0, description="Å; every bond's rcut")
-    b_basis_size: int = Field(300, gt=0, description="basis functions per element")
+    b_basis_size: Annotated[int, Field(gt=0)] | Literal["auto"] = Field(
+        300,
+        description="basis functions per element; auto: as many as the data bear, by "
+        "cross-validation in the job",
+    )
     force_share: float = Field(
         0.5, ge=0, le=1, description="share of the forces in the loss, Pacemaker's κ"
     )

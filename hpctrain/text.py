@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 Metrics = Mapping[str, float | None]
 
@@ -64,6 +65,17 @@ def rmse(metrics: Metrics | None) -> str:
         return "-"
     energy, force = metrics["rmse_energy_mev_per_atom"], metrics["rmse_force_ev_per_a"]
     return f"{_number(energy, '.4g')} / {_number(force, '.3g')}"
+
+
+def verdict_words(verdict: str, checks: Sequence[Mapping[str, Any]]) -> str:
+    """Write a verdict; of one that found nothing wrong, by how many of the checks it is."""
+    return verdict_of(verdict, sum(one.get("verdict") != "skipped" for one in checks), len(checks))
+
+
+def verdict_of(verdict: str, made: int | None, of: int | None) -> str:
+    """Write a verdict as ``pass, 6 of 9 checks made``, where the numbers are known."""
+    known = verdict == "pass" and made is not None and of
+    return f"{verdict}, {made} of {of} checks made" if known else verdict
 
 
 def metrics_rows(metrics: Mapping[str, Metrics]) -> list[list[str]]:

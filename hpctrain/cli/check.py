@@ -24,10 +24,11 @@ from hpctrain.errors import HpctrainError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hpctrain.data.check.report import Findings
+    from hpctrain.data.check.report import Findings, Size
     from hpctrain.data.check.scan import Preflight
     from hpctrain.launch.prepare import Prepared
     from hpctrain.project import Project
+    from hpctrain.runs.manifest import Manifest
 
 
 @click.command("check")
@@ -71,6 +72,7 @@ def check_command(
         references=config.training.reference_energies,
         skip_bad=options.skip_bad,
         leakage=prepared.manifest["dataset"]["leakage"] if prepared else None,
+        size=_size(prepared) if prepared else None,
     )
     found.data["training"] = _cost(prepared, found.data) if prepared else None
     if html_file is not None:
@@ -160,6 +162,41 @@ def _facts(
     }
 
 
+def _functions(manifest: Manifest) -> int:
+    """Return the functions per element; with ``auto`` the most that the job may choose."""
+    from hpctrain.engines.pacemaker.faults import functions_of
+
+    wanted = manifest["settings"]["training"]["b_basis_size"]
+    if isinstance(wanted, int):
+        return wanted
+    return functions_of(manifest["input"]) or 0
+
+
+def _size(prepared: Prepared) -> Size | None:
+    """Return how large the potential is; None if it is not known, or chosen by the data."""
+    from hpctrain.data.check.report import Size
+    from hpctrain.engines.pacemaker.cost import expected_parameters, functions_within
+    from hpctrain.engines.pacemaker.faults import SHAPE
+
+    if prepared.manifest["settings"]["training"]["b_basis_size"] == "auto":
+        return None
+    potential, dataset = prepared.manifest["input"].get("potential"), prepared.manifest["dataset"]
+    functions = potential.get("functions") if isinstance(potential, dict) else None
+    if not isinstance(functions, dict):
+        return None
+    shape = {kind: orders for kind, orders in functions.items() if kind in SHAPE}
+    cap, elements = functions.get("number_of_functions_per_element"), len(dataset["elements"])
+    if shape != SHAPE or not isinstance(cap, int):
+        return None
+    return Size(
+        functions=cap,
+        parameters=expected_parameters(cap, elements),
+        structures=dataset["train"]["structures"],
+        atoms=dataset["train"]["atoms"],
+        smaller=lambda most: functions_within(most, elements),
+    )
+
+
 def _cost(prepared: Prepared, data: dict[str, Any]) -> dict[str, Any] | None:
     """Estimate what the training takes on the site; None on GPUs, where nothing was measured."""
     from hpctrain.engines.pacemaker.cost import Task, estimate
@@ -177,7 +214,7 @@ def _cost(prepared: Prepared, data: dict[str, Any]) -> dict[str, Any] | None:
             atoms=train["atoms"],
             neighbours=data["neighbours_per_atom"],
             elements=len(manifest["dataset"]["elements"]),
-            functions=training["b_basis_size"],
+            functions=_functions(prepared.manifest),
             batch_size=training["batch_size"],
             iterations=training["max_iter"],
             evaluator=manifest["evaluator"],

@@ -64,7 +64,11 @@ def collect_command(
 
 def _facts(one: Collected) -> dict[str, Any]:
     """Return a potential as --json prints it."""
+    from hpctrain.potentials.card import checks_made
+
+    made = checks_made(one.card)
     return {
+        **({"checks": made} if made else {}),
         "name": one.name,
         "path": str(one.path),
         "sha256": one.sha256,

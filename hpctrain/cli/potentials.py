@@ -49,9 +49,12 @@ def list_command(project_file: str | None, as_json: bool) -> None:
 def _summary(card: Card) -> dict[str, Any]:
     """Return a line of the list, as --json prints it."""
     from hpctrain.potentials.archive import number_of
+    from hpctrain.potentials.card import checks_made
 
-    numbers = number_of(card["name"])
+    numbers, made = number_of(card["name"]), checks_made(card)
     return {
+        # Cards of older versions do not say it.
+        **({"checks": made} if made else {}),
         "name": card["name"],
         "generation": card["generation"],
         "revision": numbers[1] if numbers else None,

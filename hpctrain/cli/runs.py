@@ -81,7 +81,10 @@ def _report_json(report: StatusReport) -> dict[str, Any]:
 def _run_json(run: RunStatus) -> dict[str, Any]:
     keys = ("run_id", "site", "job_id", "state", "since", "reason", "attempt", "iteration",
             "max_iter", "train", "test", "eta_s", "warnings")  # fmt: skip
-    return {key: getattr(run, key) for key in keys}
+    content = {key: getattr(run, key) for key in keys}
+    # Only where the job has come to it, and says how many checks were made.
+    known = run.verification is not None and "made" in run.verification
+    return {**content, "verification": run.verification} if known else content
 
 
 @click.command("logs")

@@ -212,7 +212,11 @@ def _start_next(
 def _read_settings(path: Path) -> dict[str, Any]:
     try:
         settings = json.loads(evidence.read_text(path))
-        return {**{name: settings[name] for name in SETTINGS}, "engine": engine_name(settings)}
+        known = {name: settings[name] for name in SETTINGS}
+        # Runs of older versions have no such choice.
+        newer = {"choose_basis_size": False, "bfgs_up_to": 0}
+        newer = {name: settings.get(name, value) for name, value in newer.items()}
+        return {**known, **newer, "engine": engine_name(settings)}
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise Failure(f"{path}, written at submission, is gone or damaged ({in_words(error)}); "
                       "submit again") from error  # fmt: skip

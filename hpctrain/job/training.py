@@ -65,6 +65,13 @@ def train(
         with phases.enter("start_from"):
             steps.run("start_from", module(f"{own}.start_from", str(start.parent),
                                            str(run / "job" / "input.json")))  # fmt: skip
+    if settings["choose_basis_size"]:
+        if not engine.basis_size(run):
+            with phases.enter("basis_size"):
+                steps.run(
+                    "basis_size", module(f"{own}.inside.basis_size", str(settings["bfgs_up_to"]))
+                )
+        result["basis_size"] = engine.basis_size(run)
     with phases.enter("train"):
         _run_pacemaker(run, start.arguments, settings, steps)
     notes = evidence.read_json(folder / "continuation.json")

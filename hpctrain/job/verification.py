@@ -33,7 +33,10 @@ def verify(
     trained_s: float,
     steps: Steps,
 ) -> dict[str, Any]:
-    """Make the checks; return their ``verdict`` if there is one, and the ``problem`` if any."""
+    """Make the checks; return their ``verdict`` if there is one, and the ``problem`` if any.
+
+    And how many checks were ``made``, ``of`` how many.
+    """
     if settings["verification_s"] <= 0:
         return {"verdict": None, "problem": "switched off: training.verify_minutes is 0"}
     seconds = seconds_for(settings["verification_s"], trained_s, steps.ending.left())
@@ -47,10 +50,11 @@ def verify(
     except Exception as error:  # noqa: BLE001 the potential is finished, whatever this was
         problem = in_words(error)
     try:
-        verdict = json.loads((steps.folder / FILE).read_text(encoding="utf-8"))["verdict"]
+        content = json.loads((steps.folder / FILE).read_text(encoding="utf-8"))
+        found = {key: content[key] for key in ("verdict", "made", "of")}
     except (OSError, ValueError, KeyError):
-        verdict = None
-    return {"verdict": verdict, "problem": problem}
+        found = {"verdict": None}
+    return {**found, "problem": problem}
 
 
 def _run_checks(

@@ -17,6 +17,7 @@ import yaml
 
 from hpctrain import __version__
 from hpctrain.engines.pacemaker import input as pacemaker
+from hpctrain.engines.pacemaker.faults import functions_of
 from hpctrain.errors import HpctrainError
 from hpctrain.fields import Evaluator, Likeness, walltime_seconds
 from hpctrain.files import as_json, now, put_job, sha256_of, write_atomically, write_text
@@ -192,6 +193,13 @@ def _input(
     """Return the reference energies, and what the trainer's input has to say."""
     training = config.training
     energies: dict[str, float] | str
+    if parent is not None and training.b_basis_size == "auto":
+        known = functions_of(parent.card["input"]) or "…"
+        raise HpctrainError(
+            f"training.b_basis_size is auto, and the training goes on from {parent.name}: its "
+            "basis cannot become smaller",
+            f"write the parent's: b_basis_size: {known}",
+        )
     if parent is not None:
         energies = parent.reference_energies(training, dataset, notes)
     else:
@@ -244,6 +252,9 @@ def _write_job(
         "require_gpu": profile.require_gpu,
         "patience": config.training.patience,
         "start": config.training.start,
+        "choose_basis_size": pacemaker.size_is_open(config.training, mapping),
+        # The optimizer follows from the size, unless the settings name one.
+        "bfgs_up_to": 0 if config.training.optimizer else pacemaker.MAX_PARAMETERS_OF_BFGS,
         "keep_variables": sorted(profile.environment),
         "walltime_s": walltime_seconds(profile.walltime) if profile.walltime else None,
         "margin_s": walltime_seconds(profile.margin),

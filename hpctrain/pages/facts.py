@@ -14,6 +14,15 @@ _RANGES = 40
 def settings(subject: Subject) -> list[tuple[str, str]]:
     """List every setting by its whole name, as --set takes it."""
     lines = list(_flat("", subject.settings))
+    size = subject.basis_size or {}
+    if size:
+        tried = ", ".join(
+            f"{one['functions']}: {1000 * one['rmse_energy_ev_per_atom']:.3g} / "
+            f"{1000 * one['rmse_force_ev_per_a']:.3g}" for one in size.get("tried") or []
+        )  # fmt: skip
+        why = f"; meV/atom / meV/Å on structures left out of the linear fit: {tried}"
+        said = f"{size.get('chosen')} of up to {size.get('cap')}"
+        lines.append(("functions per element", said + (why if tried else "")))
     return [*lines, ("evaluator used", subject.evaluator)]
 
 

@@ -10,7 +10,7 @@ from hpctrain.pages.curve import NO_TEST, learning_curves, story
 from hpctrain.pages.html import Table, document, number
 from hpctrain.pages.physics import physics
 from hpctrain.pages.subject import Checks, Subject
-from hpctrain.text import metrics_rows
+from hpctrain.text import metrics_rows, verdict_words
 
 _SETS = {"train": "train", "test": "test", "archived_file_on_test": "the .yace itself, on test"}
 
@@ -32,6 +32,7 @@ def page(subject: Subject) -> str:
         "histograms": parity.histograms(checks),
         "no_parity": checks.why("parity"),
         "by_kind": parity.by_kind(checks),
+        "judged": parity.judged(checks),
         "largest": parity.largest(checks),
         "physics": physics(checks),
         "data": facts.data(subject),
@@ -44,12 +45,14 @@ def page(subject: Subject) -> str:
 
 def _verdict(subject: Subject) -> dict[str, str]:
     if subject.verification is None:
-        return {"word": "not verified", "wrong": "", "accepted": ""}
+        return {"word": "not verified", "made": "", "wrong": "", "accepted": ""}
     checks = Checks(subject.verification, "").all
     wrong = [str(one.get("title")) for one in checks if one.get("verdict") in ("warn", "fail")]
     accepted = subject.accepted
+    word = str(subject.verification.get("verdict", "unknown"))
     return {
-        "word": str(subject.verification.get("verdict", "unknown")),
+        "word": word,
+        "made": verdict_words(word, checks).removeprefix(word).removeprefix(", "),
         "wrong": "; ".join(wrong),
         "accepted": str(accepted.get("why") or "no reason given") if accepted else "",
     }

@@ -49,6 +49,24 @@ def by_kind(checks: Checks) -> Table | None:
     return Table(header, rows) if rows else None
 
 
+def judged(checks: Checks) -> Table | None:
+    """List what was judged beside all structures: kinds and low energies, RMSE / spread."""
+    rows = [
+        [
+            str(one.get("name")), number(one.get("structures"), ","),
+            *(f"{number(one.get(error), form)} / {number(one.get(spread), form)}"
+              for error, spread, form in (
+                  ("rmse_energy_mev_per_atom", "energy_spread_mev_per_atom", ".1f"),
+                  ("rmse_force_ev_per_a", "force_spread_ev_per_a", ".4f"))),
+            str(one.get("verdict")),
+        ]
+        for one in checks.data("parity", "groups") or []
+    ]  # fmt: skip
+    header = ("RMSE / spread of the labels", "structures", "energy, meV/atom", "force, eV/Å",
+              "verdict")  # fmt: skip
+    return Table(header, rows) if rows else None
+
+
 def largest(checks: Checks) -> list[Table]:
     """List the rows with the largest errors, by id."""
     tables = []

@@ -8,6 +8,7 @@ from typing import Any
 from hpctrain.pages.axes import Axis, axis
 from hpctrain.pages.figure import Figure
 from hpctrain.pages.html import Panel, Table, number, together
+from hpctrain.pages.molecules import molecules
 from hpctrain.pages.subject import Checks
 
 # A dimer's wall is higher than anything else in the figure: it is cut off at so many eV, or at so
@@ -15,13 +16,14 @@ from hpctrain.pages.subject import Checks
 _WALL_EV, _WALL_DEPTHS = 5.0, 3.0
 # Acoustic modes at Γ are zero to within this: none of them is called imaginary.
 _ZERO_THZ = 0.05
+_MOTION = ("time_fs", "energy_ev_per_atom", "temperature_k")
 Json = Mapping[str, Any]
 
 
 def physics(checks: Checks) -> list[list[Panel]]:
     """Draw each pair and phase, a list for each check, or say why there is nothing to draw."""
     pairs = checks.data("dimers", "pairs") or {}
-    grids = [[_dimer(pair, one) for pair, one in pairs.items()]]
+    grids = [[_dimer(pair, one) for pair, one in pairs.items()], *molecules(checks)]
     absent = [] if pairs else [Panel("Dimers", missing=checks.why("dimers"))]
     for name, title, draw in (
         ("energy_volume", "Energy against volume", _energy_volume),
@@ -31,8 +33,8 @@ def physics(checks: Checks) -> list[list[Panel]]:
         phases = checks.data(name, "phases") or []
         grids.append([draw(phase) for phase in phases])
         absent += [] if phases else [Panel(title, missing=checks.why(name))]
-    motion = _nve(checks)
-    grids.append(motion)
+    motion = _nve("NVE run", {key: checks.data("nve", key) for key in _MOTION})
+    grids.append(motion + _nve("NVE run without a cell", checks.data("nve", "molecule") or {}))
     absent += [] if motion else [Panel("NVE run", missing=checks.why("nve"))]
     grids.append(absent)
     return [grid for grid in grids if grid]
@@ -114,9 +116,8 @@ def _phonons(phase: Json) -> Panel:
     return Panel(title, lowest + _not_lowest(phase), figure.svg())
 
 
-def _nve(checks: Checks) -> list[Panel]:
-    times = checks.data("nve", "time_fs")
-    energies = checks.data("nve", "energy_ev_per_atom")
+def _nve(run: str, motion: Json) -> list[Panel]:
+    times, energies, temperatures = (motion.get(key) for key in _MOTION)
     if not times or not energies:
         return []
     ps = [time / 1000.0 for time in times]
@@ -125,8 +126,8 @@ def _nve(checks: Checks) -> list[Panel]:
     change = [None if one is None else 1000.0 * (one - began) for one in energies]
     panels = []
     for title, label, values in (
-        ("NVE run, total energy", "change of energy, meV/atom", change),
-        ("NVE run, temperature", "temperature, K", checks.data("nve", "temperature_k")),
+        (f"{run}, total energy", "change of energy, meV/atom", change),
+        (f"{run}, temperature", "temperature, K", temperatures),
     ):
         if not values:
             panels.append(Panel(title, missing="the check did not record it"))

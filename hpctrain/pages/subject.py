@@ -45,6 +45,7 @@ class Subject:
     reference_energies: Mapping[str, float] = field(default_factory=dict)
     shift: float | None = None
     use: tuple[str, ...] = ()
+    basis_size: Json | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ def of_potential(card: Json, so_far: Curves, verification: Json | None) -> Subje
         reference_energies=card["reference_energies"],
         shift=card["shift"],
         use=_usage_lines(card.get("use")),
+        basis_size=card.get("basis_size"),
     )
 
 
@@ -175,6 +177,7 @@ def of_run(status: RunStatus, files: RunFiles) -> Subject:
         warnings=(*status.warnings, *(manifest.get("warnings") or ())),
         reference_energies=evaluation.get("reference_energies") or {},
         shift=evaluation.get("shift"),
+        basis_size=result.get("basis_size"),
     )  # fmt: skip
 
 

@@ -75,7 +75,8 @@ def _no_active_set(card: Card) -> tuple[str, str]:
             "train again with: hpctrain submit --set training.active_set=true",
         )
     dataset = card["dataset"]
-    functions = card["settings"]["training"].get("b_basis_size")
+    chosen = (card.get("basis_size") or {}).get("chosen")
+    functions = chosen or card["settings"]["training"].get("b_basis_size")
     fits = int(0.7 * dataset["train"]["atoms"] / max(1, len(card["elements"])))
     hint = (
         "an active set needs as many atoms of each element as there are basis functions; "

@@ -25,6 +25,7 @@ from hpctrain.runs.manifest import (
 )
 from hpctrain.runs.result import (
     ActiveSet,
+    BasisSize,
     Best,
     CheckFacts,
     Environment,
@@ -107,6 +108,8 @@ class CardVerification(TypedDict, total=False):
     """What a card keeps of a verification; ``accepted`` is set where a failed one was accepted."""
 
     verdict: str
+    made: Count
+    of: Count
     checks: list[CheckFacts]
     accepted: Accepted | None
 
@@ -119,6 +122,7 @@ class _NewerOfCard(TypedDict, total=False):
     best: Best | None
     stopped: str | None
     repulsion: Repulsion | None
+    basis_size: BasisSize | None
     warnings: list[str]
     verification: CardVerification
     not_verified: str
@@ -245,11 +249,12 @@ def make_card(
         "best": result.get("best"),
         "stopped": result.get("stopped"),
         "repulsion": result.get("repulsion"),
+        "basis_size": result.get("basis_size"),
         "warnings": [*(result.get("warnings") or []), *(manifest.get("warnings") or [])],
         "dataset": {**manifest["dataset"], "rows": read_rows(run.folder / "rows.json")},
         "settings": manifest["settings"],
         "evaluator": manifest["evaluator"],
-        "input": manifest["input"],
+        "input": _input(manifest["input"], result.get("basis_size")),
         "run": {
             "run_id": run.run_id,
             "created": manifest["created"],
@@ -266,6 +271,19 @@ def make_card(
         "collected_by": {"hpctrain": __version__},
         "use": usage(name, manifest["dataset"]["elements"], "output_potential.asi" in files),
     }
+
+
+def _input(given: dict[str, Any], size: BasisSize | None) -> dict[str, Any]:
+    """Return the trainer's input, with the number of functions that the job has chosen."""
+    if not size:
+        return given
+    potential = given["potential"]
+    functions = {**potential["functions"], "number_of_functions_per_element": size["chosen"]}
+    fit = given["fit"]
+    if size.get("optimizer"):
+        others = {key: value for key, value in fit.items() if key != "options"}
+        fit = {**others, "optimizer": size["optimizer"]}
+    return {**given, "potential": {**potential, "functions": functions}, "fit": fit}
 
 
 def rows_of(card: Card) -> RowIds:
@@ -293,8 +311,12 @@ def _job_ids(run: Run, history: History) -> list[str]:
 
 def verification_summary(content: Verification, accepted: Accepted | None) -> CardVerification:
     """Reduce a verification to what a card keeps: verdicts and numbers, without points of plots."""
+    numbers: CardVerification = {}
+    if "made" in content and "of" in content:
+        numbers = {"made": content["made"], "of": content["of"]}
     return {
         "verdict": content["verdict"],
+        **numbers,
         "checks": [
             {
                 "name": check["name"],
@@ -308,6 +330,12 @@ def verification_summary(content: Verification, accepted: Accepted | None) -> Ca
         ],
         "accepted": accepted,
     }
+
+
+def checks_made(card: Card) -> dict[str, int] | None:
+    """Return how many checks were ``made``, ``of`` how many; None where the card does not say."""
+    known = card.get("verification") or {}
+    return {"made": known["made"], "of": known["of"]} if "made" in known and "of" in known else None
 
 
 def is_verification(content: Mapping[str, Any] | None) -> TypeGuard[Verification]:

@@ -93,10 +93,46 @@ class _Phonons(TypedDict, total=False):
     phases: list[_Modes] | None
 
 
-class _Motion(TypedDict, total=False):
+class _NewerOfScan(TypedDict, total=False):
+    unit: str
+    rest: float | None
+
+
+class _Scan(_NewerOfScan):
+    name: str
+    along: _Known
+    energies: Numbers
+
+
+class _Scanned(TypedDict):
+    name: str
+    scans: list[Annotated[_Scan, _as_long("along", "energies")]]
+
+
+class _Bonds(TypedDict, total=False):
+    molecules: list[_Scanned] | None
+
+
+class _Vibrating(TypedDict):
+    name: str
+    frequencies_cm: list[float]
+
+
+class _Vibrations(TypedDict, total=False):
+    molecules: list[_Vibrating] | None
+
+
+class _OneMotion(TypedDict, total=False):
     time_fs: list[float] | None
     energy_ev_per_atom: Numbers | None
     temperature_k: Numbers | None
+
+
+_AS_LONG = _as_long("time_fs", "energy_ev_per_atom", "temperature_k")
+
+
+class _Motion(_OneMotion, total=False):
+    molecule: Annotated[_OneMotion, _AS_LONG] | None
 
 
 class _Kind(TypedDict, total=False):
@@ -130,17 +166,30 @@ class _Side(TypedDict, total=False):
     largest_force_errors: list[_Row] | None
 
 
+class _Group(TypedDict, total=False):
+    name: str
+    structures: Count
+    rmse_energy_mev_per_atom: float | None
+    energy_spread_mev_per_atom: float | None
+    rmse_force_ev_per_a: float | None
+    force_spread_ev_per_a: float | None
+    verdict: str
+
+
 class _Parity(TypedDict, total=False):
+    groups: list[_Group] | None
     train: _Side | None
     test: _Side | None
 
 
 _SHAPES: dict[str, Any] = {
     "dimers": _Dimers,
+    "bonds": _Bonds,
     "energy_volume": _Volumes,
     "elastic": _Elastic,
     "phonons": _Phonons,
-    "nve": Annotated[_Motion, _as_long("time_fs", "energy_ev_per_atom", "temperature_k")],
+    "vibrations": _Vibrations,
+    "nve": Annotated[_Motion, _AS_LONG],
     "parity": _Parity,
 }
 

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Iterable, Iterator
 
 from hpctrain.engines.pacemaker import size
+from hpctrain.engines.pacemaker.cost import expected_parameters
 from hpctrain.propose.look import RADII, Facts, Sample
 from hpctrain.propose.proposal import TEST_FRACTION, Proposal, count
 
@@ -93,8 +94,8 @@ def _size(facts: Facts, elements: list[str], cutoff: float) -> Iterator[Proposal
     yield Proposal(
         "b_basis_size",
         functions,
-        f"functions per element, about {size.parameters_of(functions, len(elements)):,} parameters "
-        f"in all, for {labels:,} energies and force components to train on: {why}",
+        f"functions per element, about {expected_parameters(functions, len(elements)):,} "
+        f"parameters in all, for {labels:,} energies and force components to train on: {why}",
     )
     near = RADII.index(cutoff) if cutoff in RADII else len(RADII) - 1
     pairs = [one.atoms * one.neighbours[near] for one in facts.samples]

@@ -109,7 +109,7 @@ class _Parents(TypedDict, total=False):
 class _TrainingKeys(TypedDict):
     engine: str
     cutoff: float
-    b_basis_size: int
+    b_basis_size: int | str
     max_iter: Annotated[int, between(1, 1e12)]
 
 

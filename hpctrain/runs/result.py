@@ -67,6 +67,8 @@ class VerificationStep(TypedDict, total=False):
 
     verdict: str | None
     problem: str | None
+    made: Count
+    of: Count
 
 
 class Environment(TypedDict, total=False):
@@ -100,6 +102,25 @@ class Repulsion(TypedDict, total=False):
     by: str
 
 
+class TriedSize(TypedDict):
+    """Errors of the linear fit with so many functions per element, on what was left out."""
+
+    functions: Count
+    rmse_energy_ev_per_atom: float
+    rmse_force_ev_per_a: float
+
+
+class BasisSize(TypedDict, total=False):
+    """What b_basis_size: auto has chosen, and from what; a ``problem`` if nothing was compared."""
+
+    chosen: Count
+    cap: Count
+    structures: Count
+    tried: list[TriedSize]
+    problem: str | None
+    optimizer: str | None
+
+
 class Result(TypedDict, total=False):
     """result.json: how an attempt ended."""
 
@@ -116,6 +137,7 @@ class Result(TypedDict, total=False):
     best: Best
     stopped: str
     repulsion: Repulsion
+    basis_size: BasisSize
     warnings: list[str]
     gives_way_to: int
     begun: bool
@@ -143,7 +165,14 @@ class Check(CheckFacts):
     data: dict[str, Any]
 
 
-class Verification(TypedDict):
+class _NewerOfVerification(TypedDict, total=False):
+    """What those of older versions lack: how many checks were made, of how many."""
+
+    made: Count
+    of: Count
+
+
+class Verification(_NewerOfVerification):
     """verification.json: docs/verification.md."""
 
     schema: str

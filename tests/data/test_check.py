@@ -21,7 +21,7 @@ from paths import DOCS
 from hpctrain.cli.terminal.findings import findings
 from hpctrain.data.check.elements import RADII
 from hpctrain.data.check.names import CHECKS
-from hpctrain.data.check.report import Findings, find_all, summary
+from hpctrain.data.check.report import Findings, Size, find_all, summary
 from hpctrain.data.check.scan import Preflight
 from hpctrain.data.sources.read import read_source
 from hpctrain.data.structures.extxyz import Structure
@@ -394,3 +394,28 @@ def test_the_page_of_checks_is_complete() -> None:
         for line in text.splitlines() if line.startswith("| `")
     }  # fmt: skip
     assert told == {name: check.severity for name, check in CHECKS.items()}
+
+
+# --- the size of the potential ---
+
+
+def test_more_parameters_than_labels() -> None:
+    """Of forces that vanish nothing is learned; of structures that are tested on, neither."""
+    rows = list(copper(20))
+    (atoms,) = {len(row.numbers) for row in rows}
+    rest = [replace(row, forces=np.zeros_like(row.forces)) for row in rows[:5]]
+
+    def judge(parameters: int) -> Any:
+        size = Size(functions=300, parameters=parameters, structures=10, atoms=10 * atoms,
+                    smaller=lambda most: round(most / 10))  # fmt: skip
+        return found_in([lonely(), *rest, *rows[5:]], size=size).get("many_parameters")
+
+    labels = 10 + round(3 * 15 * atoms * 10 * atoms / (20 * atoms + 1))
+    assert judge(labels) is None
+    found = judge(labels + 1)
+    assert found.severity == "warn"
+    assert found.seen == (
+        f"about {labels + 1:,} parameters (300 functions per element) for 10 energies and "
+        f"{labels - 10:,} force components that do not vanish; b_basis_size: "
+        f"{round(labels / 10)} has no more than that"
+    )

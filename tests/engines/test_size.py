@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from hpctrain.engines.pacemaker.cost import expected_parameters
 from hpctrain.engines.pacemaker.faults import functions_offered
-from hpctrain.engines.pacemaker.size import SIZES, choose_batch, choose_functions, parameters_of
+from hpctrain.engines.pacemaker.size import SIZES, choose_batch, choose_functions
 
 
 @pytest.mark.parametrize(
@@ -18,7 +19,7 @@ from hpctrain.engines.pacemaker.size import SIZES, choose_batch, choose_function
     ],
 )  # fmt: skip
 def test_the_number_of_parameters(functions: int, elements: int, counted: int) -> None:
-    assert parameters_of(functions, elements) == pytest.approx(counted, rel=0.5)
+    assert expected_parameters(functions, elements) == pytest.approx(counted, rel=0.25)
 
 
 def test_the_number_of_functions() -> None:

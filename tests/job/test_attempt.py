@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from contracts import mismatches
 from standin import StandIn
 from waiting import wait_for
@@ -470,6 +471,20 @@ def test_checks_that_cannot_begin_lose_nothing(job: Job) -> None:
     assert (code, job.result["state"]) == (0, "completed"), said
     assert job.result["verification"]["verdict"] is None
     assert "verify failed (exit code 1)" in job.result["verification"]["problem"]
+
+
+@pytest.mark.parametrize("job", [{"b_basis_size": "auto"}], indirect=True)
+def test_a_number_of_functions_that_the_job_chooses(job: Job) -> None:
+    """The stand-in has no functions to compare: the default is taken, and why is told."""
+    code, said = job.run()
+    assert (code, job.result["state"]) == (0, "completed"), said
+    size = job.result["basis_size"]
+    assert (size["chosen"], size["cap"], size["tried"]) == (300, 700, [])
+    assert size["problem"]
+    assert "basis_size" in job.result["seconds"]
+    given = yaml.safe_load((job.attempt / "input.yaml").read_text())
+    assert given["potential"]["functions"]["number_of_functions_per_element"] == 300
+    assert "300 functions per element" in (job.attempt / "basis_size.out").read_text()
 
 
 def test_signals_again_and_again_tear_nothing(hasty: Job) -> None:

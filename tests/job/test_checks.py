@@ -155,6 +155,7 @@ def test_a_good_potential_passes_everything(al_report: dict[str, Any]) -> None:
         main.CHECKS, "pass"
     )
     assert al_report["verdict"] == "pass"
+    assert (al_report["made"], al_report["of"]) == (11, 11)
     for check in al_report["checks"]:
         assert set(check) == {
             "name", "title", "verdict", "value", "unit", "limits", "seen", "data",

@@ -172,6 +172,61 @@ def test_checks_that_were_skipped_say_why() -> None:
     assert "not among the checks" in page(subject(checks=[check("dimers")]))
 
 
+def test_a_pass_says_how_many_checks_it_is_of() -> None:
+    checks = read("verification.json")["checks"]
+    skipped = [{**checks[0], "verdict": "skipped"}, *checks[1:]]
+    assert "pass</b> 8 of 9 checks made" in page(subject(verdict="pass", checks=skipped))
+    assert "checks made" not in page(subject(verdict="warn", checks=skipped))
+
+
+def test_the_number_of_functions_that_the_job_chose() -> None:
+    tried = [{"functions": size, "rmse_energy_ev_per_atom": 0.01 * n, "rmse_force_ev_per_a": 0.1}
+             for n, size in enumerate((70, 150), start=1)]  # fmt: skip
+    text = page(replace(subject(), basis_size={"chosen": 70, "cap": 480, "tried": tried}))
+    assert "70 of up to 480; meV/atom / meV/Å on structures left out of the linear fit: " in text
+    assert "70: 10 / 100, 150: 20 / 100" in text
+    assert "functions per element" not in page(subject())
+
+
+def test_molecules() -> None:
+    scan = {"name": "O–H bond of 0.96 Å", "unit": "Å", "rest": 0.96, "along": [0.3, 0.96, 1.4],
+            "energies": [90.0, -9.0, -6.0]}  # fmt: skip
+    motion = {"time_fs": [0.0, 10.0], "energy_ev_per_atom": [-1.0, -1.0],
+              "temperature_k": [300.0, 310.0]}  # fmt: skip
+    nothing = {"verdict": "pass", "seen": "", "title": ""}
+    checks = [
+        {**nothing, "name": "bonds", "data": {"molecules": [{"name": "H2O", "scans": [scan]}]}},
+        {**nothing, "name": "vibrations",
+         "data": {"molecules": [{"name": "H2O", "frequencies_cm": [-20.0, 1600.0]}]}},
+        {**nothing, "name": "nve", "data": {**motion, "molecule": motion}},
+    ]  # fmt: skip
+    text = page(subject(checks=checks))
+    drawn = captions(text)
+    for title in ("H2O, O–H bond of 0.96 Å", "Vibrations, H2O", "NVE run without a cell, "
+                  "total energy", "NVE run without a cell, temperature"):  # fmt: skip
+        assert title in drawn
+    assert "−20 cm⁻¹" in text.replace("\u00a0", " ")
+    # Data without molecules have no places for them; what was not reached has.
+    assert "Vibrations" not in page(subject())
+    late = {**nothing, "name": "vibrations", "verdict": "skipped", "seen": "the time was up",
+            "data": {"skipped": "time"}}  # fmt: skip
+    assert "skipped: the time was up" in page(subject(checks=[late]))
+    none = {**late, "data": {"skipped": "not applicable"}}
+    assert "Vibrations" not in captions(page(subject(checks=[none])))
+
+
+def test_what_was_judged_by_kind() -> None:
+    group = {"by": "kind", "name": "slab<br>", "structures": 12, "rmse_energy_mev_per_atom": 30.26,
+             "energy_spread_mev_per_atom": 60.4, "rmse_force_ev_per_a": 0.02,
+             "force_spread_ev_per_a": None, "verdict": "warn"}  # fmt: skip
+    (of_parity,) = [one for one in read("verification.json")["checks"] if one["name"] == "parity"]
+    with_groups = {**of_parity, "data": {**of_parity["data"], "groups": [group]}}
+    text = page(subject(checks=[with_groups]))
+    for words in ("slab&lt;br&gt;", "30.3 / 60.4", "0.0200 / –", "RMSE / spread of the labels"):
+        assert words in text
+    assert "RMSE / spread of the labels" not in page(subject())
+
+
 def test_no_test_errors() -> None:
     plain = subject()
     text = page(replace(plain, curves=replace(plain.curves, test=[]),

@@ -74,6 +74,9 @@ def test_what_is_refused_and_what_is_left_out(
         prepared(project, tmp_path / "run", {"cutoff": 5.0, "b_basis_size": 19})
     assert "rcut is 6.0 in the parent and 5.0 now" in said.value.message
     assert "19 functions per element" in said.value.message
+    with pytest.raises(HpctrainError, match="basis cannot become smaller") as said:
+        prepared(project, tmp_path / "auto", {"b_basis_size": "auto"})
+    assert said.value.hint == "write the parent's: b_basis_size: 20"
     ladder = {"overrides": {"fit": {"ladder_step": 5, "ladder_type": "power_order"}}}
     found = prepared(project, tmp_path / "other", ladder)
     assert "ladder_step" not in found.manifest["input"]["fit"]

@@ -18,7 +18,7 @@ from hpctrain.cli.main import main
 from hpctrain.cli.terminal.cards import verdict_table
 from hpctrain.errors import HpctrainError
 from hpctrain.launch.submit import submit
-from hpctrain.potentials.card import is_verification, verification_summary
+from hpctrain.potentials.card import checks_made, is_verification, verification_summary
 from hpctrain.potentials.collect import collect
 from hpctrain.potentials.verify import verify
 from hpctrain.process import Reply
@@ -79,6 +79,18 @@ def test_a_card_keeps_numbers_and_words() -> None:
     assert lines[2].strip() == "saw dimers"
     assert lines[3].split(maxsplit=2) == ["skipped", "-", "title of nve"]
     assert lines[-1] == "verdict: fail"
+
+
+def test_a_pass_says_how_many_checks_it_is_of() -> None:
+    """One that was skipped found nothing wrong either."""
+    older: Any = content("pass")
+    kept = verification_summary({**older, "made": 1, "of": 2}, None)
+    assert verdict_table(kept).splitlines()[-1] == "verdict: pass, 1 of 2 checks made"
+    assert checks_made({"verification": kept}) == {"made": 1, "of": 2}  # type: ignore[typeddict-item]
+    kept = verification_summary(older, None)
+    assert verdict_table(kept).splitlines()[-1] == "verdict: pass, 1 of 2 checks made"
+    assert checks_made({"verification": kept}) is None  # type: ignore[typeddict-item]
+    assert checks_made({}) is None  # type: ignore[typeddict-item]
 
 
 # --- collect ---

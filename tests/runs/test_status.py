@@ -217,6 +217,15 @@ def test_what_has_ended_for_good_is_not_asked_about(
     assert (found.eta_s, found.phase) == (None, None)
 
 
+def test_what_came_of_the_checks(project: Project, run: Run, slurm: FakeSlurm) -> None:
+    training(run)
+    step = {"verdict": "pass", "problem": None, "made": 6, "of": 9}
+    leave(run, 1, "result.json", NOW - 3, {"state": "completed", "verification": step})
+    report = status(project, program=slurm, clock=lambda: NOW)
+    assert _report_json(report)["runs"][0]["verification"] == step
+    assert f"{run.run_id} verification: pass, 6 of 9 checks made" in status_table(report.runs)
+
+
 def test_a_result_that_comes_between_the_two_looks(project: Project, run: Run) -> None:
     training(run)
 

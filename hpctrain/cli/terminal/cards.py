@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpctrain.cli.terminal.tables import day, file_size, indented, table
 from hpctrain.engines.pacemaker.usage import total_energy, usage
-from hpctrain.text import metrics_rows
+from hpctrain.text import metrics_rows, verdict_words
 
 if TYPE_CHECKING:
     from hpctrain.potentials.card import Card, CardVerification
@@ -66,7 +66,7 @@ def _what(card: Card) -> str:
         ("data", f"train {data['train']['structures']} structures ({data['train']['atoms']} "
          f"atoms), test {data['test']['structures']} ({data['test']['atoms']} atoms)"),
         ("training", f"{training['engine']} ({card['evaluator']}), cutoff "
-         f"{training['cutoff']:g} Å, {training['b_basis_size']} functions per element, "
+         f"{training['cutoff']:g} Å, {_functions(card)} functions per element, "
          f"{card['metrics'].get('iterations', '?')} iterations"),
         ("stopped", str(card.get("stopped") or "")),
         ("repulsion", _repulsion(card.get("repulsion"))),
@@ -85,6 +85,14 @@ def _repulsion(placed: Repulsion | None) -> str:
     return listed and f"ZBL below {listed}{', …' * (len(pairs) > 6)}"
 
 
+def _functions(card: Card) -> str:
+    """Return the number of functions, and whether the job has chosen it."""
+    size = card.get("basis_size")
+    if size:
+        return f"{size['chosen']} (chosen of up to {size['cap']})"
+    return str(card["settings"]["training"]["b_basis_size"])
+
+
 def _errors(card: Card) -> list[str]:
     metrics = card["metrics"]
     sets = (("train", metrics["train"]), ("test", metrics["test"]),
@@ -101,7 +109,7 @@ def _verification(card: Card) -> list[str]:
     verification = card.get("verification")
     if not verification:
         return ["not verified"]
-    lines = [str(verification["verdict"])]
+    lines = [verdict_words(verification["verdict"], verification.get("checks", []))]
     lines += [
         f"{check['verdict']:<8}{check['title']}" + (f": {check['seen']}" if check["seen"] else "")
         for check in verification.get("checks", [])
@@ -126,7 +134,8 @@ def verdict_table(verification: Verification | CardVerification) -> str:
         lines.append([check["verdict"], _number(check["value"], check["unit"]), check["title"]])
         lines += [["", "", f"  {line}"] for line in textwrap.wrap(check["seen"], WIDTH)]
     text = table(("VERDICT", "NUMBER", "CHECK"), lines)
-    return f"{text}\n\nverdict: {verification['verdict']}"
+    words = verdict_words(verification["verdict"], verification["checks"])
+    return f"{text}\n\nverdict: {words}"
 
 
 def _number(value: float | None, unit: str | None) -> str:

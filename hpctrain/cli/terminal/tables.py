@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from hpctrain.text import duration, rmse
+from hpctrain.text import duration, rmse, verdict_of
 
 if TYPE_CHECKING:
     from hpctrain.runs.actions.status import RunStatus
@@ -90,6 +90,10 @@ def status_table(runs: Sequence[RunStatus]) -> str:
         words = explanation(run)
         if words:
             text += f"\n{run.run_id} {words}"
+        verified = run.verification or {}
+        if run.state == "completed" and verified.get("verdict"):
+            verdict = verdict_of(str(verified["verdict"]), verified.get("made"), verified.get("of"))
+            text += f"\n{run.run_id} verification: {verdict}"
         text += "".join(f"\n{run.run_id} warning: {warning}" for warning in run.warnings)
     return text
 
@@ -123,13 +127,21 @@ def manifest(content: Manifest) -> str:
         f"kinds       {kinds}",
         f"generations {generations}",
         f"training    {training['engine']} ({content['evaluator']}), cutoff "
-        f"{training['cutoff']:g} Å, {training['b_basis_size']} functions per element, "
+        f"{training['cutoff']:g} Å, {_functions(content)}, "
         f"κ = {content['input']['fit']['loss']['kappa']}, {training['max_iter']} iterations",
         f"site        {content['site']['name']} ({content['site']['profile']['scheduler']})",
     ]
     lines += [f"goes on     from {parent['name']}" for parent in content.get("parents", [])]
     lines += [f"left out    {one['count']} rows: {one['reason']}" for one in data["skipped"]]
     return "\n".join(lines)
+
+
+def _functions(content: Manifest) -> str:
+    from hpctrain.engines.pacemaker.faults import functions_of
+
+    if content["settings"]["training"]["b_basis_size"] != "auto":
+        return f"{content['settings']['training']['b_basis_size']} functions per element"
+    return f"up to {functions_of(content['input'])} functions per element, as many as the data bear"
 
 
 def export_summary(facts: Mapping[str, Any]) -> str:

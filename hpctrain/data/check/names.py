@@ -90,6 +90,11 @@ CHECKS: dict[str, Check] = {
         "warn", "energies and isolated atoms do not fit together",
         "look at the units, and that the isolated atoms were computed like all else",
     ),
+    "many_parameters": Check(
+        "warn", "the potential has more parameters than the data have labels",
+        "write a smaller training.b_basis_size, or auto, or label more: what is not determined is "
+        "free to be anything",
+    ),
     "leakage": Check(
         "warn", "structures of the test set are in the training set too",
         "the test errors look better than they are: leave them out with --dedupe, or keep what "

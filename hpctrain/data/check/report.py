@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -57,9 +57,25 @@ class Findings:
         return any(finding.stops for finding in self.findings)
 
 
+@dataclass(frozen=True)
+class Size:
+    """How large the potential is: ``parameters`` of so many functions per element.
+
+    ``smaller`` returns the number of functions that has at most so many parameters. ``structures``
+    and ``atoms`` are those that are trained on.
+    """
+
+    functions: int
+    parameters: int
+    structures: int
+    atoms: int
+    smaller: Callable[[float], int]
+
+
 def find_all(
     preflight: Preflight,
     *,
+    size: Size | None = None,
     silence: Collection[str] = (),
     references: Literal["isolated_atoms", "auto"] | dict[str, float] = "isolated_atoms",
     skip_bad: bool = False,
@@ -69,7 +85,7 @@ def find_all(
 
     ``silence``: names of checks; ``references``: training.reference_energies. With ``skip_bad`` the
     rows that cannot be trained on only warn, as they are left out. ``leakage``: the facts of a
-    duplicates.search.Search, where there is a split.
+    duplicates.search.Search, where there is a split. ``size``: of the potential, where it is known.
     """
     preflight.finish()
     seen = _All.of(preflight)
@@ -94,6 +110,8 @@ def find_all(
             add(name, hits.count, hits.ids, _worst_in_words(name, hits))
     _add_isolated_atoms(preflight, references, add)
     _add_of_all_rows(preflight, seen, references, add)
+    if size is not None:
+        _add_of_the_size(preflight, size, add)
     if leakage is not None:
         _add_of_the_split(leakage, add)
     order = {name: number for number, name in enumerate(CHECKS)}
@@ -163,6 +181,19 @@ def _add_of_all_rows(preflight: Preflight, seen: _All, references: Any, add: Any
     if states is not None:
         said_of_states, rows, ids = states
         add("mixed_theory", rows, ids, said_of_states)
+
+
+def _add_of_the_size(preflight: Preflight, size: Size, add: Any) -> None:
+    """Add that there are more parameters than energies and forces to determine them."""
+    share = size.atoms / preflight.atoms if preflight.atoms else 0.0
+    components = round(3 * preflight.telling_atoms * share)
+    labels = size.structures + components
+    if size.parameters > labels:
+        add("many_parameters", 0, (), (
+            f"about {size.parameters:,} parameters ({size.functions} functions per element) for "
+            f"{size.structures:,} energies and {components:,} force components that do not "
+            f"vanish; b_basis_size: {size.smaller(labels)} has no more than that"
+        ))  # fmt: skip
 
 
 def _add_of_the_split(leakage: dict[str, Any], add: Any) -> None:

@@ -29,6 +29,7 @@ LARGE_STRESS = 5.0  # eV/Å^3
 ABSURD_ENERGY = 1e6  # eV per atom
 OVERLAP = 0.5  # Å
 SHORT = 0.7  # of the sum of the covalent radii
+TELLS = 1e-3  # eV/Å: forces that vanish, as in a crystal at rest, determine next to nothing
 
 _TOGETHER = 64  # structures of one size that are measured together …
 _ATOMS = 4096  # … or fewer, of so many atoms
@@ -78,6 +79,7 @@ class Preflight:
         self.smallest_height = math.inf
         self.unsearched = 0
         self.force_sum, self.largest_force = 0.0, 0.0
+        self.telling_atoms = 0  # whose force does not vanish
         self.forces = Histogram(1e-4, 1e3, 140, log=True)
         self.distances = Histogram(0.0, 6.0, 120)
         self.volumes = Histogram(1.0, 1e3, 150, log=True)
@@ -187,6 +189,7 @@ class Preflight:
         largest = found.force.max(axis=1)
         self.force_sum += float((found.force**2).sum())
         self.largest_force = max(self.largest_force, float(largest.max()))
+        self.telling_atoms += int((found.force > TELLS).sum())
         self.forces.add(np.repeat(kinds, atoms), found.force.ravel())
         near = np.isfinite(found.shortest)
         if near.any():

@@ -14,7 +14,7 @@ from hpctrain.yamlfile import nearest
 TRAIN_FILE = "train.pckl.gzip"
 TEST_FILE = "test.pckl.gzip"
 
-_CAP = "number_of_functions_per_element"
+CAP = "number_of_functions_per_element"
 # How many radial functions (n) and angular momenta (l) each order of the expansion has; the cap
 # number_of_functions_per_element takes its share from these.
 SHAPE: dict[str, Any] = {
@@ -30,6 +30,14 @@ _KEYS = ("cutoff", "seed", "metadata", *_SECTIONS)
 # counted with python-ace 0.4.0rc1; see docs/pacemaker.md. A block is a central element with a set
 # of neighbours; Pacemaker shares the cap out among the blocks and fills no gaps.
 _BLOCK_OFFERS = {1: 945, 2: 1281, 3: 1191, 4: 250}
+
+
+def functions_of(mapping: Mapping[str, Any]) -> int | None:
+    """Return the functions per element of an input; None where it does not say."""
+    potential = mapping.get("potential")
+    functions = potential.get("functions") if isinstance(potential, dict) else None
+    cap = functions.get(CAP) if isinstance(functions, dict) else None
+    return cap if isinstance(cap, int) else None
 
 
 def faults(mapping: Mapping[str, Any], elements: Sequence[str], evaluator: str) -> list[str]:
@@ -92,8 +100,8 @@ def functions_offered(n_elements: int) -> tuple[int, int]:
 def _faults_of_basis(functions: object, n_elements: int) -> Iterator[str]:
     if functions is None or n_elements not in _BLOCK_OFFERS or not isinstance(functions, dict):
         return
-    cap = functions.get(_CAP)
-    shape = {key: value for key, value in functions.items() if key != _CAP}
+    cap = functions.get(CAP)
+    shape = {key: value for key, value in functions.items() if key != CAP}
     if not isinstance(cap, int) or shape != SHAPE:
         return  # another shape: what it offers is not known here
     least, most = functions_offered(n_elements)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hpctrain.engines.pacemaker.faults import SHAPE, TEST_FILE, TRAIN_FILE, faults
+from hpctrain.engines.pacemaker.faults import CAP, SHAPE, TEST_FILE, TRAIN_FILE, faults
 from hpctrain.errors import HpctrainError
 from hpctrain.yamlfile import merge
 
@@ -18,11 +18,13 @@ CALLBACK = "continuation.on_iteration"
 TEMPLATE = "pacemaker/input.yaml.j2"
 DENSITIES = 2
 RADIAL_BASE: int = max(SHAPE["UNARY"]["nradmax_by_orders"])
-RADIAL_PER_PAIR: int = (
+_RADIAL_PER_PAIR: int = (
     max(SHAPE["UNARY"]["nradmax_by_orders"][1:])
     * (max(SHAPE["UNARY"]["lmax_by_orders"]) + 1)
     * RADIAL_BASE
 )
+# What b_basis_size: auto chooses at most: a larger one is for those who ask for it.
+MOST_OF_AUTO = 700
 # 0.8 GB, which SciPy updates on one core in each iteration.
 MAX_PARAMETERS_OF_BFGS = 10_000
 
@@ -84,6 +86,22 @@ def share_notes(training: TrainingConfig) -> list[str]:
     return notes
 
 
+def functions_per_element(training: TrainingConfig) -> int:
+    """Return the functions per element: with ``auto`` the most, of which the job chooses."""
+    return MOST_OF_AUTO if training.b_basis_size == "auto" else training.b_basis_size
+
+
+def size_is_open(training: TrainingConfig, mapping: Mapping[str, Any]) -> bool:
+    """Say whether the job is to choose the number of functions; no override has replaced it."""
+    potential = mapping.get("potential")
+    functions = potential.get("functions") if isinstance(potential, dict) else None
+    return (
+        training.b_basis_size == "auto"
+        and isinstance(functions, dict)
+        and functions == {CAP: MOST_OF_AUTO, **SHAPE}
+    )
+
+
 def parameters(functions_per_element: int, elements: int) -> int:
     """Return at most how many parameters a basis of the usual shape has.
 
@@ -91,14 +109,14 @@ def parameters(functions_per_element: int, elements: int) -> int:
     of which Pacemaker keeps those that a function uses.
     """
     pairs = elements * (elements + 1) // 2
-    return DENSITIES * functions_per_element * elements + RADIAL_PER_PAIR * pairs
+    return DENSITIES * functions_per_element * elements + _RADIAL_PER_PAIR * pairs
 
 
 def optimizer(training: TrainingConfig, elements: int) -> str:
     """Return the optimizer of the settings; else BFGS while its matrix (8 n² bytes) is small."""
     if training.optimizer is not None:
         return training.optimizer
-    n = parameters(training.b_basis_size, elements)
+    n = parameters(functions_per_element(training), elements)
     return "BFGS" if n <= MAX_PARAMETERS_OF_BFGS else "L-BFGS-B"
 
 
@@ -217,7 +235,7 @@ def input_mapping(
                 }
             },
             "functions": {
-                "number_of_functions_per_element": training.b_basis_size,
+                CAP: functions_per_element(training),
                 **SHAPE,
             },
         },

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from hpctrain.engines.pacemaker.cost import batch_bytes
 from hpctrain.engines.pacemaker.faults import functions_offered
-from hpctrain.engines.pacemaker.input import DENSITIES, RADIAL_PER_PAIR
 
 # Labels (energies and force components) for each function, at least. With fewer the linear fits of
 # some public sets were worse with more functions; see docs/training.md.
 LABELS_PER_FUNCTION = 8
 # Functions per element that are chosen among; the last is the default.
 SIZES = (10, 15, 20, 30, 40, 60, 80, 100, 150, 200, 300)
-# Radial coefficients that come with each function, until all of a pair are used (counted with
-# python-ace 0.4.0rc1, one to four elements, 20 to 600 functions).
-_RADIAL_PER_FUNCTION = 2.7
 MOST_BATCH_BYTES = 4e9
 DEFAULT_BATCH = 100
-
-
-def parameters_of(functions: int, elements: int) -> int:
-    """Estimate how many parameters a basis has, within a half; ``functions`` per element."""
-    pairs = elements * (elements + 1) // 2
-    radial = min(RADIAL_PER_PAIR * pairs, _RADIAL_PER_FUNCTION * functions * elements)
-    return round(DENSITIES * functions * elements + radial)
 
 
 def choose_functions(labels: int, elements: int) -> int:

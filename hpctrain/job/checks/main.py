@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Mapping
 
 from ..trainer import engine_name, import_module_of
+from .bonds import bonds
 from .data import FreeAtoms, Structures, isolated_atoms
 from .dimers import dimers
 from .elastic import elastic
@@ -30,6 +31,7 @@ from .report import Report, skipped
 from .result import NotReached, Skipped, Unphysical, result
 from .same_file import evaluators_agree, reproduces_test_rmse
 from .subject import Clock, Subject
+from .vibrations import vibrations
 from .volume import energy_volume
 
 Check = Callable[[Subject], Dict[str, Any]]
@@ -40,9 +42,11 @@ CHECKS: Dict[str, Check] = {
     "evaluators_agree": evaluators_agree,
     "finite_differences": finite_differences,
     "dimers": dimers,
+    "bonds": bonds,
     "energy_volume": energy_volume,
     "elastic": elastic,
     "phonons": phonons,
+    "vibrations": vibrations,
     "nve": nve,
     "parity": parity,
 }

@@ -2,94 +2,111 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Tuple
+from typing import Any, Dict, List, Tuple
 
 import numpy as np
 from ase import units
 from ase.data import covalent_radii
-from ase.md.verlet import VelocityVerlet
 from ase.neighborlist import neighbor_list
 
-from .result import NotReached, Skipped, Unphysical, result, verdict_on
+from .dynamics import COLDEST, LIMITS, Task, heat, run
+from .molecules import floats, molecules, pieces_apart
+from .result import NotReached, Skipped, result, worst
 from .subject import Subject
 
-# meV per atom and ps.
-LIMITS = (1.0, 10.0)
-STEPS, LEAST = 1000, 100
+STEPS = 1000
 # fs; the second for an atom of mass 1, longer with the root of the mass. Half of what is usual: the
 # drift is to tell of the potential, and at 3000 K collisions are integrated badly with 1 fs.
 LONGEST_STEP, LIGHT_STEP = 0.5, 0.125
-# Every so many steps a point is kept; and the distances, which cost more, are looked at.
-LOOK, LOOK_AROUND = 10, 100
 ATOMS = 32
 # Structures among which a hot one is looked for.
 LOOKED_AT = 2000
-# K. Below it nothing moves; above it no crystal or melt is simulated.
-COLDEST, HOTTEST = 300.0, 3000.0
-# Times the temperature at the start, and parts of the sum of the covalent radii.
-RUNAWAY, COLLISION = 4.0, 0.5
+# K. Above it no crystal or melt is simulated.
+HOTTEST = 3000.0
+# Of a molecule: twice the step, for a picosecond with hydrogen in it; and above this temperature
+# bonds may break.
+FREE_STEPS, LONGEST_FREE_STEP, FREE_STEP = 4000, 1.0, 0.25
+HOTTEST_FREE = 1000.0
+# Parts of the sum of the covalent radii.
+COLLISION = 0.5
 
 
 def nve(subject: Subject) -> dict[str, Any]:
-    """Run from a hot structure, its velocities as hot as its positions: 3/2 kT is its excess."""
-    one, excess = _hot(subject)
-    temperature = float(np.clip(excess / (1.5 * units.kB), COLDEST, HOTTEST))
-    atoms = _repeat(one.atoms)
-    _heat(atoms, temperature)
-    step = min(LONGEST_STEP, LIGHT_STEP * float(np.sqrt(min(atoms.get_masses()))))
-    calculator = _Calculator(subject.potential)
-    atoms.calc = calculator
-    times, energies, temperatures = [], [], []
-    trouble = ""
-    try:
-        for number, _ in enumerate(VelocityVerlet(atoms, step * units.fs).irun(STEPS)):
-            if number % LOOK == 0:
-                times.append(number * step)
-                energies.append(float(atoms.get_total_energy()) / len(atoms))
-                temperatures.append(float(atoms.get_temperature()))
-                if temperatures[-1] > RUNAWAY * max(temperatures[0], COLDEST):
-                    trouble = f"the temperature rises to {temperatures[-1]:.0f} K"
-                elif number % LOOK_AROUND == 0:
-                    trouble = _trouble(atoms, subject.potential.cutoff)
-                if trouble or subject.clock.up():
-                    break
-    except Unphysical as problem:
-        trouble = str(problem)
-    done = times[-1] if times else 0.0
-    if not trouble and done < LEAST * step:
-        raise NotReached(f"the time was up after {done:.0f} fs of molecular dynamics")
-    where = f"{len(atoms)} atoms of {one.id} ({one.kind}) at {temperature:.0f} K, {done:.0f} fs"
-    data = {
-        "time_fs": times, "energy_ev_per_atom": [round(value, 7) for value in energies],
-        "temperature_k": [round(value, 2) for value in temperatures],
-        "id": one.id, "kind": one.kind, "atoms": len(atoms), "time_step_fs": step,
-    }  # fmt: skip
-    if trouble:
-        return result("fail", f"{where}: {trouble}", None, "meV/atom/ps", LIMITS, **data)
-    drift = 1e6 * abs(float(np.polyfit(times, energies, 1)[0]))
+    """Run the hottest structure with a cell, and the commonest molecule without one."""
+    outcomes: List[Dict[str, Any]] = []
+    missed: List[str] = []
+    clocks = [subject.clock.half() if _has_molecules(subject) else subject.clock, subject.clock]
+    for choose, clock in zip((_periodic, _molecule), clocks):  # noqa: B905 (Python 3.8)
+        try:
+            outcomes.append(run(subject.potential, clock, choose(subject)))
+        except Skipped:
+            continue
+        except NotReached as reason:
+            missed.append(str(reason))
+    if not outcomes and missed:
+        raise NotReached(missed[0])
+    if not outcomes:
+        raise Skipped("there is no structure with a cell below the hottest temperature, and no "
+                      "molecule")  # fmt: skip
+    drifts = [one["value"] for one in outcomes if one["value"] is not None]
+    data = outcomes[0]["data"]
+    if len(outcomes) == 2:
+        data = {**data, "molecule": outcomes[1]["data"]}
     return result(
-        verdict_on(drift, *LIMITS), f"{where}: the energy drifts by {drift:.2g} meV/atom/ps",
-        drift, "meV/atom/ps", LIMITS, **data,
+        worst([*(one["verdict"] for one in outcomes), *("warn" for _ in missed)]),
+        "; ".join([*(one["seen"] for one in outcomes), *missed]),
+        max(drifts, default=None), "meV/atom/ps", LIMITS, **data,
     )  # fmt: skip
 
 
-class _Calculator:
-    """A potential as the calculator that ase's dynamics ask."""
+def _has_molecules(subject: Subject) -> bool:
+    try:
+        return bool(molecules(subject))
+    except (Skipped, NotReached):
+        return False
 
-    def __init__(self, potential: Any) -> None:
-        self._potential = potential
-        self._known: Tuple[Any, Any] | None = None
 
-    def _of(self, atoms: Any) -> Any:
-        if self._known is None or not np.array_equal(self._known[0], atoms.positions):
-            self._known = atoms.positions.copy(), self._potential.compute(atoms)
-        return self._known[1]
+def _periodic(subject: Subject) -> Task:
+    """Choose a hot structure, its velocities as hot as its positions: 3/2 kT is its excess."""
+    one, excess = _hot(subject)
+    temperature = float(np.clip(excess / (1.5 * units.kB), COLDEST, HOTTEST))
+    atoms = _repeat(one.atoms)
+    heat(atoms, temperature)
+    return Task(one, atoms, temperature, STEPS, LIGHT_STEP, LONGEST_STEP,
+                lambda atoms: _trouble(atoms, subject.potential.cutoff))  # fmt: skip
 
-    def get_forces(self, atoms: Any) -> Any:
-        return self._of(atoms).forces
 
-    def get_potential_energy(self, atoms: Any, **_: Any) -> float:
-        return float(self._of(atoms).energy)
+def _molecule(subject: Subject) -> Task:
+    """Choose the middle frame of the commonest molecule, at the temperature of the data.
+
+    That is by how far its energy is above the rest: kT/2 for each vibration.
+    """
+    molecule = molecules(subject)[0]
+    molecule.relax(subject.potential, subject.clock)
+    one = molecule.frames[len(molecule.frames) // 2]
+    temperature = COLDEST
+    if molecule.rest is not None:
+        excess = (
+            subject.potential.compute(one.atoms).energy
+            - subject.potential.compute(molecule.rest).energy
+        )
+        vibrations = max(3 * len(one.atoms) - 6, 1)
+        temperature = float(np.clip(2 * excess / (vibrations * units.kB), COLDEST, HOTTEST_FREE))
+    atoms = one.atoms.copy()
+    heat(atoms, temperature)
+    # Of few atoms the velocities are by chance much hotter or colder than asked for.
+    chance = atoms.get_temperature()
+    atoms.set_momenta(atoms.get_momenta() * np.sqrt(temperature / chance))
+    return Task(one, atoms, temperature, FREE_STEPS, FREE_STEP, LONGEST_FREE_STEP, _free_trouble)
+
+
+def _free_trouble(atoms: Any) -> str:
+    first, _, distances = neighbor_list("ijd", atoms, COLLISION * covalent_radii[atoms.numbers])
+    if len(first):
+        return f"atoms fall into each other: {distances.min():.2f} Å"
+    if pieces_apart(atoms) > 1:
+        return "the molecule falls apart"
+    return ""
 
 
 def _hot(subject: Subject) -> Tuple[Any, float]:
@@ -113,9 +130,10 @@ def _hot(subject: Subject) -> Tuple[Any, float]:
         known = [(energy - lowest[formula], one)
                  for where, formula, one, energy in rows if where == side]  # fmt: skip
         hot = [(excess, one) for excess, one in known if excess <= 1.5 * units.kB * HOTTEST]
-        if hot:
-            excess, one = max(hot, key=lambda pair: (pair[0], pair[1].id))
-            return one, excess
+        for excess, one in sorted(hot, key=lambda pair: (pair[0], pair[1].id), reverse=True):
+            # A molecule in a box is run without it.
+            if not floats(one.atoms, subject.potential.cutoff):
+                return one, excess
     subject.clock.check("a hot structure was looked for")
     raise Skipped("there is no periodic structure below the hottest temperature")
 
@@ -127,15 +145,6 @@ def _repeat(atoms: Any) -> Any:
     while len(atoms) * np.prod(times) < ATOMS:
         times[int(np.argmin(lengths * times))] += 1
     return atoms * tuple(times)
-
-
-def _heat(atoms: Any, temperature: float) -> None:
-    """Give the atoms Maxwell and Boltzmann's velocities, always the same, without a drift."""
-    order = np.random.RandomState(1)
-    masses = atoms.get_masses()[:, None]
-    momenta = order.standard_normal((len(atoms), 3)) * np.sqrt(masses * units.kB * temperature)
-    momenta -= masses * momenta.sum(axis=0) / masses.sum()
-    atoms.set_momenta(momenta)
 
 
 def _trouble(atoms: Any, cutoff: float) -> str:

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any, Dict, List, NamedTuple
+from typing import Any, Dict, List
 
 import numpy as np
 
 from .data import SEED
-from .result import NotReached, Skipped, result, verdict_on
+from .result import NotReached, Skipped, result, verdict_on, worst
+from .shares import (
+    LIMITS,
+    Row,
+    Share,
+    describe,
+    energy_errors,
+    flat,
+    force_errors,
+    in_words,
+    judge_groups,
+    rms,
+    shares_of_all,
+)
 from .subject import Subject
 
-# Error as a part of the labels' own spread: 1 - its square is the part that is explained,
-# 96 % and 75 %. A spread below these (eV/atom, eV/Å) counts as that much.
-LIMITS = (0.2, 0.5)
-SPREAD = (0.02, 0.1)
+# eV/atom and eV/Å: below it the words say that the labels differ little.
+LITTLE = (0.05, 0.25)
 POINTS = {"energies": 2000, "forces": 4000}
 LARGEST = 10
 BINS = 40
@@ -23,31 +34,45 @@ BINS = 40
 def parity(subject: Subject) -> dict[str, Any]:
     """Compare energies and forces of both sides; the verdict is about the test structures."""
     # Test first: if the time is up, it is the training structures that were not all computed.
-    sides = {name: _rows(subject, name) for name in ("test", "train") if name in subject.sides}
-    errors = {name: _errors(rows, len(subject.sides[name])) for name, rows in sides.items() if rows}
-    if not errors:
-        raise NotReached("no structure was computed") if sides else Skipped("there are no labels")
-    judged_on = next(iter(errors))
-    part = max(part for part in errors[judged_on]["of_spread"].values() if part is not None)
-    words = "; ".join(f"{name}: {_words(side)}" for name, side in errors.items())
+    read = {name: _rows(subject, name) for name in ("test", "train") if name in subject.sides}
+    sides = {name: rows for name, rows in read.items() if rows}
+    if not sides:
+        raise NotReached("no structure was computed") if read else Skipped("there are no labels")
+    judged_on = next(iter(sides))
+    known = {name: bool(np.isfinite(energy_errors(rows)).all()) for name, rows in sides.items()}
+    errors = {name: _errors(rows, len(subject.sides[name]), known[name])
+              for name, rows in sides.items()}  # fmt: skip
+    shares = shares_of_all(sides[judged_on], known[judged_on])
+    part = max(share.part for share in shares.values() if share is not None)
+    groups, of_groups = judge_groups(sides, judged_on, all(known.values()))
+    words = [f"{name}: {_words(side)}" for name, side in errors.items()]
+    words += _why(shares)
+    words += [in_words(one) for one in groups if one["verdict"] != "pass"]
     return result(
-        verdict_on(part, *LIMITS), words, part, "of the labels' spread", LIMITS,
-        judged_on=judged_on, **errors,
+        worst([verdict_on(part, *LIMITS), of_groups]), "; ".join(words), part,
+        "of the labels' spread", LIMITS, judged_on=judged_on, groups=groups, **errors,
     )  # fmt: skip
 
 
-class _Row(NamedTuple):
-    """A structure without its positions: energies in eV per atom, forces [n, 3] in eV/Å."""
+def _why(shares: Dict[str, Share | None]) -> List[str]:
+    """Say what is beyond the first limit, and where that is since the labels differ little."""
+    told = []
+    for name, factor, unit, little in (("energies", 1000, "meV/atom", LITTLE[0]),
+                                       ("forces", 1, "eV/Å", LITTLE[1])):  # fmt: skip
+        share = shares[name]
+        if share is None or verdict_on(share.part, *LIMITS) == "pass":
+            continue
+        scaled = Share(factor * share.error, factor * share.spread, factor * share.least)
+        text = f"{name}: {describe(scaled, unit, '.3g')}"
+        if share.spread < little:
+            left = (share.error / share.spread) ** 2 if share.spread else 1.0
+            text += (f"; the labels differ little, and {max(0.0, 1 - left):.0%} of their variance "
+                     "is explained")  # fmt: skip
+        told.append(text)
+    return told
 
-    id: str
-    kind: str
-    label: float
-    energy: float
-    label_forces: Any
-    forces: Any
 
-
-def _rows(subject: Subject, name: str) -> List[_Row]:
+def _rows(subject: Subject, name: str) -> List[Row]:
     """Compute as many structures as there is time for."""
     structures, rows = subject.sides[name], []
     for number in structures.shuffled():
@@ -55,9 +80,12 @@ def _rows(subject: Subject, name: str) -> List[_Row]:
             break
         here, one = subject.predicted(name, number), structures.read(number)
         rows.append(
-            _Row(
+            Row(
                 one.id,
                 one.kind,
+                one.atoms.get_chemical_formula(empirical=True),
+                _fractions(one.atoms),
+                any(one.atoms.pbc),
                 one.energy / len(one.atoms),
                 here.energy / len(one.atoms),
                 one.forces,
@@ -67,22 +95,24 @@ def _rows(subject: Subject, name: str) -> List[_Row]:
     return rows
 
 
-def _errors(rows: List[_Row], of: int) -> Dict[str, Any]:
+def _fractions(atoms: Any) -> Dict[str, float]:
+    symbols = atoms.get_chemical_symbols()
+    return {element: symbols.count(element) / len(symbols) for element in set(symbols)}
+
+
+def _errors(rows: List[Row], of: int, known: bool) -> Dict[str, Any]:
     """Return the errors of one side; of energies null where the free atoms are unknown."""
-    kinds: Dict[str, List[_Row]] = defaultdict(list)
+    kinds: Dict[str, List[Row]] = defaultdict(list)
     for row in rows:
         kinds[row.kind].append(row)
     order = np.random.RandomState(SEED)
-    energies, forces = _energy_errors(rows), _force_errors(rows)
-    known = bool(np.isfinite(energies).all())
+    energies, forces = energy_errors(rows), force_errors(rows)
+    shares = shares_of_all(rows, known)
     return {
         "structures": len(rows),
         "of": of,
         **_rmses(rows, known),
-        "of_spread": {
-            "energies": _part(energies, [row.label for row in rows], SPREAD[0]) if known else None,
-            "forces": _part(forces, _flat([row.label_forces for row in rows]), SPREAD[1]),
-        },
+        "of_spread": {name: share and share.part for name, share in shares.items()},
         "kinds": {
             kind: {
                 "structures": len(some),
@@ -93,7 +123,7 @@ def _errors(rows: List[_Row], of: int) -> Dict[str, Any]:
                 ) if known else [],
                 "forces": _sample(
                     order, POINTS["forces"] // len(kinds),
-                    _flat([row.label_forces for row in some]), _flat([row.forces for row in some]),
+                    flat([row.label_forces for row in some]), flat([row.forces for row in some]),
                 ),
             }
             for kind, some in sorted(kinds.items())
@@ -120,37 +150,16 @@ def _words(side: Dict[str, Any]) -> str:
     )
 
 
-def _energy_errors(rows: List[_Row]) -> Any:
-    return np.array([row.energy - row.label for row in rows])
-
-
-def _force_errors(rows: List[_Row]) -> Any:
-    return _flat([row.forces - row.label_forces for row in rows])
-
-
-def _largest_force_error(row: _Row) -> float:
+def _largest_force_error(row: Row) -> float:
     """Return the largest error of an atom, as the length of a vector."""
     return float(np.linalg.norm(row.forces - row.label_forces, axis=1).max())
 
 
-def _flat(arrays: List[Any]) -> Any:
-    return np.concatenate([array.ravel() for array in arrays])
-
-
-def _rmses(rows: List[_Row], known: bool) -> Dict[str, float | None]:
+def _rmses(rows: List[Row], known: bool) -> Dict[str, float | None]:
     return {
-        "rmse_energy_mev_per_atom": 1000 * _rms(_energy_errors(rows)) if known else None,
-        "rmse_force_ev_per_a": _rms(_force_errors(rows)),
+        "rmse_energy_mev_per_atom": 1000 * rms(energy_errors(rows)) if known else None,
+        "rmse_force_ev_per_a": rms(force_errors(rows)),
     }
-
-
-def _rms(values: Any) -> float:
-    return float(np.sqrt(np.mean(np.square(values))))
-
-
-def _part(errors: Any, labels: Any, least: float) -> float:
-    """Return the error as a part of the labels' spread."""
-    return _rms(errors) / max(float(np.std(labels)), least)
 
 
 def _sample(order: Any, number: int, labels: Any, predicted: Any) -> List[List[float]]:

@@ -48,6 +48,27 @@ class Potential:
         return Computed(energy, forces, None if stress is None else np.array(stress, dtype=float))
 
 
+class PotentialCalculator:
+    """A potential as the calculator that ase's dynamics and relaxations ask."""
+
+    def __init__(self, potential: Potential) -> None:
+        self._potential = potential
+        self._known: Tuple[Any, Computed] | None = None
+
+    def _of(self, atoms: Any) -> Computed:
+        if self._known is None or not np.array_equal(self._known[0], atoms.positions):
+            self._known = atoms.positions.copy(), self._potential.compute(atoms)
+        return self._known[1]
+
+    def get_forces(self, atoms: Any) -> Any:
+        """Return the forces [n, 3] in eV/Å."""
+        return self._of(atoms).forces
+
+    def get_potential_energy(self, atoms: Any, **_: Any) -> float:
+        """Return the energy in eV."""
+        return self._of(atoms).energy
+
+
 class Clock:
     """The time that is left to the check at work, which may be given a part of it."""
 
@@ -96,6 +117,7 @@ class Subject:
     bare: Potential | None = None
     evaluator: str | None = None
     phases: Any = None  # see phases.py: looked for once
+    molecules: Any = None  # see molecules.py: looked for once
     _computed: Dict[Tuple[str, int], Computed] = field(default_factory=dict)
 
     def side(self, name: str) -> Structures:

@@ -6,11 +6,12 @@ Python 3.8 and later, standard library only.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from .. import evidence
 from ..steps import Failure
 from ..trainer import Start
-from . import plan
+from . import plan, size
 from .last_words import last_words
 
 explain = last_words
@@ -21,7 +22,7 @@ def begin(run: Path, folder: Path, attempt: int) -> Start:
     source = plan.newest_of_run(run / "attempts") if attempt > 1 else None
     if source is None:
         return _begin_anew(run, folder, attempt)
-    state, first_input = plan.read_state(source), evidence.read_json(run / "job" / "input.json")
+    state, first_input = plan.read_state(source), size.read_input(run)
     way = plan.plan_continuation(first_input, state)
     if way.reason:
         raise Failure(f"it cannot go on from {source}: {way.reason}")
@@ -37,8 +38,11 @@ def begin(run: Path, folder: Path, attempt: int) -> Start:
 
 
 def _begin_anew(run: Path, folder: Path, attempt: int) -> Start:
-    text = (run / "input.yaml").read_text(encoding="utf-8")
-    (folder / "input.yaml").write_text(text, encoding="utf-8")
+    if size.chosen(run):
+        evidence.write_json(str(folder / "input.yaml"), size.read_input(run))
+    else:
+        text = (run / "input.yaml").read_text(encoding="utf-8")
+        (folder / "input.yaml").write_text(text, encoding="utf-8")
     message = ""
     if attempt > 1:
         message = "no earlier attempt has left a checkpoint; it begins from the start"
@@ -46,6 +50,11 @@ def _begin_anew(run: Path, folder: Path, attempt: int) -> Start:
     if parent.is_file():
         return Start(("-p", "start.yaml"), message=message, parent=parent)
     return Start(message=message)
+
+
+def basis_size(run: Path) -> dict[str, Any]:
+    """Return what was tried and chosen for b_basis_size: auto; empty as long as nothing was."""
+    return size.chosen(run)
 
 
 def iterations(folder: Path) -> int | None:

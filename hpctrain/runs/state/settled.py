@@ -14,6 +14,7 @@ from hpctrain import __version__
 from hpctrain.files import stamp
 from hpctrain.runs.cache import read_kept, write_kept
 from hpctrain.runs.history import History
+from hpctrain.runs.result import VerificationStep
 from hpctrain.runs.run import EVENTS, MANIFEST, Run
 from hpctrain.runs.state.summary import RunStatus
 from hpctrain.runs.state.verdict import SETTLED
@@ -41,6 +42,7 @@ class _Kept(TypedDict, total=False):
     warnings: list[str]
     phase: str | None
     before: str | None
+    verification: VerificationStep | None
     attempts: list[AttemptNumber]
     stamp: str
 

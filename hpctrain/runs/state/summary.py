@@ -13,7 +13,13 @@ from hpctrain.files import iso
 from hpctrain.records import BadFile, read_end
 from hpctrain.runs.history import History
 from hpctrain.runs.place import original, other_place
-from hpctrain.runs.result import Environment, Heartbeat, JobSettings, Result
+from hpctrain.runs.result import (
+    Environment,
+    Heartbeat,
+    JobSettings,
+    Result,
+    VerificationStep,
+)
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.attempts import CountingAttempt
 from hpctrain.runs.state.curves import finite
@@ -49,6 +55,7 @@ class RunStatus:
     phase: str | None = None
     before: str | None = None
     run: Run | None = None
+    verification: VerificationStep | None = None
 
 
 def summarise(
@@ -98,6 +105,7 @@ def summarise(
         phase=phase,
         before=None if word.before is None else word.before.state,
         run=run,
+        verification=(counting.result or {}).get("verification"),
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 from .linear_quick import QuickRows
 from .linear_rows import PyaceRows, Rows, difference, in_rounds, threads
@@ -116,6 +116,15 @@ class Equations:
         return float(unknowns @ self.matrix @ unknowns - 2 * self.right @ unknowns + self.labels)
 
 
+def quick_rows(basis: Any, slow: Rows, cutoff: float, structures: Sequence[Any]) -> Rows:
+    """Return the quick rows; ValueError unless they agree with pyace's."""
+    quick = QuickRows(basis, cutoff)
+    off = difference(quick, slow, structures)
+    if not off < AGREES:
+        raise ValueError(f"they differ from pyace's by {off:.1g}")
+    return quick
+
+
 def _equations(
     basis: Any, sample: Any, kappa: float, cutoff: float, functions: int,
     say: Callable[[str], None],
@@ -123,10 +132,7 @@ def _equations(
     """Return the equations, from the quick rows if they agree with pyace's, else from pyace's."""
     slow = PyaceRows(basis, cutoff)
     try:
-        quick = QuickRows(basis, cutoff)
-        off = difference(quick, slow, list(sample["ase_atoms"]))
-        if not off < AGREES:
-            raise ValueError(f"they differ from pyace's by {off:.1g}")
+        quick = quick_rows(basis, slow, cutoff, list(sample["ase_atoms"]))
         return _collect(quick, threads(), sample, kappa, functions, say)
     except Exception as error:  # noqa: BLE001 whatever it is, there is the other way
         say(f"linear start: no quick equations ({type(error).__name__}: {error}); pyace's, slowly")
