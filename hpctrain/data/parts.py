@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -60,12 +60,13 @@ def make_part(structures: Sequence[Structure], rules: Rules) -> Part:
     batch = Batch.of(whole) if whole else None
     texts = iter(format_structures(batch, _SYMBOLS) if batch else ())
     digests = iter(digest_structures(batch) if batch else ())
+    finite = batch is None or _is_finite(batch)
     rows, written = [], []
     for structure, fault in zip(structures, faults, strict=True):
         bad = fault
         if bad is None:
             text, digest = next(texts), next(digests)
-            bad = find_not_finite(structure) if b"null" in text else None  # it may stand in a name
+            bad = None if finite else find_not_finite(structure)
         head = (structure.row_id, structure.config_type, structure.generation, structure.notes,
                 structure.others, bad)  # fmt: skip
         if bad is not None:
@@ -80,6 +81,14 @@ def make_part(structures: Sequence[Structure], rules: Rules) -> Part:
             structure.energy if is_isolated(structure, rules.cutoff) else None, structure.side,
         ))  # fmt: skip
     return Part(rows, b"".join(written))
+
+
+def _is_finite(batch: Batch) -> bool:
+    """Say whether all numbers that ``find_not_finite`` looks at are finite."""
+    energies = [one.energy for one in batch.structures]
+    cells = [one.cell for one in batch.structures]
+    numbers: tuple[Any, ...] = (batch.positions, batch.forces, energies, cells)
+    return all(bool(np.isfinite(some).all()) for some in numbers)
 
 
 @lru_cache(maxsize=1000)

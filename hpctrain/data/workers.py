@@ -23,7 +23,8 @@ from hpctrain.process import Worker, WorkerLost, answer_each
 # More would wait for this process, which reads the source and writes what they have made of it;
 # and on a login node others work too.
 MOST = 4
-_CGROUPS = Path("/sys/fs/cgroup")
+# Control groups (version 2), and the one of this process.
+CGROUPS, CGROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 Job: TypeAlias = tuple[Mapping[str, "str | None"], Rules, "str | None", Piece]
 
@@ -117,8 +118,8 @@ def count_cores() -> int:
     """Count the cores that this process may use: its own, or what its control group gets."""
     cores = len(os.sched_getaffinity(0))
     try:
-        here = Path("/proc/self/cgroup").read_text(encoding="ascii").strip().rpartition("::/")[2]
-        for folder in (_CGROUPS / here / "x").parents:
+        here = CGROUP.read_text(encoding="ascii").strip().rpartition("::/")[2]
+        for folder in (CGROUPS / here / "x").parents:
             limit = folder / "cpu.max"
             if limit.is_file():
                 quota, period = limit.read_text(encoding="ascii").split()

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from hpctrain.data.sources.selection import Selection
     from hpctrain.data.structures.extxyz import Structure
 
-# Rows of a piece at most, and bytes or characters of them: some 500 structures of 32 atoms.
-MOST_ROWS, MOST_BYTES = 512, 2**20
+# Rows of a piece at most, and bytes or characters of them. More than what a core has near is slow.
+MOST_ROWS, MOST_BYTES = 128, 2**19
 
 Row = TypeVar("Row")
 
