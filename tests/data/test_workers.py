@@ -128,6 +128,20 @@ def test_ids_of_several_sources(tmp_path: Path, started: list[Worker]) -> None:
     assert len(started) == 2
 
 
+@pytest.mark.parametrize("key", [None, "side"])
+def test_given_sides(tmp_path: Path, started: list[Worker], key: str | None) -> None:
+    head = {} if key is None else {"head": "energy=-7.5 side=train"}
+    put(tmp_path, frames(5, **head), "a.xyz")
+    put(tmp_path, frames(2, head="energy=-7.5 side=test", species=("Cu", "Ag")), "b.xyz")
+    given = {"source": "a.xyz", "test_source": "b.xyz"}
+    if key is not None:
+        given = {"source": ["a.xyz", "b.xyz"], "side_key": key}
+    result = exported(tmp_path / "a.xyz", split="given", **given)
+    assert list(result.train.ids) == [f"a.xyz#{n}" for n in range(1, 6)]
+    assert list(result.test.ids) == ["b.xyz#1", "b.xyz#2"]
+    assert len(started) == 2
+
+
 def test_killed_workers_are_done_without(
     tmp_path: Path, started: list[Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
