@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from waiting import wait_for
 
 from hpctrain import process
 from hpctrain.interrupts import hold_interrupts
-from hpctrain.process import run
+from hpctrain.process import Worker, WorkerLost, run
 
 
 def shell(lines: str, **options: float) -> process.Reply:
@@ -99,3 +100,44 @@ def test_elsewhere_than_in_the_main_thread_nothing_is_held_back() -> None:
     thread.start()
     thread.join()
     assert said == ["here\n"]
+
+
+# --- workers ---
+
+_ANSWERING = "from hpctrain.process import answer_each; answer_each({})"
+
+
+def _worker(answer: str) -> Worker:
+    return Worker([sys.executable, "-c", _ANSWERING.format(answer)])
+
+
+def test_a_worker_answers_each_object() -> None:
+    worker = _worker("lambda value: [value, len(value)]")
+    try:
+        for value in ("ab", b"\0" * 3_000_000, [1, 2, 3]):
+            worker.send(value)
+            assert worker.receive() == [value, len(value)]
+    finally:
+        worker.stop()
+    assert worker.ended
+
+
+def test_a_worker_that_fails_is_lost_and_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    worker = _worker("lambda value: 1 / value")
+    try:
+        worker.send(2)
+        assert worker.receive() == 0.5
+        worker.send(0)
+        with pytest.raises(WorkerLost):
+            worker.receive()
+        with pytest.raises(WorkerLost):
+            for _ in range(100):
+                worker.send(b"\0" * 3_000_000)
+    finally:
+        worker.stop()
+    assert capfd.readouterr().err == ""
+
+
+def test_a_worker_that_cannot_be_started_is_lost(tmp_path: Path) -> None:
+    with pytest.raises(WorkerLost):
+        Worker([str(tmp_path / "nothing")])

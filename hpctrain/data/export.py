@@ -245,9 +245,12 @@ def _list_isolated(rows: Rows, places: NDArray[Any]) -> dict[str, tuple[float, .
     """List the energies (eV) of the isolated atoms at some places, by element."""
     compositions = rows.column("compositions")
     energies: dict[str, list[float]] = defaultdict(list)
-    for place in np.intersect1d(list(rows.isolated), places).astype(int).tolist():
-        (element,) = rows.symbols(compositions[place])
-        energies[element].append(rows.isolated[place])
+    used = np.zeros(len(rows), dtype=bool)
+    used[places] = True
+    for place, energy in sorted(rows.isolated.items()):
+        if used[place]:
+            (element,) = rows.symbols(compositions[place])
+            energies[element].append(energy)
     return {element: tuple(found) for element, found in energies.items()}
 
 

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeAlias
 
+from hpctrain.data.parts import Part, Rules, make_part, set_sides
 from hpctrain.data.sources.label_names import Labels
 from hpctrain.data.sources.names import expand_sides, without_password
-from hpctrain.data.sources.read import count_structures, read_source
+from hpctrain.data.sources.read import can_be_shared, count_structures, read_pieces, read_source
 from hpctrain.data.sources.row_keys import choose_selection
 from hpctrain.data.sources.selection import refuse_unknown_sources
-from hpctrain.data.structures.elements import SYMBOLS
-from hpctrain.data.structures.extxyz import Batch, Structure, digest_structures, format_structures
-from hpctrain.data.structures.labels import (
-    drop_stresses,
-    find_fault,
-    find_not_finite,
-    is_isolated,
-    mend,
-)
+from hpctrain.data.structures.extxyz import Structure
 from hpctrain.data.structures.rows import TEST, Rows
+from hpctrain.data.workers import Workers
 
 if TYPE_CHECKING:
     from hpctrain.settings import DataConfig
@@ -31,7 +25,6 @@ Progress: TypeAlias = Callable[[int, "int | None"], None]
 # Gets every selected row, and why it cannot be used, or None.
 Scan: TypeAlias = Callable[[Structure, "str | None"], None]
 
-_SYMBOLS = [symbol.encode() for symbol in SYMBOLS]
 BATCH = 128
 
 
@@ -51,38 +44,58 @@ def read_rows(
     """
     rows = Rows(groups=data.group_by is not None, sides=data.split == "given")
     sources, tests, several = expand_sides(data.source, data.test_source, base)
-    select = data.select or ""
-    refuse_unknown_sources(select, list(map(without_password, sources)))
-    total = _count(sources, base, select)
-    structures = _read_all(data, select, base, sources, tests, several)
-    while part := list(islice(structures, BATCH)):
-        _add_part(rows, part, data.group_by, spool, cutoff, mixed_pbc, scan)
+    refuse_unknown_sources(data.select or "", list(map(without_password, sources)))
+    total = _count(sources, base, data.select or "")
+    given = data.split == "given"
+    rules = Rules(cutoff, mixed_pbc, data.group_by, data.side_key if given else None)
+    sides = {one: TEST if one in tests else "train" for one in sources if given}
+    for part in _read_parts(data, base, sources, sides, several, rules, scan):
+        for row in part.rows:
+            rows.add(row)
+        spool.write(part.text)
         progress(len(rows), total)
     return rows
 
 
-def _read_all(
+def _read_parts(
     data: DataConfig,
-    select: str,
     base: Path,
     sources: Sequence[str],
-    tests: Collection[str],
+    sides: Mapping[str, str],
     several: bool,
-) -> Iterator[Structure]:
-    """Read all sources, and say of each structure which side was given, if one was."""
+    rules: Rules,
+    scan: Scan | None,
+) -> Iterator[Part]:
+    """Read all sources; the pieces of large ones are shared among the cores that are there.
+
+    ``sides``: of the sources, where they are given. The structures themselves stay in the worker
+    processes: with ``scan``, all is done in this one.
+    """
     labels = Labels(data.labels)
-    key = data.side_key
-    for source in sources:
-        structures = read_source(source, base, select, several=several, labels=labels)
-        if data.split != "given":
-            yield from structures
-            continue
-        for structure in structures:
-            if key is None:
-                structure.side = TEST if source in tests else "train"
-            elif (side := structure.keys.get(key)) is not None:
-                structure.side = str(side)
-            yield structure
+    select = data.select or ""
+    with Workers(data.labels, rules) as workers:
+        for large, some in groupby(
+            sources, lambda source: scan is None and can_be_shared(source, base)
+        ):
+            if large:
+                for source in some:
+                    pieces = read_pieces(source, base, select, several=several, labels=labels)
+                    yield from workers.make_parts(pieces, sides.get(source), labels)
+                continue
+            structures = chain.from_iterable(
+                set_sides(
+                    read_source(source, base, select, several=several, labels=labels),
+                    sides.get(source),
+                    rules,
+                )
+                for source in some
+            )
+            while batch := list(islice(structures, BATCH)):
+                part = make_part(batch, rules)
+                yield part
+                if scan is not None:
+                    for structure, row in zip(batch, part.rows, strict=True):
+                        scan(structure, row.bad)
 
 
 def with_selection(data: DataConfig, base: Path) -> DataConfig:
@@ -101,36 +114,3 @@ def _count(sources: Sequence[str], base: Path, select: str) -> int | None:
             return None
         total += count
     return total
-
-
-def _add_part(
-    rows: Rows,
-    part: Sequence[Structure],
-    group_by: str | None,
-    spool: IO[bytes],
-    cutoff: float,
-    mixed_pbc: bool,
-    scan: Scan | None,
-) -> None:
-    for structure in part:
-        mend(structure, cutoff)
-    drop_stresses(part)
-    faults = [find_fault(structure, mixed_pbc) for structure in part]
-    whole = [one for one, bad in zip(part, faults, strict=True) if bad is None]
-    batch = Batch.of(whole) if whole else None
-    texts = iter(format_structures(batch, _SYMBOLS) if batch else ())
-    digests = iter(digest_structures(batch) if batch else ())
-    for structure, fault in zip(part, faults, strict=True):
-        bad = fault
-        if bad is None:
-            text, digest = next(texts), next(digests)
-            bad = find_not_finite(structure) if b"null" in text else None  # it may stand in a name
-        if bad is not None:
-            rows.add_bad(structure, bad)
-        else:
-            spool.write(text)
-            isolated = is_isolated(structure, cutoff)
-            group = structure.keys.get(group_by) if group_by else None
-            rows.add(structure, digest, len(text), isolated, group)
-        if scan is not None:
-            scan(structure, bad)

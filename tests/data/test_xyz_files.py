@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from intake import CELL, PROPERTIES, exported, frame, frames, put, read, refused
 
 from hpctrain.data.sources.key_values import parse_comment
+from hpctrain.data.sources.values import NoNumber, read_word, to_floats
 from hpctrain.data.structures.elements import NUMBERS, SYMBOLS
 
 # --- elements ---
@@ -264,3 +265,48 @@ def test_a_file_of_ase_is_read_as_ase_reads_it(tmp_path: Path) -> None:
         assert np.abs(mine.cell.array).tobytes() == np.abs(theirs.cell.array).tobytes()
         assert mine.calc.results["energy"] == theirs.calc.results["energy"]
         assert mine.calc.results["stress"].tobytes() == theirs.calc.results["stress"].tobytes()
+
+
+# --- numbers ---
+
+NUMBERS_AS_WRITTEN = st.one_of(
+    st.floats().map(repr),
+    st.floats().map("{:.25e}".format),
+    st.decimals().map(str),
+    st.integers().map(str),
+    st.sampled_from(
+        ["-0", "-0.0", "1.", ".5", "+1", "00.5", "1e999", "1E+5", "9007199254740993", "1.5D+02"]
+    ),
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(words=st.lists(NUMBERS_AS_WRITTEN, min_size=1))
+def test_numbers_are_read_to_the_last_bit(words: list[str]) -> None:
+    try:
+        wanted = np.array(list(map(read_word, words)))
+    except NoNumber as error:
+        with pytest.raises(NoNumber) as caught:
+            to_floats(words)
+        assert caught.value.text == error.text
+    else:
+        assert to_floats(words).tobytes() == wanted.tobytes()
+
+
+@pytest.mark.parametrize(
+    "word", ["null", "true", '"1"', "[]", "1,2", "1,", "", "1_0", "-", "1 2", "é", "\udce9", "0x1"]
+)
+def test_what_json_takes_for_a_value_is_no_number(word: str) -> None:
+    with pytest.raises(NoNumber):
+        to_floats(["1.5", word, "2.5"])
+
+
+@pytest.mark.parametrize("first", ["0.5 0.5", "0.5 0.5 0.5 0.5", "0.5 0.5 ;", "0.5 0.5 0.5 ;"])
+def test_columns_are_counted_line_by_line(tmp_path: Path, first: str) -> None:
+    other = "0.5 0.5 0.5 0.5" if len(first.split()) == 2 else "0.5 0.5"
+    text = frames() + frame(5, first=first).replace("-0.25 0.5 -0.125", other)
+    count = 4 + len(first.split())
+    said = f"data.xyz, structure 5, line 19: it has {count} columns, and should have 7"
+    if count == 7:
+        said = "data.xyz, structure 5, line 20: it has 6 columns, and should have 7"
+    assert refused(put(tmp_path, text)).message == said

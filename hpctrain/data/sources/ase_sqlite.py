@@ -135,10 +135,10 @@ def has_rows(database: Any, keys: Any, comparisons: Any) -> bool:
         return connection.execute(f"{statement} LIMIT 1", arguments).fetchone() is not None
 
 
-def read_rows(
+def select_rows(
     database: Any, selection: tuple[Any, Any], with_data: bool = False
-) -> Iterator[DatabaseRow]:
-    """Read the rows of a selection as ASE does. ValueError names a row that is damaged.
+) -> Iterator[Sequence[Any]]:
+    """Read the rows of a selection as they are in the table; ``parse_row`` takes them apart.
 
     ``with_data``: also the data of rows whose labels are complete.
     """
@@ -146,12 +146,7 @@ def read_rows(
     what = ", ".join([*(f"systems.{column}" for column in COLUMNS), *_MAYBE_TOLD, data])
     statement, arguments = database.create_select_statement(*selection, what=what)
     with contextlib.closing(open_read_only(Path(database.filename))) as connection:
-        for row in connection.execute(statement, arguments):
-            try:
-                yield _parse(row, database)
-            # A blob of another length than its numbers take, text where a blob was, and the like.
-            except (ValueError, TypeError, LookupError, AttributeError) as error:
-                raise ValueError(f"row {row[0]} is damaged: {error}") from error
+        yield from connection.execute(statement, arguments)
 
 
 def open_read_only(path: Path) -> sqlite3.Connection:
@@ -177,7 +172,16 @@ def has_locks(path: Path) -> bool:
     return True
 
 
-def _parse(row: Sequence[Any], database: Any) -> DatabaseRow:
+def parse_row(row: Sequence[Any]) -> DatabaseRow:
+    """Take a row apart. ValueError names one that is damaged."""
+    try:
+        return _parse(row)
+    # A blob of another length than its numbers take, text where a blob was, and the like.
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise ValueError(f"row {row[0]} is damaged: {error}") from error
+
+
+def _parse(row: Sequence[Any]) -> DatabaseRow:
     (number, numbers, positions, cell, pbc, energy, free_energy, forces, stress, pairs, initial,
      magmoms, magmom, charge, parameters, data) = row  # fmt: skip
     return (
@@ -190,11 +194,11 @@ def _parse(row: Sequence[Any], database: Any) -> DatabaseRow:
         free_energy,
         _floats(forces).reshape(-1, 3) if isinstance(forces, bytes) else forces,
         _floats(stress) if isinstance(stress, bytes) else stress,
-        {} if pairs == "{}" else _decode(pairs, database),
+        {} if pairs == "{}" else _decode(pairs),
         calculation_of(initial, magmoms, magmom, charge, parameters)
         if initial or magmoms or magmom or charge or parameters
         else None,
-        None if data is None else partial(_decode_data, data, database),
+        None if data is None else partial(_decode_data, data),
     )
 
 
@@ -247,22 +251,31 @@ def _floats(blob: bytes) -> NDArray[np.float64]:
     return values if LITTLE else values.astype(np.float64)
 
 
-def _decode_data(data: str | bytes, database: Any) -> Mapping[str, Any]:
+def _decode_data(data: str | bytes) -> Mapping[str, Any]:
     """Decode a row's data, which ASE writes as JSON, or with arrays as bytes before it."""
-    from ase.db.core import bytes_to_object
-
-    found = bytes_to_object(data) if isinstance(data, bytes) else database.decode(data)
+    found = _decode_as_ase(data)
     return found if isinstance(found, dict) else {}
 
 
-def _decode(text: str | bytes, database: Any) -> Mapping[str, Any]:
+def _decode_as_ase(value: str | bytes) -> Any:
+    """Decode what ASE has written, as its databases do (``SQLite3Database.decode``)."""
+    if isinstance(value, str):
+        from ase.io.jsonio import decode
+
+        return decode(value)
+    from ase.db.core import bytes_to_object
+
+    return bytes_to_object(value)
+
+
+def _decode(text: str | bytes) -> Mapping[str, Any]:
     # ASE marks arrays and dates by names that begin so (ase/io/jsonio.py), and writes NaN.
     pairs: Any = None
     if isinstance(text, str) and '"__' not in text:
         with contextlib.suppress(orjson.JSONDecodeError):
             pairs = orjson.loads(text)
     if pairs is None:
-        pairs = database.decode(text)
+        pairs = _decode_as_ase(text)
     if not isinstance(pairs, dict):
         raise ValueError("its key_value_pairs are no pairs")
     return pairs

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -12,16 +13,20 @@ from hpctrain.data.sources.frames import DAMAGED, Frame, latin_1, read_frames
 from hpctrain.data.sources.key_values import Column, parse_comment, parse_properties
 from hpctrain.data.sources.label_names import Raw
 from hpctrain.data.sources.names import error_text
+from hpctrain.data.sources.pieces import put_together, select_structures
 from hpctrain.data.sources.species import read_species
 from hpctrain.data.sources.values import NoNumber, Words, to_array
 from hpctrain.errors import HpctrainError
 
 if TYPE_CHECKING:
-    from hpctrain.data.sources.label_names import Note
+    from hpctrain.data.sources.label_names import Labels, Note
+    from hpctrain.data.sources.selection import Selection
+    from hpctrain.data.structures.extxyz import Structure
 
 _NUMBERS, _SPECIES, _POSITIONS = ("Z", "numbers"), ("species", "symbols"), ("pos", "positions")
 _RESULTS = ("energy", "free_energy", "stress")
 _KEYS = {"lattice": "Lattice", "pbc": "pbc", "properties": "Properties"}
+_MARK = ";"
 _USUAL = "species:S:1:pos:R:3"
 ELEMENT = "{{rows}}: {word} is no element's symbol: read as {symbol}"
 ENCODING = "{rows}: the second line is not UTF-8: read as Latin-1"
@@ -36,19 +41,51 @@ class Unreadable(ValueError):
         self.line = line
 
 
-def read_extxyz(path: Path, name: str) -> Iterator[tuple[int, Raw]]:
-    """Read the structures of a file, called ``name`` in errors, with their numbers from 1."""
-    try:
-        for frame in read_frames(path, name):
+@dataclass(frozen=True)
+class ExtxyzFrames:
+    """Some frames of a file, called ``name`` in errors; the ids begin with ``prefix``."""
+
+    name: str
+    selection: Selection
+    prefix: str
+    frames: Sequence[Frame]
+    portable: ClassVar[bool] = True
+
+    def structures(self, labels: Labels) -> Iterator[Structure]:
+        """Read the selected structures; HpctrainError names the line that cannot be read."""
+        return select_structures(self.raws(), self.name, self.selection, self.prefix, labels)
+
+    def raws(self) -> Iterator[tuple[int, Raw]]:
+        """Read all, with their numbers."""
+        for frame in self.frames:
             try:
-                yield frame.number, _parse(frame, name)
+                raw = _parse(frame, self.name)
             except Unreadable as error:
                 raise HpctrainError(
-                    f"{name}, structure {frame.number}, line {frame.line + error.line}: {error}",
+                    f"{self.name}, structure {frame.number}, line {frame.line + error.line}: "
+                    f"{error}",
                     MENDING,
                 ) from None
+            except UnicodeError as error:
+                raise _cannot_be_read(self.name, error) from error
+            yield frame.number, raw
+
+
+def read_extxyz(path: Path, name: str, selection: Selection, prefix: str) -> Iterator[ExtxyzFrames]:
+    """Read a file, called ``name`` in errors, some frames at a time."""
+    try:
+        for some in put_together(read_frames(path, name), _size):
+            yield ExtxyzFrames(name, selection, prefix, some)
     except (OSError, UnicodeError, *DAMAGED) as error:
-        raise HpctrainError(f"{name} cannot be read: {error_text(error)}") from error
+        raise _cannot_be_read(name, error) from error
+
+
+def _size(frame: Frame) -> int:
+    return len(frame.body)
+
+
+def _cannot_be_read(name: str, error: Exception) -> HpctrainError:
+    return HpctrainError(f"{name} cannot be read: {error_text(error)}")
 
 
 def _parse(frame: Frame, name: str) -> Raw:
@@ -99,17 +136,22 @@ def _columns(properties: Any, frame: Frame) -> tuple[Column, ...]:
     except ValueError as error:
         raise Unreadable(1, str(error)) from None
     wide = columns[-1].end if columns else 0
-    if properties is None and len(frame.lines) > 1:
+    if properties is None and frame.atoms:
         # Plain xyz may have more behind the positions, without a word of what.
-        more = len(frame.lines[1].split()) - wide
+        more = len(frame.lines[0].split()) - wide
         columns += (Column("", "S", wide, wide + max(more, 0)),)
     return columns
 
 
-def _split(frame: Frame, columns: tuple[Column, ...]) -> list[tuple[str, ...]]:
+def _split(frame: Frame, columns: tuple[Column, ...]) -> Sequence[Sequence[str]]:
     """Return the words of the atoms' lines, column by column."""
-    rows = [line.split() for line in frame.lines[1:]]
     wide = columns[-1].end if columns else 0
+    # All lines at once, each with a mark at its end.
+    if _MARK not in frame.body:
+        words = frame.body.replace("\n", f" {_MARK} ").split()
+        if words[wide :: wide + 1] == [_MARK] * frame.atoms and words[-1:] == [_MARK]:
+            return [words[place :: wide + 1] for place in range(wide)]
+    rows = [line.split() for line in frame.lines]
     for place, row in enumerate(rows):
         if len(row) != wide:
             raise Unreadable(2 + place, f"it has {len(row)} columns, and should have {wide}")
@@ -121,7 +163,7 @@ def _first(places: dict[str, Column], names: tuple[str, ...]) -> Column | None:
 
 
 def _read_numbers(
-    places: dict[str, Column], words: list[tuple[str, ...]], notes: list[Note]
+    places: dict[str, Column], words: Sequence[Sequence[str]], notes: list[Note]
 ) -> list[int]:
     column = _first(places, _NUMBERS) or _first(places, _SPECIES)
     if column is None or column.end != column.first + 1:
@@ -142,7 +184,7 @@ def _plain(word: str) -> str:
 
 
 def _read_positions(
-    places: dict[str, Column], words: list[tuple[str, ...]], frame: Frame, name: str
+    places: dict[str, Column], words: Sequence[Sequence[str]], frame: Frame, name: str
 ) -> Any:
     column = _first(places, _POSITIONS)
     if column is None or column.end != column.first + 3:

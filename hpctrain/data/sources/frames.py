@@ -9,10 +9,9 @@ import io
 import lzma
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from hpctrain.errors import HpctrainError
 
@@ -21,24 +20,28 @@ DAMAGED = (EOFError, zlib.error, lzma.LZMAError)
 _MENDING = "mend the file, or name another in data.source"
 
 
-@dataclass(frozen=True)
-class Frame:
-    """The lines of one structure; its ``number`` and its first ``line`` count from 1."""
+class Frame(NamedTuple):
+    """The lines of one structure; its ``number`` and its first ``line`` count from 1.
+
+    ``first`` is the first line, ``comment`` the second, ``body`` those of the ``atoms``.
+    """
 
     number: int
     line: int
     first: str
-    lines: list[str]
+    comment: str
+    body: str
+    atoms: int
 
     @property
-    def comment(self) -> str:
-        """Return the second line."""
-        return self.lines[0]
+    def lines(self) -> list[str]:
+        """Return the lines of the atoms."""
+        return self.body.split("\n")[: self.atoms]
 
     @property
     def text(self) -> str:
         """Return all lines as they stand in the file."""
-        return self.first + "".join(self.lines)
+        return self.first + self.comment + self.body
 
 
 def read_frames(path: Path, name: str) -> Iterator[Frame]:
@@ -72,7 +75,7 @@ def read_frames(path: Path, name: str) -> Iterator[Frame]:
                     f"and the file ends in line {line + len(lines)}",
                     "the file is cut off: write it again",
                 )
-            yield Frame(number, line, first, lines)
+            yield Frame(number, line, first, lines[0], "".join(lines[1:]), atoms)
             line += 1 + len(lines)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from hpctrain.data.sources.values import read_plain
 
 # A word, in which quotes and brackets hold blanks together and a backslash takes the next
 # character as it is, or a sign of equality; as ASE reads it (ase/io/extxyz.py).
@@ -116,7 +118,9 @@ def _read_value(raw: str, *words: str) -> Any:
     return raw
 
 
-def _numbers(words: Any) -> Any:
+def _numbers(words: Sequence[str]) -> Any:
+    if any("." in word for word in words) and (found := read_plain(words)) is not None:
+        return found
     try:
         try:
             return np.array([int(word) for word in words])

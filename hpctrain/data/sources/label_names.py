@@ -81,7 +81,7 @@ class Labels:
         # With nothing named, a second set of labels is asked about.
         self.asks = self.energy is None and self.forces is None
         self.usual, self.usual_names = not names, usual
-        self._named = 0
+        self.named = 0  # values that are no numbers
 
     def structure(
         self, raw: Raw, row_id: str, source: str, config_type: str | None, generation: int | None
@@ -89,8 +89,8 @@ class Labels:
         """Return a row with its labels; a label that is no number is the row's fault."""
         notes, faults = list(raw.notes), []
         if raw.fault is not None:
-            self._named += 1
-            named = self._named <= MOST_NAMED
+            self.named += 1
+            named = self.named <= MOST_NAMED
             faults = [f"{raw.fault} ({raw.where})" if named else raw.fault]
         energy, forces, others = None, None, None
         try:
@@ -115,8 +115,8 @@ class Labels:
 
     def _in_words(self, what: str, error: NoNumber, raw: Raw) -> str:
         """Name a value and its place; of very many only the first are named."""
-        self._named += 1
-        if self._named > MOST_NAMED:
+        self.named += 1
+        if self.named > MOST_NAMED:
             return f"{what} is no number"
         return f"{what} is no number: {error.text} in {error.where or raw.where}"
 

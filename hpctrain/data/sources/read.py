@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from hpctrain.data.sources import ase_sqlite, extxyz_file, outputs, pickles
-from hpctrain.data.sources.databases import read_database, whole_generation
+from hpctrain.data.sources.databases import read_database
 from hpctrain.data.sources.label_names import Labels
 from hpctrain.data.sources.names import ending, without_password
-from hpctrain.data.sources.selection import make_selection
+from hpctrain.data.sources.pieces import Piece, select_structures
+from hpctrain.data.sources.selection import Selection, make_selection
 from hpctrain.errors import HpctrainError
 
 if TYPE_CHECKING:
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from hpctrain.data.structures.extxyz import Structure
 
 _XYZ = (".xyz", ".extxyz")
+# Bytes from which on it is worth it to start processes.
+LARGE = 32_000_000
 _DATABASES = (".db", ".json", ".aselmdb")
 
 
@@ -35,35 +40,49 @@ def read_source(
     the name of the source stands before them. ``labels`` are those of data.labels. HpctrainError
     names what cannot be read.
     """
+    wanted = labels or Labels({})
+    for piece in read_pieces(source, base, select, several=several, labels=wanted):
+        yield from piece.structures(wanted)
+
+
+def read_pieces(
+    source: str, base: Path, select: str, *, several: bool, labels: Labels
+) -> Iterator[Piece]:
+    """Read a source as ``read_source`` does, but do not take its rows apart yet."""
     name = without_password(source)
     prefix = f"{name}#" if several else ""
-    wanted = labels or Labels({})
-    selection = make_selection(select, name, wanted.usual_names)
+    selection = make_selection(select, name, labels.usual_names)
     path = base / source
     if is_database(source, path):
         if "://" not in source:
             ase_sqlite.refuse_other_files(path, name)
         target = source if "://" in source else str(path)
-        rows = read_database(target, name, selection, prefix, wanted)
-        if selection.in_ase:
-            yield from rows
-            return
-        for structure in rows:
-            if selection.takes(int(structure.row_id[len(prefix) :]), structure):
-                yield structure
-        return
-    for number, raw in read_file(path, name):
-        if raw.fault is None and not selection.matches(number, raw):
-            continue
-        generation = raw.keys.get("generation")
-        if generation is not None:
-            generation = whole_generation(generation, name, f"structure {number}")
-        kind = raw.keys.get("config_type")
-        structure = wanted.structure(
-            raw, f"{prefix}{number}", name, None if kind is None else str(kind), generation
-        )
-        if selection.in_ase or selection.takes(number, structure):
-            yield structure
+        return read_database(target, name, selection, prefix, with_data=not labels.usual)
+    if ending(path.name)[0] in _XYZ:
+        return extxyz_file.read_extxyz(path, name, selection, prefix)
+    return iter([_Others(read_file(path, name), name, selection, prefix)])
+
+
+@dataclass(frozen=True)
+class _Others:
+    """A file of another format, as a whole."""
+
+    raws: Iterator[tuple[int, Raw]]
+    name: str
+    selection: Selection
+    prefix: str
+    portable: ClassVar[bool] = False
+
+    def structures(self, labels: Labels) -> Iterator[Structure]:
+        return select_structures(self.raws, self.name, self.selection, self.prefix, labels)
+
+
+def can_be_shared(source: str, base: Path) -> bool:
+    """Say whether a source is so large, and of such a kind, that several processes are quicker."""
+    path = base / source
+    if "://" in source or not path.is_file() or path.stat().st_size <= LARGE:
+        return False
+    return path.suffix == ".db" or ending(path.name)[0] in _XYZ
 
 
 def is_database(source: str, path: Path) -> bool:
@@ -86,7 +105,8 @@ def is_database(source: str, path: Path) -> bool:
 def read_file(path: Path, name: str) -> Iterator[tuple[int, Raw]]:
     """Read the rows of a file that is no database, with their numbers from 1."""
     if ending(path.name)[0] in _XYZ:
-        return extxyz_file.read_extxyz(path, name)
+        pieces = extxyz_file.read_extxyz(path, name, make_selection("", name), "")
+        return chain.from_iterable(piece.raws() for piece in pieces)
     if pickles.is_pickle(path.name):
         return pickles.read_pickle(path, name)
     return outputs.read_output(path, name)

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _FORTRAN = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:[dD]([+-]?[0-9]+)|([+-][0-9]{3}))")
 _PYTHON = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
+_DIGITS = b"0123456789.+-eE,"
 # xx yy zz yz xz xy among the nine numbers of a 3 x 3 matrix.
 VOIGT = [0, 4, 8, 5, 2, 1]
 
@@ -49,7 +51,7 @@ class Words:
         """Read them [n, columns], or [n]; NoNumber names the line."""
         count = len(self.columns)
         try:
-            flat = np.array(to_floats([*chain.from_iterable(self.columns)]))
+            flat = to_floats([*chain.from_iterable(self.columns)])
         except NoNumber:
             for place, words in enumerate(zip(*self.columns, strict=True)):
                 for word in words:
@@ -89,15 +91,31 @@ def read_word(word: str) -> float:
     return float(f"{fortran[1]}e{fortran[2] or fortran[3]}")
 
 
-def to_floats(words: Sequence[str]) -> list[float]:
+def to_floats(words: Sequence[str]) -> NDArray[np.float64]:
     """Return the numbers of some texts; NoNumber names the first that is none."""
+    found = read_plain(words)
+    if found is not None:
+        return found
     try:
-        found = list(map(float, words))
+        numbers = list(map(float, words))
     except ValueError:
-        return list(map(read_word, words))
+        return np.array(list(map(read_word, words)))
     if "_" in "".join(words):  # Python takes 1_0 for ten
-        return list(map(read_word, words))
-    return found
+        return np.array(list(map(read_word, words)))
+    return np.array(numbers, dtype=float)
+
+
+def read_plain(words: Sequence[str]) -> NDArray[np.float64] | None:
+    """Return numbers that are written as in JSON, or None: the same as ``float``, but quicker."""
+    text = ",".join(words).encode("utf-8", "surrogatepass")
+    # "-0" would become a whole number, which has no sign.
+    if text.translate(None, _DIGITS) or b",-0," in b",%b," % text:
+        return None
+    try:
+        found = orjson.loads(b"[%b]" % text)
+    except orjson.JSONDecodeError:
+        return None  # "1.", ".5", "+1", "1e999", an empty text
+    return np.array(found, dtype=float) if len(found) == len(words) else None
 
 
 def to_array(value: Any) -> NDArray[np.float64]:
@@ -107,7 +125,7 @@ def to_array(value: Any) -> NDArray[np.float64]:
     if isinstance(value, Words):
         return value.floats()
     if isinstance(value, str):
-        return np.array(to_floats(value.replace(",", " ").split()))
+        return to_floats(value.replace(",", " ").split())
     try:
         array = np.asarray(value)
     except ValueError:  # rows of different lengths

@@ -38,6 +38,7 @@ _BEGINNING = re.compile(
     rb'([0-9]+)\nLattice="([^"]*)" Properties=\S+ energy=(\S+)(?: stress="[^"]*")?'
     rb' pbc="([TF]) ([TF]) ([TF])"[^\n]*\n'
 )
+_BLANKS = bytes.maketrans(b",", b" ")
 _TRUTH = frozenset({"t", "f", "true", "false", "nan", "inf", "infinity"})
 
 
@@ -142,9 +143,7 @@ def format_structures(batch: Batch, symbols: Sequence[bytes]) -> list[bytes]:
     energies = orjson.dumps([(one.energy or 0.0) + 0.0 for one in structures])[1:-1].split(b",")
     stressed = [one.stress[_FULL] for one in structures if one.stress is not None]
     stresses = iter(_format_table(np.array(stressed)) if stressed else ())
-    rows = _format_table(np.hstack([batch.positions, batch.forces]))
-    numbers = np.concatenate([one.numbers for one in structures]).tolist()
-    atoms = list(map(b" ".join, zip(map(symbols.__getitem__, numbers), rows, strict=True)))
+    atoms = _format_atoms(batch, symbols)
     texts = []
     for one, cell, energy, (begin, end) in zip(
         structures, cells, energies, pairwise(batch.ends), strict=True
@@ -161,7 +160,7 @@ def format_structures(batch: Batch, symbols: Sequence[bytes]) -> list[bytes]:
             b" db_id=%b" % (one.row_id.encode() if plain else _format_text(one.row_id)),
             b" source=%b" % _format_text(one.source),
         )
-        texts.append(b"\n".join([head, *atoms[begin:end], b""]))
+        texts.append(b"".join([head, *atoms[2 * begin : 2 * end], b"\n"]))
     return texts
 
 
@@ -188,6 +187,19 @@ def parse_structure(text: bytes, row_id: str, symbols: Mapping[bytes, int]) -> S
         None,
         None,
     )
+
+
+def _format_atoms(batch: Batch, symbols: Sequence[bytes]) -> list[bytes]:
+    """Format each atom as two pieces: a new line with its symbol, and its numbers after a blank."""
+    table = np.hstack([batch.positions, batch.forces])
+    # From ,[[0.1,0.2],[0.3,0.4]] to " 0.1 0.2] 0.3 0.4]]".
+    text = b"," + orjson.dumps(table, option=orjson.OPT_SERIALIZE_NUMPY)
+    rows = text.translate(_BLANKS, b"[").split(b"]")[: len(table)]
+    pieces = [b""] * (2 * len(table))
+    numbers = np.concatenate([one.numbers for one in batch.structures]).tolist()
+    pieces[::2] = map([b"\n" + symbol for symbol in symbols].__getitem__, numbers)
+    pieces[1::2] = rows
+    return pieces
 
 
 def _format_table(values: Array) -> list[bytes]:

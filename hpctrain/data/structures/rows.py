@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from hpctrain.data.structures.elements import SYMBOLS
-from hpctrain.data.structures.extxyz import Structure
 from hpctrain.data.structures.ids import Ids, Names
 from hpctrain.errors import HpctrainError
 
@@ -20,14 +19,38 @@ if TYPE_CHECKING:
     from hpctrain.data.structures.other_labels import OtherLabels
     from hpctrain.settings import DataConfig
 
-_NOTHING = bytes(32)
 GEOMETRY = 8  # bytes kept of a digest: two of a million are equal with a probability of 3e-8
-MOST_ORDERS = 10_000
 # Kinds of notes, and of sets of keys, that are told apart.
 MOST_KINDS = 100
 _MORE_NOTES = "{rows}: more of this kind"
 NO_GENERATION = -(2**31)
 TEST = "test"  # the side of the rows of data.test_source
+
+
+class Row(NamedTuple):
+    """What is kept of one selected row.
+
+    ``digest`` is of the structure with its labels, ``geometry`` the first GEOMETRY bytes of that
+    without; ``length``: of its text in the spool (bytes); ``composition``: the number of atoms by
+    atomic number; ``group``: its value of data.group_by; ``isolated``: the energy (eV) of an
+    isolated atom; ``bad``: why it cannot be used. ``side``: as in Structure.
+    Of a bad row only the notes and the side count.
+    """
+
+    row_id: str
+    config_type: str | None = None
+    generation: int | None = None
+    notes: tuple[tuple[str, float], ...] = ()
+    others: OtherLabels | None = None
+    bad: str | None = None
+    digest: bytes = bytes(32)
+    geometry: bytes = bytes(GEOMETRY)
+    length: int = 0
+    atoms: int = 0
+    composition: bytes = b""
+    group: str | None = None
+    isolated: float | None = None
+    side: str | None = None
 
 
 class Rows:
@@ -45,7 +68,6 @@ class Rows:
         self._kinds, self._compositions = array("I"), array("I")
         self._groups = array("i") if groups else None
         self._sides = array("i") if sides else None
-        self._orders: dict[bytes, int] = {}
         # What was taken otherwise than it stands there: sentence → places and sizes of rows.
         self.notes: dict[str, tuple[array[int], array[float]]] = {}
         # Keys that may be labels, of rows that lack one, or have a second set.
@@ -54,71 +76,42 @@ class Rows:
     def __len__(self) -> int:
         return len(self._atoms)
 
-    def add_bad(self, structure: Structure, reason: str) -> None:
-        """Add a row that cannot be used."""
-        self.bad[len(self)] = reason
-        self._add(structure, (_NOTHING, _NOTHING), 0, 0, 0, 0, 0)
-
-    def add(self, structure: Structure, digests: tuple[bytes, bytes], length: int,
-            isolated: bool, group: object) -> None:  # fmt: skip
-        """Add a good row.
-
-        ``digests``: with its labels, and without; ``length``: of its text in the spool (bytes);
-        ``isolated``: whether it is an isolated atom; ``group``: its value of data.group_by.
-        """
-        if isolated:
-            assert structure.energy is not None
-            self.isolated[len(self)] = structure.energy
-        self._add(
-            structure,
-            digests,
-            length,
-            len(structure.numbers),
-            self.kinds.number(structure.config_type),
-            self._composition(structure.numbers),
-            -1 if group is None else self.groups.number(str(group)),
-        )
-
-    def _add(self, structure: Structure, digests: tuple[bytes, bytes], length: int, atoms: int,
-             kind: int, composition: int, group: int) -> None:  # fmt: skip
-        if structure.notes or structure.others is not None:
-            self._remember(structure)
-        self.ids.append(structure.row_id)
-        generation = structure.generation
-        self._generations.append(NO_GENERATION if generation is None else generation)
-        self._digests += digests[0]
-        self._geometries += digests[1][:GEOMETRY]
-        self._ends.append(self._ends[-1] + length)
-        self._atoms.append(atoms)
-        self._kinds.append(kind)
-        self._compositions.append(composition)
-        if self._groups is not None:
-            self._groups.append(group)
-        if self._sides is not None:
-            side = structure.side
-            self._sides.append(-1 if side is None else self.sides.number(side))
-
-    def _remember(self, structure: Structure) -> None:
+    def add(self, row: Row) -> None:
+        """Add the next row."""
         place = len(self)
-        for sentence, size in structure.notes:
+        if row.notes or row.others is not None:
+            self._remember(place, row)
+        if row.isolated is not None:
+            self.isolated[place] = row.isolated
+        good = row.bad is None
+        if row.bad is not None:
+            self.bad[place] = row.bad
+        self.ids.append(row.row_id)
+        self._generations.append(NO_GENERATION if row.generation is None else row.generation)
+        self._digests += row.digest
+        self._geometries += row.geometry
+        self._ends.append(self._ends[-1] + row.length)
+        self._atoms.append(row.atoms)
+        self._kinds.append(self.kinds.number(row.config_type) if good else 0)
+        self._compositions.append(self.compositions.number(row.composition) if good else 0)
+        if self._groups is not None:
+            if good:
+                self._groups.append(-1 if row.group is None else self.groups.number(row.group))
+            else:
+                self._groups.append(0)
+        if self._sides is not None:
+            self._sides.append(-1 if row.side is None else self.sides.number(row.side))
+
+    def _remember(self, place: int, row: Row) -> None:
+        for sentence, size in row.notes:
             if sentence not in self.notes and len(self.notes) >= MOST_KINDS:
                 sentence = _MORE_NOTES
             places, sizes = self.notes.setdefault(sentence, (array("I"), array("d")))
             places.append(place)
             sizes.append(size)
-        others = structure.others
+        others = row.others
         if others is not None and (others in self.others or len(self.others) < MOST_KINDS):
             self.others.setdefault(others, array("I")).append(place)
-
-    def _composition(self, numbers: NDArray[np.int64]) -> int:
-        # Most structures have their atoms in the order of many others.
-        order = numbers.tobytes()
-        number = self._orders.get(order)
-        if number is None:
-            number = self.compositions.number(np.bincount(numbers).tobytes())
-            if len(self._orders) < MOST_ORDERS:
-                self._orders[order] = number
-        return number
 
     @property
     def digests(self) -> NDArray[np.uint8]:
