@@ -132,6 +132,13 @@ def _done(facts: Facts) -> str | None:
 def _split(facts: Facts, warnings: list[str]) -> Iterator[Proposal]:
     """Propose how test structures are drawn, and how many."""
     rows = facts.pbc.total()
+    given = _given(facts, warnings)
+    if given is not None:
+        key, sides = given
+        told = ", ".join(f"{number:,} {side}" for side, number in sides.items())
+        yield Proposal("split", "given", f"the rows say which side they are on ({told})")
+        yield Proposal("side_key", key, "the key that says so")
+        return
     if rows < FEW:
         fraction = round(min(2, max(rows // 2, 1)) / max(rows, 2) + 0.005, 2)
         yield Proposal(
@@ -155,11 +162,22 @@ def _split(facts: Facts, warnings: list[str]) -> Iterator[Proposal]:
             "in enough groups: test errors will look better than they are; with such a key, write "
             "split: grouped and group_by"
         )
-    warnings.extend(
-        f"the key {key} says which rows are for training and which for testing; the split is "
-        "drawn anew"
-        for key in sorted({name for name, _ in facts.keys.sides})
-    )
+
+
+def _given(facts: Facts, warnings: list[str]) -> tuple[str, dict[str, int]] | None:
+    """Return the key that says which side each row is on, and the rows of each; None if none."""
+    for key in sorted({name for name, _ in facts.keys.sides}):
+        sides = {side: rows for (name, side), rows in facts.keys.sides.items() if name == key}
+        if "train" not in sides or len(sides) < 2:
+            continue
+        if len(sides) == 2 and sum(sides.values()) == facts.usable:
+            return key, sides
+        warnings.append(
+            f"the key {key} tells of {', '.join(sorted(sides))}, not one of two for each row; the "
+            f"split is drawn anew (to use it: split: given and side_key: {key}, with a selection "
+            f"such as {key}!=val)"
+        )
+    return None
 
 
 def _group(facts: Facts, rows: int) -> tuple[str, Values] | None:

@@ -25,7 +25,11 @@ _ORIGIN = re.compile(
 # Frames of a trajectory are nearer to the one before than to the first, by this.
 _FOLLOWS = 0.7
 _ENOUGH = 3  # frames of one trajectory
-_SIDES = frozenset({"train", "training", "test", "testing", "valid", "validation", "val"})
+# As in data/split: what rows say of the side that they are on.
+_SIDES = {
+    "train": "train", "training": "train", "test": "test", "testing": "test", "val": "val",
+    "valid": "val", "validation": "val", "dev": "val",
+}  # fmt: skip
 _SAME_CELL = 0.01  # by how much vectors differ, of a trajectory; strained cells differ by more
 _FAR = 2.0  # Å: other structures are farther apart on average, or of another kind
 
@@ -57,7 +61,7 @@ class Values:
 
 @dataclass
 class Keys:
-    """The keys of the rows: status, with whether the rows are usable, and those of origin."""
+    """The keys of the rows: status, with whether rows are usable, origin, and side of a split."""
 
     status: Counter[tuple[str, bool]] = field(default_factory=Counter)
     origin: dict[str, Values] = field(default_factory=dict)
@@ -65,6 +69,13 @@ class Keys:
     sides: Counter[tuple[str, str]] = field(default_factory=Counter)
     _first: dict[str, tuple[Structure, str]] = field(default_factory=dict)
     _last: Structure | None = None
+
+    def count_sides(self, keys: Mapping[str, Any]) -> None:
+        """Count the sides that the keys of a usable row tell."""
+        for name, value in keys.items():
+            side = _SIDES.get(value.lower()) if isinstance(value, str) else None
+            if side is not None and len(self.sides) < MOST_VALUES:
+                self.sides[name, side] += 1
 
     def count_status(self, keys: Mapping[str, Any], usable: bool) -> None:
         """Count a row's status, and whether it is usable."""
@@ -87,9 +98,6 @@ class Keys:
                 if value in values.counts or not values.is_full:
                     values.counts[value] += 1
         self._follow(structure, own)
-        for name, value in structure.keys.items():
-            if isinstance(value, str) and value.lower() in _SIDES and len(self.sides) < MOST_VALUES:
-                self.sides[name, value.lower()] += 1
 
     def _follow(self, structure: Structure, own: dict[str, str]) -> None:
         """Measure how far a row is from the one before, and from the first that is like it."""

@@ -114,6 +114,7 @@ class Look:
                 facts.notes[sentence] = count + 1, max(size, largest)
         facts.usable += 1
         facts.usual += not renamed
+        facts.keys.count_sides(structure.keys)
         if self._is_single(structure):
             return
         atoms = len(structure.numbers)

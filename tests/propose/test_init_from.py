@@ -240,6 +240,14 @@ def test_frames_of_trajectories_stay_together(folder: Path) -> None:
     assert main(["check", "--site", "local"]) == 0
 
 
+def test_a_split_that_is_there(folder: Path) -> None:
+    sides = [f"set={'training' if place % 5 else 'test'}" for place in range(24)] + ["set=training"]
+    (folder / "data.xyz").write_text(as_text(copper(), head=lambda place, _: sides[place]))
+    assert main(["init", "--from", "data.xyz"]) == 0
+    assert settings(folder)["data"]["side_key"] == "set"
+    assert main(["check", "--site", "local"]) == 0
+
+
 def test_independent_frames_are_drawn_one_by_one(folder: Path) -> None:
     (folder / "data.xyz").write_text(
         as_text(copper(), head=lambda place, _: f"config_type=kind{place % 6}")

@@ -177,7 +177,12 @@ def test_strained_crystals_are_no_trajectory() -> None:
     assert "split" not in data(looked_at(*made))
 
 
-def test_a_given_split_is_told() -> None:
-    made = [structure(bulk("Cu"), set="train" if n else "test") for n in range(30)]
-    found = propose(looked_at(*made), "x", is_database=False)
-    assert "the key set says which rows are for training" in found.warnings[0]
+def test_a_given_split_is_taken() -> None:
+    sides = ["training"] * 27 + ["test"] * 3
+    made = [structure(bulk("Cu"), set=side) for side in sides]
+    found = data(looked_at(*made))
+    assert (found["split"], found["side_key"]) == ("given", "set")
+    for others in ([structure(bulk("Cu"), set="val")], [structure(bulk("Cu"))], [alone("Cu")]):
+        other = propose(looked_at(*made, *others), "x", is_database=False)
+        assert "split" not in {one.key for one in other.data}
+        assert "the key set tells of" in other.warnings[0]
