@@ -130,7 +130,8 @@ def _print_check(prepared: Prepared | None, found: Findings) -> None:
         print_text()
     print_text(summary(found.data))
     print_text()
-    print_text(findings(found))
+    if prepared is not None or found.findings:
+        print_text(findings(found))
     if prepared is None:
         return
     for note in prepared.notes:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from intake import frames, put
+from intake import TWICE, frames, put
 
 from hpctrain.cli.main import main
 
@@ -54,3 +54,13 @@ def test_labels_by_set(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
 def test_a_glob_that_fits_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--set", "data.source=[runs/*/OUTCAR]"]) == 1
     assert "no file fits runs/*/OUTCAR" in capsys.readouterr().err
+
+
+def test_data_that_are_refused_are_not_said_to_be_right(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(folder, frames(9, **TWICE), "data.xyz")
+    assert main(["check"]) == 1
+    said = capsys.readouterr()
+    assert "several sets of labels" in said.err
+    assert "nothing found" not in said.out
