@@ -124,7 +124,8 @@ values = {
     "version": "0", "run_id": "r", "attempt": 1, "directives": [], "shell": "plain",
     "modules": [], "setup": [], "environment": {}, "run_dir": "/r", "launcher": [],
     "python": "python3", "project": "p", "source": "x.db", "demo": False,
-    "umask": None, "output": "o", **template_values(mapping, training),
+    "umask": None, "output": "o", "given": "x.db", "data": "", "training": "", "warnings": "",
+    **template_values(mapping, training),
 }
 folder = resource("templates")
 templates = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.j2"))

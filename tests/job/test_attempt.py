@@ -123,21 +123,37 @@ def test_from_submit_to_a_potential(project: Project, standin: StandIn) -> None:
     assert [(one.name, one.new) for one in again.potentials] == [("potential_gen_01", False)]
     assert sorted(path.name for path in project.potentials.iterdir()) == names
 
-    # What cannot be drawn costs the page, and nothing else.
+    # What cannot be drawn is left out of the page.
     second = submit(project, "local", changes=standin.changes())
     assert settled(project).state == "completed"
     check = {"name": "dimers", "title": "", "verdict": "pass", "value": None, "unit": None,
              "limits": None, "seen": "", "data": {"pairs": {"Al-Al": {}}}}  # fmt: skip
     torn = {"schema": "hpctrain.verification/1", "verdict": "pass", "checks": [check]}
     (second.run_dir / "attempts/01/verification.json").write_text(json.dumps(torn))
-    said: list[str] = []
-    assert {one.name for one in collect(project, say=said.append).potentials} == {
+    assert {one.name for one in collect(project).potentials} == {
         "potential_gen_01", "potential_gen_01_r2",
     }  # fmt: skip
     assert len(list(project.potentials.glob("*.yace"))) == 2
+    assert (project.potentials / "report/potential_gen_01_r2/report.html").exists()
+
+
+def test_a_page_that_cannot_be_drawn(
+    project: Project, standin: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It costs the page, and nothing else."""
+
+    def fail(_: object) -> str:
+        raise ValueError("no picture of it")
+
+    submit(project, "local", changes=standin.changes())
+    assert settled(project).state == "completed"
+    monkeypatch.setattr("hpctrain.pages.page.page", fail)
+    said: list[str] = []
+    (potential,) = collect(project, say=said.append).potentials
+    assert potential.new
     (told,) = said
-    assert "the potential is archived; try: hpctrain report potential_gen_01_r2" in told
-    assert not (project.potentials / "report/potential_gen_01_r2/report.html").exists()
+    assert "the potential is archived; try: hpctrain report potential_gen_01" in told
+    assert not (project.potentials / "report/potential_gen_01/report.html").exists()
 
 
 @pytest.mark.parametrize(
