@@ -175,6 +175,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("a: [" * 60, "line 1: it is nested too deeply"),
         ("# " + "x" * (5 << 20), "it is longer than 4 MB"),
     ],
+    ids=["aliases", "brackets", "dashes", "keys", "length"],
 )
 def test_what_is_more_than_a_file_holds(tmp_path: Path, text: str, problem: str) -> None:
     path = tmp_path / "x.yaml"

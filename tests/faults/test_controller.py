@@ -73,12 +73,15 @@ class Cluster:
         (self.directory / "pids" / daemon).write_text(f"{child.pid}\n")
         _CHILDREN.append(child)
 
-    def answers(self) -> bool:
-        def ask(*argv: str) -> subprocess.CompletedProcess[str]:
-            return subprocess.run(argv, capture_output=True, text=True, env=self.environment)
+    def ask(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(argv, capture_output=True, text=True, env=self.environment)
 
-        shown = ask("sinfo", "--noheader", "-p", "short", "-o", "%T").stdout.strip()
-        return shown in ("idle", "mixed", "allocated") and ask("sacct").returncode == 0
+    def answers(self) -> bool:
+        shown = self.ask("sinfo", "--noheader", "-p", "short", "-o", "%T").stdout.strip()
+        return shown in ("idle", "mixed", "allocated")
+
+    def accounts(self) -> bool:
+        return self.ask("sacct").returncode == 0
 
     @contextmanager
     def without(self, daemon: str) -> Iterator[None]:
@@ -87,7 +90,8 @@ class Cluster:
             yield
         finally:
             self.start(daemon)
-            wait_for(self.answers, 30, f"{daemon} to answer")
+            wait_for(self.answers, 60, f"{daemon} to answer")
+            wait_for(self.accounts, 60, "the accounting to answer")
 
 
 _CHILDREN: list[subprocess.Popen[bytes]] = []
@@ -144,7 +148,7 @@ class OwnSlurm(SlurmWorld):
             yield {}
         finally:
             os.kill(pid, signal.SIGCONT)
-        wait_for(self.cluster.answers, 30, "the controller")
+        wait_for(self.cluster.answers, 60, "the controller")
 
 
 class OwnPbs(PbsWorld):
@@ -272,7 +276,7 @@ def _without_accounting(cluster: Cluster) -> None:
     conf.write_text(text + "AccountingStorageType=accounting_storage/none\n")
     cluster.start("slurmctld", "-i")
     cluster.start("slurmd")
-    wait_for(cluster.answers, 30, "the controller")
+    wait_for(cluster.answers, 60, "the controller")
 
 
 def _gone_without_a_word(field: Field, project: Path) -> None:

@@ -48,7 +48,7 @@ def _cells(draw: st.DrawFn, periodic: bool) -> Any:
 @st.composite
 def structures(draw: st.DrawFn) -> Atoms:
     """With energy and forces, and perhaps stress, tags, momenta, charges, moments, constraints."""
-    n = draw(st.integers(1, 12))
+    n = draw(st.integers(2, 12))  # an atom alone is a reference only
     pbc = draw(st.tuples(st.booleans(), st.booleans(), st.booleans()))
     atoms = Atoms(
         numbers=draw(st.lists(st.integers(1, 118), min_size=n, max_size=n)),
