@@ -163,6 +163,7 @@ def _as_job(
     project: Project | None, site: str, changes: dict[str, Any], asked: dict[str, Any]
 ) -> Choice:
     from hpctrain.launch import select_job
+    from hpctrain.launch.short_job import removed_if_no_job
     from hpctrain.potentials.write_choice import finish
     from hpctrain.project import find_project
 
@@ -170,9 +171,9 @@ def _as_job(
     planned = select_job.place(project, site, changes)
     agree_to_cost(planned, sure=True)
     folder = select_job.new_folder(project)
-    with select_job.removed_if_not_submitted(folder):
+    with removed_if_no_job(folder):
         _prepare(project, folder, {**asked, "cores": planned.profile.cores})
-        job = select_job.submit(project, planned, folder)
+    job = select_job.submit(project, planned, folder)
     print_message(f"job {job.job_id} on {planned.site.name}: {folder}")
     print_message(f"if you do not want to wait, later: hpctrain select --finish {folder}")
     with RowCounter("grading") as counter:

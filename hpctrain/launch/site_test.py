@@ -7,29 +7,27 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any, TypedDict, cast
 
-from hpctrain.errors import HpctrainError, SiteUnreachable
-from hpctrain.files import as_json, put_job, write_atomically, write_text
+from hpctrain.errors import HpctrainError
+from hpctrain.files import as_json, write_atomically, write_text
+from hpctrain.launch import short_job
 from hpctrain.launch.plan import Plan, plan
-from hpctrain.launch.script import job_script
+from hpctrain.launch.short_job import VISIBLE_S
 from hpctrain.process import Run as RunProgram
-from hpctrain.process import converse, run_scheduler
+from hpctrain.process import run_scheduler
 from hpctrain.project import Project
 from hpctrain.records import BadFile, read_record
-from hpctrain.schedulers.base import ENDED, JobRequest, Refused, Submitted, number_of
+from hpctrain.schedulers.base import Submitted
 from hpctrain.shapes import ClusterName, FileName, Holds, JobId
 
 FOLDER = ".proofs"
 # The job takes about a minute; file systems that are slow, and sites whose shortest job is five
 # minutes, have been seen.
 WALLTIME, MARGIN = "00:05:00", "00:01:00"
-# What a file system may take to show on one machine what was written on another.
-VISIBLE_S = 30.0
 
 
 class _Place(TypedDict, total=False):
@@ -122,11 +120,9 @@ def start(
     quick = {"walltime": WALLTIME, "margin": MARGIN, "continuation": "manual"}
     changes["site"] = {**changes.get("site", {}), **quick}
     planned = plan(project, site_name, changes)
-    # To the microsecond: a second test of the same place may follow at once.
-    stamp = f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S-%f}"
     name = ".".join(filter(None, (planned.site.name, planned.target)))
-    folder = project.runs / FOLDER / name / stamp
-    taken = _submit(planned, project, folder, stamp, program)
+    folder = project.runs / FOLDER / name / short_job.new_name()
+    taken = _submit(planned, project, folder, program)
     facts: dict[str, Any] = {
         "site": planned.site.name,
         "target": planned.target,
@@ -139,43 +135,19 @@ def start(
     return SiteTest(folder=folder, found=None, **facts)
 
 
-def _submit(
-    planned: Plan, project: Project, folder: Path, stamp: str, program: RunProgram
-) -> Submitted:
-    profile, scheduler = planned.profile, planned.scheduler
-    job = JobRequest(f"proof-{stamp[9:15]}", f"hpctrain:proof.{stamp}", profile.output)
-    script = job_script(
-        profile, scheduler, job, f"proof {stamp}", folder, project.folder / "templates"
-    )
+def _submit(planned: Plan, project: Project, folder: Path, program: RunProgram) -> Submitted:
+    unclear = f"if it did, what it finds will be in {folder}"
     folder.mkdir(parents=True)
     try:
-        write_text(folder / "job.sh", script)
-        package = put_job(folder)
-        # In the place of the trainer's driver: templates of a user's own name that file.
-        shutil.copyfile(package / "try_site.py", package / "train.py")
-        shutil.copyfile(package / "try_site.sh", package / "before.sh")
-        write_text(package / "settings.json", as_json(_settings(planned)))
-        reply = program(scheduler.submit_argv("job.sh", job, profile), cwd=str(folder))
-        outcome = scheduler.read_submit(reply)
-        if isinstance(outcome, Refused):
-            raise HpctrainError(
-                f"{scheduler.name} did not take the job: {outcome.reason}",
-                f"{f'{outcome.advice}; ' if outcome.advice else ''}compare the profile with the "
-                f"cluster: hpctrain sites check {planned.site.name}",
-            )
-    except (HpctrainError, OSError):
-        # They were made just now, and there is no job that needs them.
-        shutil.rmtree(folder, ignore_errors=True)
+        with short_job.removed_if_no_job(folder):
+            package = short_job.put(planned, project, folder, "proof", "try_site.py")
+            shutil.copyfile(package / "try_site.sh", package / "before.sh")
+            write_text(package / "settings.json", as_json(_settings(planned)))
+            return short_job.submit(planned, folder, "proof", unclear=unclear, program=program)
+    finally:
         for above in (folder.parent, folder.parent.parent):
-            with contextlib.suppress(OSError):  # there are other tests
+            with contextlib.suppress(OSError):  # there are other tests, or this one
                 above.rmdir()
-        raise
-    if not isinstance(outcome, Submitted):
-        raise SiteUnreachable(
-            f"{scheduler.name} did not say whether it took the job: {outcome.reason}",
-            f"if it did, what it finds will be in {folder}",
-        )
-    return outcome
 
 
 def _settings(planned: Plan) -> dict[str, Any]:
@@ -205,28 +177,17 @@ def wait(
 
     Raises HpctrainError too if the report is damaged.
     """
-    from hpctrain.schedulers import scheduler_of
 
-    scheduler = scheduler_of(test.scheduler, project.queue, test.clusters)
-    gone_since: float | None = None
-    while True:
+    def look() -> SiteTest | None:
         latest = read(test.folder)
         if latest is not None and latest.damage is not None:
             raise HpctrainError(latest.damage, f"what it printed is in {test.folder}")
-        if latest is not None and latest.found is not None:
-            return latest
-        # The server's name behind the number may be another one than was printed.
-        views = {number_of(view.job_id): view for view in converse(scheduler.queue(), program)}
-        view = views.get(number_of(str(test.job_id)))
-        over = view is None or view.state in ENDED
-        gone_since = (gone_since or time.monotonic()) if over else None
-        if gone_since is not None and time.monotonic() - gone_since > visible_s:
-            raise HpctrainError(
-                f"the job {test.job_id} has ended and left no report"
-                + (f" ({view.raw}{': ' + view.reason if view.reason else ''})" if view else ""),
-                f"what it printed is in {test.folder}",
-            )
-        time.sleep(scheduler.fresh_s)
+        return latest if latest is not None and latest.found is not None else None
+
+    return short_job.wait(
+        project, test.scheduler, test.clusters, test.job_id, test.folder, look,
+        without="left no report", program=program, visible_s=visible_s,
+    )  # fmt: skip
 
 
 def read(folder: Path) -> SiteTest | None:
