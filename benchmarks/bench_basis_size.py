@@ -17,9 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "training.md"
-BEGIN, END = "<!-- bench-basis-size: begin -->", "<!-- bench-basis-size: end -->"
+from tables import put_table
+
 KAPPA, CUTOFF, SEEDS = 0.5, 6.0, (1, 2, 3)
 DEFAULT, LARGEST = 300, 700
 
@@ -112,15 +111,13 @@ def main() -> None:
         Path(folder).glob("*.extxyz.gz")
     )
     rows = [row for file in files for row in measure(file)]
-    text = "\n".join([
-        BEGIN,
-        "| set, structures | chosen | best of the scan by test error | 300 | cross-validation |",
-        "|---|---|---|---|---|", *rows, END,
-    ])  # fmt: skip
-    page = PAGE.read_text(encoding="utf-8")
-    if not names and BEGIN in page:
-        before, _, rest = page.partition(BEGIN)
-        PAGE.write_text(before + text + rest.partition(END)[2], encoding="utf-8")
+    if not names:
+        head = [
+            "| set, structures | chosen | best of the scan by test error | 300 | "
+            "cross-validation |",
+            "|---|---|---|---|---|",
+        ]
+        put_table("bench-basis-size", "\n".join([*head, *rows]))
 
 
 if __name__ == "__main__":

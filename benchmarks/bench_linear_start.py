@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import resource
 import subprocess  # noqa: TID251
 import sys
@@ -19,10 +18,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tables import put_table
+
 HERE = Path(__file__).resolve()
 ROOT = HERE.parents[1]
-PAGE = ROOT / "docs" / "training.md"
-BEGIN, END = "<!-- bench-linear-start: begin -->", "<!-- bench-linear-start: end -->"
 KAPPA, CUTOFF, RIDGE = 0.5, 6.0, 1e-6
 DEMO, RATTLED = "the demo", "cells of 32 atoms"
 CORES = len(os.sched_getaffinity(0))
@@ -192,12 +191,7 @@ def main() -> None:
         "| data | way | CPU s | s | peak MB | ratio, CPU | ratio, time | loss differs by |",
         "|---|---|---:|---:|---:|---:|---:|---:|",
     ]  # fmt: skip
-    between = "\n".join([BEGIN, *head, *lines, END])
-    text = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(
-        re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: between, text, flags=re.DOTALL),
-        encoding="utf-8",
-    )
+    put_table("bench-linear-start", "\n".join([*head, *lines]))
 
 
 if __name__ == "__main__":

@@ -10,17 +10,16 @@ docs/training.md, between its marks.
 
 from __future__ import annotations
 
-import re
 import sys
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from tables import put_table
+
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "job"), str(ROOT / "tests" / "support")]
-PAGE = ROOT / "docs" / "training.md"
-BEGIN, END = "<!-- bench-repulsion: begin -->", "<!-- bench-repulsion: end -->"
 
 
 def with_pacemakers(path: str, attempt: Path, cutoff: float) -> Any:
@@ -103,10 +102,7 @@ def main() -> None:
         lines += rows(attempt.absolute().parents[3].name, attempt.absolute())
     text = "\n".join(lines)
     print(text)
-    page = PAGE.read_text(encoding="utf-8")
-    between = f"{BEGIN}\n{text}\n{END}"
-    page = re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: between, page, flags=re.S)
-    PAGE.write_text(page, encoding="utf-8")
+    put_table("bench-repulsion", text)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from bench_weights import PAGE, linear, mean, prepared, sources
+from bench_weights import linear, mean, prepared, sources
+from tables import put_table
 
-BEGIN, END = "<!-- bench-size: begin -->", "<!-- bench-size: end -->"
 KAPPA, USUAL_CUTOFF, USUAL_FUNCTIONS = 0.5, 6.0, 200
 FUNCTIONS = (20, 40, 100, 200, 300, 600)
 CUTOFFS = (4.0, 5.0, 5.5, 6.0, 6.5, 7.0)
@@ -95,10 +94,7 @@ def write(rows: list[dict[str, Any]], splits: list[int]) -> None:
         f"By the cutoff, {USUAL_FUNCTIONS} functions per element:", "",
         *table(cutoffs, "cutoff", CUTOFFS),
     ]  # fmt: skip
-    between = f"{BEGIN}\n" + "\n".join(text) + f"\n{END}"
-    page = PAGE.read_text(encoding="utf-8")
-    page = re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: between, page, flags=re.S)
-    PAGE.write_text(page, encoding="utf-8")
+    put_table("bench-size", "\n".join(text))
     print("\n".join(text))
 
 

@@ -15,16 +15,12 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess  # noqa: TID251
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "training.md"
-BEGIN, END = "<!-- bench-training: begin -->", "<!-- bench-training: end -->"
 FOREVER = 100_000
 
 
@@ -154,12 +150,9 @@ def write(seconds: float, splits: list[int], rows: list[tuple[Any, ...]]) -> Non
         *(f"| {split} | {name} | {n} | {energy:.1f} | {force:.3f} |"
           for split, name, n, energy, force, *_ in rows),
     ]  # fmt: skip
-    text = PAGE.read_text(encoding="utf-8")
-    between = f"{BEGIN}\n" + "\n".join(lines) + f"\n{END}"
-    PAGE.write_text(
-        re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: between, text, flags=re.DOTALL),
-        encoding="utf-8",
-    )
+    from tables import put_table  # the trainer imports this file, from elsewhere
+
+    put_table("bench-training", "\n".join(lines))
 
 
 if __name__ == "__main__":

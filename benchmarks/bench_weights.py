@@ -18,7 +18,6 @@ import gzip
 import json
 import math
 import os
-import re
 import subprocess  # noqa: TID251
 import sys
 import tempfile
@@ -28,9 +27,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 from bench_training import convert, outcome, program
+from tables import put_table
 
-PAGE = Path(__file__).parents[1] / "docs" / "training.md"
-BEGIN, END = "<!-- bench-weights: begin -->", "<!-- bench-weights: end -->"
 LINEAR = (0.3, 0.5, 0.9, 0.99)
 WHOLE = (0.5, 0.99)
 DEMO = "demo"
@@ -236,10 +234,7 @@ def write(rows: list[dict[str, Any]], given: argparse.Namespace) -> None:
         if any((r["kind"], r["functions"], r["maxiter"]) == ("whole", *size) for r in rows):
             text += ["", f"Whole fits, {size[0]} functions per element, {size[1]} iterations:", ""]
             text += lines_of(rows, "whole", tuple(size), WHOLE)
-    between = f"{BEGIN}\n" + "\n".join(text) + f"\n{END}"
-    page = PAGE.read_text(encoding="utf-8")
-    page = re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: between, page, flags=re.S)
-    PAGE.write_text(page, encoding="utf-8")
+    put_table("bench-weights", "\n".join(text))
     print("\n".join(text))
 
 
