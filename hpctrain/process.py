@@ -58,6 +58,11 @@ class Reply:
     err: str
     problem: str | None = None
 
+    def last_words(self, otherwise: str = "nothing was said") -> str:
+        """Return the last line that says why a program failed."""
+        said = (self.problem or self.err.strip() or self.out.strip()).splitlines()
+        return said[-1] if said else otherwise
+
 
 class Run(Protocol):
     """What runs a program for the use cases; tests pass their own."""

@@ -14,6 +14,7 @@ from hpctrain.cli.options import (
     common,
     print_json,
     print_message,
+    print_text,
     project_if_any,
     set_option,
 )
@@ -195,7 +196,7 @@ def _print(done: Choice, as_json: bool) -> None:
     if as_json:
         print_json("select", done.facts)
         return
-    print(choice_table(done.facts))
+    print_text(choice_table(done.facts))
     if done.output is not None:
-        print(f"\nwrote {done.output}\nwrote {done.page}")
-        print("next: label them, add them to data.source, then: hpctrain submit")
+        print_text(f"\nwrote {done.output}\nwrote {done.page}")
+        print_text("next: label them, add them to data.source, then: hpctrain submit")

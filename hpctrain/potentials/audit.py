@@ -58,12 +58,13 @@ def audit(
     Also those without a card that can be read: something is wrong with them.
     """
     folder = project.potentials
+    there = archive.names(folder)
     wanted = [
         archive.current_name(folder) or name if name == "current" else name for name in names
-    ] or archive.names(folder)
+    ] or there
     audits = []
     for name in wanted:
-        if name not in archive.names(folder):
+        if name not in there:
             archive.find_card(folder, name)  # says that there is none, and which there are
         try:
             card = archive.read_named_card(folder, name)

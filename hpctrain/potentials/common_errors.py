@@ -68,8 +68,7 @@ def common_errors(
         put_job(Path(temporary))
         reply = program((python, "-m", "job.pacemaker.evaluate", str(asked)), cwd=temporary)
     if reply.code != 0:
-        last = (reply.problem or reply.err.strip() or reply.out.strip()).splitlines()
-        return {**nothing, "why": f"{python} could not evaluate them: {last[-1] if last else '?'}"}
+        return {**nothing, "why": f"{python} could not evaluate them: {reply.last_words('?')}"}
     found = json.loads(reply.out.strip().splitlines()[-1])
     return {**nothing, "errors": [found["0"], found["1"]], "why": None}
 

@@ -46,9 +46,8 @@ def grade_here(
     with _watched(folder / PROGRESS, progress):
         reply = program([python, "-m", "job.pacemaker.select"], cwd=str(folder))
     if reply.code != 0 or not (folder / RESULT).is_file():
-        said = (reply.problem or reply.err.strip() or reply.out.strip()).splitlines()
         raise HpctrainError(
-            f"the candidates could not be graded: {said[-1] if said else 'nothing was said'}",
+            f"the candidates could not be graded: {reply.last_words()}",
             f"the trainer's environment was that of {python}; another can be named as "
             "trainer.python of the site local",
         )

@@ -104,9 +104,8 @@ def _run(
     reply = program([python, "-m", "job.checks.main", json.dumps(request)], cwd=str(folder))
     content = read_verification(folder / VERIFICATION)
     if content is None:
-        said = (reply.problem or reply.err.strip() or reply.out.strip()).splitlines()
         raise HpctrainError(
-            f"{request['yace']} could not be verified: {said[-1] if said else 'nothing was said'}",
+            f"{request['yace']} could not be verified: {reply.last_words()}",
             f"the trainer's environment was that of {python}; another can be named as "
             "trainer.python of the site local",
         )

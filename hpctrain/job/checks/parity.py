@@ -40,9 +40,12 @@ def parity(subject: Subject) -> dict[str, Any]:
         raise NotReached("no structure was computed") if read else Skipped("there are no labels")
     judged_on = next(iter(sides))
     known = {name: bool(np.isfinite(energy_errors(rows)).all()) for name, rows in sides.items()}
-    errors = {name: _errors(rows, len(subject.sides[name]), known[name])
-              for name, rows in sides.items()}  # fmt: skip
-    shares = shares_of_all(sides[judged_on], known[judged_on])
+    of_spread = {name: shares_of_all(rows, known[name]) for name, rows in sides.items()}
+    errors = {
+        name: _errors(rows, len(subject.sides[name]), known[name], of_spread[name])
+        for name, rows in sides.items()
+    }
+    shares = of_spread[judged_on]
     part = max(share.part for share in shares.values() if share is not None)
     groups, of_groups = judge_groups(sides, judged_on, all(known.values()))
     words = [f"{name}: {_words(side)}" for name, side in errors.items()]
@@ -100,14 +103,15 @@ def _fractions(atoms: Any) -> Dict[str, float]:
     return {element: symbols.count(element) / len(symbols) for element in set(symbols)}
 
 
-def _errors(rows: List[Row], of: int, known: bool) -> Dict[str, Any]:
+def _errors(
+    rows: List[Row], of: int, known: bool, shares: Dict[str, Share | None]
+) -> Dict[str, Any]:
     """Return the errors of one side; of energies null where the free atoms are unknown."""
     kinds: Dict[str, List[Row]] = defaultdict(list)
     for row in rows:
         kinds[row.kind].append(row)
     order = np.random.RandomState(SEED)
     energies, forces = energy_errors(rows), force_errors(rows)
-    shares = shares_of_all(rows, known)
     return {
         "structures": len(rows),
         "of": of,

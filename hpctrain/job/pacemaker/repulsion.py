@@ -68,11 +68,11 @@ def limits(
     al., Dalton Trans. 2008, 2832, as in ASE): nothing is known of how its atoms bond. It is not
     beyond the cutoff, where atoms begin to see each other.
     """
-    from ase.data import atomic_numbers, covalent_radii
+    from ..checks.dimers import sum_of_radii
 
     found: Dict[Pair, Dict[str, Any]] = {}
     for pair in combinations_with_replacement(sorted(elements), 2):
-        radii = float(sum(covalent_radii[atomic_numbers[element]] for element in pair))
+        radii = sum_of_radii(*pair)
         if pair in nearest:
             known, margin = nearest[pair][0], margins[pair]
             r_in = (1 - margin) * (known if margin in NEAR else min(known, radii))
