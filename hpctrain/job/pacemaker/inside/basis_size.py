@@ -14,8 +14,8 @@ import json
 import sys
 from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
 
-from ..size import CAP, FILE
-
+FILE = "basis_size.json"
+CAP = "number_of_functions_per_element"
 # Each about one and a half times the one before; the cap of the input is the last.
 SIZES = (20, 30, 45, 70, 100, 150, 220, 320, 480, 700)
 # Functions of all elements together, whose equations take some hundred megabytes.
