@@ -25,6 +25,7 @@ from made_runs import (
 )
 
 import hpctrain.cli.terminal.live as follow_module
+import hpctrain.runs.actions.status as status_module
 import hpctrain.runs.state.latest as latest_module
 from hpctrain.cli.runs import _report_json
 from hpctrain.cli.terminal.live import follow
@@ -95,6 +96,22 @@ def test_every_key_of_the_contract(project: Project, run: Run, slurm: FakeSlurm)
     assert one["since"] == iso(NOW - 1800)
     assert one["eta_s"] == pytest.approx(900.0)
     assert json.loads(json.dumps(content, allow_nan=False)) == content
+
+
+def test_a_run_is_judged_once(
+    project: Project, run: Run, slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time its files are read again."""
+    training(run)
+    judge, judged = status_module._Inquiry.judge, []
+
+    def count(self: Any, *arguments: Any, **options: Any) -> None:
+        judged.append(self.run.run_id)
+        judge(self, *arguments, **options)
+
+    monkeypatch.setattr(status_module._Inquiry, "judge", count)
+    assert look(project, slurm).state == "running"
+    assert judged == [run.run_id]
 
 
 def test_numbers_that_json_cannot_hold(project: Project, run: Run, slurm: FakeSlurm) -> None:

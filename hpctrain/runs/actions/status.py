@@ -95,9 +95,6 @@ def status(
             found.append(one)
         except BadFile as bad:
             known[run.run_id] = unreadable(run, bad)
-    for one in found:
-        if one.verdict is None or one.may_go_on:
-            to_ask[one.place(project)].append(one)
     asked, poll_s = [], 0.0
     for (site, kind, clusters), unsettled in sorted(to_ask.items()):
         cases = [case for one in unsettled for case in one.cases()]
