@@ -102,7 +102,7 @@ def encodable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _open_at_once(path: str, flags: int) -> int:
+def open_at_once(path: str, flags: int) -> int:
     """Open a file without waiting: of a FIFO, the other end may never come."""
     return os.open(path, flags | os.O_NONBLOCK)
 
@@ -110,7 +110,7 @@ def _open_at_once(path: str, flags: int) -> int:
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal digits; the file is read in pieces."""
     digest = hashlib.sha256()
-    with naming(path), open(path, "rb", opener=_open_at_once) as file:
+    with naming(path), open(path, "rb", opener=open_at_once) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise HpctrainError(f"{path} is no regular file", "put back what was there")
         while part := file.read(2**20):

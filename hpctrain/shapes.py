@@ -79,6 +79,7 @@ JobId = Annotated[str, like(r"[0-9A-Za-z][^\s/\x00-\x20\x7f]{0,199}", "is no job
 ClusterName = Annotated[str, like(r"(?!-)[^\x00-\x20\x7f]{0,1000}", "is no name of a cluster")]
 # A file in a folder that is known, and a folder in it: never a way out.
 FileName = Annotated[str, like(r"(?!\.)[^/\x00-\x1f\x7f]{1,255}", "is no name of a file")]
+SchedulerName = Literal["local", "slurm", "pbs", "practice-slurm", "practice-pbs"]
 Sha256 = Annotated[str, like(r"[0-9a-f]{64}", "is no SHA-256")]
 PotentialName = Annotated[str, like(r"potential_gen_[0-9]{2,6}(_r[0-9]{1,6})?",
                                     "is no name of a potential")]  # fmt: skip

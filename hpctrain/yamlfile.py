@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 import yaml
 
 from hpctrain.errors import HpctrainError
+from hpctrain.files import open_at_once
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -72,7 +73,7 @@ def _read_text(path: Path) -> str:
     """Read a file that people write, which may be a link; HpctrainError if it cannot be one."""
     reason = "it is not UTF-8 text"
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
+        with open(path, "rb", opener=open_at_once) as file:
             if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 content = file.read(MOST_BYTES + 1)
                 if len(content) <= MOST_BYTES:
@@ -85,11 +86,6 @@ def _read_text(path: Path) -> str:
     except OSError as error:
         reason = str(error.strerror)
     raise HpctrainError(f"{path} cannot be read: {reason}")
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """Open a file without waiting: of a FIFO, the other end may never come."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def parse_yaml(text: str) -> Any:

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict
 
 from hpctrain.records import LARGE, read_record
-from hpctrain.shapes import Count, FileName, Holds, PotentialName, Sha256, between
+from hpctrain.shapes import (
+    Count,
+    FileName,
+    Holds,
+    PotentialName,
+    SchedulerName,
+    Sha256,
+    between,
+)
 
 Side = Literal["train", "test"]
 SIDES: tuple[Side, Side] = ("train", "test")
@@ -70,9 +78,6 @@ class RowIds(_Marks):
 
 class _Target(TypedDict, total=False):
     target: str | None
-
-
-SchedulerName = Literal["local", "slurm", "pbs", "practice-slurm", "practice-pbs"]
 
 
 class _ProfileOptions(TypedDict, total=False):

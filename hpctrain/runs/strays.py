@@ -15,9 +15,8 @@ from typing import Any
 
 from hpctrain.files import now, timestamp
 from hpctrain.records import BadFile, open_to_append, parse, read_lines
-from hpctrain.runs.manifest import SchedulerName
 from hpctrain.runs.submitter import Place, Submitter, read_submitter
-from hpctrain.shapes import FileName, Time, misfit
+from hpctrain.shapes import FileName, SchedulerName, Time, misfit
 
 LISTING = ".submitted"
 # Of the list, in bytes: a line has some two hundred.

@@ -19,6 +19,7 @@ from hpctrain.fields import (
     Word,
     walltime_seconds,
 )
+from hpctrain.shapes import SchedulerName
 from hpctrain.sites.facts import (
     AccountRule,
     AskAbove,
@@ -43,7 +44,6 @@ from hpctrain.sites.words import (
     OutputName,
     Resource,
     ResourceStyle,
-    SchedulerName,
     Umask,
     When,
 )

@@ -147,7 +147,6 @@ GpuDialect = Literal[
     "pbs-implicit",
 ]
 MemoryStyle = Literal["mem", "mem-zero", "mem-per-cpu", "mem-per-gpu", "omit", "forbidden"]
-SchedulerName = Literal["local", "slurm", "pbs", "practice-slurm", "practice-pbs"]
 AccountOption = Literal["A", "P", "group_list"]
 ResourceStyle = Literal["select", "flat", "nodes-ppn"]
 Continuation = Literal["manual", "resubmit", "requeue", "chain"]

@@ -74,7 +74,8 @@ class TrainingFiles:
         try:
             return self._latest(run, now, iterations_only)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError):
-            del self._runs[run.run_id]  # kept by another program, or damaged
+            if self._runs.pop(run.run_id, None) is None:  # kept by another program, or damaged
+                raise
             return self._latest(run, now, iterations_only)
 
     def _latest(self, run: Run, now: float, iterations_only: bool) -> Latest:
