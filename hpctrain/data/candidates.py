@@ -19,10 +19,10 @@ import orjson
 from hpctrain.data.duplicates.groups import Signatures, choose_dropped, find_duplicates
 from hpctrain.data.sources.label_names import NoLabels
 from hpctrain.data.sources.names import expand
-from hpctrain.data.sources.read import count_structures, read_source
+from hpctrain.data.sources.read import count_all, read_source
 from hpctrain.data.structures.elements import SYMBOLS
 from hpctrain.data.structures.extxyz import Structure
-from hpctrain.data.structures.labels import find_fault, mend
+from hpctrain.data.structures.labels import find_fault, find_not_finite, mend
 from hpctrain.errors import HpctrainError
 
 if TYPE_CHECKING:
@@ -75,8 +75,7 @@ def read_candidates(
     """
     found = Candidates(file)
     names, several = expand(list(sources), base)
-    counts = [count_structures(name, base, select) for name in names]
-    total = None if None in counts else sum(filter(None, counts))
+    total = count_all(names, base, select)
     with _Kept(file.with_name(f".{file.name}.all")) as kept:
         for path in known:
             for one in read_source(path.name, path.parent, "", labels=NoLabels()):
@@ -110,11 +109,9 @@ def _bare(structure: Structure) -> Structure:
 
 def _fault(structure: Structure, elements: set[str]) -> str | None:
     """Say why a structure cannot be graded, or None."""
-    fault = find_fault(structure)
+    fault = find_fault(structure) or find_not_finite(structure)
     if fault is not None:
         return fault
-    if not (np.isfinite(structure.positions).all() and np.isfinite(structure.cell).all()):
-        return "a position or the cell is not a finite number"
     unknown = sorted({SYMBOLS[n] for n in np.unique(structure.numbers)} - elements)
     if unknown:
         return f"{', '.join(unknown)}: not among the elements of the potential"

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, TypeAlias
 from hpctrain.data.parts import Part, Rules, make_part, set_sides
 from hpctrain.data.sources.label_names import Labels
 from hpctrain.data.sources.names import expand_sides, without_password
-from hpctrain.data.sources.read import can_be_shared, count_structures, read_pieces, read_source
+from hpctrain.data.sources.read import can_be_shared, count_all, read_pieces, read_source
 from hpctrain.data.sources.row_keys import choose_selection
 from hpctrain.data.sources.selection import refuse_unknown_sources
 from hpctrain.data.structures.extxyz import Structure
@@ -45,7 +45,7 @@ def read_rows(
     rows = Rows(groups=data.group_by is not None, sides=data.split == "given")
     sources, tests, several = expand_sides(data.source, data.test_source, base)
     refuse_unknown_sources(data.select or "", list(map(without_password, sources)))
-    total = _count(sources, base, data.select or "")
+    total = count_all(sources, base, data.select or "")
     given = data.split == "given"
     rules = Rules(cutoff, mixed_pbc, data.group_by, data.side_key if given else None)
     sides = {one: TEST if one in tests else "train" for one in sources if given}
@@ -104,13 +104,3 @@ def with_selection(data: DataConfig, base: Path) -> DataConfig:
         return data
     select = choose_selection(expand_sides(data.source, data.test_source, base)[0], base)
     return data.model_copy(update={"select": select})
-
-
-def _count(sources: Sequence[str], base: Path, select: str) -> int | None:
-    total = 0
-    for source in sources:
-        count = count_structures(source, base, select)
-        if count is None:
-            return None
-        total += count
-    return total

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hpctrain.data.split import SIDE_NAMES
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -25,11 +27,6 @@ _ORIGIN = re.compile(
 # Frames of a trajectory are nearer to the one before than to the first, by this.
 _FOLLOWS = 0.7
 _ENOUGH = 3  # frames of one trajectory
-# As in data/split: what rows say of the side that they are on.
-_SIDES = {
-    "train": "train", "training": "train", "test": "test", "testing": "test", "val": "val",
-    "valid": "val", "validation": "val", "dev": "val",
-}  # fmt: skip
 _SAME_CELL = 0.01  # by how much vectors differ, of a trajectory; strained cells differ by more
 _FAR = 2.0  # Å: other structures are farther apart on average, or of another kind
 
@@ -73,7 +70,7 @@ class Keys:
     def count_sides(self, keys: Mapping[str, Any]) -> None:
         """Count the sides that the keys of a usable row tell."""
         for name, value in keys.items():
-            side = _SIDES.get(value.lower()) if isinstance(value, str) else None
+            side = SIDE_NAMES.get(value.lower()) if isinstance(value, str) else None
             if side is not None and len(self.sides) < MOST_VALUES:
                 self.sides[name, side] += 1
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hpctrain.data.sources.any_labels import RENAMED, AnyLabels, LabelCounts
-from hpctrain.data.sources.read import count_structures, read_source
+from hpctrain.data.sources.read import count_all, read_source
 from hpctrain.data.structures.elements import SYMBOLS
 from hpctrain.data.structures.labels import find_fault, find_not_finite, mend
 from hpctrain.data.structures.neighbours import pairs_within
@@ -60,7 +60,6 @@ class Facts:
     rows: int = 0
     usable: int = 0
     atoms: int = 0
-    largest: int = 0
     bound: set[str] = field(default_factory=set)
     singles: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     compositions: int = 0
@@ -87,7 +86,7 @@ class Look:
     def read(self, sources: Iterable[str], base: Path, progress: Progress) -> Facts:
         """Look at all rows of all sources."""
         facts, several = self.facts, list(sources)
-        total = _count(several, base, facts.select)
+        total = count_all(several, base, facts.select)
         for source in several:
             for structure in read_source(
                 source, base, facts.select, several=len(several) > 1, labels=self._labels
@@ -120,7 +119,6 @@ class Look:
         atoms = len(structure.numbers)
         place = facts.usable - 1
         facts.atoms += atoms
-        facts.largest = max(facts.largest, atoms)
         facts.pbc[structure.pbc] += 1
         self._add_composition(structure)
         facts.keys.add(structure)
@@ -182,8 +180,3 @@ class Look:
         if len(self.facts.samples) >= 2 * _SAMPLES:
             self.facts.samples = self.facts.samples[::2]
             self._stride *= 2
-
-
-def _count(sources: list[str], base: Path, select: str) -> int | None:
-    counts = [count_structures(source, base, select) for source in sources]
-    return None if None in counts else sum(count for count in counts if count is not None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from sys import getsizeof
 from typing import Any
 
@@ -75,7 +75,7 @@ class DatabaseRows:
                    "stress": stress}  # fmt: skip
         raw = Raw(
             f"row {number} of {self.name}", numbers, positions, cell, pbc, results, keys,
-            data=data or dict, has_more=data is not None, calculation=calculation,
+            data=cache(data) if data else dict, has_more=data is not None, calculation=calculation,
         )  # fmt: skip
         return labels.structure(raw, row_id, self.name, kind, generation)
 

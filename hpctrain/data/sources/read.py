@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -110,6 +110,17 @@ def read_file(path: Path, name: str) -> Iterator[tuple[int, Raw]]:
     if pickles.is_pickle(path.name):
         return pickles.read_pickle(path, name)
     return outputs.read_output(path, name)
+
+
+def count_all(sources: Sequence[str], base: Path, select: str) -> int | None:
+    """Count the selected structures of several sources; None if one would have to be read."""
+    total = 0
+    for source in sources:
+        count = count_structures(source, base, select)
+        if count is None:
+            return None
+        total += count
+    return total
 
 
 def count_structures(source: str, base: Path, select: str) -> int | None:
