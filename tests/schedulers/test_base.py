@@ -9,7 +9,7 @@ import pytest
 
 from hpctrain.errors import HpctrainError
 from hpctrain.schedulers import scheduler_of
-from hpctrain.sites.words import SchedulerName
+from hpctrain.shapes import SchedulerName
 
 
 @pytest.mark.parametrize("name", get_args(SchedulerName))
