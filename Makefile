@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := .demo
 PYTEST_ARGS ?=
+unexport PYTHONDONTWRITEBYTECODE # it would have every process of the tests compile all of hpctrain
 
 .PHONY: demo test tests fast faults lint bench bench-training clean
 

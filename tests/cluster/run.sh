@@ -18,6 +18,10 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 chmod 755 "$work" # munge wants its socket reachable
 
+# What is compiled once serves all processes: here, while the Slurm is installed.
+unset PYTHONDONTWRITEBYTECODE
+"$python" -m pytest --collect-only --quiet "$@" >/dev/null 2>&1 &
+
 unset SLURM_CONF HPCTRAIN_TEST_CLUSTERS HPCTRAIN_TEST_SLURM_REASON
 if bash "$here/slurm.sh" install >"$work/log" 2>&1; then
     export HPCTRAIN_TEST_CLUSTERS=$work
@@ -26,4 +30,5 @@ else
     export HPCTRAIN_TEST_SLURM_REASON
     [ -z "${CI-}" ] || cat "$work/log" >&2
 fi
+wait $!
 "$python" -m pytest --numprocesses "${TEST_PROCESSES:-4}" --dist loadgroup "$@"
