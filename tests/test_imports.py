@@ -7,6 +7,7 @@ import graphlib
 import json
 import subprocess
 import sys
+from functools import cache
 from importlib.util import resolve_name
 from pathlib import Path
 
@@ -86,14 +87,21 @@ def room_of(module: str) -> str:
     return module if MODULES[module].name == "__init__.py" else module.rpartition("/")[0]
 
 
+@cache
+def imports_in(path: Path) -> list[ast.Import | ast.ImportFrom]:
+    """List the import statements of a file, anywhere in it."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return [node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
+
+
 def imported(path: Path, room: str = "") -> set[str]:
     """List the modules of hpctrain that a file imports, anywhere in it; also for types only."""
     found = set()
     package = f"hpctrain.{room}".replace("/", ".")
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in imports_in(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        else:
             assert not node.level or room.split("/")[0] == "job", f"{path}: a relative import"
             base = resolve_name("." * node.level + (node.module or ""), package)
             whole = {f"{base}.{alias.name}" for alias in node.names}
@@ -145,20 +153,18 @@ def test_the_walk_sees_imports_of_every_kind(tmp_path: Path) -> None:
     assert imported(tmp_path / "x.py") == {
         "settings", "process", "", "cli/options", "schedulers/base", "schedulers",
     }  # fmt: skip
-    (tmp_path / "x.py").write_text("from .. import evidence\nfrom .data import KEPT\n")
-    assert imported(tmp_path / "x.py", "job/checks") == {"job/evidence", "job/checks/data"}
+    (tmp_path / "y.py").write_text("from .. import evidence\nfrom .data import KEPT\n")
+    assert imported(tmp_path / "y.py", "job/checks") == {"job/evidence", "job/checks/data"}
 
 
 def importers_of(library: str) -> set[str]:
     found = set()
     for module in OURS:
-        for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        for node in imports_in(MODULES[module]):
             names = (
                 [alias.name for alias in node.names]
                 if isinstance(node, ast.Import)
                 else [str(node.module)]
-                if isinstance(node, ast.ImportFrom)
-                else []
             )
             if any(name.split(".")[0] == library for name in names):
                 found.add(module)

@@ -369,6 +369,7 @@ def no_number(word: str) -> None:
 SLOW = ("100 MB", "deep lists")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     [pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW)) for kind in (*DAMAGES, *VALUES)],
@@ -423,6 +424,7 @@ def paths_in(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ..
 WRONG = ["text", -1, 1e300, [], {}, None, True, "../../x", "\x1b[2J"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hurt", "file"),
     [(COMPLETED, f"attempts/01/{name}.json") for name in ("result", "claim", "evaluation",

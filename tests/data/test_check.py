@@ -176,6 +176,7 @@ def test_energies_per_atom() -> None:
     assert "energy_per_atom" in found_in([lonely(energy=0.0), *wrong])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("energy", "force", "position", "words"),
     [

@@ -347,6 +347,7 @@ def test_the_demo() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("near", [0.01, 0.1, 0.3])
 def test_candidates_miss_nothing(near: float) -> None:
     """Against every pair of the demo."""

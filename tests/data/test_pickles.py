@@ -21,6 +21,7 @@ from hpctrain.data.sources.pickle_process import ALLOWED, load
 from hpctrain.data.sources.pickles import is_pickle
 
 pandas = pytest.importorskip("pandas")
+pytestmark = pytest.mark.slow  # a process for each file
 NAME = "data.pckl.gzip"
 FORCES = np.array([[0.25, 0, 0], [-0.25, 0, 0]])
 

@@ -73,6 +73,7 @@ def times(rows: Rows, energy: float, force: float) -> Rows:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MADE)
 def test_nothing_is_wrong_with_good_data(made: dict[str, Rows], name: str) -> None:
     result = looked(made[name])
@@ -85,6 +86,7 @@ def test_nothing_is_wrong_with_good_data(made: dict[str, Rows], name: str) -> No
 HARTREE, BOHR = 27.211386, 0.529177
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MADE)
 @pytest.mark.parametrize(
     ("energy", "force", "words"),
@@ -212,6 +214,7 @@ def test_of_few_rows_only_an_impossible_jump_is_found() -> None:
         assert (find_jump(model) is not None) == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [12, 20, 24, 40, 80])
 def test_parts_of_good_data_are_good(made: dict[str, Rows], count: int) -> None:
     """Few rows can be fitted in any units, and in two parts: then nothing is said."""

@@ -74,6 +74,7 @@ def outcome(result: Dataset) -> tuple[Any, ...]:
     return result.facts(), result.rows(), texts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", SOURCES.values(), ids=SOURCES)
 def test_the_same_comes_out(
     tmp_path: Path,
@@ -89,6 +90,7 @@ def test_the_same_comes_out(
     assert len(started) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "said"),
     [

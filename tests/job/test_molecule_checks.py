@@ -243,6 +243,7 @@ def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(motion, "STEPS", 200)
 
 
+@pytest.mark.slow
 def test_dynamics_without_a_cell(tmp_path: Path) -> None:
     result = nve(subject(frames(tmp_path, water, count=5), water))
     assert result["verdict"] == "pass", result["seen"]
@@ -264,11 +265,13 @@ def test_a_molecule_that_flies_apart(tmp_path: Path) -> None:
     assert "apart" in result["seen"]
 
 
+@pytest.mark.slow
 def test_energy_that_is_not_kept(tmp_path: Path) -> None:
     result = nve(subject(frames(tmp_path, water, count=5), water, noise=0.5))
     assert result["verdict"] == "fail"
 
 
+@pytest.mark.slow
 def test_a_cell_and_a_molecule_are_both_run(tmp_path: Path) -> None:
     """Argon in a cell, and two bonded atoms."""
     from ase.build import bulk

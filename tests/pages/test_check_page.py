@@ -49,6 +49,7 @@ def test_everything_from_the_data_is_escaped() -> None:
     assert not re.search(r"https?://", text)
 
 
+@pytest.mark.slow
 def test_kinds_beyond_the_colours_share_one() -> None:
     assert "other kinds" in written(kinds=30)
     assert "other kinds" not in written(kinds=9)

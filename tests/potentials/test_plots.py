@@ -67,6 +67,7 @@ def test_what_is_whole(check: str) -> None:
     assert plot_misfit(check, {"skipped": "time"}) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", DRAWN)
 def test_what_fits_can_be_drawn(check: str) -> None:
     """Every place, times other values: either it is told of, or it is drawn."""

@@ -100,6 +100,7 @@ def settings(folder: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_can_be_submitted_as_it_is(
     kind: str, folder: Path, capsys: pytest.CaptureFixture[str]
