@@ -133,7 +133,7 @@ class Commands:
         with self._lock:
             self._server.stdin.write(json.dumps(order) + "\n")
             self._server.stdin.flush()
-        return begun.result(60)
+        return begun.result(180)
 
     def wait(self, pid: int) -> Done:
         record, ended = self._ended[pid]
