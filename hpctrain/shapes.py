@@ -80,6 +80,8 @@ ClusterName = Annotated[str, like(r"(?!-)[^\x00-\x20\x7f]{0,1000}", "is no name 
 # A file in a folder that is known, and a folder in it: never a way out.
 FileName = Annotated[str, like(r"(?!\.)[^/\x00-\x1f\x7f]{1,255}", "is no name of a file")]
 SchedulerName = Literal["local", "slurm", "pbs", "practice-slurm", "practice-pbs"]
+# Of a run, where the user has given one; also an argument of commands.
+RunName = Annotated[str, like(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}", "is no name of a run")]
 Sha256 = Annotated[str, like(r"[0-9a-f]{64}", "is no SHA-256")]
 PotentialName = Annotated[str, like(r"potential_gen_[0-9]{2,6}(_r[0-9]{1,6})?",
                                     "is no name of a potential")]  # fmt: skip

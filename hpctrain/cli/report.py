@@ -24,7 +24,8 @@ def report_command(name: str, output: Path | None, project_file: str | None, as_
     The page shows the learning curve, the checks, predicted against labelled energies and forces,
     settings, data and provenance. It is a single file and needs no network.
 
-    RUN is a run id, or a beginning of one that no other run shares. The run may be in any state.
+    RUN is a run id, a beginning of one that no other run shares, or the name of a run. The run may
+    be in any state.
 
     \b
     Examples:

@@ -23,8 +23,8 @@ def status_command(
 ) -> None:
     """Show the state, progress and errors of runs.
 
-    RUN is a run id, or a beginning of one that no other run shares. Without RUN, all runs are
-    shown.
+    RUN is a run id, a beginning of one that no other run shares, or the name of a run. Without
+    RUN, all runs are shown.
 
     The state comes from the scheduler and from the files that the job has written. If it cannot be
     determined, it is 'unknown'.
@@ -32,7 +32,7 @@ def status_command(
     \b
     Examples:
       hpctrain status
-      hpctrain status 20261123-1838 --watch
+      hpctrain status cutoff6 --watch
     """
     from hpctrain.cli.terminal.tables import status_table
     from hpctrain.project import find_project
@@ -82,6 +82,7 @@ def _run_json(run: RunStatus) -> dict[str, Any]:
     keys = ("run_id", "site", "job_id", "state", "since", "reason", "attempt", "iteration",
             "max_iter", "train", "test", "eta_s", "warnings")  # fmt: skip
     content = {key: getattr(run, key) for key in keys}
+    content |= {"name": run.name, "trial": run.trial, "changed": [vars(one) for one in run.changed]}
     # Only where the job has come to it, and says how many checks were made.
     known = run.verification is not None and "made" in run.verification
     return {**content, "verification": run.verification} if known else content

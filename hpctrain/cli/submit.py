@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 @click.command("submit")
 @training_options
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="Name of the run: letters, digits, - _ and '.'. Every command takes it as RUN.",
+)
+@click.option("--trial", is_flag=True, help="Never archive the potential of this run.")
 @click.option("--dry-run", is_flag=True, help="Print the job script; keep and submit nothing.")
 @click.option(
     "--wait",
@@ -36,6 +42,8 @@ if TYPE_CHECKING:
 @common
 def submit_command(
     options: TrainingOptions,
+    name: str | None,
+    trial: bool,
     dry_run: bool,
     wait: bool,
     yes: bool,
@@ -53,7 +61,7 @@ def submit_command(
     Examples:
       hpctrain submit --site mycluster --walltime 06:00:00
       hpctrain submit --gpus 1 --set training.max_iter=500
-      hpctrain submit --from current
+      hpctrain submit --from current --name longer
       hpctrain submit --site slurm --dry-run
     """
     from hpctrain.errors import HpctrainError
@@ -62,13 +70,15 @@ def submit_command(
 
     project = find_project(project_file)
     if dry_run:
-        _dry_run(project, options, as_json)
+        _dry_run(project, options, name, trial, as_json)
         return
     with RowCounter("reading") as counter:
         done = submit(
             project,
             options.site,
             **options.arguments(),
+            name=name,
+            trial=trial,
             progress=counter,
             agree=partial(agree_to_cost, sure=yes),
             say=print_message,
@@ -99,6 +109,7 @@ def _print_submitted(project: Project, done: SubmittedRun, wait: bool, as_json: 
     if as_json:
         run = {
             "run_id": done.run_id,
+            "name": done.manifest.get("name"),
             "run_dir": str(done.run_dir),
             "site": done.site,
             "job_id": done.job_id,
@@ -123,7 +134,9 @@ def _follow(project: Project, run_id: str) -> str:
     return follow(read_status, files, sys.stderr).runs[0].state
 
 
-def _dry_run(project: Project, options: TrainingOptions, as_json: bool) -> None:
+def _dry_run(
+    project: Project, options: TrainingOptions, name: str | None, trial: bool, as_json: bool
+) -> None:
     """Print the job script to stdout, and all that is said about it to stderr."""
     from hpctrain.cli.terminal.tables import manifest
     from hpctrain.launch.submit import dry_run
@@ -133,6 +146,8 @@ def _dry_run(project: Project, options: TrainingOptions, as_json: bool) -> None:
             project,
             options.site,
             **options.arguments(),
+            name=name,
+            trial=trial,
             progress=counter,
             agree=partial(agree_to_cost, sure=True),
         )

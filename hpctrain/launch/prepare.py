@@ -27,6 +27,7 @@ from hpctrain.potentials import archive, parents
 from hpctrain.project import Project
 from hpctrain.render import render
 from hpctrain.runs.manifest import DatasetFacts, Manifest
+from hpctrain.runs.names import refuse_name
 from hpctrain.runs.place import SCRIPT
 from hpctrain.runs.run import MANIFEST
 from hpctrain.runs.submission import job_request
@@ -68,6 +69,8 @@ def prepare(
     generation: int | None = None,
     skip_bad: bool = False,
     start_from: str | None = None,
+    name: str | None = None,
+    trial: bool = False,
     progress: Callable[[int, int | None], None] = lambda *_: None,
     scan: Callable[[Structure, str | None], None] | None = None,
     look_for: Likeness = "identical",
@@ -75,9 +78,10 @@ def prepare(
 ) -> Prepared:
     """Write everything that a submission needs into ``folder``.
 
-    ``start_from`` names an archived potential to go on from; ``scan`` is shown every selected
-    row, and why it cannot be used; ``look_for`` is how alike structures on both sides of the split
-    must be to be told. ``agree`` is shown the plan before any data are read, and raises
+    ``start_from`` names an archived potential to go on from, ``name`` the run; the potential of a
+    ``trial`` is never archived. ``scan`` is shown every selected row, and why it cannot be used;
+    ``look_for`` is how alike structures on both sides of the split must be to be told. ``agree`` is
+    shown the plan before any data are read, and raises
     HpctrainError if it is not accepted. Raises HpctrainError if anything is wrong.
     """
     from hpctrain.data.duplicates.search import leakage_notes
@@ -86,6 +90,8 @@ def prepare(
     from hpctrain.data.sources.names import expand_sides
     from hpctrain.launch import reuse
 
+    if name is not None:
+        refuse_name(project.runs, name)
     planned = plan(project, site_name, changes)
     agree(planned)
     config, site, profile = planned.config, planned.site, planned.profile
@@ -150,6 +156,8 @@ def prepare(
         "reference_energies": energies,
         "warnings": warnings,
         "parents": [parent.facts(dataset, notes)] if parent else [],
+        "name": name,
+        "trial": trial,
         "input": mapping,
         "versions": {"hpctrain": __version__, "python": platform.python_version()},
         "files": {

@@ -21,6 +21,7 @@ from hpctrain.project import Project
 from hpctrain.runs.actions.recovery import recover
 from hpctrain.runs.lock import hold_lock
 from hpctrain.runs.manifest import Manifest
+from hpctrain.runs.names import refuse_name
 from hpctrain.runs.run import MANIFEST, Run
 from hpctrain.runs.state.kept_answers import forget
 from hpctrain.runs.submission import JobRefused, send_all
@@ -50,6 +51,8 @@ def submit(
     generation: int | None = None,
     skip_bad: bool = False,
     start_from: str | None = None,
+    name: str | None = None,
+    trial: bool = False,
     program: RunProgram = run_scheduler,
     progress: Callable[[int, int | None], None] = lambda *_: None,
     agree: Callable[[Plan], None] = lambda _: None,
@@ -59,9 +62,10 @@ def submit(
 
     ``changes`` is what ``--set`` asks for, nested like hpctrain.yaml, with the site profile's keys
     under ``site``. ``generation`` trains on the rows up to that generation and names the potential
-    after it. ``start_from`` names the archived potential to go on from. ``agree`` is shown where
-    the training would go and what it costs, and raises if that is not wanted. Raises HpctrainError
-    before anything is submitted if anything is wrong.
+    after it. ``start_from`` names the archived potential to go on from. ``name`` is what the run
+    can be called instead of its id; the potential of a ``trial`` is never archived. ``agree`` is
+    shown where the training would go and what it costs, and raises if that is not wanted. Raises
+    HpctrainError before anything is submitted if anything is wrong.
     """
     recover(project, program, say)
     project.runs.mkdir(exist_ok=True)
@@ -78,12 +82,16 @@ def submit(
             generation=generation,
             skip_bad=skip_bad,
             start_from=start_from,
+            name=name,
+            trial=trial,
             progress=progress,
             agree=agree,
         )
         run = Run(project.runs / prepared.run_id)
         with hold_lock(project.runs, "submit", say=say):
             _sweep(project.runs, Path(temporary))
+            if name is not None:
+                refuse_name(project.runs, name)
             # Under the lock: of two submits at once, the second sees the first one's generation.
             number = archive.generation_of(project, prepared.rows_fingerprint, generation)
             manifest: Manifest = {**prepared.manifest, "generation": number}

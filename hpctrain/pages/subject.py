@@ -147,7 +147,7 @@ def of_run(status: RunStatus, files: RunFiles) -> Subject:
         done = f"no iteration of {status.max_iter} yet"
     else:
         done = f"iteration {status.iteration} of {status.max_iter}"
-    facts = {**result, "run_id": status.run_id, "created": manifest["created"]}
+    facts = {**result, "run_id": status.run_id, "name": status.name, "created": manifest["created"]}
     return Subject(
         name=status.run_id,
         subtitle=f"Run of {manifest['project']} on {status.site}, {state}; {done}",
@@ -189,7 +189,7 @@ def moment(time: str | None) -> str:
 
 def _request_facts(run: Json, dataset: Json, site: str) -> list[tuple[str, str]]:
     return [
-        ("run", str(run["run_id"])),
+        ("run", f"{run['run_id']} ({run['name']})" if run.get("name") else str(run["run_id"])),
         ("created", moment(run.get("created"))),
         ("site", site),
         ("data", str(dataset["fingerprint"])),

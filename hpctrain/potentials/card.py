@@ -44,6 +44,7 @@ from hpctrain.shapes import (
     FileName,
     JobId,
     PotentialName,
+    RunName,
     Seconds,
     Time,
     between,
@@ -89,6 +90,7 @@ class CardParent(ParentFacts, total=False):
 class _NewerOfRun(TypedDict, total=False):
     seams: list[Count]
     environment: Environment
+    name: RunName | None
 
 
 class CardRun(_NewerOfRun):
@@ -257,6 +259,7 @@ def make_card(
         "input": _input(manifest["input"], result.get("basis_size")),
         "run": {
             "run_id": run.run_id,
+            "name": manifest.get("name"),
             "created": manifest["created"],
             "site": manifest["site"],
             "job_ids": _job_ids(run, history),

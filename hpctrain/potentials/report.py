@@ -20,6 +20,7 @@ from hpctrain.project import Project
 from hpctrain.records import LARGE, BadFile, read_bytes
 from hpctrain.runs.actions.status import status
 from hpctrain.runs.manifest import RowIds
+from hpctrain.runs.names import run_names
 from hpctrain.runs.result import Environment, Evaluation, Result
 from hpctrain.runs.run import Run, all_runs
 from hpctrain.runs.state.curves import Curves, curves
@@ -80,9 +81,11 @@ def _find_subject(
     if name in potentials:
         return "potential", read_potential(potentials[name], project.potentials, say)
     ids = [run.run_id for run in all_runs(project.runs)]
-    if not any(run_id.startswith(name) for run_id in ids):
+    named = run_names(project.runs)
+    if name not in named and not any(run_id.startswith(name) for run_id in ids):
         raise HpctrainError(
-            f"no run and no potential is called '{name}'{nearest(name, [*potentials, *ids])}",
+            f"no run and no potential is called '{name}'"
+            f"{nearest(name, [*potentials, *named, *ids])}",
             "list them with: hpctrain status, hpctrain potentials list",
         )
     (found,) = status(project, (name,), program=program, clock=clock, say=say).runs

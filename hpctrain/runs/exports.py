@@ -1,7 +1,7 @@
-"""What each run trains on, by its manifest: kept, and read again where the file has changed.
+"""What each run is called and trains on, by its manifest: kept, and read again where it changed.
 
-Whoever submits looks for the same data among all runs. Losing ``runs/.cache/exports.json`` costs
-time only.
+Whoever submits looks for the same data among all runs, and for the same name. Losing
+``runs/.cache/exports.json`` costs time only.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from hpctrain.files import stamp
 from hpctrain.records import BadFile
 from hpctrain.runs.cache import read_kept, write_kept
 from hpctrain.runs.run import MANIFEST, Run, all_runs
-from hpctrain.shapes import FileName, misfit
+from hpctrain.shapes import FileName, RunName, misfit
 
 
 @dataclass(frozen=True)
 class ExportOf:
     """The data of one run: its generation, what they are, and the digests of both files.
 
-    ``key`` is what the export depends on, None where that is not known.
+    ``key`` is what the export depends on, None where that is not known; ``name`` is the run's,
+    None if it has none. The potential of a ``trial`` is never archived.
     """
 
     run_id: FileName
@@ -32,6 +33,8 @@ class ExportOf:
     key: str | None
     train: str | None
     test: str | None
+    name: RunName | None
+    trial: bool
 
 
 def exports(runs: Path, damaged: Callable[[BadFile], None] = lambda _: None) -> list[ExportOf]:
@@ -69,4 +72,6 @@ def _read(run: Run) -> ExportOf:
         data.get("key"),
         data["train"]["sha256"],
         data["test"]["sha256"],
+        run.manifest.get("name"),
+        run.manifest.get("trial", False),
     )

@@ -14,6 +14,7 @@ from hpctrain.shapes import (
     FileName,
     Holds,
     PotentialName,
+    RunName,
     SchedulerName,
     Sha256,
     between,
@@ -144,6 +145,8 @@ class _InputKeys(TypedDict):
 
 class _NewerOfManifest(_Parents, total=False):
     warnings: list[str]  # what the potential's card has to warn of
+    name: RunName | None  # given by the user
+    trial: bool  # never to be archived
 
 
 class Manifest(_NewerOfManifest):

@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hpctrain.errors import HpctrainError
 from hpctrain.files import encodable, naming, now
 from hpctrain.records import (
     SMALL,
@@ -203,20 +202,3 @@ def all_runs(folder: Path) -> Iterator[Run]:
     for name in sorted(entry.name for entry in os.scandir(folder)):
         if not name.startswith(".") and os.path.lexists(f"{folder}/{name}/{MANIFEST}"):
             yield Run(folder / name)
-
-
-def find_runs(folder: Path, names: tuple[str, ...]) -> list[Run]:
-    """Find the runs with these ids, or unique beginnings of ids; all if none is named."""
-    every = list(all_runs(folder))
-    if not names:
-        return every
-    found: list[Run] = []
-    for name in names:
-        matches = [run for run in every if run.run_id.startswith(name)]
-        exact = [run for run in matches if run.run_id == name]
-        if len(exact or matches) != 1:
-            problem = f"the ids of {len(matches)} runs begin" if matches else "no run's id begins"
-            raise HpctrainError(f"{problem} with {name}", "list them with: hpctrain status")
-        if (exact or matches)[0] not in found:
-            found.append((exact or matches)[0])
-    return found

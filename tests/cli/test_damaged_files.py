@@ -272,7 +272,8 @@ class Project:
 
     def states(self) -> dict[str, Any]:
         _, out = self.run("status", "--json")
-        return {one["run_id"]: one for one in json.loads(out)["runs"]}
+        # What a run has changed is told against the one before, which may be the damaged one.
+        return {one["run_id"]: {**one, "changed": None} for one in json.loads(out)["runs"]}
 
 
 def is_named(project: Project, hurt: str, file: str, damage: str) -> bool:

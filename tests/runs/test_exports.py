@@ -20,7 +20,7 @@ def make(runs: Path, name: str, generation: int = 1) -> ExportOf:
     content["generation"] = generation
     content["dataset"] |= {"rows_fingerprint": "rows", "key": "k"}
     (runs / name / "run.json").write_text(json.dumps(content))
-    return ExportOf(name, generation, "rows", "k", "0" * 64, "0" * 64)
+    return ExportOf(name, generation, "rows", "k", "0" * 64, "0" * 64, None, False)
 
 
 def test_each_manifest_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

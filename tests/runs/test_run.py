@@ -15,8 +15,9 @@ from made_runs import manifest
 from hpctrain.errors import HpctrainError
 from hpctrain.files import as_json, write_atomically
 from hpctrain.records import BadFile, parse, read_record
+from hpctrain.runs.names import find_runs
 from hpctrain.runs.result import Result
-from hpctrain.runs.run import MANIFEST, Run, all_runs, find_runs
+from hpctrain.runs.run import MANIFEST, Run, all_runs
 
 
 @pytest.fixture

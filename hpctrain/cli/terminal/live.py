@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, TYPE_CHECKING
 
 from hpctrain.cli.terminal.curve import SMALLEST, lines
-from hpctrain.cli.terminal.tables import STATUS_HEADER, explanation, status_row, table
+from hpctrain.cli.terminal.tables import explanation, runs_table
 from hpctrain.runs.state.verdict import SETTLED
 from hpctrain.text import duration, printable_lines, rmse
 
@@ -127,7 +127,7 @@ def _picture(report: StatusReport, console: Console, trained: _Curves) -> Group:
 
     parts: list[Text | Progress] = [
         Text(
-            printable_lines(table(STATUS_HEADER, [status_row(run) for run in report.runs])),
+            printable_lines(runs_table(report.runs)),
             no_wrap=True,
         )
     ]

@@ -82,9 +82,28 @@ def status_row(run: RunStatus) -> list[str]:
     ]
 
 
+def name_cell(run: RunStatus) -> str:
+    """Write a run's name; of one without, what was changed since the run before."""
+    from hpctrain.runs.state.differences import in_words
+
+    words = run.name or in_words(run.changed)
+    return f"{words} (trial)".strip() if run.trial else words
+
+
+def runs_table(runs: Sequence[RunStatus]) -> str:
+    """Write a line for each run, with its name where any has one."""
+    header, rows = [*STATUS_HEADER], [status_row(run) for run in runs]
+    names = [name_cell(run) for run in runs]
+    if any(names):
+        header.insert(1, "NAME")
+        for row, name in zip(rows, names, strict=True):
+            row.insert(1, name)
+    return table(header, rows)
+
+
 def status_table(runs: Sequence[RunStatus]) -> str:
     """Write all runs as a table, with reasons and warnings below it."""
-    text = table(STATUS_HEADER, [status_row(run) for run in runs])
+    text = runs_table(runs)
     text += "\n\nTRAIN and TEST: RMSE of energies (meV/atom) / forces (eV/Å)"
     for run in runs:
         words = explanation(run)

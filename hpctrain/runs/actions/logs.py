@@ -11,7 +11,7 @@ from pathlib import Path
 from hpctrain.errors import HpctrainError
 from hpctrain.project import Project
 from hpctrain.records import PIECE, BadFile, open_binary
-from hpctrain.runs.run import find_runs
+from hpctrain.runs.names import find_runs
 
 POLL_S = 0.5
 

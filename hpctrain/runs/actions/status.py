@@ -16,9 +16,11 @@ from hpctrain.project import Project
 from hpctrain.records import BadFile
 from hpctrain.runs.actions.recovery import recover
 from hpctrain.runs.history import History
-from hpctrain.runs.run import Run, find_runs
+from hpctrain.runs.names import find_runs
+from hpctrain.runs.run import Run
 from hpctrain.runs.state.ask import Answer, Case, ask
 from hpctrain.runs.state.attempts import CountingAttempt, find_counting_attempt
+from hpctrain.runs.state.differences import changes
 from hpctrain.runs.state.latest import TrainingFiles
 from hpctrain.runs.state.settled import Seen, SettledRuns, see
 from hpctrain.runs.state.summary import Metrics as Metrics
@@ -118,7 +120,17 @@ def status(
     settled.save(project.runs)
     files.save(project.runs)
     strays = [] if names else _find_strays(project, program, clock())
-    return StatusReport(now(), asked, [known[run.run_id] for run in every], poll_s, strays)
+    shown_runs = _with_changes([known[run.run_id] for run in every])
+    return StatusReport(now(), asked, shown_runs, poll_s, strays)
+
+
+def _with_changes(runs: list[RunStatus]) -> list[RunStatus]:
+    """Say of each run what is not as in the one before that is known."""
+    before, found = "", []
+    for run in runs:
+        found.append(replace(run, changed=changes(before, run.asked)))
+        before = run.asked or before
+    return found
 
 
 def _find_strays(project: Project, program: RunProgram, now: float) -> list[Stray]:

@@ -18,11 +18,11 @@ from hpctrain.runs.result import VerificationStep
 from hpctrain.runs.run import EVENTS, MANIFEST, Run
 from hpctrain.runs.state.summary import RunStatus
 from hpctrain.runs.state.verdict import SETTLED
-from hpctrain.shapes import AttemptNumber, Time, misfit
+from hpctrain.shapes import AttemptNumber, RunName, Time, misfit
 
 Seen = tuple[list[int], str]
 
-_NAMES = {field.name for field in fields(RunStatus)} - {"run"}
+_NAMES = {field.name for field in fields(RunStatus)} - {"run", "changed"}
 _KEPT = _NAMES | {"attempts", "stamp"}
 
 
@@ -43,6 +43,9 @@ class _Kept(TypedDict, total=False):
     phase: str | None
     before: str | None
     verification: VerificationStep | None
+    name: RunName | None
+    trial: bool
+    asked: str
     attempts: list[AttemptNumber]
     stamp: str
 
@@ -87,7 +90,7 @@ class SettledRuns:
         if before != see(run) or run.bad_files:
             return
         content = asdict(replace(shown, run=None))
-        del content["run"]
+        content = {name: content[name] for name in _NAMES}
         self._runs[run.run_id] = {**content, "attempts": before[0], "stamp": before[1]}
         self._changed = True
 

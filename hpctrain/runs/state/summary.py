@@ -23,6 +23,7 @@ from hpctrain.runs.result import (
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.attempts import CountingAttempt
 from hpctrain.runs.state.curves import finite
+from hpctrain.runs.state.differences import Change, asked_for
 from hpctrain.runs.state.latest import Latest
 from hpctrain.runs.state.verdict import DEAD_S, IN_THE_QUEUE, SchedulerWord, Verdict
 
@@ -36,7 +37,8 @@ Metrics = dict[str, float | None]
 class RunStatus:
     """One run, as ``status`` shows it. Metrics are in meV/atom and eV/Å; times in seconds.
 
-    ``before`` is the last known state of a job that cannot be asked about.
+    ``before`` is the last known state of a job that cannot be asked about. ``asked`` is what was
+    asked for, and ``changed`` what of it is not as in the run that is shown before.
     """
 
     run_id: str
@@ -56,6 +58,10 @@ class RunStatus:
     before: str | None = None
     run: Run | None = None
     verification: VerificationStep | None = None
+    name: str | None = None
+    trial: bool = False
+    asked: str = ""
+    changed: list[Change] = field(default_factory=list)
 
 
 def summarise(
@@ -106,6 +112,9 @@ def summarise(
         before=None if word.before is None else word.before.state,
         run=run,
         verification=(counting.result or {}).get("verification"),
+        name=run.manifest.get("name"),
+        trial=run.manifest.get("trial", False),
+        asked=asked_for(run.manifest),
     )
 
 
