@@ -82,13 +82,18 @@ def _print_not_ready(not_ready: Sequence[NotReady], *, named: bool) -> None:
     """Print why runs give no potential; those that failed are only counted, unless named."""
     from hpctrain.schedulers.base import ENDED
 
-    failed = 0
+    failed = trials = 0
     for run in not_ready:
+        if run.trial and not named:
+            trials += 1
+            continue
         if run.state in ENDED and run.state != "completed" and not named:
             failed += 1
             continue
         why = f": {run.reason}" if run.reason != run.state else ""
         print_message(f"{run.run_id} is not ready: {run.state}{why}")
+    if trials:
+        print_message(f"{trials} trial{'s' * (trials > 1)} left out: never archived")
     if failed:
         print_message(
             f"{failed} other run{'s' * (failed > 1)} ended without a potential: hpctrain status"

@@ -19,15 +19,16 @@ def potentials_group() -> None:
 
 
 @potentials_group.command("list")
+@click.option("--all", "with_retired", is_flag=True, help="Also list the retired potentials.")
 @common
-def list_command(project_file: str | None, as_json: bool) -> None:
+def list_command(with_retired: bool, project_file: str | None, as_json: bool) -> None:
     """List the archived potentials.
 
     The table shows errors, the verdict of the checks, date, size and run. A star marks the current
     potential.
     """
     from hpctrain.cli.terminal.potentials import potentials_table
-    from hpctrain.potentials.archive import current_name, read_cards
+    from hpctrain.potentials.archive import current_name, listed_cards, read_cards
     from hpctrain.project import find_project
     from hpctrain.records import BadFile
 
@@ -36,8 +37,13 @@ def list_command(project_file: str | None, as_json: bool) -> None:
         now = current_name(folder)
     except BadFile as bad:
         print_message(f"{bad.message}; {bad.hint}")
-    cards = read_cards(folder, print_message)
-    found = [{**_summary(card), "current": card["name"] == now} for card in cards]
+    listed = [*listed_cards(folder, print_message)]
+    cards = [*read_cards(folder)] if with_retired else listed
+    names = {card["name"] for card in listed}
+    found = [
+        {**_summary(card), "current": card["name"] == now, "retired": card["name"] not in names}
+        for card in cards
+    ]
     if as_json:
         print_json("potentials-list", {"potentials": found})
     elif not found:
@@ -90,6 +96,28 @@ def show_command(name: str, project_file: str | None, as_json: bool) -> None:
     else:
         now = archive.current_name(project.potentials) == card["name"]
         print_text(card_page(card, project.potentials, is_current=now))
+
+
+@potentials_group.command("retire")
+@click.argument("name")
+@click.option("--undo", is_flag=True, help="List it again.")
+@common
+def retire_command(name: str, undo: bool, project_file: str | None, as_json: bool) -> None:
+    """Take a potential out of the lists; its files stay.
+
+    It does not count for the numbers of new generations either. Its own name is never given again.
+    'potentials list --all' lists it, and --undo takes the retirement back.
+    """
+    from hpctrain.potentials.retired import retire
+    from hpctrain.project import find_project
+
+    done = retire(find_project(project_file), name, undo=undo, say=print_message)
+    if as_json:
+        print_json("potentials-retire", vars(done))
+    elif undo:
+        print_text(f"{done.name} is {'listed again' if done.changed else 'not retired'}")
+    else:
+        print_text(f"{done.name} is retired{'' if done.changed else ' already'}; its files stay")
 
 
 @potentials_group.command("verify")

@@ -18,6 +18,7 @@ from hpctrain.potentials import archive
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run_scheduler
 from hpctrain.project import Project
+from hpctrain.runs.actions import remove
 from hpctrain.runs.actions.recovery import recover
 from hpctrain.runs.lock import hold_lock
 from hpctrain.runs.manifest import Manifest
@@ -90,6 +91,7 @@ def submit(
         run = Run(project.runs / prepared.run_id)
         with hold_lock(project.runs, "submit", say=say):
             _sweep(project.runs, Path(temporary))
+            remove.sweep(project.runs)
             if name is not None:
                 refuse_name(project.runs, name)
             # Under the lock: of two submits at once, the second sees the first one's generation.

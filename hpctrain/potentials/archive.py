@@ -20,6 +20,8 @@ from hpctrain.shapes import PotentialName, Time
 
 # Which potential is the current one, and which were before; moved by current.move alone.
 POINTER = "current.json"
+# Which potentials are retired; written by retired.retire alone.
+RETIRED = "retired.json"
 
 # A move of the pointer. ``from`` is a word of Python, and no name in a class.
 Move = TypedDict(
@@ -32,6 +34,19 @@ class PointerFile(TypedDict):
 
     name: PotentialName
     history: list[Move]
+
+
+class RetiredMark(TypedDict):
+    """When a potential was retired, and by whom."""
+
+    time: Time
+    by: str
+
+
+class RetiredFile(TypedDict):
+    """retired.json: the retired potentials, by name."""
+
+    retired: dict[str, RetiredMark]
 
 
 _NAME = re.compile(r"potential_gen_([0-9]{2,})(?:_r([0-9]+))?")
@@ -71,6 +86,33 @@ def read_cards(folder: Path, say: Callable[[str], None] = lambda _: None) -> Ite
             continue
         if card is not None:
             yield card
+
+
+def listed_cards(folder: Path, say: Callable[[str], None] = lambda _: None) -> Iterator[Card]:
+    """Read the cards of the potentials that are not retired, as :func:`read_cards` does.
+
+    All of them, and ``say`` is told, if it cannot be read which are retired.
+    """
+    retired = _retired(folder, say)
+    return (card for card in read_cards(folder, say) if card["name"] not in retired)
+
+
+def _retired(folder: Path, say: Callable[[str], None]) -> dict[str, RetiredMark]:
+    try:
+        return read_retired(folder)
+    except BadFile as bad:
+        say(f"{bad.message}; {bad.hint}")
+        return {}
+
+
+def read_retired(folder: Path) -> dict[str, RetiredMark]:
+    """Read which potentials are retired; BadFile if the file that says it is damaged."""
+    try:
+        content = read_record(folder / RETIRED, RetiredFile)
+    except BadFile as bad:
+        bad.hint = "remove it, and retire again: hpctrain potentials retire NAME"
+        raise
+    return {} if content is None else content["retired"]
 
 
 def read_named_card(folder: Path, name: str) -> Card | None:
@@ -127,7 +169,8 @@ def generation_of(
     """Choose the generation of a potential trained on these structures.
 
     The same structures as before make another potential of the same generation; others begin the
-    next one; ``asked`` overrules both. What cannot be read does not count, and ``say`` is told.
+    next one; ``asked`` overrules both. Trials and retired potentials do not count, nor does what
+    cannot be read: ``say`` is told.
     """
     if asked is not None:
         return asked
@@ -135,10 +178,15 @@ def generation_of(
     def tell(bad: BadFile) -> None:
         say(f"{bad.message}; its generation was not counted")
 
-    known = [(one.generation, one.rows_fingerprint) for one in exports(project.runs, tell)]
+    runs = [one for one in exports(project.runs, tell) if not one.trial]
+    cards = [*read_cards(project.potentials, say)]
+    retired = _retired(project.potentials, say)
+    of_retired = {card["run"]["run_id"] for card in cards if card["name"] in retired}
+    known = [(one.generation, one.rows_fingerprint) for one in runs if one.run_id not in of_retired]
     known += [
         (card["generation"], card["dataset"]["rows_fingerprint"])
-        for card in read_cards(project.potentials, say)
+        for card in cards
+        if card["name"] not in retired
     ]
     same = [generation for generation, rows in known if rows == rows_fingerprint]
     return max(same) if same else max((generation for generation, _ in known), default=0) + 1

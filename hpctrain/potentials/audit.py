@@ -17,8 +17,8 @@ from hpctrain.potentials.card import Card
 from hpctrain.potentials.export_again import export_again
 from hpctrain.project import Project
 from hpctrain.records import BadFile
+from hpctrain.runs.kept import run_or_rest
 from hpctrain.runs.manifest import SIDES, Side
-from hpctrain.runs.run import Run
 
 State = Literal["ok", "changed", "gone", "not checked"]
 
@@ -53,15 +53,16 @@ class Audit:
 def audit(
     project: Project, names: tuple[str, ...] = (), *, progress: Progress = lambda *_: None
 ) -> list[Audit]:
-    """Check the named potentials, or all; nothing is changed.
+    """Check the named potentials, or all that are not retired; nothing is changed.
 
     Also those without a card that can be read: something is wrong with them.
     """
     folder = project.potentials
     there = archive.names(folder)
+    retired = archive.read_retired(folder)
     wanted = [
         archive.current_name(folder) or name if name == "current" else name for name in names
-    ] or there
+    ] or [name for name in there if name not in retired]
     audits = []
     for name in wanted:
         if name not in there:
@@ -82,7 +83,7 @@ def _findings(
     if card is None:
         yield Finding(path.name, "gone", "there is no card of these files")
         return
-    run = Run(project.runs / str(card["run"]["run_id"]))
+    run = run_or_rest(project.runs, card["run"]["run_id"])
     collected = [e for e in run.events() if e.get("event") == "collected" and e.get("name") == name]
     known = collected[-1].get("card_sha256") if collected else None
     yield _check_file(path, known, "the run's folder, which has its sum, is gone"

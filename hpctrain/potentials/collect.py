@@ -46,11 +46,12 @@ class Collected:
 
 @dataclass(frozen=True)
 class NotReady:
-    """A run that gives no potential, and why."""
+    """A run that gives no potential, and why; that of a ``trial`` is never archived."""
 
     run_id: str
     state: str
     reason: str
+    trial: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def collect(
     One whose verification failed is archived only with ``accept``: why, which may be empty.
     """
     found = status(project, names, program=program, say=say).runs
-    if not any(run.state == "completed" for run in found):
+    if not any(run.state == "completed" and not run.trial for run in found):
         return _collect(project, found, accept, say)
     with hold_lock(project.runs, "collect", say=say):
         # Another collect may have been quicker.
@@ -91,7 +92,9 @@ def _collect(
     not_ready: list[NotReady] = []
     for found in runs:
         assert found.run is not None
-        if found.state in ("collected", "completed"):
+        if found.trial and found.state == "completed":
+            not_ready.append(NotReady(found.run_id, found.state, TRIAL, trial=True))
+        elif found.state in ("collected", "completed"):
             try:
                 if found.state == "collected":
                     one = _read_archived(project, found.run, found.reason, new=False)
@@ -109,6 +112,7 @@ class _NoEvidence(Exception):
     """Why the files of a run that is said to be finished give no potential."""
 
 
+TRIAL = "it was submitted with --trial, and is never archived"
 _WHY = {
     "prepared": "never submitted",
     "submitting": "its submission is not finished",

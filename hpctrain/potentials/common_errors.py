@@ -21,6 +21,7 @@ from hpctrain.potentials.trainer import find_trainer
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run
 from hpctrain.project import Project
+from hpctrain.runs.kept import run_or_rest
 from hpctrain.runs.manifest import Side
 
 # One core of a login node: about a minute for structures of a hundred atoms.
@@ -114,7 +115,7 @@ def _marks(card: Card, side: Side) -> list[str]:
 
 def _test_file(project: Project, card: Card, folder: Path) -> Path:
     """Find what a potential was tested on: as the run keeps it, or written again."""
-    kept = project.runs / str(card["run"]["run_id"]) / "test.extxyz"
+    kept = run_or_rest(project.runs, card["run"]["run_id"]).folder / "test.extxyz"
     known = card["dataset"]["test"]["sha256"]
     if kept.is_file() and sha256_of(kept) == known:
         return kept

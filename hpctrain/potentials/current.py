@@ -50,6 +50,11 @@ def move(project: Project, name: str, *, say: Callable[[str], None] = lambda _: 
     with hold_lock(project.runs, "potentials current", say=say):
         card = archive.find_card(folder, name)
         wanted = str(card["name"])
+        if wanted in archive.read_retired(folder):
+            raise HpctrainError(
+                f"{wanted} is retired; the current potential was not changed",
+                f"to list it again: hpctrain potentials retire {wanted} --undo",
+            )
         file = folder / card["files"]["yace"]["path"]
         known = card["files"]["yace"]["sha256"]
         if not file.is_file() or sha256_of(file) != known:
@@ -61,7 +66,7 @@ def move(project: Project, name: str, *, say: Callable[[str], None] = lambda _: 
         history = list(before["history"]) if before else []
         left = before["name"] if before else None
         if left != wanted:
-            history.append({"time": now(), "by": _who(), "from": left, "to": wanted})
+            history.append({"time": now(), "by": who(), "from": left, "to": wanted})
             content = {"schema": "hpctrain.current/1", "name": wanted, "history": history}
             write_atomically(folder / archive.POINTER, as_json(content))
         # Also where it was there already: a move that was killed may have left old links.
@@ -112,7 +117,8 @@ def _relink(link: Path, name: str | None, say: Callable[[str], None]) -> None:
             temporary.unlink()
 
 
-def _who() -> str:
+def who() -> str:
+    """Return who is at work, as the archive records it: ``user@machine``."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container knows no name for the number

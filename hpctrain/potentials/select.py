@@ -19,6 +19,7 @@ from hpctrain.files import as_json, write_atomically
 from hpctrain.potentials.active_set import Origin, elements_of
 from hpctrain.potentials.choice import ACTIVE_SET, ASKED, CANDIDATES, POTENTIAL, REQUEST, Asked
 from hpctrain.potentials.write_choice import refuse_output
+from hpctrain.runs.kept import run_or_rest
 
 if TYPE_CHECKING:
     from hpctrain.data.candidates import Candidates
@@ -116,7 +117,8 @@ def _trained_on(
     if project is None or card is None:
         yield []
         return
-    kept = [project.runs / card["run"]["run_id"] / f"{side}.extxyz" for side in ("train", "test")]
+    run = run_or_rest(project.runs, card["run"]["run_id"])
+    kept = [run.folder / f"{side}.extxyz" for side in ("train", "test")]
     if all(path.is_file() for path in kept):
         yield kept
         return

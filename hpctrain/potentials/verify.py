@@ -19,6 +19,7 @@ from hpctrain.potentials.trainer import find_trainer
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run as run_program
 from hpctrain.project import Project
+from hpctrain.runs.kept import run_or_rest
 from hpctrain.runs.result import Verification
 from hpctrain.yamlfile import nearest
 
@@ -143,7 +144,7 @@ def _structures_of_card(
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Find what a potential was trained and tested on, and what is known of its errors."""
-    run = project.runs / card["run"]["run_id"]
+    run = run_or_rest(project.runs, card["run"]["run_id"]).folder
     if all((run / f"{side}.extxyz").is_file() for side in ("train", "test")):
         sides = {side: str(run / f"{side}.extxyz") for side in ("train", "test")}
         for attempt in sorted((run / "attempts").glob("*"), reverse=True):

@@ -18,7 +18,8 @@ def potentials_table(potentials: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         ["*" if one["current"] else "", one["name"], str(one["generation"]),
          str(one["revision"]), rmse(one["train"]), rmse(one["test"]),
-         one["verdict"] or "not verified", day(one["archived"]), file_size(one["bytes"]),
+         "retired" if one.get("retired") else one["verdict"] or "not verified",
+         day(one["archived"]), file_size(one["bytes"]),
          one["run_id"]]
         for one in potentials
     ]  # fmt: skip
