@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -199,3 +200,50 @@ def current_command(name: str | None, project_file: str | None, as_json: bool) -
         print_json("potentials-current", facts)
     else:
         print_text(current_potential(found))
+
+
+@potentials_group.command("export")
+@click.argument("name")
+@click.option(
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="File to write. Default: NAME.zip in the current folder.",
+)
+@click.option(
+    "--author",
+    "authors",
+    multiple=True,
+    metavar="'FAMILY, GIVEN'",
+    help="Author for CITATION.cff; also the name of an organisation. Can be given several times.",
+)
+@common
+def export_command(
+    name: str,
+    output: Path | None,
+    authors: tuple[str, ...],
+    project_file: str | None,
+    as_json: bool,
+) -> None:
+    """Write a potential and all about it as one zip.
+
+    The zip holds the potential, its card, the fingerprint of its data, the page, CITATION.cff and
+    a README that says how to use it. It is read again and checked before it gets its name. NAME may
+    be 'current'.
+
+    \b
+    Example:
+      hpctrain potentials export current --author 'Family, Given'
+    """
+    from hpctrain.cli.terminal.tables import file_size
+    from hpctrain.potentials.bundle import export
+    from hpctrain.project import find_project
+
+    done = export(find_project(project_file), name, output, authors=authors, say=print_message)
+    if not authors:
+        print_message("CITATION.cff names your account as the author; better: --author")
+    print_message("before you publish it: the card names the site, its hosts, paths and account")
+    if as_json:
+        print_json("potentials-export", {**vars(done), "path": str(done.path)})
+    else:
+        print_text(f"wrote {done.path} ({file_size(done.bytes)}, {len(done.files)} files, checked)")
