@@ -178,6 +178,7 @@ def _size(prepared: Prepared) -> Size | None:
     from hpctrain.data.check.report import Size
     from hpctrain.engines.pacemaker.cost import expected_parameters, functions_within
     from hpctrain.engines.pacemaker.faults import SHAPE
+    from hpctrain.runs.manifest import known_side
 
     if prepared.manifest["settings"]["training"]["b_basis_size"] == "auto":
         return None
@@ -192,8 +193,8 @@ def _size(prepared: Prepared) -> Size | None:
     return Size(
         functions=cap,
         parameters=expected_parameters(cap, elements),
-        structures=dataset["train"]["structures"],
-        atoms=dataset["train"]["atoms"],
+        structures=known_side(dataset, "train")["structures"],
+        atoms=known_side(dataset, "train")["atoms"],
         smaller=lambda most: functions_within(most, elements),
     )
 
@@ -201,11 +202,12 @@ def _size(prepared: Prepared) -> Size | None:
 def _cost(prepared: Prepared, data: dict[str, Any]) -> dict[str, Any] | None:
     """Estimate what the training takes on the site; None on GPUs, where nothing was measured."""
     from hpctrain.engines.pacemaker.cost import Task, estimate
+    from hpctrain.runs.manifest import known_side
 
     profile, manifest = prepared.site.profile, prepared.manifest
     if profile.gpus or data["neighbours_per_atom"] is None:
         return None
-    training, train = manifest["settings"]["training"], manifest["dataset"]["train"]
+    training, train = manifest["settings"]["training"], known_side(manifest["dataset"], "train")
     cores = profile.cores
     if cores is None:
         cores = (os.cpu_count() or 1) if prepared.scheduler.is_this_machine else 1

@@ -11,6 +11,7 @@ import click
 
 from hpctrain import __version__
 from hpctrain.cli import (
+    adopt,
     check,
     clusters,
     collect,
@@ -53,7 +54,8 @@ def cli() -> None:
 
 for command in (
     data.init_command, check.check_command, data.export_command,
-    submit.submit_command, runs.status_command, runs.logs_command, runs.cancel_command,
+    submit.submit_command, adopt.adopt_command,
+    runs.status_command, runs.logs_command, runs.cancel_command,
     runs.resume_command, remove.remove_command, remove.prune_command,
     collect.collect_command, archive.potentials_group, verify.verify_command,
     report.report_command, select.select_command,

@@ -19,7 +19,7 @@ from hpctrain.data.split_files import SplitFile
 from hpctrain.errors import HpctrainError
 from hpctrain.files import sha256_of
 from hpctrain.runs.exports import exports
-from hpctrain.runs.manifest import SIDES, read_manifest, read_rows
+from hpctrain.runs.manifest import SIDES, known_side, read_manifest, read_rows
 from hpctrain.runs.run import MANIFEST
 
 if TYPE_CHECKING:
@@ -116,9 +116,9 @@ def take(run: Path, folder: Path) -> Dataset:
             shutil.copyfile(run / name, folder / name)
         files[side] = SplitFile(
             folder / name,
-            known[side]["structures"],
-            known[side]["atoms"],
-            known[side]["sha256"],
+            known_side(known, side)["structures"],
+            known_side(known, side)["atoms"],
+            known_side(known, side)["sha256"],
             rows[side],
             partial(str, rows.get("marks", {}).get(side, "")),
         )
@@ -126,8 +126,8 @@ def take(run: Path, folder: Path) -> Dataset:
         train=files["train"],
         test=files["test"],
         skipped=tuple(Skipped(one["reason"], tuple(one["ids"])) for one in known["skipped"]),
-        fingerprint=known["fingerprint"],
-        rows_fingerprint=known["rows_fingerprint"],
+        fingerprint=str(known["fingerprint"]),
+        rows_fingerprint=str(known["rows_fingerprint"]),
         elements=tuple(known["elements"]),
         isolated_atoms={
             name: tuple(energies) for name, energies in known["isolated_atoms"].items()

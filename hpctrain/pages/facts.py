@@ -30,8 +30,12 @@ def data(subject: Subject) -> list[tuple[str, str]]:
     """List what it was trained and tested on."""
     dataset = subject.dataset
     lines = [
-        (side, f"{dataset[side]['structures']:,} structures, {dataset[side]['atoms']:,} atoms")
+        (
+            side,
+            f"{facts['structures']:,} structures, {facts['atoms']:,} atoms" if facts else "unknown",
+        )
         for side in ("train", "test")
+        for facts in (dataset[side],)
     ]
     lines.append(("elements", ", ".join(dataset["elements"])))
     for name, key in (("kinds", "config_types"), ("generations", "generations")):

@@ -96,7 +96,7 @@ def of_potential(card: Json, so_far: Curves, verification: Json | None) -> Subje
     return Subject(
         name=card["name"],
         subtitle=f"Generation {card['generation']}, archived {moment(card['archived'])}, "
-        f"from run {run['run_id']} on {run['site']['name']}",
+        f"from run {run['run_id']}{_where(card, run['site']['name'])}",
         metrics={name: metrics.get(name) for name in ("train", "test", "archived_file_on_test")},
         curves=so_far,
         no_curves="there is no learning_curve.csv beside the card",
@@ -111,9 +111,9 @@ def of_potential(card: Json, so_far: Curves, verification: Json | None) -> Subje
         provenance=provenance,
         best=card.get("best"),
         stopped=card.get("stopped"),
-        warnings=tuple(map(str, card.get("warnings") or ())),
+        warnings=(*map(str, card.get("warnings") or ()), *by_hand(card)),
         accepted=(card.get("verification") or {}).get("accepted"),
-        reference_energies=card["reference_energies"],
+        reference_energies=card["reference_energies"] or {},
         shift=card["shift"],
         use=_usage_lines(card.get("use")),
         basis_size=card.get("basis_size"),
@@ -150,7 +150,7 @@ def of_run(status: RunStatus, files: RunFiles) -> Subject:
     facts = {**result, "run_id": status.run_id, "name": status.name, "created": manifest["created"]}
     return Subject(
         name=status.run_id,
-        subtitle=f"Run of {manifest['project']} on {status.site}, {state}; {done}",
+        subtitle=f"Run of {manifest['project']}{_where(manifest, status.site)}, {state}; {done}",
         metrics={"train": status.train, "test": status.test,
                  "archived_file_on_test": evaluation.get("yace")},
         curves=files.curves,
@@ -174,11 +174,23 @@ def of_run(status: RunStatus, files: RunFiles) -> Subject:
         ],
         best=result.get("best"),
         stopped=result.get("stopped"),
-        warnings=(*status.warnings, *(manifest.get("warnings") or ())),
+        warnings=(*status.warnings, *(manifest.get("warnings") or ()), *by_hand(manifest)),
         reference_energies=evaluation.get("reference_energies") or {},
         shift=evaluation.get("shift"),
         basis_size=result.get("basis_size"),
     )  # fmt: skip
+
+
+def _where(facts: Mapping[str, Any], site: str) -> str:
+    return ", trained by hand" if facts.get("origin") == "adopted" else f" on {site}"
+
+
+def by_hand(facts: Mapping[str, Any]) -> list[str]:
+    """Say that a training was made by hand, and what of it is not known."""
+    if facts.get("origin") != "adopted":
+        return []
+    unknown = [f"not known: {words}" for words in facts.get("unknown") or ()]
+    return ["trained by hand, and adopted: what its folder does not tell is unknown", *unknown]
 
 
 def moment(time: str | None) -> str:
@@ -192,9 +204,12 @@ def _request_facts(run: Json, dataset: Json, site: str) -> list[tuple[str, str]]
         ("run", f"{run['run_id']} ({run['name']})" if run.get("name") else str(run["run_id"])),
         ("created", moment(run.get("created"))),
         ("site", site),
-        ("data", str(dataset["fingerprint"])),
-        ("rows", str(dataset["rows_fingerprint"])),
-        *((f"{side}.extxyz, sha256", str(dataset[side]["sha256"])) for side in ("train", "test")),
+        ("data", str(dataset["fingerprint"] or "unknown")),
+        ("rows", str(dataset["rows_fingerprint"] or "unknown")),
+        *(
+            (f"{side}.extxyz, sha256", str(dataset[side]["sha256"] if dataset[side] else "unknown"))
+            for side in ("train", "test")
+        ),
     ]
 
 

@@ -77,6 +77,8 @@ def _no_active_set(card: Card) -> tuple[str, str]:
     dataset = card["dataset"]
     chosen = (card.get("basis_size") or {}).get("chosen")
     functions = chosen or card["settings"]["training"].get("b_basis_size")
+    if dataset["train"] is None:
+        return message, "make one with pace_activeset, beside the potential's .yaml"
     fits = int(0.7 * dataset["train"]["atoms"] / max(1, len(card["elements"])))
     hint = (
         "an active set needs as many atoms of each element as there are basis functions; "

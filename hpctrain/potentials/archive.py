@@ -162,7 +162,7 @@ def read_pointer(folder: Path) -> PointerFile | None:
 
 def generation_of(
     project: Project,
-    rows_fingerprint: str,
+    rows_fingerprint: str | None,
     asked: int | None,
     say: Callable[[str], None] = lambda _: None,
 ) -> int:
@@ -188,7 +188,7 @@ def generation_of(
         for card in cards
         if card["name"] not in retired
     ]
-    same = [generation for generation, rows in known if rows == rows_fingerprint]
+    same = [generation for generation, rows in known if rows and rows == rows_fingerprint]
     return max(same) if same else max((generation for generation, _ in known), default=0) + 1
 
 

@@ -110,12 +110,14 @@ def _check_file(path: Path, known: str | None, unknown: str = "") -> Finding:
 
 def _check_exported(folder: Path, side: Side, card: Card) -> Finding:
     """Check what the trainer was given, as the run keeps it."""
-    path = folder / f"{side}.extxyz"
+    path, known = folder / f"{side}.extxyz", card["dataset"][side]
+    if known is None:
+        return Finding(f"{side}.extxyz of the run", "not checked", "its data are not known")
     if not folder.is_dir():
         return Finding(f"{side}.extxyz of the run", "not checked", f"{folder} is gone")
     if not path.is_file():
         return Finding(f"{side}.extxyz of the run", "gone", f"{path} is not there")
-    if sha256_of(path) != card["dataset"][side]["sha256"]:
+    if sha256_of(path) != known["sha256"]:
         return Finding(f"{side}.extxyz of the run", "changed", f"{path} is not what was exported")
     return Finding(f"{side}.extxyz of the run", "ok")
 
@@ -126,6 +128,8 @@ def _check_source(project: Project, path: Path, card: Card, progress: Progress) 
     source, tests = data["source"], data.get("test_source")
     sources = [*_as_list(source), *_as_list(tests or [])]
     what = f"the source {', '.join(sources)}"
+    if card["dataset"]["train"] is None:
+        return Finding(what, "not checked", "its data are not known")
     try:
         names, _, _ = expand_sides(source, tests, project.folder)
     except HpctrainError as error:

@@ -198,6 +198,8 @@ def readme(card: Card) -> str:
         (SUMS, f"SHA-256 of all files; to check them: sha256sum -c {SUMS}"),
     ]  # fmt: skip
     listed = "\n".join(f"| `{file}` | {words} |" for file, words in files)
+    unknown = "".join(f"\n- not known: {words}" for words in card.get("unknown") or ())
+    by_hand = f"\nTrained by hand, and adopted by hpctrain:\n{unknown}\n" if unknown else ""
     cite = "\n".join(f"- {work}" for work in use["cite"])
     return f"""# {name}
 
@@ -206,7 +208,7 @@ An interatomic potential (atomic cluster expansion) for {", ".join(card["element
 | RMSE | energy, meV/atom | force component, eV/Å |
 |---|---|---|
 {rows}
-
+{by_hand}
 ## Use
 
 {use["units"]}
@@ -243,5 +245,8 @@ Written by hpctrain {__version__}. No licence is stated here.
 
 
 def _energies(card: Card) -> str:
-    energies = ", ".join(f"{el} {value:.6g} eV" for el, value in card["reference_energies"].items())
-    return f"Here: {energies}, shift {card['shift']:.6g} eV."
+    known = card["reference_energies"]
+    if known is None:
+        return "The reference energies of this potential are not known."
+    energies = ", ".join(f"{el} {value:.6g} eV" for el, value in known.items())
+    return f"Here: {energies}, shift {card['shift'] or 0.0:.6g} eV."

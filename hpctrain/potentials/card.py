@@ -17,6 +17,7 @@ from hpctrain.records import LARGE, BadFile, damaged, read_record
 from hpctrain.runs.history import Accepted, History
 from hpctrain.runs.manifest import (
     DatasetFacts,
+    Manifest,
     ParentFacts,
     RowIds,
     Settings,
@@ -29,6 +30,7 @@ from hpctrain.runs.result import (
     Best,
     CheckFacts,
     Environment,
+    Evaluation,
     FileFacts,
     Metrics,
     Repulsion,
@@ -119,6 +121,8 @@ class CardVerification(TypedDict, total=False):
 class _NewerOfCard(TypedDict, total=False):
     """What the cards of older versions lack."""
 
+    origin: str  # "adopted": trained by hand
+    unknown: list[str]
     parents: list[CardParent]
     active_set: ActiveSet | None
     best: Best | None
@@ -141,8 +145,8 @@ class Card(_NewerOfCard):
     files: dict[str, CardFile]
     elements: list[str]
     units: dict[str, str]
-    reference_energies: dict[str, float]  # eV
-    shift: float  # eV/atom
+    reference_energies: dict[str, float] | None  # eV; None where they are not known
+    shift: float | None  # eV/atom
     metrics: CardMetrics
     dataset: CardDataset
     settings: Settings
@@ -154,8 +158,8 @@ class Card(_NewerOfCard):
 
 
 class _FinishedEvaluation(TypedDict):
-    reference_energies: dict[str, float]
-    shift: float
+    reference_energies: dict[str, float] | None
+    shift: float | None
     train: Metrics | None
     test: Metrics | None
     yace: Metrics
@@ -227,6 +231,8 @@ def make_card(
         "name": name,
         "generation": manifest["generation"],
         "archived": archived,
+        "origin": manifest.get("origin", "hpctrain"),
+        "unknown": _unknown(manifest, potential),
         "parents": _parents(run),
         "files": {
             suffix: {
@@ -274,6 +280,14 @@ def make_card(
         "collected_by": {"hpctrain": __version__},
         "use": usage(name, manifest["dataset"]["elements"], "output_potential.asi" in files),
     }
+
+
+def _unknown(manifest: Manifest, potential: Evaluation) -> list[str]:
+    """List what is not known of a training that was made by hand."""
+    unknown = list(manifest.get("unknown", []))
+    if potential["reference_energies"] is None:
+        unknown.append("the reference energies: the potential's metadata name none")
+    return unknown
 
 
 def _input(given: dict[str, Any], size: BasisSize | None) -> dict[str, Any]:

@@ -94,14 +94,17 @@ def _author(author: str) -> dict[str, str]:
 
 
 def _abstract(card: Card) -> str:
-    data, test = card["dataset"], card["metrics"]["test"]
+    train, test = card["dataset"]["train"], card["dataset"]["test"]
+    errors = card["metrics"]["test"]
     words = (
         f"An interatomic potential (atomic cluster expansion, trained with Pacemaker) for "
-        f"{', '.join(card['elements'])}. Trained on {data['train']['structures']} structures."
+        f"{', '.join(card['elements'])}."
     )
-    if test is None:
-        return words
-    return (
-        f"{words} RMSE on {data['test']['structures']} other structures: {rmse(test)} "
-        "(energy in meV/atom / force component in eV/Å)."
-    )
+    if train is not None:
+        words += f" Trained on {train['structures']} structures."
+    if test is not None and errors is not None:
+        words += (
+            f" RMSE on {test['structures']} other structures: {rmse(errors)} "
+            "(energy in meV/atom / force component in eV/Å)."
+        )
+    return words

@@ -22,7 +22,7 @@ from hpctrain.process import Run as RunProgram
 from hpctrain.process import run
 from hpctrain.project import Project
 from hpctrain.runs.kept import run_or_rest
-from hpctrain.runs.manifest import Side
+from hpctrain.runs.manifest import Side, known_side
 
 # One core of a login node: about a minute for structures of a hundred atoms.
 MOST = 500
@@ -39,6 +39,10 @@ def common_errors(
     ``errors`` has those of both, in the order of the cards, or is None, and ``why`` says why;
     ``set`` says which structures they are of, ``structures`` how many these are.
     """
+    for card in (a, b):
+        if card["reference_energies"] is None:
+            why = f"the reference energies of {card['name']} are not known"
+            return {"errors": None, "why": why, "set": None, "structures": 0}
     with tempfile.TemporaryDirectory(prefix="hpctrain-") as temporary:
         try:
             description, texts = _common_structures(project, (a, b), Path(temporary))
@@ -116,7 +120,7 @@ def _marks(card: Card, side: Side) -> list[str]:
 def _test_file(project: Project, card: Card, folder: Path) -> Path:
     """Find what a potential was tested on: as the run keeps it, or written again."""
     kept = run_or_rest(project.runs, card["run"]["run_id"]).folder / "test.extxyz"
-    known = card["dataset"]["test"]["sha256"]
+    known = known_side(card["dataset"], "test")["sha256"]
     if kept.is_file() and sha256_of(kept) == known:
         return kept
     again = export_again(

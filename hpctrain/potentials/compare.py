@@ -11,7 +11,7 @@ from hpctrain.potentials.card import Card, rows_of
 from hpctrain.potentials.common_errors import common_errors, long_run
 from hpctrain.process import Run as RunProgram
 from hpctrain.project import Project
-from hpctrain.runs.manifest import SIDES
+from hpctrain.runs.manifest import SIDES, Side
 
 
 def diff(
@@ -40,7 +40,7 @@ def _settings(card: Card) -> dict[str, Any]:
 
 
 def _energies(card: Card) -> dict[str, Any]:
-    return {**card["reference_energies"], "shift": card["shift"]}
+    return {**(card["reference_energies"] or {}), "shift": card["shift"]}
 
 
 def differences(a: Any, b: Any) -> dict[str, list[Any]]:
@@ -63,6 +63,7 @@ def data_differences(a: Card, b: Card) -> dict[str, Any]:
     A row that moved and changed is among the changed ones.
     """
     of_a, of_b = _rows(a), _rows(b)
+    fingerprints = {card["dataset"]["fingerprint"] for card in (a, b)}
     both = [row for row in of_a if row in of_b]
     changed = [row for row in both if _marks_differ(of_a[row][1], of_b[row][1])]
     same = [row for row in both if row not in set(changed)]
@@ -74,14 +75,16 @@ def data_differences(a: Card, b: Card) -> dict[str, Any]:
         "changed": changed,
     }
     return {
-        "same": a["dataset"]["fingerprint"] == b["dataset"]["fingerprint"],
+        "same": None not in fingerprints and len(fingerprints) == 1,
         "sources": [a["settings"]["data"]["source"], b["settings"]["data"]["source"]],
-        "structures": {
-            side: [card["dataset"][side]["structures"] for card in (a, b)]
-            for side in ("train", "test")
-        },
+        "structures": {side: [_structures(card, side) for card in (a, b)] for side in SIDES},
         **facts,
     }
+
+
+def _structures(card: Card, side: Side) -> int | None:
+    facts = card["dataset"][side]
+    return None if facts is None else facts["structures"]
 
 
 def _rows(card: Card) -> dict[str, tuple[str, str]]:

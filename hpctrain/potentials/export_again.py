@@ -22,9 +22,9 @@ class _Side(TypedDict):
 
 
 class _Data(TypedDict):
-    train: _Side
-    test: _Side
-    rows: RowIds
+    train: _Side | None
+    test: _Side | None
+    rows: RowIds | None
 
 
 class _Source(TypedDict, total=False):
@@ -37,7 +37,7 @@ class _DataSettings(_Source):
 
 
 class _Training(TypedDict):
-    cutoff: float
+    cutoff: float | None
 
 
 class _Settings(TypedDict):
@@ -71,11 +71,16 @@ def export_again(
     if content is None:
         raise HpctrainError(f"there is no card {card}")
     known, settings = content["dataset"], dict(content["settings"]["data"])
-    rows = known["rows"]
+    rows, sides = known["rows"], {side: known[side] for side in SIDES}
+    if rows is None or None in sides.values():
+        raise HpctrainError(
+            f"{card} does not say what was trained on: the training was made by hand, and adopted "
+            "without its data"
+        )
     card_rows: dict[str, Any] = {side: rows[side] for side in SIDES}
     card_rows["marks"] = rows.get("marks")
-    cutoff = float(content["settings"]["training"]["cutoff"])
-    expected = {side: known[side]["sha256"] for side in SIDES}
+    cutoff = float(content["settings"]["training"]["cutoff"] or 0.0)
+    expected = {side: facts and facts["sha256"] for side, facts in sides.items()}
     for name, given in (("source", data.source), ("test_source", data.test_source)):
         if given is not None and settings.get(name) == without_passwords(given):
             settings[name] = given

@@ -34,8 +34,15 @@ class Parent:
         self, training: TrainingConfig, dataset: Dataset, notes: list[str]
     ) -> dict[str, float]:
         """Return those of the new training; HpctrainError where they do not fit the parent's."""
+        known = self.card["reference_energies"]
+        if known is None:
+            raise HpctrainError(
+                f"the reference energies of {self.name} are not known, so a training cannot go on "
+                "from it",
+                "train without --from",
+            )
         energies, said = parents_energies(
-            self.card["reference_energies"], self.card["shift"], training, dataset.elements,
+            known, self.card["shift"] or 0.0, training, dataset.elements,
             dataset.isolated_atoms,
         )  # fmt: skip
         notes += said

@@ -120,7 +120,8 @@ def _trained_on(
     run = run_or_rest(project.runs, card["run"]["run_id"])
     kept = [run.folder / f"{side}.extxyz" for side in ("train", "test")]
     if all(path.is_file() for path in kept):
-        yield kept
+        # An adopted training may have no test set: its file is empty.
+        yield [path for path in kept if path.stat().st_size]
         return
     again = folder / "known"
     try:

@@ -65,6 +65,9 @@ def verify(
         folder = Path(temporary)
         if data is not None:
             structures: dict[str, Any] = {"sides": {"test": _absolute(data)}}
+        elif card and card["dataset"]["test"] is None:
+            structures = {"sides": {}}
+            notes.append("its data are not known: most checks need them; name a file with --data")
         elif card and project is not None:
             structures = _structures_of_card(project, card, yace, folder, say)
         else:
@@ -146,7 +149,12 @@ def _structures_of_card(
     """Find what a potential was trained and tested on, and what is known of its errors."""
     run = run_or_rest(project.runs, card["run"]["run_id"]).folder
     if all((run / f"{side}.extxyz").is_file() for side in ("train", "test")):
-        sides = {side: str(run / f"{side}.extxyz") for side in ("train", "test")}
+        sides = {
+            side: str(run / f"{side}.extxyz")
+            for side in ("train", "test")
+            # Without a test set, as an adopted training may be, its file is empty.
+            if (run / f"{side}.extxyz").stat().st_size
+        }
         for attempt in sorted((run / "attempts").glob("*"), reverse=True):
             if _has_sum(attempt / "output_potential.yace", card["files"]["yace"]["sha256"]):
                 tables = [str(attempt / f"{side}_pred.pckl.gzip") for side in ("test", "train")]

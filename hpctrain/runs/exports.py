@@ -29,7 +29,7 @@ class ExportOf:
 
     run_id: FileName
     generation: int
-    rows_fingerprint: str
+    rows_fingerprint: str | None
     key: str | None
     train: str | None
     test: str | None
@@ -65,13 +65,14 @@ def _kept(content: Any, mark: str) -> ExportOf | None:
 
 def _read(run: Run) -> ExportOf:
     data = run.manifest["dataset"]
+    train, test = data["train"], data["test"]
     return ExportOf(
         run.run_id,
         run.manifest["generation"],
         data["rows_fingerprint"],
         data.get("key"),
-        data["train"]["sha256"],
-        data["test"]["sha256"],
+        train and train["sha256"],
+        test and test["sha256"],
         run.manifest.get("name"),
         run.manifest.get("trial", False),
     )

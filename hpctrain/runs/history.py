@@ -29,6 +29,10 @@ class _OfAttempt(_Event, Place, total=False):
     folder: str | None
 
 
+class _Adopted(_Event):
+    folder: str
+
+
 class _Collecting(_Event):
     name: PotentialName
 
@@ -42,6 +46,7 @@ _SHAPES: dict[str, Any] = {
     "submitting": _OfAttempt,
     "submitted": _OfAttempt,
     "seen": _OfAttempt,
+    "adopted": _Adopted,
     "collecting": _Collecting,
     "collected": _Collected,
 }
@@ -69,7 +74,7 @@ class History:
     ``accepted`` says when a failing verification was accepted, and why. ``since`` is the time of
     the last event. ``submitter`` is who submitted last, and where; ``clusters`` are the clusters
     that have to be named to be asked about its jobs. ``seen`` are the attempts whose job the
-    scheduler has once shown.
+    scheduler has once shown. ``adopted`` is the folder of a training that was made by hand.
     """
 
     attempt: int = 0
@@ -93,13 +98,14 @@ class History:
     submitter: Submitter = field(default_factory=Submitter)
     clusters: str | None = None
     seen: set[int] = field(default_factory=set)
+    adopted: str | None = None
 
     @property
     def unfinished(self) -> bool:
         """Say whether a submission was begun whose end is not recorded."""
         if self.submitting is not None:
             return True
-        return not (self.attempt or self.refused or self.abandoned)
+        return not (self.attempt or self.refused or self.abandoned or self.adopted)
 
     @property
     def half_done(self) -> bool:
@@ -162,6 +168,8 @@ def fold(events: Iterable[Mapping[str, Any]]) -> History:
                 history.abandoned = True
         elif kind == "unclear":
             history.unclear = str(event.get("reason"))
+        elif kind == "adopted":
+            history.adopted = str(event.get("folder"))
         elif kind == "interrupted":
             history.interrupted = True
         elif kind == "cancel_requested":

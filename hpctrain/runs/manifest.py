@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict
 
+from hpctrain.errors import HpctrainError
 from hpctrain.records import LARGE, read_record
 from hpctrain.shapes import (
     Count,
@@ -44,10 +45,10 @@ class SkippedRows(TypedDict):
 
 
 class _DatasetFacts(TypedDict):
-    fingerprint: str
-    rows_fingerprint: str
-    train: SideFacts
-    test: SideFacts
+    fingerprint: str | None
+    rows_fingerprint: str | None
+    train: SideFacts | None
+    test: SideFacts | None
     skipped: list[SkippedRows]
     elements: list[str]
     isolated_atoms: dict[str, list[float]]  # eV
@@ -56,7 +57,10 @@ class _DatasetFacts(TypedDict):
 
 
 class DatasetFacts(_DatasetFacts, total=False):
-    """What was exported; ``key`` is what the export depends on, None where that is not known."""
+    """What was exported; ``key`` is what the export depends on, None where that is not known.
+
+    Fingerprints and sides are None where an adopted training does not tell them.
+    """
 
     leakage: dict[str, Any]
     elements_left_out: list[str]  # they occur only as isolated atoms
@@ -88,7 +92,7 @@ class _ProfileOptions(TypedDict, total=False):
 
 
 class _ProfileKeys(_ProfileOptions):
-    scheduler: SchedulerName
+    scheduler: SchedulerName | Literal["none"]
     output: FileName
 
 
@@ -114,9 +118,9 @@ class _Parents(TypedDict, total=False):
 
 class _TrainingKeys(TypedDict):
     engine: str
-    cutoff: float
+    cutoff: float | None
     b_basis_size: int | str
-    max_iter: Annotated[int, between(1, 1e12)]
+    max_iter: Annotated[int, between(1, 1e12)] | None
 
 
 class _DataKeys(TypedDict):
@@ -131,15 +135,15 @@ class _SettingsKeys(TypedDict):
 Settings = Annotated[dict[str, Any], Holds(_SettingsKeys)]
 
 
-class _LossKeys(TypedDict):
+class _LossKeys(TypedDict, total=False):
     kappa: float | str
 
 
-class _FitKeys(TypedDict):
+class _FitKeys(TypedDict, total=False):
     loss: Annotated[dict[str, Any], Holds(_LossKeys)]
 
 
-class _InputKeys(TypedDict):
+class _InputKeys(TypedDict, total=False):
     fit: Annotated[dict[str, Any], Holds(_FitKeys)]
 
 
@@ -147,6 +151,8 @@ class _NewerOfManifest(_Parents, total=False):
     warnings: list[str]  # what the potential's card has to warn of
     name: RunName | None  # given by the user
     trial: bool  # never to be archived
+    origin: str  # "adopted": trained by hand
+    unknown: list[str]  # of an adopted one, what its folder does not tell
 
 
 class Manifest(_NewerOfManifest):
@@ -175,3 +181,13 @@ def read_manifest(path: Path) -> Manifest | None:
 def read_rows(path: Path) -> RowIds | None:
     """Read a rows.json; None if it is not there, BadFile if it is damaged."""
     return read_record(path, RowIds, LARGE)
+
+
+def known_side(dataset: DatasetFacts, side: Side) -> SideFacts:
+    """Return the facts of one side of the split; HpctrainError where they are not known."""
+    facts = dataset[side]
+    if facts is None:
+        raise HpctrainError(
+            f"the {side} set is not known: the training was made by hand, and adopted without it"
+        )
+    return facts

@@ -30,8 +30,8 @@ class FileFacts(TypedDict):
 class Evaluation(TypedDict, total=False):
     """evaluation.json: the errors of a potential; ``yace`` are those of the file to archive."""
 
-    reference_energies: dict[str, float]  # eV
-    shift: float  # eV/atom
+    reference_energies: dict[str, float] | None  # eV
+    shift: float | None  # eV/atom
     train: Metrics | None
     test: Metrics | None
     yace: Metrics

@@ -97,7 +97,9 @@ class Run:
     def history(self) -> History:
         """Add up what happened. BadFile if it is not known any more what was submitted."""
         history = fold(self.events())
-        if not history.attempt and (EVENTS in self.bad_files or self._has_had_a_job()):
+        if not (history.attempt or history.adopted) and (
+            EVENTS in self.bad_files or self._has_had_a_job()
+        ):
             raise damaged(self.folder / EVENTS, "it does not say any more what was submitted")
         return history
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpctrain.cli.terminal.tables import day, file_size, indented, table
+from hpctrain.cli.terminal.tables import day, file_size, indented, sides, table
 from hpctrain.engines.pacemaker.usage import total_energy, usage
 from hpctrain.text import metrics_rows, verdict_words
 
@@ -63,20 +63,29 @@ def _what(card: Card) -> str:
         ("generation", str(card["generation"])),
         ("elements", " ".join(card["elements"])),
         ("goes on from", parents),
-        ("data", f"train {data['train']['structures']} structures ({data['train']['atoms']} "
-         f"atoms), test {data['test']['structures']} ({data['test']['atoms']} atoms)"),
+        ("origin", "trained by hand, and adopted" if card.get("origin") == "adopted" else ""),
+        *(("not known", words) for words in card.get("unknown") or ()),
+        ("data", sides(data)),
         ("training", f"{training['engine']} ({card['evaluator']}), cutoff "
-         f"{training['cutoff']:g} Å, {_functions(card)} functions per element, "
+         f"{_cutoff(training['cutoff'])}, {_functions(card)} functions per element, "
          f"{card['metrics'].get('iterations', '?')} iterations"),
         ("stopped", str(card.get("stopped") or "")),
         ("repulsion", _repulsion(card.get("repulsion"))),
         *(("warning", str(warning)) for warning in card.get("warnings") or ()),
-        ("run", f"{run['run_id']} on {run['site']['name']}, ended {day(run.get('ended'))}"),
+        ("run", f"{run['run_id']}{_site(card)}, ended {day(run.get('ended'))}"),
         ("archived", day(card.get("archived"))),
         ("files", files),
         ("sha256", f"{card['files']['yace']['sha256']} (.yace)"),
     ]  # fmt: skip
     return "\n".join(f"{name:<12}  {words}" for name, words in lines if words)
+
+
+def _site(card: Card) -> str:
+    return "" if card.get("origin") == "adopted" else f" on {card['run']['site']['name']}"
+
+
+def _cutoff(cutoff: float | None) -> str:
+    return "not known" if cutoff is None else f"{cutoff:g} Å"
 
 
 def _repulsion(placed: Repulsion | None) -> str:
@@ -98,11 +107,16 @@ def _errors(card: Card) -> list[str]:
     sets = (("train", metrics["train"]), ("test", metrics["test"]),
             (".yace on test", metrics.get("archived_file_on_test")))  # fmt: skip
     rows = [
-        [title, f"{one['rmse_energy_mev_per_atom']:.2f} meV/atom",
-         f"{one['rmse_force_ev_per_a']:.4f} eV/Å", f"{one.get('structures', '?')} structures"]
-        for title, one in sets if one
+        [title, _error(one["rmse_energy_mev_per_atom"], ".2f", "meV/atom"),
+         _error(one["rmse_force_ev_per_a"], ".4f", "eV/Å"),
+         f"{one.get('structures', '?')} structures"]
+        for title, one in sets if one and one["rmse_energy_mev_per_atom"] is not None
     ]  # fmt: skip
     return table(("", "energy", "force", ""), rows).splitlines()[1:]
+
+
+def _error(value: float | None, form: str, unit: str) -> str:
+    return "not known" if value is None else f"{value:{form}} {unit}"
 
 
 def _verification(card: Card) -> list[str]:
@@ -120,7 +134,7 @@ def _verification(card: Card) -> list[str]:
 
 def _energies(card: Card, use: Mapping[str, Any]) -> list[str]:
     return [
-        total_energy(card["reference_energies"], card["shift"]),
+        total_energy(card["reference_energies"], card["shift"] or 0.0),
         use["energy"]["formula"],
         use["energy"]["where"],
         use["units"],

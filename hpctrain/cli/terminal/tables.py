@@ -10,7 +10,7 @@ from hpctrain.text import duration, rmse, verdict_of
 
 if TYPE_CHECKING:
     from hpctrain.runs.actions.status import RunStatus
-    from hpctrain.runs.manifest import Manifest
+    from hpctrain.runs.manifest import DatasetFacts, Manifest
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -129,6 +129,17 @@ def explanation(run: RunStatus) -> str:
     return words
 
 
+def sides(dataset: DatasetFacts) -> str:
+    """Write the sizes of both sets: ``train 90 structures (360 atoms), test 10 (40 atoms)``."""
+    train, test = dataset["train"], dataset["test"]
+    words = ["train not known", "test not known"]
+    if train is not None:
+        words[0] = f"train {train['structures']} structures ({train['atoms']} atoms)"
+    if test is not None:
+        words[1] = f"test {test['structures']} ({test['atoms']} atoms)"
+    return ", ".join(words)
+
+
 def manifest(content: Manifest) -> str:
     """Write the data and settings of a run, from its manifest, in a few lines."""
     data, training = content["dataset"], content["settings"]["training"]
@@ -138,9 +149,7 @@ def manifest(content: Manifest) -> str:
     if isinstance(energies, dict):
         energies = ", ".join(f"{element} {value:.4f} eV" for element, value in energies.items())
     lines = [
-        f"data        train {data['train']['structures']} structures "
-        f"({data['train']['atoms']} atoms), test {data['test']['structures']} "
-        f"({data['test']['atoms']} atoms)",
+        f"data        {sides(data)}",
         f"selection   {content['settings']['data'].get('select') or EVERY_ROW}",
         f"elements    {', '.join(data['elements'])}; free atoms: {energies}",
         f"kinds       {kinds}",

@@ -98,6 +98,13 @@ def _method_of_inert(owner: Any, *_names: Any) -> None:
         raise pickle.UnpicklingError(_REFUSED.format("builtins.getattr"))
 
 
+def _counts(*given: Any) -> dict[Any, Any]:
+    """Return the counts of a collections.Counter: Pacemaker keeps compositions in them."""
+    if len(given) > 1 or (given and type(given[0]) is not dict):
+        raise pickle.UnpicklingError(_REFUSED.format("a collections.Counter of its own"))
+    return dict(*given)
+
+
 def _to_bytes(text: str, _encoding: str) -> bytes:
     """Return bytes that older protocols keep as text."""
     return text.encode("latin-1")
@@ -141,6 +148,8 @@ class Unpickler(_InPython):  # type: ignore[misc]
         module = "builtins" if module == "__builtin__" else module  # protocol 2
         if (module, name) == ("_codecs", "encode"):
             return _to_bytes
+        if (module, name) == ("collections", "Counter"):
+            return _counts
         if (module, name) == ("builtins", "getattr"):
             return _method_of_inert
         if module.startswith("ase.") and name not in ALLOWED.get(module, ()):

@@ -63,8 +63,13 @@ def usage(stem: str, elements: Sequence[str], active_set: bool) -> dict[str, Any
     }
 
 
-def total_energy(energies: Mapping[str, float], shift: float) -> str:
-    """Write the formula with its numbers: ``E(DFT) = E(potential) + n_Al (-0.2994 eV)``."""
+def total_energy(energies: Mapping[str, float] | None, shift: float) -> str:
+    """Write the formula with its numbers: ``E(DFT) = E(potential) + n_Al (-0.2994 eV)``.
+
+    Where the reference energies are not known, say that.
+    """
+    if energies is None:
+        return "the reference energies are not known, and so total energies are not either"
     terms = "".join(f" + n_{element} ({value:.6g} eV)" for element, value in energies.items())
     return f"E(DFT) = E(potential){terms}" + (f" - N ({shift:.6g} eV)" if shift else "")
 

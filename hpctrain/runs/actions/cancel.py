@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
@@ -18,6 +18,7 @@ from hpctrain.runs.history import History
 from hpctrain.runs.lock import hold_lock
 from hpctrain.runs.place import original
 from hpctrain.runs.run import Run
+from hpctrain.runs.state.adopted import ORIGIN
 from hpctrain.runs.state.ask import ask_for_jobs, without_a_result
 from hpctrain.runs.state.kept_answers import forget
 from hpctrain.runs.state.verdict import IN_THE_QUEUE, LAG_S, SETTLED
@@ -99,6 +100,14 @@ def _cancel(project: Project, found: RunStatus, program: RunProgram) -> Cancelle
             f"{found.run_id}: it is not known whether it has a job: {found.reason}"
         )
     nothing = Cancelled(found.run_id, found.job_id, asked=False, state=found.state)
+    if found.origin == ORIGIN and found.state == "running":
+        raise HpctrainError(
+            f"{found.run_id}: its training was begun by hand, and is not ended here",
+            "end it where it runs",
+        )
+    if found.origin == ORIGIN and found.state == "unknown":
+        run.record("cancel_requested", attempt=1)
+        return replace(nothing, state="cancelled")
     if found.job_id is None:
         return nothing
     history = run.history()

@@ -25,6 +25,7 @@ from hpctrain.runs.history import History
 from hpctrain.runs.lock import hold_lock
 from hpctrain.runs.place import original
 from hpctrain.runs.run import Run
+from hpctrain.runs.state.adopted import ORIGIN
 from hpctrain.runs.state.ask import ask_for_jobs, without_a_result
 from hpctrain.runs.state.attempts import find_counting_attempt
 from hpctrain.runs.state.kept_answers import forget
@@ -178,7 +179,7 @@ def _refuse(project: Project, found: RunStatus, program: RunProgram) -> None:
     """Raise HpctrainError unless it is certain that no job works in the run's folder."""
     run = found.run
     assert run is not None
-    if found.state not in SETTLED:
+    if found.state not in SETTLED and found.origin != ORIGIN:
         hint = f"end it first: hpctrain cancel {found.run_id}"
         if found.reason in run.bad_files.values():
             hint = f"if it certainly has no job: rm -r {run.folder}"

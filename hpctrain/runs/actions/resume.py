@@ -111,6 +111,12 @@ def _resume(
     if state not in (*ENDED, "prepared") or state == "completed":
         return Resumed(run.run_id, state, False, found.attempt, found.job_id)
     history = run.history()
+    if history.adopted is not None:
+        raise HpctrainError(
+            f"{run.run_id}: its training was made by hand, and cannot be resumed here",
+            f"continue it in {history.adopted}, and adopt that again (after: hpctrain rm "
+            f"{run.run_id})",
+        )
     scheduler = scheduler_of_run(run, project.queue, history)
     who = who_asks(scheduler, program)
     _refuse_strangers(run, history, who)

@@ -14,10 +14,12 @@ from hpctrain.process import Run as RunProgram
 from hpctrain.process import run_scheduler
 from hpctrain.project import Project
 from hpctrain.records import BadFile
+from hpctrain.runs.actions.follow import follow_adopted
 from hpctrain.runs.actions.recovery import recover
 from hpctrain.runs.history import History
 from hpctrain.runs.names import find_runs
 from hpctrain.runs.run import Run
+from hpctrain.runs.state import adopted
 from hpctrain.runs.state.ask import Answer, Case, ask
 from hpctrain.runs.state.attempts import CountingAttempt, find_counting_attempt
 from hpctrain.runs.state.differences import changes
@@ -83,6 +85,7 @@ def status(
     """
     settled = SettledRuns(project.cache)
     recover(project, program, say, settled)
+    follow_adopted(project, settled, clock(), say)
     every = find_runs(project.runs, names)
     known = {run.run_id: shown for run in every if (shown := settled.find(run)) is not None}
     found: list[_Inquiry] = []
@@ -91,13 +94,15 @@ def status(
         if run.run_id in known:
             continue
         try:
-            one = _Inquiry.begin(run, settled)
+            one = _Inquiry.begin(run, settled, clock())
             if one.verdict is None or one.may_go_on:
                 to_ask[one.place(project)].append(one)
             found.append(one)
         except BadFile as bad:
             known[run.run_id] = unreadable(run, bad)
-    asked, poll_s = [], 0.0
+    asked: list[SiteStatus] = []
+    follows = any(one.history.adopted and one.state == "running" for one in found)
+    poll_s = adopted.POLL_S if follows else 0.0
     for (site, kind, clusters), unsettled in sorted(to_ask.items()):
         cases = [case for one in unsettled for case in one.cases()]
         scheduler = scheduler_of(kind, project.queue, clusters or None)
@@ -176,13 +181,21 @@ class _Inquiry:
         self.stays = self.settled and not self.may_go_on and not self.history.half_done
 
     @classmethod
-    def begin(cls, run: Run, kept: SettledRuns) -> _Inquiry:
+    def begin(cls, run: Run, kept: SettledRuns, time: float) -> _Inquiry:
         """Begin with what is in the run's folder."""
         seen = see(run)
         _ = run.manifest  # BadFile where it is damaged
         history = kept.history(run)
         now = find_counting_attempt(run, history)
+        if history.adopted is not None:
+            found = adopted.look_if_there(history, time)
+            return cls(run, history, now, adopted.verdict(history, now.result, found), seen)
         return cls(run, history, now, _verdict_without_asking(history, now), seen)
+
+    @property
+    def state(self) -> str | None:
+        """Return the state, None as long as the scheduler has to be asked."""
+        return None if self.verdict is None else self.verdict.state
 
     def place(self, project: Project) -> tuple[str, str, str]:
         """Return the run's site, its scheduler, and the clusters that have to be named there."""

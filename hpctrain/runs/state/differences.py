@@ -29,7 +29,8 @@ def asked_for(manifest: Manifest) -> str:
     flat = {f"training.{key}": value for key, value in settings["training"].items()}
     flat |= _flat("training.overrides", flat.pop("training.overrides", None) or {})
     flat |= {f"data.{key}": value for key, value in settings["data"].items()}
-    flat["data.structures"] = sum(data[side]["structures"] for side in SIDES)
+    sides = [data[side] for side in SIDES]
+    flat["data.structures"] = sum(side["structures"] for side in sides if side is not None)
     flat["data.rows"] = data["rows_fingerprint"]
     flat["from"] = ", ".join(parent["name"] for parent in manifest.get("parents", [])) or None
     flat["evaluator"] = manifest["evaluator"]

@@ -45,6 +45,7 @@ class _Kept(TypedDict, total=False):
     verification: VerificationStep | None
     name: RunName | None
     trial: bool
+    origin: str | None
     asked: str
     attempts: list[AttemptNumber]
     stamp: str

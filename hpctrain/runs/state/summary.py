@@ -60,6 +60,7 @@ class RunStatus:
     verification: VerificationStep | None = None
     name: str | None = None
     trial: bool = False
+    origin: str | None = None
     asked: str = ""
     changed: list[Change] = field(default_factory=list)
 
@@ -79,7 +80,7 @@ def summarise(
     alive = found.state in ("running", "unknown")
     heartbeat = (run.try_read(folder / "heartbeat.json", Heartbeat) if alive else None) or {}
     phase = heartbeat.get("phase") if found.state == "running" else None
-    max_iter = int(run.manifest["settings"]["training"]["max_iter"])
+    max_iter = int(run.manifest["settings"]["training"]["max_iter"] or 0)
     eta = None
     if phase == "train" and latest.pace is not None:
         eta = max(0.0, latest.pace * (max_iter - (latest.iteration or 0)))
@@ -114,6 +115,7 @@ def summarise(
         verification=(counting.result or {}).get("verification"),
         name=run.manifest.get("name"),
         trial=run.manifest.get("trial", False),
+        origin=run.manifest.get("origin"),
         asked=asked_for(run.manifest),
     )
 

@@ -1,0 +1,238 @@
+"""Use case: take a training that was made by hand as a run."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from hpctrain.engines.pacemaker import by_hand
+from hpctrain.engines.pacemaker.by_hand import LogFacts
+from hpctrain.errors import HpctrainError
+from hpctrain.files import as_json, now, write_atomically
+from hpctrain.potentials import archive
+from hpctrain.project import Project
+from hpctrain.records import BadFile
+from hpctrain.runs.actions.status import status
+from hpctrain.runs.lock import hold_lock
+from hpctrain.runs.manifest import DatasetFacts, Manifest
+from hpctrain.runs.names import refuse_name
+from hpctrain.runs.run import MANIFEST, Run, all_runs
+from hpctrain.runs.state.adopted import NO_SCHEDULER, ORIGIN, SITE, look
+from hpctrain.yamlfile import read_mapping
+
+if TYPE_CHECKING:
+    from hpctrain.settings import DataConfig
+
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True)
+class AdoptedRun:
+    """A training as a run; ``new`` if this call made it. ``unknown`` is what is not known of it."""
+
+    run_id: str
+    name: str | None
+    folder: str
+    state: str
+    reason: str
+    unknown: list[str]
+    new: bool
+
+
+def adopt(
+    project: Project,
+    folder: Path,
+    *,
+    name: str | None = None,
+    generation: int | None = None,
+    progress: Progress = lambda *_: None,
+    say: Callable[[str], None] = lambda _: None,
+) -> AdoptedRun:
+    """Make a run of a folder in which Pacemaker was run by hand, or still runs.
+
+    The folder is only read. A folder that is a run already stays that run. HpctrainError if it has
+    no input.yaml and no log.txt, or neither tells for which elements it is.
+    """
+    folder = folder.absolute()
+    known = _find(project, folder)
+    if known is not None:
+        return _report(project, known, folder, say, new=False)
+    for file in (by_hand.INPUT, by_hand.LOG):
+        if not (folder / file).is_file():
+            raise HpctrainError(
+                f"{folder} has no {file}: it is no folder that Pacemaker was run in",
+                "name the folder with its input.yaml and log.txt",
+            )
+    if name is not None:
+        refuse_name(project.runs, name)
+    given = read_mapping(folder / by_hand.INPUT)
+    log = look(folder, time.time()).log
+    project.runs.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        dir=project.runs, prefix=".new-", ignore_cleanup_errors=True
+    ) as temporary:
+        new = Run(Path(temporary) / "run")
+        new.folder.mkdir()
+        manifest = _manifest(project, folder, new.folder, given, log, name, progress)
+        new.record("adopted", folder=str(folder))
+        with hold_lock(project.runs, "adopt", say=say):
+            if name is not None:
+                refuse_name(project.runs, name)
+            manifest["generation"] = archive.generation_of(
+                project, manifest["dataset"]["rows_fingerprint"], generation, say
+            )
+            write_atomically(new.folder / MANIFEST, as_json(manifest))
+            run = Run(project.runs / manifest["run_id"])
+            new.folder.rename(run.folder)
+    return _report(project, run, folder, say, new=True)
+
+
+def _find(project: Project, folder: Path) -> Run | None:
+    for run in all_runs(project.runs):
+        try:
+            if run.history().adopted == str(folder):
+                return run
+        except BadFile:
+            continue
+    return None
+
+
+def _report(
+    project: Project, run: Run, folder: Path, say: Callable[[str], None], *, new: bool
+) -> AdoptedRun:
+    (found,) = status(project, (run.run_id,), say=say).runs
+    unknown = run.manifest.get("unknown", [])
+    return AdoptedRun(run.run_id, found.name, str(folder), found.state, found.reason, unknown, new)
+
+
+def _manifest(
+    project: Project,
+    folder: Path,
+    target: Path,
+    given: dict[str, Any],
+    log: LogFacts,
+    name: str | None,
+    progress: Progress,
+) -> Manifest:
+    """Put together what is known of a training, and say what is not."""
+    training = by_hand.training_settings(given, log)
+    data, dataset, unknown = _data(folder, target, given, training["cutoff"], progress)
+    elements = by_hand.elements(given) or dataset["elements"]
+    if not elements:
+        raise HpctrainError(
+            f"for which elements {folder} is, neither its input.yaml nor its data tell",
+            f"write potential: {{elements: [...]}} in {folder / by_hand.INPUT}",
+        )
+    for words, is_known in (
+        ("the cutoff", training["cutoff"]),
+        ("how many iterations were asked for", training["max_iter"]),
+        ("how many functions were asked for", training["b_basis_size"] != by_hand.UNKNOWN),
+        ("the evaluator", by_hand.evaluator(given) != by_hand.UNKNOWN),
+        ("the version of Pacemaker", "python-ace" in log.versions),
+        ("the machine", log.host),
+    ):
+        if not is_known:
+            unknown.append(words)
+    unknown.append("the site, the job, and how it was submitted")
+    return {
+        "schema": "hpctrain.run/1",
+        "run_id": f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        "project": project.config().project,
+        "created": now(),
+        "generation": 0,
+        "site": {
+            "name": SITE,
+            "target": None,
+            "files": [],
+            "profile": {"scheduler": NO_SCHEDULER, "output": "job-%j.out"},
+        },
+        "settings": {"data": data, "training": training},
+        "evaluator": by_hand.evaluator(given),
+        "dataset": {**dataset, "elements": elements, "key": None},
+        "reference_energies": by_hand.UNKNOWN,
+        "input": given,
+        "versions": log.versions,
+        "files": {},
+        "name": name,
+        "trial": False,
+        "origin": ORIGIN,
+        "unknown": unknown,
+    }
+
+
+def _data(
+    folder: Path, target: Path, given: dict[str, Any], cutoff: float | None, progress: Progress
+) -> tuple[dict[str, Any], DatasetFacts, list[str]]:
+    """Export what Pacemaker has kept of its data; return settings, facts, and what is not known."""
+    from hpctrain.settings import DataConfig
+
+    tables = {side: folder / file for side, file in by_hand.DATA.items()}
+    why = f"{tables['train'].name} is not in the folder"
+    if tables["train"].is_file() and cutoff is not None:
+        if by_hand.has_test_set(given) and not tables["test"].is_file():
+            why = f"{tables['test'].name} is not in the folder"
+        else:
+            for labels in ({}, {"energy": "energy_corrected", "forces": "forces"}):
+                data = DataConfig.model_validate(_settings(tables, labels))
+                try:
+                    facts = _export(data, tables, folder, target, cutoff, progress)
+                except HpctrainError as problem:
+                    why = why if labels else problem.message
+                    continue
+                told = ["what was taken off the energies: the labels are Pacemaker's own, "
+                        "energy_corrected"] if labels else []  # fmt: skip
+                return data.model_dump(mode="json"), facts, told
+    nothing: DatasetFacts = {
+        "fingerprint": None,
+        "rows_fingerprint": None,
+        "train": None,
+        "test": None,
+        "skipped": [],
+        "elements": [],
+        "isolated_atoms": {},
+        "config_types": {},
+        "generations": {},
+        "notes": [],
+    }
+    named = given.get("data")
+    source = named.get("filename") if isinstance(named, dict) else None
+    files = source if isinstance(source, (str, list)) else by_hand.UNKNOWN
+    return {"source": files}, nothing, [f"the data and their split: {why.splitlines()[0]}"]
+
+
+def _settings(tables: dict[str, Path], labels: dict[str, str]) -> dict[str, Any]:
+    settings: dict[str, Any] = {"source": str(tables["train"]), "select": "", "labels": labels}
+    if tables["test"].is_file():
+        settings |= {"split": "given", "test_source": str(tables["test"])}
+    return settings
+
+
+def _export(
+    data: DataConfig,
+    tables: dict[str, Path],
+    base: Path,
+    target: Path,
+    cutoff: float,
+    progress: Progress,
+) -> DatasetFacts:
+    from hpctrain.data.export import export
+
+    rows = None
+    if data.test_source is None:
+        # No test set: every row was trained on.
+        from hpctrain.data.sources.pickles import read_pickle
+
+        count = sum(1 for _ in read_pickle(tables["train"], tables["train"].name))
+        rows = {"train": [str(number) for number in range(1, count + 1)], "test": []}
+    dataset = export(data, base, target, cutoff=cutoff, card_rows=rows, progress=progress)
+    write_atomically(target / "rows.json", as_json(dataset.rows()))
+    facts = dataset.facts()
+    if facts["leakage"] is None:  # it was not looked for
+        del facts["leakage"]
+    return cast("DatasetFacts", facts)
