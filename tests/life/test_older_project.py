@@ -45,10 +45,19 @@ def recorded(name: str, project: Project) -> dict[str, Any]:
     return json.loads(text.replace("/projects/al", str(project.folder)))
 
 
+def as_before(now: Any, before: Any) -> Any:
+    """What a version of today says, without the keys that it has added since."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return {key: as_before(now[key], value) for key, value in before.items() if key in now}
+    if isinstance(before, list) and isinstance(now, list) and len(now) == len(before):
+        return [as_before(*both) for both in zip(now, before, strict=True)]
+    return now
+
+
 def test_its_runs_have_the_same_states(older: Project, capsys: pytest.CaptureFixture[str]) -> None:
     now, before = answer(capsys, "status"), recorded("status", older)
     del now["queried_at"], before["queried_at"]
-    assert now == before
+    assert as_before(now, before) == before
 
 
 @pytest.mark.parametrize(
@@ -62,7 +71,8 @@ def test_its_runs_have_the_same_states(older: Project, capsys: pytest.CaptureFix
 def test_its_archive_is_the_same(
     name: str, words: list[str], older: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert answer(capsys, *words) == recorded(name, older)
+    before = recorded(name, older)
+    assert as_before(answer(capsys, *words), before) == before
 
 
 @pytest.mark.slow
