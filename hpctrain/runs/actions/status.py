@@ -133,7 +133,8 @@ def _with_changes(runs: list[RunStatus]) -> list[RunStatus]:
     """Say of each run what is not as in the one before that is known."""
     before, found = "", []
     for run in runs:
-        found.append(replace(run, changed=changes(before, run.asked)))
+        changed = changes(before, run.asked)
+        found.append(replace(run, changed=changed) if changed else run)
         before = run.asked or before
     return found
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from hpctrain.runs.manifest import SIDES, Manifest
 
@@ -41,7 +44,7 @@ def changes(before: str, now: str) -> list[Change]:
     """List what differs between two runs; settings that only one version has are left out."""
     if before == now or not before or not now:
         return []
-    one, other = json.loads(before), json.loads(now)
+    one, other = _parse(before), _parse(now)
     found = [
         Change(key, one.get(key), other.get(key))
         for key in [*other, *(key for key in one if key not in other)]
@@ -52,6 +55,12 @@ def changes(before: str, now: str) -> list[Change]:
     if any(change.key == "data.structures" for change in found):
         found = [change for change in found if change.key != "data.rows"]
     return found
+
+
+@lru_cache(maxsize=2)  # each run is compared with the one before it, and with the one after it
+def _parse(asked: str) -> dict[str, Any]:
+    settings: dict[str, Any] = orjson.loads(asked)
+    return settings
 
 
 def in_words(found: list[Change]) -> str:

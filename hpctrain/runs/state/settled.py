@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from hpctrain import __version__
 from hpctrain.files import stamp
@@ -64,13 +64,13 @@ class SettledRuns:
     def find(self, run: Run) -> RunStatus | None:
         """Return how a settled run is shown; None if it has to be looked at."""
         kept = self._runs.get(run.run_id)
-        if not isinstance(kept, dict) or kept.keys() != _KEPT or misfit(kept, _Kept):
-            return None
-        if kept["state"] not in SETTLED:
+        if kept is None:
             return None
         if run.run_id not in self._same:
             # Another attempt would be another stamp: that of the folder of attempts.
-            self._same[run.run_id] = kept["stamp"] == stamp(_files(run, kept["attempts"]))
+            self._same[run.run_id] = _is_whole(kept) and (
+                kept["stamp"] == stamp(_files(run, kept["attempts"]))
+            )
         if not self._same[run.run_id]:
             return None
         facts = {name: kept[name] for name in _NAMES}
@@ -99,6 +99,12 @@ class SettledRuns:
         """Keep what was learned, of the runs that are still there."""
         if self._changed:
             write_kept(self._path, __version__, self._runs, folder)
+
+
+def _is_whole(kept: Any) -> bool:
+    if not isinstance(kept, dict) or kept.keys() != _KEPT or misfit(kept, _Kept):
+        return False
+    return kept["state"] in SETTLED
 
 
 def see(run: Run) -> Seen:
