@@ -15,7 +15,7 @@ from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse
 from hpctrain.records import BadFile, damaged
 from hpctrain.runs.history import History
-from hpctrain.runs.place import SCRIPT, work_here
+from hpctrain.runs.place import SCRIPT, own_jobs, work_here
 from hpctrain.runs.run import EVENTS, MANIFEST, Run
 from hpctrain.runs.strays import list_run
 from hpctrain.runs.submitter import Submitter
@@ -210,7 +210,7 @@ def look(run: Run, first: int, scheduler: Scheduler, program: RunProgram) -> str
     if scheduler.identity() is None:
         return sent.get(first)
     try:
-        views = converse(scheduler.queue(), program)
+        views = own_jobs(converse(scheduler.queue(), program), run)
     except SiteUnreachable:
         return sent.get(first)
     for attempt, job_id in sent.items():
@@ -339,7 +339,7 @@ def _record(run: Run, event: str, **facts: Any) -> None:
 
 def adopt(run: Run, attempt: int, views: Iterable[JobView]) -> str | None:
     """Record the id of a job that was submitted and whose id was lost, if it is among these."""
-    view = job_of(views, run.run_id, attempt, None)
+    view = job_of(own_jobs(views, run), run.run_id, attempt, None)
     if view is None:
         return None
     _record_adopted(run, attempt, view)

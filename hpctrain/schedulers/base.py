@@ -57,6 +57,7 @@ class JobView:
 
     ``raw`` is the scheduler's own word for the state; ``reason`` is in plain words, or empty.
     Times are seconds; None is "not told". ``cluster`` is set where the question named clusters.
+    ``folder`` is where it was submitted, and works, where the scheduler tells that.
     """
 
     job_id: str
@@ -69,6 +70,7 @@ class JobView:
     walltime_s: float | None = None
     exit_code: int | None = None
     cluster: str | None = None
+    folder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -229,6 +231,11 @@ def number_of(job_id: str) -> str:
     """Return the number in a job's id: the server's name behind it is written in several ways."""
     match = re.match(r"\d+", job_id)
     return match[0] if match else job_id
+
+
+def absolute(folder: str | None) -> str | None:
+    """Return a job's folder if it is a whole path; None for what says nothing."""
+    return folder if folder and folder.startswith("/") else None
 
 
 def whole_lines(reply: Reply, is_row: Callable[[str], bool]) -> list[str]:

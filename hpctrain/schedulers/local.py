@@ -19,6 +19,7 @@ from hpctrain.schedulers.base import (
     Refused,
     Submitted,
     Unclear,
+    absolute,
     refuse_foreign,
 )
 
@@ -171,6 +172,7 @@ def _read_job(line: str) -> JobView | None:
             elapsed_s=_number(job.get("elapsed_s")),
             walltime_s=_number(job.get("walltime_s")),
             exit_code=None if job.get("exit_code") is None else int(job["exit_code"]),
+            folder=absolute(job.get("cwd")),
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None

@@ -416,6 +416,21 @@ def test_without_json_text_is_read() -> None:
     assert server.asked[2] == ["qstat", "-x", "-f", "31.pbsnode", "32.pbsnode", "33.pbsnode"]
 
 
+def test_the_folder_that_a_job_works_in() -> None:
+    odd = TORQUE.replace(
+        "HOME=/home/alice", "HOME=/x,PBS_O_WORKDIR=/a\\,b c/d,NOT_PBS_O_WORKDIR=/e"
+    )
+    for listed, answer in ((IDS, recorded("multi_json_E")), ("7.torque.example\n", odd)):
+        server = Server(
+            qselect=listed if isinstance(listed, Reply) else reply("qselect", listed),
+            qstat__E=answer if isinstance(answer, Reply) else USAGE,
+            qstat__x=USAGE,
+            qstat__f=reply("qstat", odd),
+        )
+        folders = {view.folder for view in ask(server).values()}
+        assert folders == ({"/home/alice/jobs"} if listed is IDS else {"/a,b c/d", None})
+
+
 @pytest.mark.parametrize("name", ["json_f_u", "json_no_f"])
 def test_json_that_is_refused(name: str) -> None:
     server = Server(qselect=IDS, qstat__E=recorded(name), qstat__x=recorded("multi_text"))

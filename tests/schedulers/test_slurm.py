@@ -391,7 +391,7 @@ def test_unclear(answer: Reply) -> None:
 def test_queue_argv() -> None:
     assert SLURM.queue_argv() == [
         "squeue", "--me", "--noheader", "--states=all",
-        "--format=%i\x1f%T\x1f%r\x1f%M\x1f%l\x1f%j\x1f%k",
+        "--format=%i\x1f%T\x1f%r\x1f%M\x1f%l\x1f%Z\x1f%j\x1f%k",
     ]  # fmt: skip
 
 
@@ -451,6 +451,18 @@ def test_states_and_reasons(raw: str, reason: str, state: JobState, words: str) 
     assert (view.elapsed_s, view.walltime_s) == (93784.0, None)
 
 
+@pytest.mark.parametrize(
+    ("folder", "told"),
+    [(["/p/runs/x"], "/p/runs/x"), ([""], None), (["%Z"], None), ([], None)],
+)
+def test_the_folder_that_a_job_works_in(folder: list[str], told: str | None) -> None:
+    """A site's wrapper around squeue or sacct may know nothing of it."""
+    (view,) = SLURM.read_queue(row("7", "RUNNING", "None", "0:01", "1:00", *folder, "n", "c"))
+    assert (view.folder, view.name, view.comment) == (told, "n", "c")
+    (view,) = SLURM.read_accounting(row("7", "FAILED", "3:0", "12", "60", *folder, "n", "c"))
+    assert (view.folder, view.name, view.comment) == (told, "n", "c")
+
+
 GOOD = "\x1f".join(["7", "RUNNING", "None", "0:01", "1:00", "n", "c"])
 
 
@@ -468,6 +480,7 @@ def test_odd_jobs_and_greetings_hide_nothing() -> None:
         f"{GOOD}\n12\x1fRUNNING\n",
         f"{GOOD}\n12\x1fRUNNING",
         f"{GOOD}\n12\n",
+        f"{GOOD}\n12\x1fRUNNING\x1fNone\x1f0:01\x1f1:00\x1f/p/runs/x\x1fn\n",
         f"{GOOD}\n{GOOD}",  # in the middle of the last comment
         "squeue: down for maintenance\n",
         "x\x1fRUNNING\x1fNone\n",

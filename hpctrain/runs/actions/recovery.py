@@ -22,7 +22,7 @@ from hpctrain.project import Project
 from hpctrain.records import BadFile
 from hpctrain.runs.history import History
 from hpctrain.runs.lock import Locked, hold_lock
-from hpctrain.runs.place import SCRIPT, original
+from hpctrain.runs.place import SCRIPT, original, own_jobs
 from hpctrain.runs.run import Run, all_runs
 from hpctrain.runs.state.kept_answers import answer_name, ask_unless_fresh, forget
 from hpctrain.runs.state.settled import SettledRuns
@@ -118,7 +118,8 @@ def _finish_chain(
     who = who_asks(scheduler, program)
     _refuse_strangers(run, history, who)
     before = history.job_ids[last]
-    job = job_of(_queue(project, scheduler, program), run.run_id, last, before)
+    views = own_jobs(_queue(project, scheduler, program), run)
+    job = job_of(views, run.run_id, last, before)
     if (
         job is None
         or job.state in ENDED

@@ -16,6 +16,7 @@ from hpctrain.project import Project
 from hpctrain.records import BadFile
 from hpctrain.runs.actions.recovery import recover
 from hpctrain.runs.history import History
+from hpctrain.runs.place import own_jobs
 from hpctrain.runs.run import Run, find_runs
 from hpctrain.runs.state.ask import Answer, Case, ask
 from hpctrain.runs.state.attempts import CountingAttempt, find_counting_attempt
@@ -134,7 +135,7 @@ def _find_strays(project: Project, program: RunProgram, now: float) -> list[Stra
             continue
         asks = None
         for gone in missing:
-            jobs = answer.live_jobs(gone.run_id)
+            jobs = own_jobs(answer.live_jobs(gone.run_id), Run(project.runs / gone.run_id))
             for job in jobs:
                 there = scheduler_of(kind, project.queue, job.cluster or clusters)
                 command = shlex.join(there.cancel_argv([job.job_id]))
@@ -205,6 +206,7 @@ class _Inquiry:
         return Case(
             self.run.run_id, attempt, job_id, submitted,
             submitter=owned_by(history.submitter, self.run.manifest_file), seen=seen,
+            folder=self.run.folder,
         )  # fmt: skip
 
     def judge(self, answer: Answer, now: float, *, remember_it: bool) -> None:

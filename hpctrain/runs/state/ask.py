@@ -10,6 +10,7 @@ from hpctrain.errors import SiteUnreachable
 from hpctrain.files import iso
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse
+from hpctrain.runs.place import known_jobs, own_jobs
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.kept_answers import KeptAnswer, answer_name, ask_unless_fresh
 from hpctrain.runs.state.verdict import SchedulerWord
@@ -24,6 +25,7 @@ class Case:
 
     ``begun``: it may have ended and left the queue, so that the accounting is worth asking.
     ``submitter`` is who submitted it and where, ``seen`` whether the scheduler has once shown it.
+    ``folder`` is the run's: a job of its copy carries the same token.
     """
 
     run_id: str
@@ -33,6 +35,7 @@ class Case:
     begun: bool = True
     submitter: Submitter = field(default_factory=Submitter)
     seen: bool = False
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ def ask_for_jobs(
     answer = ask([], scheduler, program, cache, now)
     if answer.error is not None:
         raise SiteUnreachable(answer.error)
-    return answer.live_jobs(run.run_id)
+    return own_jobs(answer.live_jobs(run.run_id), run)
 
 
 def without_a_result(run: Run, jobs: Sequence[JobView]) -> list[JobView]:
@@ -163,4 +166,7 @@ def _ask_accounting(
 
 def _of(case: Case, answer: KeptAnswer) -> JobView | None:
     """Find a run's job in an answer; the run's token must agree, so that a reused id does not."""
-    return job_of(answer.by_run.get(case.run_id, []), case.run_id, case.attempt, case.job_id)
+    views = answer.by_run.get(case.run_id, [])
+    if case.folder is not None:
+        views = known_jobs(views, Run(case.folder))
+    return job_of(views, case.run_id, case.attempt, case.job_id)

@@ -149,6 +149,6 @@ def job_row(folder: Path) -> Json | None:
     with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError, OverflowError):
         job = read(folder / "job.json")
         shown |= {key: job[key] for key in ("name", "comment", "walltime_s")}
-        shown["cores"] = job.get("cores", 1)
+        shown |= {"cores": job.get("cores", 1), "cwd": job.get("cwd")}
         shown |= job_state(folder, job)
     return shown if (folder / "job.json").exists() else None

@@ -22,6 +22,7 @@ from hpctrain.schedulers.base import (
     Refused,
     Submitted,
     Unclear,
+    absolute,
     is_absent,
     message,
     whole_lines,
@@ -202,6 +203,7 @@ def _view(job: words.Job, user: str) -> JobView:
         elapsed_s=seconds(job.get("resources_used.walltime")),
         walltime_s=seconds(job.get("Resource_List.walltime")),
         exit_code=what.exit_code,
+        folder=absolute(job.folder),
     )
 
 

@@ -74,6 +74,7 @@ class Job:
     held: bool
     ran: bool
     by: int
+    work_dir: str
 
     @property
     def purged(self) -> bool:
@@ -132,6 +133,7 @@ def job_of(folder: Path) -> Job | None:
         held=held,
         ran=ran,
         by=_owner(wanted),
+        work_dir=str(record.get("begins_in") or record.get("cwd") or ""),
     )
 
 
