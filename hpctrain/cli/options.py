@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Callable
@@ -173,8 +174,12 @@ def print_text(text: str = "", *, end: str = "\n") -> None:
 
 
 def print_message(text: str = "") -> None:
-    """Print a message for people to stderr: stdout is for what scripts read."""
-    print(printable_lines(text), file=sys.stderr, flush=True)
+    """Print a message for people to stderr: stdout is for what scripts read.
+
+    Where that goes to a disk that is full, nothing of what is done depends on it.
+    """
+    with contextlib.suppress(OSError):
+        print(printable_lines(text), file=sys.stderr, flush=True)
 
 
 def agree_to_cost(planned: Plan, *, sure: bool) -> None:

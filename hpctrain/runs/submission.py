@@ -33,6 +33,8 @@ from hpctrain.schedulers.base import (
 if TYPE_CHECKING:
     from hpctrain.sites.profile import SiteProfile
 
+# A file in the run's folder, where the disk had no room for the event.
+INTERRUPTED = "interrupted"
 MEND = "mend the site profile, or try other values with --set site.KEY=VALUE"
 
 _RUN_ID = r"\d{8}-\d{6}-[0-9a-z]+"
@@ -56,14 +58,19 @@ class Unrecorded(HpctrainError):
             "submitting": "nothing was submitted yet",
             "submitted": f"it was submitted as job {facts.get('job_id')}",
             "refused": f"the scheduler did not take it: {facts.get('reason')}",
-            "interrupted": "its submission was interrupted",
+            "interrupted": "its submission was interrupted, and that is recorded nowhere",
         }.get(event, "it is not known whether it was submitted")
+        command = (
+            f"hpctrain status {run.run_id} finishes it (to submit again would make another run)"
+        )
+        if event == "interrupted":
+            command = f"hpctrain cancel {run.run_id}, or the next command submits it all the same"
         super().__init__(
             f"{error.filename or run.folder / EVENTS}: {error.strerror or error}; "
             f"the run {run.run_id} exists: {what}",
-            "mend that, such as by making room on the disk; then "
-            f"hpctrain status {run.run_id} finishes it (to submit again would make another run)",
+            f"mend that, such as by making room on the disk; then {command}",
         )
+        self.event = event
 
 
 def token(run_id: str, attempt: int) -> str:
@@ -191,7 +198,7 @@ def send_chain(
         for number in range(last + 1, until + 1):
             if held.pressed:
                 # Not wanted any more: recovery leaves the chain as short as it is.
-                _record(run, "interrupted", attempt=number)
+                _record_interrupted(run, attempt=number)
                 break
             try:
                 job_id = send(run, number, scheduler, program, after=job_id, until=until, who=who)
@@ -250,12 +257,17 @@ def send(
     with hold_interrupts() as held:
         try:
             return _send(run, attempt, scheduler, program, after, until, who)
-        except (KeyboardInterrupt, SiteUnreachable) as error:
-            if isinstance(error, SiteUnreachable) and not held.pressed:
+        except (KeyboardInterrupt, SiteUnreachable, Unrecorded) as error:
+            if not (held.pressed or isinstance(error, KeyboardInterrupt)):
                 raise
             # Whoever pressed Ctrl-C does not want it submitted again; it may have been, all the
             # same.
-            _record(run, "interrupted", attempt=attempt, token=token(run.run_id, attempt))
+            facts = {"attempt": attempt, "token": token(run.run_id, attempt)}
+            if isinstance(error, Unrecorded) and error.event == "submitted":
+                with contextlib.suppress(Unrecorded):
+                    _record_interrupted(run, **facts)
+                raise
+            _record_interrupted(run, **facts)
             raise KeyboardInterrupt(
                 f"the run {run.run_id} is kept; hpctrain status {run.run_id} finds out whether it "
                 "has a job, and submits nothing"
@@ -335,6 +347,20 @@ def _record(run: Run, event: str, **facts: Any) -> None:
         run.record(event, **facts)
     except OSError as error:
         raise Unrecorded(run, event, facts, error) from error
+
+
+def _record_interrupted(run: Run, **facts: Any) -> None:
+    """Record that the rest is not wanted; an empty file finds room where an event does not."""
+    try:
+        _record(run, "interrupted", **facts)
+    except Unrecorded:
+        try:
+            (run.folder / INTERRUPTED).touch()
+        except OSError:
+            pass
+        else:
+            return
+        raise
 
 
 def adopt(run: Run, attempt: int, views: Iterable[JobView]) -> str | None:

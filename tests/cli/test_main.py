@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
 import re
 import resource
 import time
+from io import FileIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 from made_runs import make_run
 
 from hpctrain.cli.main import main
+from hpctrain.cli.options import print_message
 from hpctrain.errors import HpctrainError
 from hpctrain.project import Project
 
@@ -194,6 +197,17 @@ def test_interrupted(inside: Project, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr("hpctrain.runs.actions.status.find_runs", stopped)
     assert main(["status"]) == 130
     assert "interrupted" in capsys.readouterr().err
+
+
+def test_messages_to_a_disk_that_is_full_end_no_command(
+    inside: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is said beside the work, and of an error: the exit code stays what it is."""
+    full = os.open("/dev/full", os.O_WRONLY)
+    with contextlib.closing(TextIOWrapper(FileIO(full, "w"), write_through=True)) as stream:
+        monkeypatch.setattr("sys.stderr", stream)
+        print_message("a note")
+        assert main(["status", "nobody"]) == 1
 
 
 def test_init_overwrites_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

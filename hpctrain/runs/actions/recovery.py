@@ -27,6 +27,7 @@ from hpctrain.runs.run import Run, all_runs
 from hpctrain.runs.state.kept_answers import answer_name, ask_unless_fresh, forget
 from hpctrain.runs.state.settled import SettledRuns
 from hpctrain.runs.submission import (
+    INTERRUPTED,
     adopt,
     job_of,
     look,
@@ -101,6 +102,9 @@ def _finish(project: Project, run: Run, program: RunProgram, say: Say) -> None:
     if there is not None:
         say(f"{run.run_id}: a copy of {there}, where its submission is to be finished")
         return
+    if not history.interrupted and (run.folder / INTERRUPTED).exists():
+        run.record("interrupted", attempt=history.attempt or 1)  # there is room for it now
+        history = run.history()
     if history.unfinished:
         _finish_submission(project, run, history, program, say)
         history = run.history()
