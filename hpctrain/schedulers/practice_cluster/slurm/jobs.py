@@ -91,7 +91,7 @@ def job_of(folder: Path) -> Job | None:
         record, end = read(folder / "job.json"), read(folder / "ended.json")
     except ValueError:
         record, end = {}, {}
-    facts = record.get("facts") or {}
+    facts: Json = record.get("facts") or {}
     engine, wanted = str(shown["state"]), folder / "cancel"
     state = ENGINE.get(engine, engine)
     reason = REASONS.get(engine, "None")
