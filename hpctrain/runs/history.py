@@ -27,6 +27,7 @@ class _OfAttempt(_Event, Place, total=False):
     job_id: JobId
     until: AttemptNumber | None
     folder: str | None
+    moved_to: str | None
 
 
 class _Collecting(_Event):
@@ -69,7 +70,7 @@ class History:
     ``accepted`` says when a failing verification was accepted, and why. ``since`` is the time of
     the last event. ``submitter`` is who submitted last, and where; ``clusters`` are the clusters
     that have to be named to be asked about its jobs. ``seen`` are the attempts whose job the
-    scheduler has once shown.
+    scheduler has once shown, ``moved`` those whose job it has handed on to another server.
     """
 
     attempt: int = 0
@@ -93,6 +94,7 @@ class History:
     submitter: Submitter = field(default_factory=Submitter)
     clusters: str | None = None
     seen: set[int] = field(default_factory=set)
+    moved: dict[int, str] = field(default_factory=dict)
 
     @property
     def unfinished(self) -> bool:
@@ -128,6 +130,8 @@ def fold(events: Iterable[Mapping[str, Any]]) -> History:
         if kind == "seen":
             if isinstance(attempt, int):
                 history.seen.add(attempt)
+                if isinstance(moved_to := event.get("moved_to"), str):
+                    history.moved[attempt] = moved_to
             continue
         if kind == "resuming":
             resuming = True

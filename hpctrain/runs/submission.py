@@ -233,7 +233,8 @@ def remember(run: Run, attempt: int, view: JobView, job_id: str | None) -> str:
         if job_id is not None and number_of(view.job_id) != number_of(job_id):
             _record_adopted(run, attempt, view)
             return view.job_id
-        run.record("seen", attempt=attempt, job_id=view.job_id)
+        moved = {} if view.moved_to is None else {"moved_to": view.moved_to}
+        run.record("seen", attempt=attempt, job_id=view.job_id, **moved)
     return job_id or view.job_id
 
 

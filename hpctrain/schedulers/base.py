@@ -57,7 +57,8 @@ class JobView:
 
     ``raw`` is the scheduler's own word for the state; ``reason`` is in plain words, or empty.
     Times are seconds; None is "not told". ``cluster`` is set where the question named clusters.
-    ``folder`` is where it was submitted, and works, where the scheduler tells that.
+    ``folder`` is where it was submitted, and works, where the scheduler tells that. ``moved_to`` is
+    the server that a job was handed on to: what becomes of it, only that one knows.
     """
 
     job_id: str
@@ -71,6 +72,7 @@ class JobView:
     exit_code: int | None = None
     cluster: str | None = None
     folder: str | None = None
+    moved_to: str | None = None
 
 
 @dataclass(frozen=True)
@@ -231,6 +233,12 @@ def number_of(job_id: str) -> str:
     """Return the number in a job's id: the server's name behind it is written in several ways."""
     match = re.match(r"\d+", job_id)
     return match[0] if match else job_id
+
+
+def server_of(job_id: str) -> str | None:
+    """Return the server that a job's id names, as in ``123.server`` and ``123@server``."""
+    match = re.search(r"[.@]([\w.-]+)$", job_id)
+    return match[1] if match else None
 
 
 def absolute(folder: str | None) -> str | None:

@@ -128,6 +128,8 @@ def test_taken(name: str, job_id: str) -> None:
         ),
         ("12.s\r\n", "12.s"),
         ("20261128\n12.s\n", "12.s"),  # a banner of digits
+        ("12.s@server2\n", "12.s@server2"),
+        ("12@server2\n", "12@server2"),
     ],
 )
 def test_the_id_has_a_line_of_its_own(out: str, job_id: str) -> None:

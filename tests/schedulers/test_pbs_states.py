@@ -320,6 +320,21 @@ def test_letters_and_substates(letter: str, substate: str, state: JobState) -> N
     assert judge(job(letter, substate), "alice").state == state
 
 
+@pytest.mark.parametrize(
+    ("facts", "server"),
+    [
+        ({"comment": 'Job has been moved to "workq@mgr2"'}, "mgr2"),
+        ({"queue": "route@mgr2.example.org"}, "mgr2.example.org"),
+        ({"queue": "route"}, None),
+    ],
+)
+def test_a_job_that_was_moved(facts: dict[str, str], server: str | None) -> None:
+    what = judge(job("M", "94", "7.mgr1", **facts), "alice")
+    assert (what.state, what.moved_to) == ("unknown", server or "another server")
+    assert what.reason.startswith("PBS moved it to another server")
+    assert what.reason.endswith(f"qstat -x 7.mgr1@{server}" if server else "qstat -x")
+
+
 def test_an_unknown_word_is_passed_on() -> None:
     what = judge(job("Z", "10"), "alice")
     assert (what.raw, what.reason) == ("Z/10", "")

@@ -206,7 +206,7 @@ class _Inquiry:
         return Case(
             self.run.run_id, attempt, job_id, submitted,
             submitter=owned_by(history.submitter, self.run.manifest_file), seen=seen,
-            folder=self.run.folder,
+            folder=self.run.folder, moved_to=history.moved.get(attempt),
         )  # fmt: skip
 
     def judge(self, answer: Answer, now: float, *, remember_it: bool) -> None:
@@ -253,6 +253,7 @@ class _Inquiry:
         job_id, number = here.job_id or view.job_id, number_of(view.job_id)
         known = self.history.job_ids.get(here.attempt, job_id)
         is_news = here.attempt not in self.history.seen or number_of(known) != number
+        is_news |= view.moved_to is not None and here.attempt not in self.history.moved
         if self.remember_it and is_news and case.submitter.uid in (None, os.getuid()):
             remember(self.run, here.attempt, view, known)
         return job_id if number_of(job_id) == number else view.job_id

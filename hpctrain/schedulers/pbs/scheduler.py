@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 MOST_IDS = 2000
 NAME_LENGTH = 15  # of a job's name on older servers
 
-_SUBMITTED = re.compile(r"^(\d+(?:(?:\[\])?\.[\w.-]+)?)\s*$", re.MULTILINE)
+_SUBMITTED = re.compile(r"^(\d+(?:(?:\[\])?\.[\w.-]+)?(?:@[\w.-]+)?)\s*$", re.MULTILINE)
 
 
 class PbsScheduler:
@@ -204,6 +204,7 @@ def _view(job: words.Job, user: str) -> JobView:
         walltime_s=seconds(job.get("Resource_List.walltime")),
         exit_code=what.exit_code,
         folder=absolute(job.folder),
+        moved_to=what.moved_to,
     )
 
 
