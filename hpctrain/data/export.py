@@ -15,7 +15,7 @@ from hpctrain.data.duplicates.groups import Signatures
 from hpctrain.data.duplicates.search import REASONS, Search, with_signatures
 from hpctrain.data.notes import label_hint, notes_in_words, refuse_second_set
 from hpctrain.data.read import Progress, Scan, read_rows, with_selection
-from hpctrain.data.sources.names import without_passwords
+from hpctrain.data.sources.names import Sources, expand_sides, without_passwords
 from hpctrain.data.split import UNNAMED, draw_rows, from_card
 from hpctrain.data.split_files import SplitFile, make_folder, move_into_place, write_files
 from hpctrain.data.structures.rows import (
@@ -119,6 +119,7 @@ def export(
     scan: Scan | None = None,
     card_rows: Mapping[str, Any] | None = None,
     look_for: Likeness = "identical",
+    sources: Sources | None = None,
 ) -> Dataset:
     """Write ``train.extxyz`` and ``test.extxyz`` into ``folder``, whole or not at all.
 
@@ -126,7 +127,8 @@ def export(
     ``mixed_pbc=False`` refuses structures periodic in one or two directions only, which the
     evaluator tensorpot cannot take. ``card_rows``, the rows of a card, are written, each on its
     side, instead of those that the settings choose. ``look_for``: how much alike structures on both
-    sides of the split must be, to be reported. ``progress`` gets the number of rows read so far,
+    sides of the split must be, to be reported. ``sources`` are those that ``data`` names, where
+    that is known already. ``progress`` gets the number of rows read so far,
     and of all; ``scan`` every selected row.
 
     Raises HpctrainError, with the rows and the reasons, if a selected row cannot be used, unless
@@ -139,8 +141,9 @@ def export(
         tempfile.TemporaryFile(dir=folder, buffering=2**20) as spool,
     ):
         scan = with_signatures(signatures, scan)
-        data = with_selection(data, base)
-        rows = read_rows(data, base, spool, cutoff, mixed_pbc, progress, scan)
+        sources = sources or expand_sides(data.source, data.test_source, base)
+        data = with_selection(data, sources, base)
+        rows = read_rows(data, sources, base, spool, cutoff, mixed_pbc, progress, scan)
         skipped: tuple[Skipped, ...] = ()
         left_out: tuple[str, ...] = ()
         leakage = None

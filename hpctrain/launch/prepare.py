@@ -107,22 +107,24 @@ def prepare(
         "up_to_generation": generation,
         "skip_bad": skip_bad,
     }
-    key = reuse.key(config.data, project.folder, **options)
+    sources = expand_sides(config.data.source, config.data.test_source, project.folder)
+    key = reuse.key(config.data, sources.names, project.folder, **options)
     same = reuse.find(project.runs, key) if key is not None and scan is None else None
     if same is not None:
         dataset = reuse.take(same, folder)
-        notes.append(f"the data have not changed since the run {same.name}: its export is shared")
+        notes.append(
+            f"the data have not changed since the run {same.folder.name}: its export is shared"
+        )
     else:
         dataset = export(
             config.data, project.folder, folder, **options, progress=progress, scan=scan,
-            look_for=look_for,
+            look_for=look_for, sources=sources,
         )  # fmt: skip
         reuse.keep(project.runs, dataset)
     notes += elements_note(dataset.elements_left_out)
     notes += pacemaker.share_notes(config.training)
     notes += [*dataset.notes, *leakage_notes(dataset.leakage)]
-    sources, *_ = expand_sides(config.data.source, config.data.test_source, project.folder)
-    notes += lock_notes(sources, project.folder)
+    notes += lock_notes(sources.names, project.folder)
     energies, mapping = _input(config, evaluator, dataset, parent, notes)
     warnings = _warnings(energies, dataset, parent, notes)
     if parent is not None:

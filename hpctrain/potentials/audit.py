@@ -126,7 +126,7 @@ def _check_source(project: Project, path: Path, card: Card, progress: Progress) 
     sources = [*_as_list(source), *_as_list(tests or [])]
     what = f"the source {', '.join(sources)}"
     try:
-        names, _, _ = expand_sides(source, tests, project.folder)
+        names = expand_sides(source, tests, project.folder).names
     except HpctrainError as error:
         return Finding(what, "gone", error.message)
     missing = [s for s in names if "://" not in s and not (project.folder / s).is_file()]

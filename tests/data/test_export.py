@@ -848,7 +848,7 @@ def test_a_file_system_without_locks(
         with monkeypatch.context() as broken:
             broken.setattr(fcntl, "lockf", refused)
             assert export(data, project.folder, tmp_path / "x", cutoff=6.0).train.structures
-            (note,) = lock_notes("al_pbe.db", project.folder)
+            (note,) = lock_notes(["al_pbe.db"], project.folder)
         assert "al_pbe.db is read without locks" in note
         has_locks.cache_clear()
         monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, timeout=0.01))
@@ -858,4 +858,4 @@ def test_a_file_system_without_locks(
     finally:
         locked.close()
         has_locks.cache_clear()
-    assert lock_notes("al_pbe.db", project.folder) == []
+    assert lock_notes(["al_pbe.db"], project.folder) == []

@@ -100,9 +100,9 @@ def refuse_locked(error: Exception, name: str) -> None:
         ) from error
 
 
-def lock_notes(sources: str | Sequence[str], base: Path) -> list[str]:
+def lock_notes(sources: Sequence[str], base: Path) -> list[str]:
     """Tell of each database that is read without locks."""
-    paths = [base / one for one in ([sources] if isinstance(sources, str) else sources)]
+    paths = [base / one for one in sources]
     return [
         f"{path} is read without locks, which its file system does not have: nothing may write to "
         "it meanwhile"

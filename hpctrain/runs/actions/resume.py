@@ -86,8 +86,8 @@ def _resume(
 ) -> Resumed:
     run, state = found.run, found.state
     assert run is not None
-    if state == "unknown" and found.reason in run.bad_files.values():
-        raise BadFile(run.folder, f"cannot be resumed: {found.reason}")
+    if found.damage is not None:
+        raise BadFile(run.folder, f"cannot be resumed: {found.damage}")
     there = original(run)
     if there is not None and state in IN_THE_QUEUE:
         raise HpctrainError(

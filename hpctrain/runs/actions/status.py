@@ -171,7 +171,8 @@ class _Inquiry:
         _ = run.manifest  # BadFile where it is damaged
         history = kept.history(run)
         now = find_counting_attempt(run, history)
-        return cls(run, history, now, _verdict_without_asking(history, now), seen)
+        known = verdict_without_asking(history, now.job_id, now.result, now.damage)
+        return cls(run, history, now, known, seen)
 
     def place(self, project: Project) -> tuple[str, str, str]:
         """Return the run's site, its scheduler, and the clusters that have to be named there."""
@@ -242,11 +243,9 @@ class _Inquiry:
         word = answer.word_on(case)
         if word.view is not None:
             here = replace(here, job_id=self._job_id_of(word.view, here, case))
-        settled = _verdict_without_asking(self.history, here)
-        if settled is not None:
-            return word, here, settled
         signs = self._signs(here, now)
-        return word, here, verdict(self.history, here.job_id, here.result, word, signs)
+        state = verdict(self.history, here.job_id, here.result, word, signs, here.damage)
+        return word, here, state
 
     def _job_id_of(self, view: JobView, here: CountingAttempt, case: Case) -> str:
         """Return the id of a job that is shown, after recording once that it is."""
@@ -278,11 +277,3 @@ class _Inquiry:
         return summarise(
             self.run, self.history, self.counting, self.verdict, self.word, latest, now
         )
-
-
-def _verdict_without_asking(history: History, here: CountingAttempt) -> Verdict | None:
-    """Return the verdict where no scheduler needs to be asked; a damaged result tells nothing."""
-    settled = verdict_without_asking(history, here.job_id, here.result)
-    if settled is None and here.damage is not None:
-        return Verdict("unknown", here.damage)
-    return settled

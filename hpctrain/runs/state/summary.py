@@ -36,7 +36,8 @@ Metrics = dict[str, float | None]
 class RunStatus:
     """One run, as ``status`` shows it. Metrics are in meV/atom and eV/Å; times in seconds.
 
-    ``before`` is the last known state of a job that cannot be asked about.
+    ``before`` is the last known state of a job that cannot be asked about. ``damage`` is what is
+    wrong with a file without which nothing more can be said: it is the reason then.
     """
 
     run_id: str
@@ -56,6 +57,7 @@ class RunStatus:
     before: str | None = None
     run: Run | None = None
     verification: VerificationStep | None = None
+    damage: str | None = None
 
 
 def summarise(
@@ -106,6 +108,7 @@ def summarise(
         before=None if word.before is None else word.before.state,
         run=run,
         verification=(counting.result or {}).get("verification"),
+        damage=counting.damage if found.state == "unknown" else None,
     )
 
 
@@ -132,6 +135,7 @@ def unreadable(run: Run, bad: BadFile) -> RunStatus:
         eta_s=None,
         warnings=_bad_files(run, reason),
         run=run,
+        damage=reason,
     )
 
 
