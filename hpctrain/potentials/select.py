@@ -22,10 +22,9 @@ from hpctrain.potentials.write_choice import refuse_output
 
 if TYPE_CHECKING:
     from hpctrain.data.candidates import Candidates
+    from hpctrain.data.read import Progress
     from hpctrain.potentials.card import Card
     from hpctrain.project import Project
-
-Progress = Callable[[int, "int | None"], None]
 
 
 def prepare(
@@ -111,29 +110,21 @@ def _trained_on(
     project: Project | None, card: Card | None, folder: Path, say: Callable[[str], None]
 ) -> Iterator[list[Path]]:
     """Find the structures that a potential was trained and tested on; none where that fails."""
-    from hpctrain.potentials.export_again import export_again
+    from hpctrain.potentials.export_again import structures_of
 
     if project is None or card is None:
         yield []
         return
-    kept = [project.runs / card["run"]["run_id"] / f"{side}.extxyz" for side in ("train", "test")]
-    if all(path.is_file() for path in kept):
-        yield kept
-        return
-    again = folder / "known"
+    again, path = folder / "known", project.potentials / f"{card['name']}.json"
+    known: list[Path] = []
     try:
-        dataset = export_again(
-            project.potentials / f"{card['name']}.json",
-            project.config().data,
-            project.folder,
-            again,
-        )
-        yield [dataset.train.path, dataset.test.path]
+        known += structures_of(card, path, project, again, lambda _: None).values()
     except HpctrainError as error:
         say(
             f"note: candidates that {card['name']} was trained on are not recognised: "
             f"{error.message}"
         )
-        yield []
+    try:
+        yield known
     finally:
         shutil.rmtree(again, ignore_errors=True)

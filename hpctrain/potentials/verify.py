@@ -14,7 +14,7 @@ from typing import Any
 from hpctrain.errors import HpctrainError
 from hpctrain.files import put_job, sha256_of
 from hpctrain.potentials.card import VERIFICATION, Card, read_card, read_verification
-from hpctrain.potentials.export_again import export_again
+from hpctrain.potentials.export_again import structures_of
 from hpctrain.potentials.trainer import find_trainer
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run as run_program
@@ -143,19 +143,14 @@ def _structures_of_card(
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Find what a potential was trained and tested on, and what is known of its errors."""
+    found = structures_of(card, yace.with_suffix(".json"), project, folder, say)
+    sides = {side: str(path) for side, path in found.items()}
     run = project.runs / card["run"]["run_id"]
-    if all((run / f"{side}.extxyz").is_file() for side in ("train", "test")):
-        sides = {side: str(run / f"{side}.extxyz") for side in ("train", "test")}
+    if found["train"].parent == run:
         for attempt in sorted((run / "attempts").glob("*"), reverse=True):
             if _has_sum(attempt / "output_potential.yace", card["files"]["yace"]["sha256"]):
                 tables = [str(attempt / f"{side}_pred.pckl.gzip") for side in ("test", "train")]
                 return {"sides": sides, "predictions": tables}
-    else:
-        say("its run is gone: writing its structures again from their source")
-        dataset = export_again(
-            yace.with_suffix(".json"), project.config().data, project.folder, folder
-        )
-        sides = {"train": str(dataset.train.path), "test": str(dataset.test.path)}
     return {"sides": sides, "known_errors": card["metrics"].get("archived_file_on_test")}
 
 

@@ -15,15 +15,14 @@ from hpctrain.data.check.names import CHECKS, Severity
 from hpctrain.data.check.references import Jump, find_jump
 from hpctrain.data.check.sample import make_model
 from hpctrain.data.duplicates import search
-from hpctrain.data.structures.elements import SYMBOLS
+from hpctrain.data.structures.elements import SYMBOLS, formula_of
 from hpctrain.data.structures.ids import leaves_out
+from hpctrain.fields import SAME_ATOM
 from hpctrain.text import duration, printable
 
 if TYPE_CHECKING:
     from hpctrain.data.check.scan import Preflight
 
-# Isolated atoms of one element may differ by so much (eV) before somebody has to choose.
-_SAME_ATOM = 1e-3
 _MOST_LISTED = 50
 _UNITS = {
     "absurd_energy": "up to {:.3g} eV per atom",
@@ -135,7 +134,7 @@ def _add_isolated_atoms(preflight: Preflight, references: Any, add: Any) -> None
         add("isolated_atoms", 0, (), f"none of {', '.join(missing)}", severity)
     for number, atoms in preflight.free.items():
         values = [energy for _, energy in atoms]
-        if max(values) - min(values) > _SAME_ATOM:
+        if max(values) - min(values) > SAME_ATOM:
             said = f"{SYMBOLS[number]}: {min(values):.4f} to {max(values):.4f} eV"
             add("isolated_atoms", len(atoms), [row for row, _ in atoms][:KEPT], said, severity)
 
@@ -285,8 +284,7 @@ def _number(value: float) -> float | None:
 
 
 def _formula(counts: Any) -> str:
-    parts = [f"{SYMBOLS[n]}{counts[n] if counts[n] > 1 else ''}" for n in np.flatnonzero(counts)]
-    return "".join(parts) or "(others)"
+    return formula_of((n, counts[n]) for n in np.flatnonzero(counts)) or "(others)"
 
 
 def summary(data: dict[str, Any]) -> str:

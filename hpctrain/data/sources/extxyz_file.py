@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from hpctrain.data.sources.frames import DAMAGED, Frame, latin_1, read_frames
+from hpctrain.data.sources.frames import DAMAGED, MENDING, Frame, latin_1, read_frames
 from hpctrain.data.sources.key_values import Column, parse_comment, parse_properties
 from hpctrain.data.sources.label_names import Raw
 from hpctrain.data.sources.names import error_text
@@ -30,7 +30,6 @@ _MARK = ";"
 _USUAL = "species:S:1:pos:R:3"
 ELEMENT = "{{rows}}: {word} is no element's symbol: read as {symbol}"
 ENCODING = "{rows}: the second line is not UTF-8: read as Latin-1"
-MENDING = "mend the file, or name another in data.source"
 
 
 class Unreadable(ValueError):

@@ -17,7 +17,7 @@ from hpctrain.errors import HpctrainError
 
 # What a damaged file raises, besides OSError.
 DAMAGED = (EOFError, zlib.error, lzma.LZMAError)
-_MENDING = "mend the file, or name another in data.source"
+MENDING = "mend the file, or name another in data.source"
 
 
 class Frame(NamedTuple):
@@ -62,11 +62,11 @@ def read_frames(path: Path, name: str) -> Iterator[Frame]:
                 raise HpctrainError(
                     f"{name}, structure {number}: line {line} is {first.strip()[:60]!r}, "
                     "not its number of atoms",
-                    _MENDING,
+                    MENDING,
                 ) from None
             if atoms < 0:
                 raise HpctrainError(
-                    f"{name}, structure {number}: line {line} says {atoms} atoms", _MENDING
+                    f"{name}, structure {number}: line {line} says {atoms} atoms", MENDING
                 )
             lines = list(islice(file, atoms + 1))
             if len(lines) <= atoms:
