@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from hpctrain.data.check.report import Findings, Size
     from hpctrain.data.check.scan import Preflight
+    from hpctrain.data.duplicates.search import Leakage
     from hpctrain.launch.prepare import Prepared
     from hpctrain.project import Project
     from hpctrain.runs.manifest import Manifest
@@ -71,7 +72,7 @@ def check_command(
         silence=config.data.silence,
         references=config.training.reference_energies,
         skip_bad=options.skip_bad,
-        leakage=prepared.manifest["dataset"]["leakage"] if prepared else None,
+        leakage=cast("Leakage", prepared.manifest["dataset"]["leakage"]) if prepared else None,
         size=_size(prepared) if prepared else None,
     )
     found.data["training"] = _cost(prepared, found.data) if prepared else None

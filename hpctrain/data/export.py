@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpctrain.data.duplicates.groups import Signatures
-from hpctrain.data.duplicates.search import REASONS, Search, with_signatures
+from hpctrain.data.duplicates.search import REASONS, Leakage, Search, with_signatures
 from hpctrain.data.notes import label_hint, notes_in_words, refuse_second_set
 from hpctrain.data.read import Progress, Scan, read_rows, with_selection
 from hpctrain.data.sources.names import Sources, expand_sides, without_passwords
@@ -69,7 +69,7 @@ class Dataset:
     isolated_atoms: dict[str, tuple[float, ...]]
     config_types: dict[str, int]
     generations: dict[str, int]
-    leakage: dict[str, Any] | None = None
+    leakage: Leakage | None = None
     elements_left_out: tuple[str, ...] = ()
     independent_compositions: int | None = None
     notes: tuple[str, ...] = ()
@@ -146,7 +146,7 @@ def export(
         rows = read_rows(data, sources, base, spool, cutoff, mixed_pbc, progress, scan)
         skipped: tuple[Skipped, ...] = ()
         left_out: tuple[str, ...] = ()
-        leakage = None
+        leakage: Leakage | None = None
         if card_rows is not None:
             sides = from_card(card_rows, rows)
         else:

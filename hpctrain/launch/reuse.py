@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hpctrain import __version__
 from hpctrain.data.export import Dataset, Skipped
@@ -23,6 +23,7 @@ from hpctrain.runs.manifest import SIDES, RowIds, read_manifest, read_rows
 from hpctrain.runs.run import MANIFEST
 
 if TYPE_CHECKING:
+    from hpctrain.data.duplicates.search import Leakage
     from hpctrain.settings import DataConfig
 
 FILES = ("train.extxyz", "test.extxyz")
@@ -142,7 +143,7 @@ def take(earlier: Earlier, folder: Path) -> Dataset:
         },
         config_types=known["config_types"],
         generations=known["generations"],
-        leakage=known["leakage"],
+        leakage=cast("Leakage", known["leakage"]),
         elements_left_out=tuple(known.get("elements_left_out") or ()),
         independent_compositions=known.get("independent_compositions"),
         notes=tuple(known.get("notes", ())),

@@ -10,7 +10,7 @@ import shutil
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Annotated, Any, TypedDict, cast
+from typing import Annotated, Any, TypedDict
 
 from hpctrain.errors import HpctrainError
 from hpctrain.files import as_json, write_atomically, write_text
@@ -79,7 +79,7 @@ class SiteTest:
     submitted: str
     job_id: str | None
     scheduler: str
-    found: dict[str, Any] | None
+    found: Proof | None
     clusters: str | None = None
     damage: str | None = None
 
@@ -213,7 +213,7 @@ def read(folder: Path) -> SiteTest | None:
         found = read_record(folder / "proof.json", Proof)
     except BadFile as bad:
         return replace(test, damage=_words(bad))
-    return replace(test, found=cast("dict[str, Any] | None", found))
+    return replace(test, found=found)
 
 
 def _words(bad: BadFile) -> str:

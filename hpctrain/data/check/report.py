@@ -78,7 +78,7 @@ def find_all(
     silence: Collection[str] = (),
     references: Literal["isolated_atoms", "auto"] | dict[str, float] = "isolated_atoms",
     skip_bad: bool = False,
-    leakage: dict[str, Any] | None = None,
+    leakage: search.Leakage | None = None,
 ) -> Findings:
     """List all findings, when the preflight has seen every row.
 
@@ -195,7 +195,7 @@ def _add_of_the_size(preflight: Preflight, size: Size, add: Any) -> None:
         ))  # fmt: skip
 
 
-def _add_of_the_split(leakage: dict[str, Any], add: Any) -> None:
+def _add_of_the_split(leakage: search.Leakage, add: Any) -> None:
     """Add structures that are on both sides, and structures with several energies."""
     if leakage["test_structures"]:
         ids = [row_id for one in leakage["first"] for row_id in one["test"]]
