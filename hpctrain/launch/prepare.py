@@ -26,10 +26,10 @@ from hpctrain.launch.script import job_script
 from hpctrain.potentials import archive, parents
 from hpctrain.project import Project
 from hpctrain.render import render
+from hpctrain.runs.jobs import job_request
 from hpctrain.runs.manifest import DatasetFacts, Manifest
 from hpctrain.runs.place import SCRIPT
 from hpctrain.runs.run import MANIFEST
-from hpctrain.runs.submission import job_request
 from hpctrain.schedulers.base import JobRequest, Scheduler
 from hpctrain.settings import ProjectConfig
 from hpctrain.sites import load

@@ -16,7 +16,7 @@ from hpctrain.errors import SiteUnreachable
 from hpctrain.files import put_job
 from hpctrain.process import Reply, converse
 from hpctrain.project import Project
-from hpctrain.runs.submission import belongs, carries, job_request
+from hpctrain.runs.jobs import belongs, carries, job_request
 from hpctrain.schedulers import scheduler_of
 from hpctrain.schedulers.base import (
     JobState,

@@ -21,6 +21,7 @@ from hpctrain.process import converse
 from hpctrain.project import Project
 from hpctrain.records import BadFile
 from hpctrain.runs.history import History
+from hpctrain.runs.jobs import job_of, token
 from hpctrain.runs.lock import Locked, hold_lock
 from hpctrain.runs.place import SCRIPT, original, own_jobs
 from hpctrain.runs.run import Run, all_runs
@@ -29,13 +30,11 @@ from hpctrain.runs.state.settled import SettledRuns
 from hpctrain.runs.submission import (
     INTERRUPTED,
     adopt,
-    job_of,
     look,
     scheduler_of_run,
     send,
     send_all,
     send_chain,
-    token,
 )
 from hpctrain.runs.submitter import Submitter, owned_by, stranger, who_asks
 from hpctrain.schedulers.base import ENDED, JobView, Scheduler

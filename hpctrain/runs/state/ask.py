@@ -10,11 +10,11 @@ from hpctrain.errors import SiteUnreachable
 from hpctrain.files import iso
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse
+from hpctrain.runs.jobs import job_of, live_jobs
 from hpctrain.runs.place import known_jobs, own_jobs
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.kept_answers import KeptAnswer, answer_name, ask_unless_fresh
 from hpctrain.runs.state.verdict import SchedulerWord
-from hpctrain.runs.submission import job_of, live_jobs
 from hpctrain.runs.submitter import Submitter, is_same_cluster, stranger, who_asks
 from hpctrain.schedulers.base import ENDED, JobView, Scheduler, number_of, server_of
 
