@@ -124,7 +124,7 @@ def _prepare(
 def _print_check(prepared: Prepared | None, found: Findings) -> None:
     from hpctrain.cli.terminal.findings import findings
     from hpctrain.cli.terminal.tables import manifest
-    from hpctrain.data.check.report import summary
+    from hpctrain.data.check.facts import summary
 
     if prepared is not None:
         print_text(manifest(prepared.manifest))

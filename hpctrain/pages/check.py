@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hpctrain.data.check.facts import summary
 from hpctrain.data.check.names import CHECKS
-from hpctrain.data.check.report import summary
 from hpctrain.pages.axes import Axis
 from hpctrain.pages.figure import Figure
 from hpctrain.pages.html import COLOURS, Panel, document

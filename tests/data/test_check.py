@@ -20,8 +20,9 @@ from paths import DOCS
 
 from hpctrain.cli.terminal.findings import findings
 from hpctrain.data.check.elements import RADII
+from hpctrain.data.check.facts import summary
 from hpctrain.data.check.names import CHECKS
-from hpctrain.data.check.report import Findings, Size, find_all, summary
+from hpctrain.data.check.report import Findings, Size, find_all
 from hpctrain.data.check.scan import Preflight
 from hpctrain.data.sources.read import read_source
 from hpctrain.data.structures.extxyz import Structure
