@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hpctrain.data.structures.extxyz import Array
 
 
+NO_VOLUME = 1e-9  # Å^3
 LEFT_HANDED = (
     "{rows}: the cell is left-handed, which Pacemaker cannot read; all three vectors are negated, "
     "which is the same lattice"
@@ -30,7 +31,7 @@ def mend(structure: Structure, cutoff: float) -> None:
         structure.fault = _find_misshapen(structure)
     if structure.fault is not None:
         return
-    if any(structure.pbc) and _volume(structure.cell) < 0:
+    if any(structure.pbc) and volume(structure.cell.tolist()) < 0:
         structure.cell = 0.0 - structure.cell  # without negative zeros
         structure.notes += ((LEFT_HANDED, 0.0),)
     if structure.forces is None and structure.energy is not None and is_isolated(structure, cutoff):
@@ -78,8 +79,7 @@ def find_fault(structure: Structure, mixed_pbc: bool = True) -> str | None:
         return "no forces"
     if structure.forces.shape != (len(numbers), 3):
         return "forces do not match the atoms"
-    volume = _volume(structure.cell)
-    if any(structure.pbc) and abs(volume) < 1e-9:
+    if any(structure.pbc) and abs(volume(structure.cell.tolist())) < NO_VOLUME:
         return "periodic, but the cell has no volume"
     if not mixed_pbc and len(set(structure.pbc)) > 1:
         return "periodic in some directions only, which the evaluator tensorpot cannot take"
@@ -103,10 +103,10 @@ def _finite(values: Array) -> bool:
     return bool(np.isfinite(values).all())
 
 
-def _volume(cell: Array) -> float:
-    (a, b, c), (d, e, f), (g, h, i) = cell.tolist()
-    volume: float = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
-    return volume
+def volume(cell: Any) -> Any:
+    """Return the signed volume of a cell (Å^3): of lists of numbers, or of arrays of them."""
+    (a, b, c), (d, e, f), (g, h, i) = cell
+    return a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
 
 
 def is_isolated(structure: Structure, cutoff: float) -> bool:
