@@ -276,7 +276,8 @@ def test_the_text_and_the_digests_are_what_they_were() -> None:
     part = parts.make_part([one], parts.Rules(4.0, True, None))
     assert part.text.decode() == (
         '2\nLattice="4.0 0.0 0.0 0.0 5.0 0.0 0.0 0.0 6.5" '
-        'Properties=species:S:1:pos:R:3:forces:R:3 energy=0.0 stress="0.0 5.0 4.0 5.0 1.0 3.0 4.0 3.0 2.0" pbc="T F T" '
+        "Properties=species:S:1:pos:R:3:forces:R:3 energy=0.0 "
+        'stress="0.0 5.0 4.0 5.0 1.0 3.0 4.0 3.0 2.0" pbc="T F T" '
         'config_type="_JSON \\"two words\\"" generation=3 db_id=7 source=a.db\n'
         "H -0.0 0.1 1e+22 1.0 2.0 3.0\nAl 0.3333333333333333 -2.5e-7 5e-324 -1.0 -2.0 -3.0\n"
     )

@@ -45,6 +45,7 @@ _WIDE, _FILLER = len("null"), ord("[")
 _SYMBOLS = np.array(
     [list(symbol.encode().ljust(_WIDE, bytes([_FILLER]))) for symbol in SYMBOLS], dtype=np.uint8
 )
+_FILLED = (_SYMBOLS == _FILLER).sum(axis=1)
 _TRUTH = frozenset({"t", "f", "true", "false", "nan", "inf", "infinity"})
 
 
@@ -151,7 +152,7 @@ def _format_atoms(batch: Batch) -> Iterator[memoryview]:
     characters[starts - 1] = ord("\n")
     for place in range(_WIDE):
         characters[starts + place] = symbols[:, place]
-    filled = np.concatenate([[0], np.cumsum((symbols == _FILLER).sum(axis=1))])
+    filled = np.append(0, np.cumsum(_FILLED[batch.numbers]))
     starts = np.append(starts - 1, len(text) - 1) - filled
     lines = memoryview(text.translate(_BLANKS, b"[]"))
     for begin, end in pairwise(starts[batch.ends].tolist()):
