@@ -8,9 +8,11 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from hpctrain.data.structures.batch import Batch, are_faultless, are_whole, digest_structures
-from hpctrain.data.structures.extxyz import Structure, format_structures
+from hpctrain.data.structures.digests import digest_structures
+from hpctrain.data.structures.extxyz import Batch, Structure, format_structures
 from hpctrain.data.structures.labels import (
+    are_faultless,
+    are_whole,
     drop_stresses,
     find_fault,
     find_not_finite,

@@ -27,8 +27,7 @@ from hpctrain.data.export import Dataset, elements_note, export
 from hpctrain.data.sources.ase_sqlite import has_locks, lock_notes
 from hpctrain.data.sources.names import without_passwords
 from hpctrain.data.sources.read import read_source
-from hpctrain.data.structures.batch import Batch
-from hpctrain.data.structures.extxyz import Structure, format_structures
+from hpctrain.data.structures.extxyz import Batch, Structure, format_structures
 from hpctrain.data.structures.labels import find_fault, find_not_finite, is_isolated
 from hpctrain.errors import HpctrainError
 from hpctrain.files import resource

@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 from hpctrain.cli.main import main as command
 from hpctrain.data.duplicates.search import NUMBERS, leakage_notes
 from hpctrain.data.export import Dataset, export
-from hpctrain.data.structures.batch import Batch
-from hpctrain.data.structures.extxyz import Structure, format_structures, parse_structure
+from hpctrain.data.structures.extxyz import Batch, Structure, format_structures, parse_structure
 from hpctrain.settings import DataConfig
 
 

@@ -1,13 +1,13 @@
-"""A labelled structure, and as extended XYZ, with every digit."""
+"""A labelled structure, many of them put together, and as extended XYZ, with every digit."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import pairwise, product
+from itertools import accumulate, pairwise, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +18,6 @@ from hpctrain.data.structures.other_labels import OtherLabels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from hpctrain.data.structures.batch import Batch
 
     Array = NDArray[np.float64]
 
@@ -82,6 +80,40 @@ class Structure:
     others: OtherLabels | None = None
     side: str | None = None
     calculation: Mapping[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """Structures with an energy and forces, put together: numpy and orjson work on all at once.
+
+    ``numbers`` [atoms], ``positions`` and ``forces`` [atoms, 3], ``ends`` the number of atoms up to
+    each structure; ``cells`` [n, 3, 3], ``energies`` [n]; ``stresses`` [m, 6] of those that have
+    one. Units as in a Structure.
+    """
+
+    structures: Sequence[Structure]
+    numbers: NDArray[np.int64]
+    positions: Array
+    forces: Array
+    ends: list[int]
+    cells: Array
+    energies: Array
+    stresses: Array
+
+    @classmethod
+    def of(cls, structures: Sequence[Structure]) -> Batch:
+        """Put structures together, one at least; all of them have energy and forces."""
+        stresses = [one.stress for one in structures if one.stress is not None]
+        return cls(
+            structures,
+            np.concatenate([one.numbers for one in structures]),
+            np.concatenate([one.positions for one in structures]),
+            np.concatenate([one.forces for one in structures if one.forces is not None]),
+            [0, *accumulate(len(one.numbers) for one in structures)],
+            np.array([one.cell for one in structures]),
+            np.array([one.energy for one in structures], dtype=float),
+            np.array(stresses) if stresses else np.empty((0, 6)),
+        )
 
 
 def format_structures(batch: Batch) -> list[bytes]:
