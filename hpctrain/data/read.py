@@ -51,8 +51,7 @@ def read_rows(
     rules = Rules(cutoff, mixed_pbc, data.group_by, data.side_key if given else None)
     sides = {one: TEST if one in sources.tests else "train" for one in names if given}
     for part in _read_parts(data, base, names, sides, sources.several, rules, scan):
-        for row in part.rows:
-            rows.add(row)
+        rows.extend(part.rows)
         spool.write(part.text)
         progress(len(rows), total)
     return rows
@@ -95,8 +94,8 @@ def _read_parts(
                 part = make_part(batch, rules)
                 yield part
                 if scan is not None:
-                    for structure, row in zip(batch, part.rows, strict=True):
-                        scan(structure, row.bad)
+                    for place, structure in enumerate(batch):
+                        scan(structure, part.rows.bad.get(place))
 
 
 def with_selection(data: DataConfig, sources: Sources, base: Path) -> DataConfig:

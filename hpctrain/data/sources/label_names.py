@@ -11,7 +11,7 @@ import numpy as np
 from hpctrain.data.sources.values import NoNumber, to_array, to_float, to_voigt
 from hpctrain.data.structures.extxyz import Structure
 from hpctrain.data.structures.labels import NO_STRESS
-from hpctrain.data.structures.other_labels import OtherLabels, looks_like
+from hpctrain.data.structures.other_labels import OtherLabels, have_labels, looks_like
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,7 +105,7 @@ class Labels:
             pass
         elif energy is None or forces is None:
             others = list_others(raw)
-        elif self.asks and (raw.has_more or any(map(looks_like, (*raw.keys, *raw.arrays)))):
+        elif self.asks and (raw.has_more or have_labels((*raw.keys, *raw.arrays))):
             others = find_second_set(raw, energy, forces)
         return Structure(
             row_id, source, raw.numbers, raw.positions, raw.cell, raw.pbc, energy, forces,
