@@ -213,7 +213,9 @@ class SiteProfile(Request):
         None, description="a job script template of your own; see docs/sites.md"
     )
     trainer: TrainerProfile = TrainerProfile()
-    max_attempts: int = Field(10, gt=0, le=99, description="attempts of one training, in all")
+    max_attempts: int = Field(
+        10, gt=0, le=99, description="attempts of one training that begin, in all"
+    )
     margin: Walltime = Field(
         "00:05:00", description="how long before the walltime the trainer is asked to end"
     )
