@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hpctrain.sites.profile import SiteProfile
 
 FOLDER = "site_profiles"
+EXAMPLE = "mycluster"
 # Of these a target's follow the profile's own; everything else takes its place.
 _ADDED = ("modules", "setup", "extra_directives")
 _NOT_IN_A_PROFILE = ("choice",)
@@ -98,6 +99,11 @@ def load(name: str, project_folder: Path | None, changes: dict[str, Any] | None 
         profile = validate(SiteProfile, merge(content, changes), "--set site")
         layers.append(changes)
     return Site(name, profile, tuple(files), tuple(layers))
+
+
+def is_example(site: Site) -> bool:
+    """Say whether this is the example that is shipped, and not a user's own file of its name."""
+    return site.files[0] == resource(FOLDER) / f"{EXAMPLE}.yaml"
 
 
 def chain(name: str, project_folder: Path | None) -> list[Path]:

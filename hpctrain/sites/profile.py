@@ -214,7 +214,7 @@ class SiteProfile(Request):
     )
     trainer: TrainerProfile = TrainerProfile()
     max_attempts: int = Field(
-        10, gt=0, le=99, description="attempts of one training that begin, in all"
+        10, gt=0, le=99, description="attempts of one training that begin to train"
     )
     margin: Walltime = Field(
         "00:05:00", description="how long before the walltime the trainer is asked to end"

@@ -42,6 +42,14 @@ def test_variables_come_before_host_names_and_extending_before_extended() -> Non
     assert recognise(rules, {"HERE": "c"}, "b") == []
 
 
+def test_the_example_is_no_cluster_until_it_is_a_file_of_the_users(project: Project) -> None:
+    with pytest.raises(HpctrainError, match="mycluster is an example to copy") as caught:
+        plan(project, "mycluster", None)
+    assert "hpctrain sites init mycluster" in (caught.value.hint or "")
+    site(project, "mycluster", "extends: mycluster\npartition: cpu\n")
+    assert plan(project, "mycluster", None).profile.partition == "cpu"
+
+
 def test_the_site_this_machine_belongs_to(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
