@@ -60,12 +60,15 @@ def _given_number(name: str) -> int | None:
     return int(text) if re.match(r"[1-9][0-9]*$", text) else None
 
 
-def cores(asked: int | None) -> int:
-    """Count the cores this job may use: those the scheduler gave, else ``asked``, else all."""
+def cores(asked: int | None, threads_per_core: int = 1) -> int:
+    """Count the cores this job may use: those the scheduler gave, else ``asked``, else all.
+
+    ``threads_per_core`` is more than 1 where the scheduler counts hardware threads.
+    """
     for name in ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE", "NCPUS"):
         given = _given_number(name)
         if given:
-            return given
+            return max(1, given // threads_per_core)
     if asked:
         return asked
     return len(os.sched_getaffinity(0))

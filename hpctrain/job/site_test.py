@@ -78,7 +78,7 @@ def failed_lines(script: Path, numbers: str) -> list[str]:
 def inspect(settings: dict[str, Any]) -> dict[str, Any]:
     """Return what proof.json says: environment.json and what a training would fail on."""
     found: dict[str, Any]
-    cores = environment.cores(settings["cores"])
+    cores = environment.cores(settings["cores"], settings.get("threads_per_core", 1))
     usable = len(os.sched_getaffinity(0))
     found = environment.describe(cores)
     found["usable_cores"] = usable

@@ -33,6 +33,7 @@ from hpctrain.runs.submission import job_request
 from hpctrain.schedulers.base import JobRequest, Scheduler
 from hpctrain.settings import ProjectConfig
 from hpctrain.sites import load
+from hpctrain.sites.demand import threads_per_core
 from hpctrain.sites.profile import SiteProfile
 
 if TYPE_CHECKING:
@@ -248,6 +249,7 @@ def _write_job(
         "engine": config.training.engine,
         "evaluator": evaluator,
         "cores": profile.cores,
+        "threads_per_core": threads_per_core(profile),
         "gpus": profile.gpus,
         "require_gpu": profile.require_gpu,
         "patience": config.training.patience,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from hpctrain.schedulers.cluster import LiveCluster, LiveQueue
 from hpctrain.schedulers.times import clock
+from hpctrain.sites.demand import threads_per_core
 from hpctrain.sites.misfits import has_gpus
 from hpctrain.sites.words import megabytes
 
@@ -98,8 +99,9 @@ def _compare_node(profile: SiteProfile, queue: LiveQueue) -> Iterator[Finding]:
     if cores and queue.cores and (node.usable_cores or node.cores or cores) > queue.cores:
         words = f"node.cores is {node.cores or cores}, and nodes there have {queue.cores}"
         yield Finding(target, "wrong", words)
-    if profile.cores and queue.cores and profile.cores > queue.cores:
-        words = f"{profile.cores} cores are asked for, and nodes there have {queue.cores}"
+    asked = (profile.cores or 0) * threads_per_core(profile)
+    if queue.cores and asked > queue.cores:
+        words = f"{asked} cores are asked for, and nodes there have {queue.cores}"
         yield Finding(target, "wrong", words)
     if node.memory and queue.memory_mb and megabytes(node.memory) > queue.memory_mb * ROUNDING:
         words = f"node.memory is {node.memory}, and nodes there have {queue.memory_mb}M"
