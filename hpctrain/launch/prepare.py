@@ -43,11 +43,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run in a folder that has not got its name yet, with all that its submission needs."""
+    """A run in a folder that has not got its name yet, with all that its submission needs.
+
+    ``profile`` is that of the target.
+    """
 
     folder: Path
     run_id: str
     site: load.Site
+    profile: SiteProfile
     scheduler: Scheduler
     job: JobRequest
     argv: list[str]
@@ -159,7 +163,7 @@ def prepare(
     }
     write_atomically(folder / "rows.json", as_json(dataset.rows()))
     write_atomically(folder / MANIFEST, as_json(manifest))
-    return Prepared(folder, run_id, site, scheduler, job, argv, manifest, notes)
+    return Prepared(folder, run_id, site, profile, scheduler, job, argv, manifest, notes)
 
 
 def _warnings(

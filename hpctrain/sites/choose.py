@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from hpctrain.sites.profile import SiteProfile
 
 
+# How the answers to the most usual questions are given.
+_OPTIONS = {"walltime": "--walltime 12:00:00", "memory": "--memory 16G", "gpus": "--gpus 1"}
+_ANSWERS = {"walltime": '"12:00:00"', "memory": "16G"}
+
+
 @dataclass(frozen=True)
 class Choice:
     """The target that was chosen; None where the profile has none.
@@ -106,15 +111,24 @@ def _refuse_open_questions(site: Site, profile: SiteProfile) -> None:
     from hpctrain.sites.load import users_folder
 
     if open_ones := open_questions(profile):
-        one = next(iter(open_ones))
+        options = " ".join(_OPTIONS.get(key, f"--set site.{key}=…") for key in open_ones)
+        lines = ", ".join(f"`{_line(key)}`" for key in open_ones)
         raise HpctrainError(
             _list(
                 f"the site {site.name} needs to be told:",
                 [f"{key}: {question}" for key, question in open_ones.items()],
             ),
-            f"for one run: --set site.{one}=…; for all: write it into "
-            f"{users_folder() / (site.name + '.yaml')}, below the line `extends: {site.name}`",
+            f"for one run: {options}; for all: write it into "
+            f"{users_folder() / (site.name + '.yaml')}, below the line `extends: {site.name}`: "
+            f"{lines}",
         )
+
+
+def _line(key: str) -> str:
+    """Write the line that answers a question in a profile; a dotted key as YAML nests it."""
+    *above, last = key.split(".")
+    answer = _ANSWERS.get(key, "…")
+    return "".join(f"{part}: {{" for part in above) + f"{last}: {answer}" + "}" * len(above)
 
 
 def _value(site: SiteProfile, path: str) -> object:

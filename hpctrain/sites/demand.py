@@ -81,6 +81,24 @@ def demand(site: SiteProfile) -> Demand:
     return Demand(nodes, cores, site.gpus, memory, walltime_seconds(walltime) if walltime else None)
 
 
+def memory_given(site: SiteProfile) -> float | None:
+    """Return the MiB that the job has on one node; None where the profile does not say.
+
+    That is what it asks for, all of a whole node, or what comes with its cores.
+    """
+    from hpctrain.sites.words import megabytes
+
+    asked = demand(site)
+    if asked.memory_mb is not None:
+        return asked.memory_mb
+    if site.memory_style == "mem-zero" or site.node_sharing == "whole":
+        return megabytes(site.node.memory) if site.node.memory else None
+    share = site.limits.default_memory_per_core
+    if share and asked.cores:
+        return megabytes(share) * asked.cores / asked.nodes
+    return None
+
+
 def count_held(site: SiteProfile) -> tuple[str, float | None]:
     """Return ``("gpu" or "core", how many the job holds)``; whole nodes are held in full."""
     asked = demand(site)

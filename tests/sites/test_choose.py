@@ -115,6 +115,27 @@ def test_none_fits() -> None:
         assert line in error.message.splitlines()
 
 
+def test_a_question_comes_with_the_option_and_the_line_that_answer_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/c")
+    text = """
+    account_rule: {needed: always}
+    ask: {walltime: "How long?", memory: "How much?", resources.filesystems: "Which?"}
+    """
+    error = refusal(text)
+    assert error.message.splitlines()[1:] == [
+        "  walltime: How long?", "  memory: How much?", "  resources.filesystems: Which?",
+        "  account: Which account pays?",
+    ]  # fmt: skip
+    assert error.hint == (
+        "for one run: --walltime 12:00:00 --memory 16G --set site.resources.filesystems=… "
+        "--set site.account=…; for all: write it into /c/hpctrain/site_profiles/here.yaml, below "
+        'the line `extends: here`: `walltime: "12:00:00"`, `memory: 16G`, '
+        "`resources: {filesystems: …}`, `account: …`"
+    )
+
+
 def test_an_own_gpu_target_needs_no_facts_about_its_nodes() -> None:
     text = "targets:\n  cpu: {partition: std}\n  gpu: {partition: gpu, gpus: 1}\n"
     assert choose(made_site(text, target="gpu"), {}).profile.gpus == 1
@@ -252,7 +273,7 @@ def test_questions_are_asked_until_they_are_answered() -> None:
         "  resources.storage: Which disks?",
         "  account: Which account pays? `projects` lists yours.",
     ]
-    assert "--set site.walltime=…" in (error.hint or "")
+    assert "--walltime 12:00:00" in (error.hint or "")
     assert "here.yaml, below the line `extends: here`" in (error.hint or "")
     answers = {"walltime": "01:00:00", "account": "a", "resources": {"storage": "x"}}
     assert choose(made_site(text, **answers), {}).target is None
