@@ -27,6 +27,9 @@ VARIABLES = (
 # The site local may be used inside a job of another scheduler.
 JOB_ID_VARIABLES = ("HPCTRAIN_LOCAL_JOB_ID", "SLURM_JOB_ID", "PBS_JOBID")
 
+# What apptainer and singularity tell those inside; the second name is of either.
+CONTAINER_VARIABLES = ("APPTAINER_CONTAINER", "SINGULARITY_CONTAINER")
+
 
 def job_id() -> str | None:
     """Return the scheduler's id of this job, or None outside one."""
@@ -120,9 +123,19 @@ def gpus() -> list[str]:
     return [line.strip() for line in reply.stdout.decode("utf-8", "replace").splitlines()]
 
 
+def container() -> str | None:
+    """Return the image of the container that this runs in; None outside one."""
+    for name in CONTAINER_VARIABLES:
+        if os.environ.get(name):
+            return os.environ[name]
+    return None
+
+
 def describe(count: int) -> dict[str, Any]:
     """Return what environment.json says."""
+    image = container()
     return {
+        **({"container": image} if image else {}),
         "host": platform.node(),
         "platform": platform.platform(),
         "python": platform.python_version(),

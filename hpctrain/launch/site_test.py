@@ -161,6 +161,7 @@ def _settings(planned: Plan) -> dict[str, Any]:
         "threads_per_core": threads_per_core(profile),
         "gpus": profile.gpus,
         "arch": profile.node.arch,
+        "container": profile.trainer.container,
         "modules": [word for line in profile.modules for word in line.split()],
         "evaluator": evaluator,
         "keep_variables": sorted(profile.environment),

@@ -39,7 +39,9 @@ def find_trainer(project: Project | None, cards: Iterable[Card], program: RunPro
 def _python_of(card: Card) -> str | None:
     """Return the Python that a potential was trained with, where its card says so."""
     trainer = card["run"]["site"]["profile"].get("trainer")
-    python = trainer.get("python") if isinstance(trainer, dict) else None
+    if not isinstance(trainer, dict) or trainer.get("container") is not None:
+        return None  # a Python inside a container is none of this machine's
+    python = trainer.get("python")
     return python if isinstance(python, str) else None
 
 

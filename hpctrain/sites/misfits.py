@@ -135,6 +135,11 @@ def _rules(site: SiteProfile) -> Iterator[str]:
             if most and site.max_attempts > most:
                 jobs = f"{site.max_attempts} jobs at once (max_attempts)"
                 yield f"a chain is {jobs}, and {whose} {most}"
+    if site.trainer.container is not None and site.continuation in ("resubmit", "requeue"):
+        yield (
+            f"continuation: {site.continuation} needs the scheduler's commands, which are not in "
+            "the trainer's container: choose chain or manual"
+        )
     rule = site.account_rule
     if rule.pattern and site.account and not re.fullmatch(rule.pattern, site.account):
         yield f"account: {site.account} is not of the form that accounts have here: {rule.pattern}"
