@@ -139,7 +139,9 @@ ChunkResource = Annotated[
     _text_or_number(_CHUNK),
 ]
 Expression = Annotated[str, BeforeValidator(_check_expression)]
-Suffix = Annotated[str, Form(r"^[A-Za-z0-9_.-]+$", "letters, digits and _ . -, for example _gpu")]
+Suffix = Annotated[
+    str, Form(r"^[A-Za-z0-9_.@-]+$", "letters, digits and _ . @ -, for example _gpu")
+]
 # A year, a month or a day: what is known of when a source was read.
 When = Annotated[
     str,

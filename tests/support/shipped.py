@@ -34,6 +34,7 @@ CLUSTERS = [*NAMES, *sorted(path.stem for path in CLOSED.glob("*.yaml"))]
 # How a user of these tests answers the profiles' questions.
 ACCOUNTS = {"lumi": "project_465000001", "bunya": "a_group"}
 ANSWERS: dict[str, Any] = {
+    "cores": 8,
     "gpu_dialect": "gres",
     "gpu_type": "h100",
     "memory": "16G",
