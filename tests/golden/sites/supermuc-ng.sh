@@ -1,5 +1,5 @@
 ######## supermuc-ng, target cpu
-#!/bin/bash
+#!/bin/bash -l
 #SBATCH --job-name=p.20260101-000000-abcd.01
 #SBATCH --comment=hpctrain:20260101-000000-abcd.01
 #SBATCH --output=job-%j.out
@@ -12,7 +12,6 @@
 #SBATCH --ntasks=1
 #SBATCH --cpus-per-task=48
 #SBATCH --no-requeue
-#SBATCH --ear=off
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
 # From here on, what fails ends the attempt with its reason.
@@ -24,7 +23,7 @@ trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## supermuc-ng, target cpu-big-memory
-#!/bin/bash
+#!/bin/bash -l
 #SBATCH --job-name=p.20260101-000000-abcd.01
 #SBATCH --comment=hpctrain:20260101-000000-abcd.01
 #SBATCH --output=job-%j.out
@@ -37,7 +36,6 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --ntasks=1
 #SBATCH --cpus-per-task=48
 #SBATCH --no-requeue
-#SBATCH --ear=off
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
 # From here on, what fails ends the attempt with its reason.
@@ -49,7 +47,7 @@ trap - ERR
 exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 
 ######## supermuc-ng, target dev
-#!/bin/bash
+#!/bin/bash -l
 #SBATCH --job-name=p.20260101-000000-abcd.01
 #SBATCH --comment=hpctrain:20260101-000000-abcd.01
 #SBATCH --output=job-%j.out
@@ -62,7 +60,6 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --ntasks=1
 #SBATCH --cpus-per-task=48
 #SBATCH --no-requeue
-#SBATCH --ear=off
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
 # From here on, what fails ends the attempt with its reason.
