@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 
 # How the answers to the most usual questions are given.
-_OPTIONS = {"walltime": "--walltime 12:00:00", "memory": "--memory 16G", "gpus": "--gpus 1"}
-_ANSWERS = {"walltime": '"12:00:00"', "memory": "16G"}
+_OPTIONS = {"walltime": "--walltime ", "memory": "--memory "}
+_ANSWERS = {"memory": "16G"}
+HALF_A_DAY = "12:00:00"
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,11 @@ def _refuse_open_questions(site: Site, profile: SiteProfile) -> None:
     from hpctrain.sites.load import users_folder
 
     if open_ones := open_questions(profile):
-        options = " ".join(_OPTIONS.get(key, f"--set site.{key}=…") for key in open_ones)
-        lines = ", ".join(f"`{_line(key)}`" for key in open_ones)
+        answers = {**_ANSWERS, "walltime": _usual_walltime(profile)}
+        options = " ".join(
+            _OPTIONS.get(key, f"--set site.{key}=") + answers.get(key, "…") for key in open_ones
+        )
+        lines = ", ".join(f"`{_line(key, answers.get(key, '…'))}`" for key in open_ones)
         raise HpctrainError(
             _list(
                 f"the site {site.name} needs to be told:",
@@ -124,10 +128,20 @@ def _refuse_open_questions(site: Site, profile: SiteProfile) -> None:
         )
 
 
-def _line(key: str) -> str:
+def _usual_walltime(profile: SiteProfile) -> str:
+    """Return a walltime to show as an example: half a day, or the most that is allowed."""
+    from hpctrain.fields import walltime_seconds
+
+    most = longest(profile.limits, profile.nodes or 1)
+    if most is None or walltime_seconds(most) > walltime_seconds(HALF_A_DAY):
+        return HALF_A_DAY
+    return most
+
+
+def _line(key: str, answer: str) -> str:
     """Write the line that answers a question in a profile; a dotted key as YAML nests it."""
     *above, last = key.split(".")
-    answer = _ANSWERS.get(key, "…")
+    answer = f'"{answer}"' if key == "walltime" else answer
     return "".join(f"{part}: {{" for part in above) + f"{last}: {answer}" + "}" * len(above)
 
 

@@ -119,6 +119,8 @@ def test_a_question_comes_with_the_option_and_the_line_that_answer_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", "/c")
+    short = 'ask: {walltime: "How long?"}\nlimits: {max_walltime: "00:30:00"}'
+    assert "for one run: --walltime 00:30:00; " in (refusal(short).hint or "")
     text = """
     account_rule: {needed: always}
     ask: {walltime: "How long?", memory: "How much?", resources.filesystems: "Which?"}
