@@ -22,7 +22,8 @@ def find_trainer(project: Project | None, cards: Iterable[Card], program: RunPro
     Tried are that of the site ``local``, those that the potentials were trained with, and
     hpctrain's own. HpctrainError says why none of them can.
     """
-    named = [load.load("local", project.folder if project else None).profile.trainer.python]
+    local = load.load("local", project.folder if project else None).profile.trainer
+    named = [None if local.container else local.python]
     named += map(_python_of, cards)
     faults = []
     for python in dict.fromkeys([*filter(None, named), sys.executable]):

@@ -206,6 +206,8 @@ def test_sites_on_the_command_line(
     assert main(["sites", "show", "lumi", "--target", "gpu", "--json", *where]) == 0
     shown = json.loads(capsys.readouterr().out)["profile"]
     assert (shown["partition"], shown["node"]["usable_cores"]) == ("standard-g", 56)
+    assert main(["sites", "show", "lumi", *where]) == 0
+    assert "\n# gpu-shared, gpu, gpu-dev: the GPUs are AMD's, and " in capsys.readouterr().out
     assert main(["sites", "show", "lumi", "--target", "gpuu", *where]) == 1
     assert "did you mean 'gpu'?" in capsys.readouterr().err
     init = ["sites", "init", "mine", "--scheduler", "practice-pbs", "--here", *where]
