@@ -135,6 +135,8 @@ def _print_check(prepared: Prepared | None, found: Findings) -> None:
         print_text(findings(found))
     if prepared is None:
         return
+    for warning in (found.data["training"] or {}).get("shortfalls", []):
+        print_message(f"warning: {warning}")
     for note in prepared.notes:
         print_message(f"note: {note}")
     if found.stops:
@@ -202,15 +204,16 @@ def _size(prepared: Prepared) -> Size | None:
 def _cost(prepared: Prepared, data: dict[str, Any]) -> dict[str, Any] | None:
     """Estimate what the training takes on the site; None on GPUs, where nothing was measured."""
     from hpctrain.engines.pacemaker.cost import Task, estimate
+    from hpctrain.launch.enough import shortfalls
 
-    profile, manifest = prepared.site.profile, prepared.manifest
+    profile, manifest = prepared.profile, prepared.manifest
     if profile.gpus or data["neighbours_per_atom"] is None:
         return None
     training, train = manifest["settings"]["training"], manifest["dataset"]["train"]
     cores = profile.cores
     if cores is None:
         cores = (os.cpu_count() or 1) if prepared.scheduler.is_this_machine else 1
-    return estimate(
+    expected = estimate(
         Task(
             structures=train["structures"],
             atoms=train["atoms"],
@@ -225,6 +228,7 @@ def _cost(prepared: Prepared, data: dict[str, Any]) -> dict[str, Any] | None:
             cores=cores,
         )
     )
+    return {**expected, "shortfalls": shortfalls(expected, profile)}
 
 
 def _write_page(file: Path, found: Findings, preflight: Preflight, project: str) -> None:

@@ -11,6 +11,7 @@ from hpctrain.cli.options import Group, common, print_json, print_text, project_
 
 if TYPE_CHECKING:
     from hpctrain.project import Project
+    from hpctrain.sites.load import Site
 
 
 def _folder(project_file: str | None) -> Path | None:
@@ -114,7 +115,20 @@ def show_command(name: str, target: str | None, project_file: str | None, as_jso
         return
     for file in site.files:
         print_text(f"# {file}")
+    for note, where in _hardware_notes(site, [target] if target else known).items():
+        print_text(f"# {', '.join(where)}: {note}")
     print_text(yaml.safe_dump(profile, sort_keys=False, allow_unicode=True), end="")
+
+
+def _hardware_notes(site: Site, targets: list[str]) -> dict[str, list[str]]:
+    """List what the trainer cannot use on the nodes of these targets, and of which it holds."""
+    from hpctrain.sites.hardware import hardware_notes
+
+    found: dict[str, list[str]] = {}
+    for target in targets:
+        for note in hardware_notes(site.at(target)):
+            found.setdefault(note, []).append(target)
+    return found
 
 
 @sites_group.command("schema")

@@ -214,7 +214,7 @@ def _read_settings(path: Path) -> dict[str, Any]:
         settings = json.loads(evidence.read_text(path))
         known = {name: settings[name] for name in SETTINGS}
         # Runs of older versions have no such choice.
-        newer = {"choose_basis_size": False, "bfgs_up_to": 0}
+        newer = {"choose_basis_size": False, "bfgs_up_to": 0, "threads_per_core": 1}
         newer = {name: settings.get(name, value) for name, value in newer.items()}
         return {**known, **newer, "engine": engine_name(settings)}
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:

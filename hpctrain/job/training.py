@@ -42,7 +42,7 @@ def train(
 ) -> None:
     """Do the steps of an attempt; the result learns what there is to tell of them."""
     folder, own = steps.folder, settings["engine"]
-    count = environment.cores(settings["cores"])
+    count = environment.cores(settings["cores"], settings["threads_per_core"])
     environment.set_threads(count, settings["keep_variables"])
     given = environment.describe(count)
     evidence.write_json(str(folder / "environment.json"), given)

@@ -58,6 +58,12 @@ def plan(project: Project, site_name: str | None, changes: dict[str, Any] | None
     notes: list[str] = []
     name = site_name or config.site or _recognise_site(project, notes)
     site = load.load(name, project.folder, site_changes)
+    if load.is_example(site):
+        raise HpctrainError(
+            f"{name} is an example to copy, not a cluster",
+            f"on your cluster's login node, hpctrain sites init {name} writes a profile of that "
+            "name from what the scheduler reports; hpctrain sites list shows ready ones",
+        )
     choice = choose(site, os.environ)
     profile = choice.profile
     notes += explain_choice(site, choice.target, choice.others)

@@ -33,6 +33,7 @@ from hpctrain.runs.run import MANIFEST
 from hpctrain.schedulers.base import JobRequest, Scheduler
 from hpctrain.settings import ProjectConfig
 from hpctrain.sites import load
+from hpctrain.sites.demand import threads_per_core
 from hpctrain.sites.profile import SiteProfile
 
 if TYPE_CHECKING:
@@ -42,11 +43,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run in a folder that has not got its name yet, with all that its submission needs."""
+    """A run in a folder that has not got its name yet, with all that its submission needs.
+
+    ``profile`` is that of the target.
+    """
 
     folder: Path
     run_id: str
     site: load.Site
+    profile: SiteProfile
     scheduler: Scheduler
     job: JobRequest
     argv: list[str]
@@ -160,7 +165,7 @@ def prepare(
     }
     write_atomically(folder / "rows.json", as_json(dataset.rows()))
     write_atomically(folder / MANIFEST, as_json(manifest))
-    return Prepared(folder, run_id, site, scheduler, job, argv, manifest, notes)
+    return Prepared(folder, run_id, site, profile, scheduler, job, argv, manifest, notes)
 
 
 def _warnings(
@@ -250,6 +255,7 @@ def _write_job(
         "engine": config.training.engine,
         "evaluator": evaluator,
         "cores": profile.cores,
+        "threads_per_core": threads_per_core(profile),
         "gpus": profile.gpus,
         "require_gpu": profile.require_gpu,
         "patience": config.training.patience,
@@ -296,11 +302,26 @@ def _check_walltime(profile: SiteProfile, scheduler: Scheduler, notes: list[str]
 
 def _check_python(profile: SiteProfile, scheduler: Scheduler) -> None:
     """Refuse a trainer's Python that is missing here; of other machines it cannot be known."""
-    python = profile.trainer.python
-    if scheduler.is_this_machine and python and shutil.which(python) is None:
+    python, container = profile.trainer.python, profile.trainer.container
+    if scheduler.is_this_machine and container is not None:
+        _check_container(container, profile.trainer.runtime)
+    elif scheduler.is_this_machine and python and shutil.which(python) is None:
         raise HpctrainError(
             f"trainer.python of the site is {python}, which is no program on this machine",
             "name the Python of the environment that Pacemaker is installed in",
+        )
+
+
+def _check_container(image: str, runtime: str) -> None:
+    if shutil.which(runtime) is None:
+        raise HpctrainError(
+            f"trainer.runtime of the site is {runtime}, which is no program on this machine",
+            "install it, or name the other: apptainer or singularity",
+        )
+    if "://" not in image and not Path(image).exists():
+        raise HpctrainError(
+            f"trainer.container of the site is {image}, which is not on this machine",
+            "name the whole path of the image",
         )
 
 
@@ -310,7 +331,8 @@ def _choose_evaluator(config: ProjectConfig, profile: SiteProfile, notes: list[s
         return config.training.evaluator
     if profile.trainer.evaluator is not None:
         return profile.trainer.evaluator
-    if profile.trainer.python is None and importlib.util.find_spec("tensorpotential") is None:
+    own = profile.trainer.python is None and profile.trainer.container is None
+    if own and importlib.util.find_spec("tensorpotential") is None:
         notes.append("evaluator pyace: tensorpotential is not installed beside hpctrain")
         return "pyace"
     return "tensorpot"

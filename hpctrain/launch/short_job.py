@@ -25,6 +25,7 @@ Found = TypeVar("Found")
 SCRIPT = "job.sh"
 # What a file system may take to show on one machine what was written on another.
 VISIBLE_S = 30.0
+_END = 4096  # bytes of what a job has printed
 
 
 class _NotBegun(TypedDict):
@@ -134,8 +135,19 @@ def _request(planned: Plan, folder: Path, kind: str) -> JobRequest:
 
 
 def _reason(folder: Path) -> str:
-    """Return why the job ended before its program began, where its script has left that."""
+    """Return why the job ended before its program began, or else the last that it printed."""
     with contextlib.suppress(BadFile):
         result = read_record(folder / "attempts" / "01" / "result.json", _NotBegun)
-        return f": {result['reason']}" if result else ""
+        if result:
+            return f": {result['reason']}"
+    with contextlib.suppress(OSError):
+        printed = [_end_of(file) for file in sorted(folder.glob("*.out"))]
+        lines = [line.strip() for line in "\n".join(printed).splitlines() if line.strip()]
+        return f": it printed last: {lines[-1]}" if lines else ""
     return ""
+
+
+def _end_of(file: Path) -> str:
+    with file.open("rb") as stream:
+        stream.seek(max(0, file.stat().st_size - _END))
+        return stream.read(_END).decode("utf-8", "replace")

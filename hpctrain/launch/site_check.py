@@ -99,7 +99,10 @@ def check(
             )
             findings.append(Finding(name, "unknown", what))
             continue
-        findings += [Finding(name, "wrong", reason) for reason in misfits(profile)]
+        asks = name is not None and site.asks_for_gpus(name)
+        findings += [
+            Finding(name, "wrong", reason) for reason in misfits(profile, asks_for_gpus=asks)
+        ]
         said = _try_script(profile, scheduler, templates, program)
         if said is not None:
             tried.append(name)

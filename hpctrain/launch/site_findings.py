@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from hpctrain.schedulers.cluster import LiveCluster, LiveQueue
 from hpctrain.schedulers.times import clock
+from hpctrain.sites.demand import threads_per_core
 from hpctrain.sites.misfits import has_gpus
 from hpctrain.sites.words import megabytes
 
@@ -98,12 +99,14 @@ def _compare_node(profile: SiteProfile, queue: LiveQueue) -> Iterator[Finding]:
     if cores and queue.cores and (node.usable_cores or node.cores or cores) > queue.cores:
         words = f"node.cores is {node.cores or cores}, and nodes there have {queue.cores}"
         yield Finding(target, "wrong", words)
-    if profile.cores and queue.cores and profile.cores > queue.cores:
-        words = f"{profile.cores} cores are asked for, and nodes there have {queue.cores}"
+    asked = (profile.cores or 0) * threads_per_core(profile)
+    if queue.cores and asked > queue.cores:
+        words = f"{asked} cores are asked for, and nodes there have {queue.cores}"
         yield Finding(target, "wrong", words)
     if node.memory and queue.memory_mb and megabytes(node.memory) > queue.memory_mb * ROUNDING:
         words = f"node.memory is {node.memory}, and nodes there have {queue.memory_mb}M"
         yield Finding(target, "wrong", words)
+    yield from _compare_memory(profile, queue)
     if not (has_gpus(profile) or profile.gpus) or queue.cores is None:
         return
     if not queue.gpus and "implicit" not in (profile.gpu_dialect or ""):
@@ -116,6 +119,18 @@ def _compare_node(profile: SiteProfile, queue: LiveQueue) -> Iterator[Finding]:
     elif node.gpus and queue.gpus and node.gpus > _most_gpus(profile, queue):
         most = _most_gpus(profile, queue)
         yield Finding(target, "wrong", f"node.gpus is {node.gpus}, and nodes there have {most}")
+
+
+def _compare_memory(profile: SiteProfile, queue: LiveQueue) -> Iterator[Finding]:
+    """Tell what a job gets that asks for no memory, where that is said nowhere in the profile."""
+    share = queue.core_memory_mb
+    comes_along = profile.memory_style != "mem" or profile.node_sharing == "whole"
+    if share is None or profile.memory is not None or comes_along or "memory" in profile.ask:
+        return
+    said = profile.limits.default_memory_per_core
+    if said is None or megabytes(said) > share:
+        words = f"no memory is asked for, and a core brings {share}M: set memory"
+        yield Finding(profile.target, "differs", words)
 
 
 def _compare_qos_and_account(profile: SiteProfile, cluster: LiveCluster) -> Iterator[Finding]:

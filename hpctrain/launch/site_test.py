@@ -23,6 +23,7 @@ from hpctrain.project import Project
 from hpctrain.records import BadFile, read_record
 from hpctrain.schedulers.base import Submitted
 from hpctrain.shapes import ClusterName, FileName, Holds, JobId
+from hpctrain.sites.demand import threads_per_core
 
 FOLDER = ".proofs"
 # The job takes about a minute; file systems that are slow, and sites whose shortest job is five
@@ -157,8 +158,10 @@ def _settings(planned: Plan) -> dict[str, Any]:
     evaluator = planned.config.training.evaluator or profile.trainer.evaluator or "tensorpot"
     return {
         "cores": profile.cores,
+        "threads_per_core": threads_per_core(profile),
         "gpus": profile.gpus,
         "arch": profile.node.arch,
+        "container": profile.trainer.container,
         "modules": [word for line in profile.modules for word in line.split()],
         "evaluator": evaluator,
         "keep_variables": sorted(profile.environment),

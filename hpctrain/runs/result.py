@@ -212,6 +212,7 @@ class JobSettings(TypedDict, total=False):
     margin_s: Duration | None
     max_attempts: Count
     continuation: str
+    submit_argv: dict[str, list[str]]
 
 
 class Checkpoint(TypedDict, total=False):

@@ -162,6 +162,15 @@ class Run:
             self.note(bad)
             return {}
 
+    def count_begun(self) -> int:
+        """Count the attempts that began to train, which are those that max_attempts bounds."""
+        begun = [number for number in self.attempts() if self.claim(number) is not None]
+        results = [self.result_if_whole(number) or {} for number in begun]
+        return sum(
+            result.get("begun") is not False and not result.get("gives_way_to")
+            for result in results
+        )
+
     def result(self, number: int) -> Result | None:
         """Read what the job said at its end; None if it has not ended, or could not say."""
         path = self.attempt(number) / "result.json"

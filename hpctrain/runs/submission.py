@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
+from hpctrain.files import write_atomically
 from hpctrain.interrupts import hold_interrupts
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse
@@ -17,6 +19,7 @@ from hpctrain.records import BadFile, damaged
 from hpctrain.runs.history import History
 from hpctrain.runs.jobs import job_of, job_request, token
 from hpctrain.runs.place import SCRIPT, own_jobs, work_here
+from hpctrain.runs.result import JobSettings
 from hpctrain.runs.run import EVENTS, MANIFEST, Run
 from hpctrain.runs.strays import list_run
 from hpctrain.runs.submitter import Submitter
@@ -87,7 +90,10 @@ def send_all(
     then says what became of the run.
     """
     profile = _profile(run)
-    until = max(attempt, profile.max_attempts) if profile.continuation == "chain" else None
+    last = attempt + max(0, profile.max_attempts - run.count_begun() - 1)
+    until = last if profile.continuation == "chain" else None
+    if profile.continuation == "resubmit":
+        _let_resubmit(run, profile, attempt, last, scheduler)
     with hold_interrupts() as held:
         job_id = send(run, attempt, scheduler, program, until=until, who=who)
         if until is not None:
@@ -104,6 +110,27 @@ def send_all(
                 f"hpctrain cancel {run.run_id}"
             )
     return job_id
+
+
+def _let_resubmit(
+    run: Run, profile: SiteProfile, attempt: int, last: int, scheduler: Scheduler
+) -> None:
+    """Tell the job how to submit the attempts up to ``last``, as far as it does not know.
+
+    Attempts that never began have used up numbers of those that it was told of first.
+    """
+    path = run.folder / "job" / "settings.json"
+    settings = run.try_read(path, JobSettings) or {}
+    known = settings.get("submit_argv") or {}
+    unknown = [n for n in range(attempt + 1, last + 1) if str(n) not in known]
+    if not settings or not unknown:
+        return
+    for number in unknown:
+        job = job_request(run.manifest["project"], run.run_id, number, profile.output)
+        known[str(number)] = list(scheduler.submit_argv(SCRIPT, job, profile))
+    settings["submit_argv"] = known
+    with contextlib.suppress(OSError):  # the job then says that it cannot go on by itself
+        write_atomically(path, json.dumps(settings, indent=1))
 
 
 def send_chain(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpctrain.sites.demand import demand
+from hpctrain.sites.hardware import hardware_notes
 
 if TYPE_CHECKING:
     from hpctrain.sites.load import Site
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 def advice(site: Site, profile: SiteProfile, project_folder: Path) -> list[str]:
     """Warn about a job that fits; ``profile`` is that of its target."""
     return [
+        *hardware_notes(profile),
         *_waste(site, profile),
         *_preemption(profile),
         *_place(profile, project_folder),

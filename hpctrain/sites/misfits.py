@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from hpctrain.sites.profile import SiteProfile
 
 
-def misfits(site: SiteProfile) -> list[str]:
-    """List why a job with this profile (of one target) would be refused, or never run."""
+def misfits(site: SiteProfile, *, asks_for_gpus: bool = False) -> list[str]:
+    """List why a job with this profile (of one target) would be refused, or never run.
+
+    ``asks_for_gpus``: the target's own text does, so it has some, whatever else is known of it.
+    """
     asked = demand(site)
     return [
-        *_gpus(site, asked),
+        *_gpus(site, asked, asks_for_gpus),
         *_time(site, asked),
         *_size(site, asked),
         *_memory(site, asked),
@@ -33,13 +36,15 @@ def longest(limits: Limits, nodes: int) -> str | None:
     return limits.max_walltime
 
 
-def _gpus(site: SiteProfile, asked: Demand) -> Iterator[str]:
+def _gpus(site: SiteProfile, asked: Demand, asks_for_gpus: bool) -> Iterator[str]:
     per_node, most = site.node.gpus, site.limits.max_gpus
     if site.target is None:
         return  # a profile without targets describes no nodes
     wanted = f"the job asks for {_count(asked.gpus, 'GPU')}"
-    if asked.gpus and not has_gpus(site):
-        yield f"{wanted}, and it has none"
+    if asked.gpus and not (asks_for_gpus or has_gpus(site)):
+        known = site.node.cores or site.node.memory
+        none = "has none" if known else "names none (if it has some, write gpus: 1 there)"
+        yield f"{wanted}, and it {none}"
         return
     if per_node and asked.gpus > per_node * asked.nodes:
         have = "a node has" if asked.nodes == 1 else f"{asked.nodes} nodes have"
@@ -75,7 +80,7 @@ def _size(site: SiteProfile, asked: Demand) -> Iterator[str]:
         yield f"{asked.nodes} nodes are asked for, and a job may have {limits.max_nodes}"
     if asked.cores is None:
         return
-    usable = node.usable_cores or node.threads or node.cores
+    usable = node.usable_cores or node.cores or node.threads
     if usable and asked.cores > usable * asked.nodes:
         kept = f" ({node.cores} less those kept for the system)" if node.usable_cores else ""
         yield (
@@ -130,6 +135,11 @@ def _rules(site: SiteProfile) -> Iterator[str]:
             if most and site.max_attempts > most:
                 jobs = f"{site.max_attempts} jobs at once (max_attempts)"
                 yield f"a chain is {jobs}, and {whose} {most}"
+    if site.trainer.container is not None and site.continuation in ("resubmit", "requeue"):
+        yield (
+            f"continuation: {site.continuation} needs the scheduler's commands, which are not in "
+            "the trainer's container: choose chain or manual"
+        )
     rule = site.account_rule
     if rule.pattern and site.account and not re.fullmatch(rule.pattern, site.account):
         yield f"account: {site.account} is not of the form that accounts have here: {rule.pattern}"

@@ -966,6 +966,8 @@ def test_cores(variables: dict[str, str], cores: str, monkeypatch: pytest.Monkey
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert environment.cores(None) == int(cores)
+    if "SLURM_JOB_ID" not in variables and cores in variables.values():
+        assert environment.cores(None, threads_per_core=2) == max(1, int(cores) // 2)
     assert environment.job_id() == variables.get(
         "HPCTRAIN_LOCAL_JOB_ID", variables.get("SLURM_JOB_ID")
     )

@@ -214,11 +214,17 @@ def test_nothing_is_found_where_all_is_well() -> None:
     assert list(compare(profile, CLUSTER)) == []
 
 
-def slurm_with(gres: str = "gpu:a100:2", qos: str = "normal|\n", accounts: str = "mat|x\n") -> Any:
+def slurm_with(
+    gres: str = "gpu:a100:2",
+    qos: str = "normal|\n",
+    accounts: str = "mat|x\n",
+    config: str = "ClusterName = fir\n",
+    more: str = "",
+) -> Any:
     """A Slurm with one partition, which says this of its GPUs, QOS and accounts."""
-    partition = "PartitionName=mig Default=YES State=UP MaxTime=1-00:00:00 TotalNodes=2\n"
+    partition = f"PartitionName=mig Default=YES State=UP MaxTime=1-00:00:00 TotalNodes=2{more}\n"
     says = {
-        "scontrol show partition": partition, "scontrol show config": "ClusterName = fir\n",
+        "scontrol show partition": partition, "scontrol show config": config,
         "sinfo": f"mig*|2|64|512000|{gres}|(null)\n", "sacctmgr show qos": qos,
         "sacctmgr show associations": accounts,
     }  # fmt: skip
@@ -229,6 +235,22 @@ def slurm_with(gres: str = "gpu:a100:2", qos: str = "normal|\n", accounts: str =
         return Reply(tuple(argv), 0, text, "")
 
     return converse(SlurmScheduler().cluster(), answer)
+
+
+def test_what_a_core_brings_to_a_job_that_asks_for_no_memory(tmp_path: Path) -> None:
+    """Of the whole cluster, or of a partition; a draft then asks for more, and check is silent."""
+    cluster = slurm_with(config="ClusterName = fir\nDefMemPerCPU            = 256\n")
+    assert cluster.queues[0].core_memory_mb == 256
+    own = slurm_with(config="DefMemPerCPU = 256\n", more=" DefMemPerCPU=4000")
+    assert own.queues[0].core_memory_mb == 4000
+    plain = {"scheduler": "slurm", "partition": "mig", "limits": {"max_walltime": "24:00:00"}}
+    profile = SiteProfile.model_validate(plain)
+    words = "no memory is asked for, and a core brings 256M: set memory"
+    assert [found.words for found in compare(profile, cluster)] == [words]
+    text = draft("fir", "slurm", cluster, tmp_path, "2026-11-28")
+    assert "default_memory_per_core: 256M" in text
+    assert "    memory: 4G " in text
+    assert list(compare(SiteProfile.model_validate({**plain, "memory": "4G"}), cluster)) == []
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,12 @@ def test_everything_at_once() -> None:
     ]  # fmt: skip
 
 
+def test_a_scheduler_that_counts_threads_is_asked_for_those_of_the_cores() -> None:
+    node = {"cores": 64, "threads": 128}
+    assert "--cpus-per-task=32" in head(cores=16, node=node)
+    assert "--cpus-per-task=16" in head(cores=16, node={"threads": 128})
+
+
 def test_the_signal_before_the_limit() -> None:
     """To the batch script, which becomes the driver; behind a launcher to the steps."""
     assert "--signal=B:USR1@90" in head(margin="00:01:30")

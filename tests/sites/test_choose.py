@@ -108,10 +108,66 @@ def test_none_fits() -> None:
         "  gpu: the job asks for 8 GPUs, and a node has 4; the job asks for 8 GPUs, and a job may "
         "have 2; 300:00:00 is asked for, and the longest walltime is 24:00:00; 128 cores are asked "
         "for, and jobs can use 64 of a node: it would never run",
-        "  long: the job asks for 8 GPUs, and it has none; 300:00:00 is asked for, and the longest "
-        "walltime is 200:00:00; it is taken only when it is named",
+        "  long: the job asks for 8 GPUs, and it names none (if it has some, write gpus: 1 there); "
+        "300:00:00 is asked for, and the longest walltime is 200:00:00; it is taken only when it "
+        "is named",
     ):
         assert line in error.message.splitlines()
+
+
+def test_a_question_comes_with_the_option_and_the_line_that_answer_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/c")
+    short = 'ask: {walltime: "How long?"}\nlimits: {max_walltime: "00:30:00"}'
+    assert "for one run: --walltime 00:30:00; " in (refusal(short).hint or "")
+    text = """
+    account_rule: {needed: always}
+    ask: {walltime: "How long?", memory: "How much?", resources.filesystems: "Which?"}
+    """
+    error = refusal(text)
+    assert error.message.splitlines()[1:] == [
+        "  walltime: How long?", "  memory: How much?", "  resources.filesystems: Which?",
+        "  account: Which account pays?",
+    ]  # fmt: skip
+    assert error.hint == (
+        "for one run: --walltime 12:00:00 --memory 16G --set site.resources.filesystems=… "
+        "--set site.account=…; for all: write it into /c/hpctrain/site_profiles/here.yaml, below "
+        'the line `extends: here`: `walltime: "12:00:00"`, `memory: 16G`, '
+        "`resources: {filesystems: …}`, `account: …`"
+    )
+
+
+def test_an_own_gpu_target_needs_no_facts_about_its_nodes() -> None:
+    text = "targets:\n  cpu: {partition: std}\n  gpu: {partition: gpu, gpus: 1}\n"
+    assert choose(made_site(text, target="gpu"), {}).profile.gpus == 1
+    assert choose(made_site(text, gpus=1), {}).target == "gpu"
+    assert choose(made_site(text), {}).target == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "cores"),
+    [
+        ("cores: 8\ntargets: {gpu: {gpus: 1, cores_per_gpu: 16}}", {}, 16),
+        ("cores: 8\ntargets: {gpu: {gpus: 1, cores_per_gpu: 16, cores: 4}}", {}, 4),
+        ("cores_per_gpu: 16\ntargets: {gpu: {gpus: 1, cores: 4}}", {}, 4),
+        ("cores: 8\ntargets: {gpu: {cores_per_gpu: 16, node: {gpus: 8}}}", {"gpus": 2}, 32),
+        ("cores: 8\ntargets: {gpu: {gpus: 1, cores_per_gpu: 16}}", {"cores": 2}, 2),
+        ("cores: 8\ntargets: {gpu: {gpus: 1, cores_per_gpu: 16}}", {"gpus": 0}, 8),
+    ],
+)
+def test_the_cores_of_the_gpus_or_the_files_own(
+    text: str, asked: dict[str, Any], cores: int
+) -> None:
+    """What is said nearer to the job counts: a target's ``cores_per_gpu`` beats the file's."""
+    site = made_site(text, target="gpu", **asked)
+    assert choose(site, {}).profile.cores == cores
+
+
+def test_cores_are_cores_where_the_scheduler_counts_threads() -> None:
+    text = "targets: {cpu: {node: {cores: 64, threads: 128}, cores: 64}}"
+    assert choose(made_site(text), {}).profile.cores == 64
+    assert "65 cores are asked for, and jobs can use 64" in refusal(text, cores=65).message
 
 
 def test_where_only_the_walltime_is_too_long_the_way_is_to_go_on() -> None:
@@ -219,7 +275,7 @@ def test_questions_are_asked_until_they_are_answered() -> None:
         "  resources.storage: Which disks?",
         "  account: Which account pays? `projects` lists yours.",
     ]
-    assert "--set site.walltime=…" in (error.hint or "")
+    assert "--walltime 12:00:00" in (error.hint or "")
     assert "here.yaml, below the line `extends: here`" in (error.hint or "")
     answers = {"walltime": "01:00:00", "account": "a", "resources": {"storage": "x"}}
     assert choose(made_site(text, **answers), {}).target is None

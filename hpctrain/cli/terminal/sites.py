@@ -47,6 +47,7 @@ def _found(found: Mapping[str, Any]) -> list[str]:
     visible = found["trainer"].get("gpus") or found["gpus"]
     lines = [
         f"host {found['host']}, Python {found['python']}",
+        *([f"container {found['container']}"] if found.get("container") else []),
         f"{packages or 'no package of the trainer'}",
         f"cores {found['cores']}, threads {found['threads']}",
         f"GPUs: {', '.join(visible) or 'none'}",

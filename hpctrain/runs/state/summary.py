@@ -245,7 +245,7 @@ def _warnings(
         allowed = settings.get("max_attempts")
         if settings.get("continuation", "manual") == "manual":
             words += f", each begun with: hpctrain resume {run.run_id}"
-        elif isinstance(allowed, int) and attempt + more > allowed:
+        elif isinstance(allowed, int) and run.count_begun() + more > allowed:
             words += f", and max_attempts is {allowed}"
         found.append(words)
     return found
