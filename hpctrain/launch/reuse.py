@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -64,11 +64,15 @@ def _file_states(path: Path) -> Iterator[list[Any]]:
                stat.st_ctime_ns, head[_COUNTER].hex()]  # fmt: skip
 
 
-def find(runs: Path, wanted: str) -> Path | None:
-    """Find the newest run with that export whose files are as they were written."""
+def find(runs: Path, wanted: str, fits: Callable[[Path], object] = lambda _: True) -> Path | None:
+    """Find the newest run with that export whose files are as they were written.
+
+    ``fits`` says of a run whether it serves besides.
+    """
     for one in reversed(exports(runs)):
-        if one.key == wanted and _is_whole(runs / one.run_id, (one.train, one.test)):
-            return runs / one.run_id
+        run = runs / one.run_id
+        if one.key == wanted and fits(run) and _is_whole(run, (one.train, one.test)):
+            return run
     return None
 
 

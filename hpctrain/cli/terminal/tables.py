@@ -110,8 +110,11 @@ def explanation(run: RunStatus) -> str:
     return words
 
 
-def manifest(content: Manifest) -> str:
-    """Write the data and settings of a run, from its manifest, in a few lines."""
+def manifest(content: Manifest, site: str | None = None) -> str:
+    """Write the data and settings of a run, from its manifest, in a few lines.
+
+    ``site`` is what to say instead of the site's name.
+    """
     data, training = content["dataset"], content["settings"]["training"]
     kinds = ", ".join(f"{name} {count}" for name, count in sorted(data["config_types"].items()))
     generations = ", ".join(f"{g}: {count}" for g, count in sorted(data["generations"].items()))
@@ -129,11 +132,15 @@ def manifest(content: Manifest) -> str:
         f"training    {training['engine']} ({content['evaluator']}), cutoff "
         f"{training['cutoff']:g} Å, {_functions(content)}, "
         f"κ = {content['input']['fit']['loss']['kappa']}, {training['max_iter']} iterations",
-        f"site        {content['site']['name']} ({content['site']['profile']['scheduler']})",
+        f"site        {site or _site(content)}",
     ]
     lines += [f"goes on     from {parent['name']}" for parent in content.get("parents", [])]
     lines += [f"left out    {one['count']} rows: {one['reason']}" for one in data["skipped"]]
     return "\n".join(lines)
+
+
+def _site(content: Manifest) -> str:
+    return f"{content['site']['name']} ({content['site']['profile']['scheduler']})"
 
 
 def _functions(content: Manifest) -> str:
