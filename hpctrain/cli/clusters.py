@@ -16,6 +16,7 @@ from hpctrain.cli.options import (
     project_if_any,
     set_option,
 )
+from hpctrain.interrupts import Stopped
 
 if TYPE_CHECKING:
     from hpctrain.project import Project
@@ -135,7 +136,12 @@ def test_command(
     test = start(project, name, changes=changes)
     print_message(f"test job {test.job_id} on {test.site}: {test.folder}")
     if waiting:
-        test = wait(project, test)
+        try:
+            test = wait(project, test)
+        except KeyboardInterrupt as interrupt:
+            raise Stopped(
+                "Stopped waiting; the test job goes on. To see its result: hpctrain sites list"
+            ) from interrupt
     if as_json:
         print_json("sites-test", {"site": test.site, "target": test.target,
                                   "job_id": test.job_id, "folder": str(test.folder),

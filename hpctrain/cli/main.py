@@ -14,7 +14,7 @@ from hpctrain.cli import check, clusters, collect, data, report, runs, select, s
 from hpctrain.cli import potentials as archive
 from hpctrain.cli.options import Group, print_json, print_message
 from hpctrain.errors import HpctrainError
-from hpctrain.interrupts import hold_interrupts
+from hpctrain.interrupts import Stopped, hold_interrupts
 from hpctrain.text import screenful
 
 
@@ -62,8 +62,11 @@ def main(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt) as error:
         # A second Ctrl-C would find nothing left to stop.
         with contextlib.suppress(KeyboardInterrupt), hold_interrupts():
-            what = str(error.__cause__ or error) or None
-            _print_error(130, "interrupted", what, wants_json)
+            cause = error.__cause__ or error
+            if isinstance(cause, Stopped):
+                _print_error(130, str(cause), None, wants_json, who="")
+            else:
+                _print_error(130, "interrupted", str(cause) or None, wants_json)
         return 130
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "hpctrain"
@@ -133,10 +136,12 @@ def _report_bug(error: Exception, wants_json: bool) -> int:
     return _print_error(3, words, where, wants_json)
 
 
-def _print_error(code: int, message: str, hint: str | None, wants_json: bool) -> int:
+def _print_error(
+    code: int, message: str, hint: str | None, wants_json: bool, *, who: str = "hpctrain: "
+) -> int:
     """Print what went wrong to stderr, and with --json as an object to stdout too."""
     message, hint = screenful(message), hint and screenful(hint)
-    print_message(f"hpctrain: {message}")
+    print_message(f"{who}{message}")
     if hint:
         print_message(f"  → {hint}")
     try:

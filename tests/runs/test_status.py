@@ -87,7 +87,7 @@ def test_every_key_of_the_contract(project: Project, run: Run, slurm: FakeSlurm)
     (one,) = content["runs"]
     assert one.keys() == {
         "run_id", "site", "job_id", "state", "since", "reason", "attempt", "iteration", "max_iter",
-        "train", "test", "eta_s", "warnings",
+        "train", "test", "kept_iteration", "eta_s", "warnings",
     }  # fmt: skip
     assert one["run_id"] == run.run_id
     assert (one["site"], one["job_id"], one["state"], one["attempt"]) == ("hal", "7", "running", 1)
