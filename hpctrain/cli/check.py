@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from hpctrain.cli.options import (
     common,
     print_json,
     print_message,
+    print_note,
     print_text,
     training_options,
 )
@@ -124,20 +126,24 @@ def _prepare(
 
 def _print_check(prepared: Prepared | None, found: Findings, site_is_named: bool) -> None:
     from hpctrain.cli.terminal.findings import findings
-    from hpctrain.cli.terminal.tables import manifest
+    from hpctrain.cli.terminal.layout import width_of, wrap
+    from hpctrain.cli.terminal.tables import LEFT, manifest
     from hpctrain.data.check.report import summary
 
+    width = width_of(sys.stdout)
+    select = None
     if prepared is not None:
-        print_text(manifest(prepared.manifest, None if site_is_named else _NO_SITE))
+        print_text(manifest(prepared.manifest, None if site_is_named else _NO_SITE, width))
         print_text()
-    print_text(summary(found.data))
+        select = prepared.manifest["settings"]["data"].get("select")
+    print_text(wrap(summary(found.data), width, " " * LEFT))
     print_text()
     if prepared is not None or found.findings:
-        print_text(findings(found))
+        print_text(findings(found, select, width or 100))
     if prepared is None:
         return
     for note in prepared.notes:
-        print_message(f"note: {note}")
+        print_note(f"note: {note}")
     if found.stops:
         print_text(
             "next: fix each finding marked 'stop', or accept it: list its name in data.silence"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,7 @@ def check_command(
     This compares names, limits and options. On Slurm, 'sbatch --test-only' also checks the script
     of each target. Nothing is submitted. Exit code 1 if something is wrong.
     """
+    from hpctrain.cli.terminal.layout import width_of
     from hpctrain.cli.terminal.sites import check_result
     from hpctrain.launch.site_check import check
     from hpctrain.sites.load import load
@@ -97,7 +99,7 @@ def check_command(
         print_json("sites-check", {"ok": checked.ok, "findings": findings,
                                    "targets": checked.targets, "tried": checked.tried})  # fmt: skip
     else:
-        print_text(check_result(checked))
+        print_text(check_result(checked, width_of(sys.stdout)))
     if not checked.ok:
         raise SystemExit(1)
 

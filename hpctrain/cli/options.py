@@ -177,6 +177,13 @@ def print_message(text: str = "") -> None:
     print(printable_lines(text), file=sys.stderr, flush=True)
 
 
+def print_note(text: str) -> None:
+    """Print a sentence to stderr, wrapped where that is a terminal."""
+    from hpctrain.cli.terminal.layout import width_of, wrap
+
+    print_message(wrap(text, width_of(sys.stderr)))
+
+
 def agree_to_cost(planned: Plan, *, sure: bool) -> None:
     """Print what a training costs, and ask if that is much; HpctrainError if it is not wanted.
 

@@ -14,6 +14,7 @@ from hpctrain.cli.options import (
     common,
     print_json,
     print_message,
+    print_note,
     print_text,
     training_options,
 )
@@ -93,13 +94,14 @@ def submit_command(
 
 def _print_submitted(project: Project, done: SubmittedRun, wait: bool, as_json: bool) -> None:
     """Print what was submitted, and with ``wait`` what becomes of it."""
+    from hpctrain.cli.terminal.layout import width_of
     from hpctrain.cli.terminal.tables import manifest
 
     for note in done.notes:
-        print_message(f"note: {note}")
+        print_note(f"note: {note}")
     _print_warnings(done.findings)
     if not as_json:
-        print_text(manifest(done.manifest))
+        print_text(manifest(done.manifest, width=width_of(sys.stdout)))
         print_text(f"run         {done.run_id}: job {done.job_id} on {done.site}")
     state = _follow(project, done.run_id) if wait else "queued"
     if as_json:
@@ -125,7 +127,7 @@ def _print_warnings(found: Findings | None) -> None:
         [one for one in found.findings if not one.silenced and not one.stops] if found else []
     )
     for one in warnings:
-        print_message(f"warning: {one.line()}")
+        print_note(f"warning: {one.line()}")
     if warnings:
         print_message("what to do about warnings: hpctrain check")
 
@@ -147,6 +149,7 @@ def _follow(project: Project, run_id: str) -> str:
 
 def _dry_run(project: Project, options: TrainingOptions, as_json: bool, *, check: bool) -> None:
     """Print the job script to stdout, and all that is said about it to stderr."""
+    from hpctrain.cli.terminal.layout import width_of
     from hpctrain.cli.terminal.tables import manifest
     from hpctrain.launch.preflight import refuse_mistakes
     from hpctrain.launch.submit import dry_run
@@ -169,9 +172,9 @@ def _dry_run(project: Project, options: TrainingOptions, as_json: bool, *, check
             print_message("hpctrain: this would not be submitted: see findings")
             raise SystemExit(1)  # stdout has its one object already
         return
-    print_message(manifest(prepared.manifest))
+    print_message(manifest(prepared.manifest, width=width_of(sys.stderr)))
     for note in prepared.notes:
-        print_message(f"note: {note}")
+        print_note(f"note: {note}")
     _print_warnings(found)
     print_message(f"would be submitted with: {' '.join(argv)}\n")
     print_text(files["job.sh"], end="")

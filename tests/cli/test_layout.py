@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hpctrain.cli.terminal.layout import Column, facts, fit_table, width_of, wrap
+from hpctrain.cli.terminal.layout import Column, fit_table, width_of, wrap
 from hpctrain.cli.terminal.tables import status_table
 from hpctrain.runs.actions.status import RunStatus
 
@@ -49,9 +49,6 @@ def test_text() -> None:
     assert wrap(long, 60).splitlines()[1].startswith("  word")
     path = "x" * 100
     assert path in wrap(f"file {path}", 60)  # a path can be copied
-    listed = facts([("name", "word " * 30), ("n", "")], 60)
-    assert widest(listed) <= 60
-    assert listed.splitlines()[1].startswith("      word")
 
 
 def run(state: str = "running", **changes: Any) -> RunStatus:

@@ -91,7 +91,7 @@ def _shrink(
 def _cells(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
     """Write a row in as many lines as its longest cell needs."""
     parts = [
-        [cell] if len(cell) <= width else textwrap.wrap(cell, max(1, width)) or [""]
+        [cell] if len(cell) <= width else _wrap_cell(cell, max(1, width))
         for cell, width in zip(cells, widths, strict=True)
     ]
     return [
@@ -102,8 +102,17 @@ def _cells(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
     ]
 
 
+def _wrap_cell(cell: str, width: int) -> list[str]:
+    words = cell.lstrip()
+    lead = cell[: len(cell) - len(words)]
+    return textwrap.wrap(words, width, initial_indent=lead, subsequent_indent=lead) or [""]
+
+
 def wrap(text: str, width: int | None, indent: str = "  ") -> str:
-    """Wrap each line of a text, with what follows its first piece indented."""
+    """Wrap each line of a text, with what follows its first piece indented.
+
+    Long words stay whole: a path or a command can be copied.
+    """
     if width is None:
         return text
     return "\n".join(
@@ -113,13 +122,4 @@ def wrap(text: str, width: int | None, indent: str = "  ") -> str:
             line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
         )
         for line in text.splitlines()
-    )
-
-
-def facts(lines: Sequence[tuple[str, str]], width: int | None = None) -> str:
-    """Write names and words in two columns, the words wrapped in theirs."""
-    left = max(len(name) for name, _ in lines) + GAP
-    return "\n".join(
-        wrap(f"{name:<{left}}{words}", width, " " * left) if words else name
-        for name, words in lines
     )

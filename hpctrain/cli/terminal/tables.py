@@ -137,7 +137,10 @@ def explanation(run: RunStatus) -> str:
     return words
 
 
-def manifest(content: Manifest, site: str | None = None) -> str:
+LEFT = 12  # columns for the names of facts, as a manifest has them
+
+
+def manifest(content: Manifest, site: str | None = None, width: int | None = None) -> str:
     """Write the data and settings of a run, from its manifest, in a few lines.
 
     ``site`` is what to say instead of the site's name.
@@ -163,7 +166,7 @@ def manifest(content: Manifest, site: str | None = None) -> str:
     ]
     lines += [f"goes on     from {parent['name']}" for parent in content.get("parents", [])]
     lines += [f"left out    {one['count']} rows: {one['reason']}" for one in data["skipped"]]
-    return "\n".join(lines)
+    return wrap("\n".join(lines), width, " " * LEFT)
 
 
 def _site(content: Manifest) -> str:
