@@ -198,7 +198,7 @@ def agree_to_cost(planned: Plan, *, sure: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise HpctrainError(
-            f"this costs {planned.cost.words()}, and there is no terminal to ask you on",
+            f"this costs {planned.cost.words()}, and without a terminal hpctrain cannot ask you",
             "add --yes, request less, or raise ask_above in the site's profile",
         )
     if not click.confirm("submit it?", err=True):

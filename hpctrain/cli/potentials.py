@@ -43,7 +43,7 @@ def list_command(project_file: str | None, as_json: bool) -> None:
     if as_json:
         print_json("potentials-list", {"potentials": found})
     elif not found:
-        print_text("no potentials yet; next: hpctrain collect")
+        print_text("no potential is archived yet; next: hpctrain collect")
     else:
         print_text(potentials_table(found, width_of(sys.stdout)))
 
@@ -121,7 +121,7 @@ def verify_command(names: tuple[str, ...], project_file: str | None, as_json: bo
         ]
         print_json("potentials-verify", {"ok": all(one.ok for one in found), "potentials": facts})
     elif not found:
-        print_text("no potentials yet; next: hpctrain collect")
+        print_text("no potential is archived yet; next: hpctrain collect")
     else:
         print_text("\n\n".join(audit_table(one) for one in found))
     if not all(one.ok for one in found):

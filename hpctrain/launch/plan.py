@@ -92,8 +92,9 @@ def _recognise_site(project: Project, notes: list[str]) -> str:
         raise NoSite(
             "no site is named, and this machine may be any of: "
             + ", ".join(f"{site.name} ({site.by})" for site in found),
-            "say which with --site NAME",
+            "add --site NAME",
         )
     raise NoSite(
-        "no site is named", "say --site NAME, or set site: in hpctrain.yaml; hpctrain sites list"
+        "no site is named",
+        "add --site NAME, or set site: in hpctrain.yaml; to list them: hpctrain sites list",
     )

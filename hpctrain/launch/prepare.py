@@ -304,7 +304,7 @@ def _check_walltime(profile: SiteProfile, scheduler: Scheduler, notes: list[str]
         raise HpctrainError(
             f"continuation: {profile.continuation} needs a walltime: {scheduler.name} does not "
             "tell a job when it will end",
-            "set walltime in the site, or say --walltime HH:MM:SS",
+            "set walltime in the site, or add --walltime HH:MM:SS",
         )
     notes.append(
         f"no walltime: {scheduler.name} does not tell a job when it will end, so the training is "
@@ -317,7 +317,7 @@ def _check_python(profile: SiteProfile, scheduler: Scheduler) -> None:
     python = profile.trainer.python
     if scheduler.is_this_machine and python and shutil.which(python) is None:
         raise HpctrainError(
-            f"trainer.python of the site is {python}, which is no program on this machine",
+            f"trainer.python of the site is {python}, which is not a program on this machine",
             "name the Python of the environment that Pacemaker is installed in",
         )
 
@@ -329,7 +329,7 @@ def _choose_evaluator(config: ProjectConfig, profile: SiteProfile, notes: list[s
     if profile.trainer.evaluator is not None:
         return profile.trainer.evaluator
     if profile.trainer.python is None and importlib.util.find_spec("tensorpotential") is None:
-        notes.append("evaluator pyace: tensorpotential is not installed beside hpctrain")
+        notes.append("evaluator pyace: tensorpotential is not installed with hpctrain")
         return "pyace"
     return "tensorpot"
 

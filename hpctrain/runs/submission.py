@@ -33,7 +33,7 @@ from hpctrain.schedulers.base import (
 if TYPE_CHECKING:
     from hpctrain.sites.profile import SiteProfile
 
-MEND = "mend the site profile, or try other values with --set site.KEY=VALUE"
+MEND = "correct the site profile, or try other values with --set site.KEY=VALUE"
 
 _RUN_ID = r"\d{8}-\d{6}-[0-9a-z]+"
 _COMMENT = re.compile(rf"hpctrain:({_RUN_ID})\.")
@@ -61,7 +61,7 @@ class Unrecorded(HpctrainError):
         super().__init__(
             f"{error.filename or run.folder / EVENTS}: {error.strerror or error}; "
             f"the run {run.run_id} exists: {what}",
-            "mend that, such as by making room on the disk; then "
+            "fix that, for example by making room on the disk; then "
             f"hpctrain status {run.run_id} finishes it (to submit again would make another run)",
         )
 
@@ -315,7 +315,7 @@ def _send(
         _record(run, "refused", **facts, reason=outcome.reason)
         raise JobRefused(
             f"{scheduler.name} has not taken the job, twice with the same words: {outcome.reason}",
-            f"nothing was submitted; when that is mended: hpctrain resume {run.run_id}",
+            f"nothing was submitted; when that is fixed: hpctrain resume {run.run_id}",
         )
     raise SiteUnreachable(
         f"{scheduler.name} did not say whether it took the job: {outcome.reason}",

@@ -55,7 +55,7 @@ def choose(site: Site, environment: Mapping[str, str]) -> Choice:
         profile = complete(site.at(name), environment)
         reasons = misfits(profile)
         if has_gpus(profile) and site.profile.gpus == 0:
-            reasons.insert(0, "it is for jobs with GPUs, and none is asked for")
+            reasons.insert(0, "it is for jobs with GPUs, and none is requested")
         if target.choice == "by-name":
             reasons.append("it is taken only when it is named")
         if not reasons:
@@ -105,7 +105,7 @@ def _refuse_open_questions(site: Site, profile: SiteProfile) -> None:
         one = next(iter(open_ones))
         raise HpctrainError(
             _list(
-                f"the site {site.name} needs to be told:",
+                f"the site {site.name} needs to know:",
                 [f"{key}: {question}" for key, question in open_ones.items()],
             ),
             f"for one run: --set site.{one}=…; for all: write it into "
@@ -128,7 +128,7 @@ def _list(head: str, lines: list[str]) -> str:
 def _next_step(site: SiteProfile) -> str:
     """Say what to try when a job does not fit."""
     return _how_to_shorten(site) or (
-        "change what is asked for; if the profile is out of date, --set site.limits.KEY=VALUE"
+        "change what is requested; if the profile is out of date, --set site.limits.KEY=VALUE"
     )
 
 

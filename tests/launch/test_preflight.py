@@ -49,7 +49,7 @@ def test_submit_stops_where_check_stops(here: Path, capsys: pytest.CaptureFixtur
     assert main(["submit"]) == 1
     err = capsys.readouterr().err
     assert "not submitted" in err
-    assert "row 4: two atoms are nearer than 0.5 Å: down to 0.3 Å [overlapping]" in err
+    assert "row 4: two atoms are closer than 0.5 Å: down to 0.3 Å [overlapping]" in err
     assert "--skip-check" in err
     assert not list((here / "runs").glob("2*"))
 

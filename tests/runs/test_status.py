@@ -130,7 +130,7 @@ def test_it_will_finish(project: Project, run: Run, slurm: FakeSlurm) -> None:
 
 def test_what_the_job_warns_of(project: Project, run: Run, slurm: FakeSlurm) -> None:
     training(run)
-    warning = "1 GPU asked for, the trainer sees none"
+    warning = "1 GPU requested, but the trainer sees none"
     leave(run, 1, "environment.json", NOW - 100, {"warnings": [warning]})
     assert look(project, slurm).warnings == [warning]
     # At the end the result says it; of what is damaged there is nothing to tell.

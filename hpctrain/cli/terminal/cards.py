@@ -116,7 +116,7 @@ def _verification(card: Card) -> list[str]:
         for check in verification.get("checks", [])
     ]
     accepted = verification.get("accepted")
-    return lines + ([f"accepted all the same: {accepted['why']}"] if accepted else [])
+    return lines + ([f"accepted anyway: {accepted['why']}"] if accepted else [])
 
 
 def _energies(card: Card, use: Mapping[str, Any]) -> list[str]:
@@ -172,7 +172,7 @@ def _verification_or_why_not(card: Card, width: int | None) -> str:
         return wrap(words, width)
     text, accepted = verdict_table(verification, width), verification["accepted"]
     if accepted:
-        words = f"accepted all the same: {accepted['why'] or 'no reason was given'}"
+        words = f"accepted anyway: {accepted['why'] or 'no reason was given'}"
         text += "\n" + wrap(words, width)
     return text
 

@@ -32,7 +32,7 @@ def findings(report: Findings, select: str | None = None, width: int = 100) -> s
             if one.without:
                 lines += _wrap(_without(one.without, select), width)
     else:
-        lines.append("nothing found that is wrong with the data")
+        lines.append("no problem found in the data")
     if silent:
         lines.append(f"silenced by data.silence: {', '.join(dict.fromkeys(silent))}")
     return "\n".join(lines)

@@ -37,8 +37,9 @@ def check_result(checked: SiteCheck, width: int | None = None) -> str:
         f"{finding.severity:8} {finding.target or '-'}: {finding.words}"
         for finding in checked.findings
     ]
-    tried = f", {len(checked.tried)} judged by the scheduler itself" if checked.tried else ""
-    lines.append(f"{'ok' if checked.ok else 'not ok'}: {len(checked.targets)} looked at{tried}")
+    tried = f", {len(checked.tried)} also tested by the scheduler itself" if checked.tried else ""
+    count, verdict = len(checked.targets), "ok" if checked.ok else "not ok"
+    lines.append(f"{verdict}: {count} target{'s' * (count != 1)} checked{tried}")
     return wrap("\n".join(lines), width, " " * 9)
 
 

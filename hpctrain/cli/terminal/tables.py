@@ -165,7 +165,10 @@ def manifest(content: Manifest, site: str | None = None, width: int | None = Non
         f"site        {site or _site(content)}",
     ]
     lines += [f"goes on     from {parent['name']}" for parent in content.get("parents", [])]
-    lines += [f"left out    {one['count']} rows: {one['reason']}" for one in data["skipped"]]
+    lines += [
+        f"left out    {one['count']} row{'s' * (one['count'] != 1)}: {one['reason']}"
+        for one in data["skipped"]
+    ]
     return wrap("\n".join(lines), width, " " * LEFT)
 
 

@@ -192,7 +192,7 @@ class TrainingFiles:
             if kept and kept["mark"] == mark and known:
                 return kept
             if not stat.S_ISREG(found.st_mode):
-                raise damaged(path, "it is no regular file")
+                raise damaged(path, "it is not a regular file")
             opened = open_binary(path)
             if opened is None:
                 raise FileNotFoundError(path)

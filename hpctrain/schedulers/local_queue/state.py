@@ -52,10 +52,10 @@ def read(path: Path) -> Json:
     except OSError as error:
         if error.errno not in (errno.ELOOP, errno.ENXIO):
             raise
-        raise ValueError(f"{path} is no regular file") from None
+        raise ValueError(f"{path} is not a regular file") from None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError(f"{path} is no regular file")
+            raise ValueError(f"{path} is not a regular file")
         record = json.loads(os.read(descriptor, MOST))
     except RecursionError:
         raise ValueError(f"{path} is nested too deeply") from None
