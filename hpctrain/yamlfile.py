@@ -80,7 +80,7 @@ def _read_text(path: Path) -> str:
                     return content.decode("utf-8")
                 reason = f"it is longer than {MOST_BYTES >> 20} MB"
             else:
-                reason = "it is no regular file"
+                reason = "it is not a regular file"
     except UnicodeDecodeError:
         pass
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from hpctrain.cli.options import (
     project_if_any,
     set_option,
 )
+from hpctrain.interrupts import Stopped
 
 if TYPE_CHECKING:
     from hpctrain.project import Project
@@ -82,6 +84,7 @@ def check_command(
     This compares names, limits and options. On Slurm, 'sbatch --test-only' also checks the script
     of each target. Nothing is submitted. Exit code 1 if something is wrong.
     """
+    from hpctrain.cli.terminal.layout import width_of
     from hpctrain.cli.terminal.sites import check_result
     from hpctrain.launch.site_check import check
     from hpctrain.sites.load import load
@@ -96,7 +99,7 @@ def check_command(
         print_json("sites-check", {"ok": checked.ok, "findings": findings,
                                    "targets": checked.targets, "tried": checked.tried})  # fmt: skip
     else:
-        print_text(check_result(checked))
+        print_text(check_result(checked, width_of(sys.stdout)))
     if not checked.ok:
         raise SystemExit(1)
 
@@ -135,7 +138,12 @@ def test_command(
     test = start(project, name, changes=changes)
     print_message(f"test job {test.job_id} on {test.site}: {test.folder}")
     if waiting:
-        test = wait(project, test)
+        try:
+            test = wait(project, test)
+        except KeyboardInterrupt as interrupt:
+            raise Stopped(
+                "Stopped waiting; the test job goes on. To see its result: hpctrain sites list"
+            ) from interrupt
     if as_json:
         print_json("sites-test", {"site": test.site, "target": test.target,
                                   "job_id": test.job_id, "folder": str(test.folder),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -37,6 +38,7 @@ def collect_command(
       hpctrain collect 20261123-1838 --accept --why "bcc is unstable in DFT too"
     """
     from hpctrain.cli.terminal.cards import collected_potential
+    from hpctrain.cli.terminal.layout import width_of
     from hpctrain.potentials.collect import collect
     from hpctrain.project import find_project
 
@@ -54,7 +56,7 @@ def collect_command(
                                "not_ready": not_ready})  # fmt: skip
     else:
         for one in potentials:
-            print_text(collected_potential(one))
+            print_text(collected_potential(one, width_of(sys.stdout)))
         if not potentials and not done.not_ready:
             print_text("nothing to collect; see: hpctrain status")
     _print_not_ready(done.not_ready, named=bool(runs))

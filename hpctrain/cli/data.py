@@ -11,7 +11,7 @@ from hpctrain.cli.options import (
     common,
     dedupe_option,
     print_json,
-    print_message,
+    print_note,
     print_text,
     set_option,
     skip_bad_option,
@@ -84,9 +84,9 @@ def _init_from(folder: Path, sources: tuple[str, ...], as_json: bool) -> None:
         return
     print_text(summary(made))
     for question in made.proposals.questions:
-        print_message(f"to choose: {question}")
+        print_note(f"to choose: {question}")
     for warning in made.proposals.warnings:
-        print_message(f"note: {warning}")
+        print_note(f"note: {warning}")
     print_text(f"wrote {made.file}")
     there = "" if folder == Path() else f"cd {folder} && "
     if made.proposals.questions:
@@ -159,4 +159,4 @@ def export_command(
         return
     print_text(export_summary(facts))
     for note in (*dataset.notes, *leakage_notes(dataset.leakage)):
-        print_message(f"note: {note}")
+        print_note(f"note: {note}")

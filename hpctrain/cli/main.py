@@ -14,7 +14,7 @@ from hpctrain.cli import check, clusters, collect, data, report, runs, select, s
 from hpctrain.cli import potentials as archive
 from hpctrain.cli.options import Group, print_json, print_message
 from hpctrain.errors import HpctrainError
-from hpctrain.interrupts import hold_interrupts
+from hpctrain.interrupts import Stopped, hold_interrupts
 from hpctrain.text import screenful
 
 
@@ -62,8 +62,11 @@ def main(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt) as error:
         # A second Ctrl-C would find nothing left to stop.
         with contextlib.suppress(KeyboardInterrupt), hold_interrupts():
-            what = str(error.__cause__ or error) or None
-            _print_error(130, "interrupted", what, wants_json)
+            cause = error.__cause__ or error
+            if isinstance(cause, Stopped):
+                _print_error(130, str(cause), None, wants_json, who="")
+            else:
+                _print_error(130, "interrupted", str(cause) or None, wants_json)
         return 130
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "hpctrain"
@@ -100,11 +103,11 @@ _DISK_PROBLEMS = {
     errno.EREMOTEIO: _SERVER,
     errno.EAGAIN: _SERVER,
     errno.EBUSY: "another program uses it: wait a moment",
-    errno.ENOLCK: "the file system gives no locks: wait a moment, or use another disk",
+    errno.ENOLCK: "the file system does not support locks: wait a moment, or use another disk",
     errno.EMFILE: "this session has too many open files: raise 'ulimit -n'",
     errno.ENFILE: "this machine has too many open files: wait a moment, or use another one",
     errno.ENOMEM: "this machine has no memory left: wait a moment, or use another one",
-    errno.EFBIG: "files may not become so large here: raise 'ulimit -f'",
+    errno.EFBIG: "the limit of file sizes is reached: raise 'ulimit -f'",
     errno.ENAMETOOLONG: "move the project to a folder with a shorter path",
     errno.ELOOP: "a link leads to itself: remove it",
     errno.ENOENT: "something was moved or removed meanwhile: put it back",
@@ -133,10 +136,12 @@ def _report_bug(error: Exception, wants_json: bool) -> int:
     return _print_error(3, words, where, wants_json)
 
 
-def _print_error(code: int, message: str, hint: str | None, wants_json: bool) -> int:
+def _print_error(
+    code: int, message: str, hint: str | None, wants_json: bool, *, who: str = "hpctrain: "
+) -> int:
     """Print what went wrong to stderr, and with --json as an object to stdout too."""
     message, hint = screenful(message), hint and screenful(hint)
-    print_message(f"hpctrain: {message}")
+    print_message(f"{who}{message}")
     if hint:
         print_message(f"  → {hint}")
     try:

@@ -182,6 +182,13 @@ def print_message(text: str = "") -> None:
         print(printable_lines(text), file=sys.stderr, flush=True)
 
 
+def print_note(text: str) -> None:
+    """Print a sentence to stderr, wrapped where that is a terminal."""
+    from hpctrain.cli.terminal.layout import width_of, wrap
+
+    print_message(wrap(text, width_of(sys.stderr)))
+
+
 def agree_to_cost(planned: Plan, *, sure: bool) -> None:
     """Print what a training costs, and ask if that is much; HpctrainError if it is not wanted.
 
@@ -196,7 +203,7 @@ def agree_to_cost(planned: Plan, *, sure: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise HpctrainError(
-            f"this costs {planned.cost.words()}, and there is no terminal to ask you on",
+            f"this costs {planned.cost.words()}, and without a terminal hpctrain cannot ask you",
             "add --yes, request less, or raise ask_above in the site's profile",
         )
     if not click.confirm("submit it?", err=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,6 +27,7 @@ def list_command(project_file: str | None, as_json: bool) -> None:
     The table shows errors, the verdict of the checks, date, size and run. A star marks the current
     potential.
     """
+    from hpctrain.cli.terminal.layout import width_of
     from hpctrain.cli.terminal.potentials import potentials_table
     from hpctrain.potentials.archive import current_name, read_cards
     from hpctrain.project import find_project
@@ -41,9 +43,9 @@ def list_command(project_file: str | None, as_json: bool) -> None:
     if as_json:
         print_json("potentials-list", {"potentials": found})
     elif not found:
-        print_text("no potentials yet; next: hpctrain collect")
+        print_text("no potential is archived yet; next: hpctrain collect")
     else:
-        print_text(potentials_table(found))
+        print_text(potentials_table(found, width_of(sys.stdout)))
 
 
 def _summary(card: Card) -> dict[str, Any]:
@@ -80,6 +82,7 @@ def show_command(name: str, project_file: str | None, as_json: bool) -> None:
     whole card is printed.
     """
     from hpctrain.cli.terminal.cards import card_page
+    from hpctrain.cli.terminal.layout import width_of
     from hpctrain.potentials import archive
     from hpctrain.project import find_project
 
@@ -89,7 +92,8 @@ def show_command(name: str, project_file: str | None, as_json: bool) -> None:
         print_json("potentials-show", {"card": card})
     else:
         now = archive.current_name(project.potentials) == card["name"]
-        print_text(card_page(card, project.potentials, is_current=now))
+        width = width_of(sys.stdout)
+        print_text(card_page(card, project.potentials, is_current=now, width=width))
 
 
 @potentials_group.command("verify")
@@ -117,7 +121,7 @@ def verify_command(names: tuple[str, ...], project_file: str | None, as_json: bo
         ]
         print_json("potentials-verify", {"ok": all(one.ok for one in found), "potentials": facts})
     elif not found:
-        print_text("no potentials yet; next: hpctrain collect")
+        print_text("no potential is archived yet; next: hpctrain collect")
     else:
         print_text("\n\n".join(audit_table(one) for one in found))
     if not all(one.ok for one in found):
@@ -136,6 +140,7 @@ def diff_command(first: str, second: str, project_file: str | None, as_json: boo
     trained on.
     """
     from hpctrain.cli.terminal.comparison import comparison
+    from hpctrain.cli.terminal.layout import width_of
     from hpctrain.potentials.compare import diff
     from hpctrain.project import find_project
 
@@ -143,7 +148,7 @@ def diff_command(first: str, second: str, project_file: str | None, as_json: boo
     if as_json:
         print_json("potentials-diff", found)
     else:
-        print_text(comparison(found))
+        print_text(comparison(found, width_of(sys.stdout)))
 
 
 @potentials_group.command("current")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpctrain.cli.options import common, print_json, print_message, print_text
+from hpctrain.interrupts import Stopped
 
 if TYPE_CHECKING:
     from hpctrain.runs.actions.status import RunStatus, StatusReport
@@ -34,6 +35,7 @@ def status_command(
       hpctrain status
       hpctrain status 20261123-1838 --watch
     """
+    from hpctrain.cli.terminal.layout import width_of
     from hpctrain.cli.terminal.tables import status_table
     from hpctrain.project import find_project
     from hpctrain.runs.actions.status import status
@@ -53,7 +55,7 @@ def status_command(
     elif not report.runs:
         print_text("no runs yet; next: hpctrain submit")
     elif not watch:
-        print_text(status_table(report.runs))
+        print_text(status_table(report.runs, width_of(sys.stdout)))
     for stray in report.strays:
         print_message(
             f"job {stray.job_id} is {stray.state}, and the folder of its run {stray.run_id} is "
@@ -80,7 +82,7 @@ def _report_json(report: StatusReport) -> dict[str, Any]:
 
 def _run_json(run: RunStatus) -> dict[str, Any]:
     keys = ("run_id", "site", "job_id", "state", "since", "reason", "attempt", "iteration",
-            "max_iter", "train", "test", "eta_s", "warnings")  # fmt: skip
+            "max_iter", "train", "test", "kept_iteration", "eta_s", "warnings")  # fmt: skip
     content = {key: getattr(run, key) for key in keys}
     # Only where the job has come to it, and says how many checks were made.
     known = run.verification is not None and "made" in run.verification
@@ -117,9 +119,14 @@ def logs_command(run: str, following: bool, project_file: str | None, as_json: b
     def ended() -> bool:
         return not following or status(project, (run,)).runs[0].state in SETTLED
 
-    for text in tail(project, run, ended):
-        print_text(text, end="")
-        sys.stdout.flush()
+    try:
+        for text in tail(project, run, ended):
+            print_text(text, end="")
+            sys.stdout.flush()
+    except KeyboardInterrupt as interrupt:
+        if not following:
+            raise
+        raise Stopped("Stopped following the log; the training goes on.") from interrupt
 
 
 @click.command("cancel")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -190,13 +191,14 @@ def _finish(folder: Path) -> Choice:
 
 def _print(done: Choice, as_json: bool) -> None:
     from hpctrain.cli.terminal.choice import choice_table
+    from hpctrain.cli.terminal.layout import width_of
 
     for note in done.facts["notes"]:
         print_message(f"note: {note}")
     if as_json:
         print_json("select", done.facts)
         return
-    print_text(choice_table(done.facts))
+    print_text(choice_table(done.facts, width_of(sys.stdout)))
     if done.output is not None:
         print_text(f"\nwrote {done.output}\nwrote {done.page}")
         print_text("next: label them, add them to data.source, then: hpctrain submit")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,13 +38,14 @@ def list_command(project_file: str | None, as_json: bool) -> None:
     An asterisk marks the site that this machine belongs to. FACTS says how reliable a profile is
     and when it was checked. PROOF is the result of the last 'hpctrain sites test'.
     """
+    from hpctrain.cli.terminal.layout import width_of
     from hpctrain.cli.terminal.sites import sites_table
 
     rows = _list(project_if_any(project_file))
     if as_json:
         print_json("sites-list", {"sites": rows})
     else:
-        print_text(sites_table(rows))
+        print_text(sites_table(rows, width_of(sys.stdout)))
 
 
 def _list(project: Project | None) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -40,6 +41,7 @@ def verify_command(
       hpctrain verify other.yace --data labelled.extxyz --minutes 10
     """
     from hpctrain.cli.terminal.cards import verdict_table
+    from hpctrain.cli.terminal.layout import width_of
     from hpctrain.potentials.verify import verify
 
     done = verify(
@@ -59,6 +61,6 @@ def verify_command(
             },
         )
     else:
-        print_text(verdict_table(done.content))
+        print_text(verdict_table(done.content, width_of(sys.stdout)))
     if done.content["verdict"] == "fail":
         raise SystemExit(1)

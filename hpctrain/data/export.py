@@ -268,11 +268,11 @@ def _refuse(
             lines.append(f"  … and {len(skipped) - MOST_REASONS} more reasons")
         there, hint = label_hint(rows, chosen, data.labels)
         first = "these rows are selected but cannot be used:"
-        todo = "mend or deselect them (data.select), or leave them out with --skip-bad"
+        todo = "correct them, leave them out with data.select, or use --skip-bad"
         if skip_bad:
             first, todo = (
                 "no selected row can be used:",
-                "mend them, or select others (data.select)",
+                "correct them, or select others (data.select)",
             )
         raise HpctrainError("\n".join([first, *lines, *there]), hint or todo)
     if not len(chosen):

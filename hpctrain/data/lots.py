@@ -160,7 +160,7 @@ def _draw_groups(
         raise HpctrainError(
             f"data.split {kind}: {without} of {len(groups)} structures have no value of the key "
             "data.group_by",
-            "give them the key, deselect them (data.select), or choose another data.group_by",
+            "give them the key, leave them out with data.select, or choose another data.group_by",
         )
     sizes = np.bincount(groups, minlength=len(names))
     present = np.flatnonzero(sizes)

@@ -100,15 +100,15 @@ def _read_side_names(key: str, rows: Rows, places: NDArray[Any]) -> dict[str, st
         raise HpctrainError(
             f"data.split given: {len(without)} of {len(places)} structures have no value of the "
             f"key data.side_key, {key} (row {ids}{more})",
-            "give them the key, or deselect them (data.select)",
+            "give them the key, or leave them out with data.select",
         )
     means = {name: SIDE_NAMES.get(name.strip().lower(), "") for name in counts}
     if unknown := [name for name, side in means.items() if not side]:
         raise HpctrainError(
             f"data.split given: {key} is {unknown[0]} in {counts[unknown[0]]} structures, which "
             f"names no side; there are {told}",
-            "a side is called train or test (or val, where there is no test): rename it, "
-            f"deselect these rows (data.select: '{key}!={unknown[0]}'), or name another key",
+            "a side is called train or test (or val, where there is no test): rename it, leave "
+            f"these rows out (data.select: '{key}!={unknown[0]}'), or name another key",
         )
     if {"test", "val"} <= set(means.values()):
         val = next(name for name, side in means.items() if side == "val")

@@ -188,7 +188,7 @@ def _start_next(
     if mode == "chain":
         return True
     if ending.signal or os.path.exists(str(run / "cancel")):
-        outcome = next_attempt.Outcome(None, f"told to end by {ending.signal or 'cancel'}")
+        outcome = next_attempt.Outcome(None, f"ended by {ending.signal or 'cancel'}")
     elif mode == "requeue":
         ending.ignore()
         outcome = next_attempt.requeue(run, result["continues"]["job_id"], given)

@@ -99,8 +99,10 @@ def obstacle(
         return "it was cancelled"
     before = (result.get("from") or {}).get("iterations") or 0
     if (result.get("iterations") or 0) <= before:
-        return ("no iteration was completed in this attempt, and the next would fare no better: "
-                f"give it a longer walltime or more cores, then {resume}")  # fmt: skip
+        return (
+            "no iteration was completed in this attempt, and the next one would complete none "
+            f"either: give it a longer walltime or more cores, then {resume}"
+        )
     if settings["continuation"] == "manual":
         return f"to go on: {resume}"
     if count_begun(run, attempt) >= settings["max_attempts"]:

@@ -115,10 +115,10 @@ def problems(found: dict[str, Any], settings: dict[str, Any]) -> list[str]:
         words.append("the trainer cannot be imported: %s" % found["trainer"]["error"])
     visible = found["trainer"].get("gpus")
     if settings["gpus"] and visible is not None and not visible:
-        words.append("%d GPU asked for, and the trainer sees none" % settings["gpus"])
+        words.append("%d GPU requested, but the trainer sees none" % settings["gpus"])
     if settings["arch"] not in (None, found["machine"]):
         words.append(
-            "the node is %s, and the profile says %s" % (found["machine"], settings["arch"])
+            "the node is %s, but the profile says %s" % (found["machine"], settings["arch"])
         )
     if found["usable_cores"] < found["cores"]:
         words.append(

@@ -81,6 +81,6 @@ def _run_checks(
 
     def watch() -> None:
         if time.monotonic() > limit or steps.ending.over():
-            raise TimeIsUp(f"did not end within {seconds:.0f} s and was ended")
+            raise TimeIsUp(f"did not end within {seconds:.0f} s and was stopped")
 
     steps.run("verify", module("checks.main", json.dumps(request)), meanwhile=watch)

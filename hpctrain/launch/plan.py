@@ -21,6 +21,10 @@ from hpctrain.sites.profile import SiteProfile
 from hpctrain.sites.recognise import read_rules, recognise
 
 
+class NoSite(HpctrainError):
+    """No site is named, and this machine does not tell which one is meant."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """Site, target and cost of a training.
@@ -91,11 +95,12 @@ def _recognise_site(project: Project, notes: list[str]) -> str:
         notes.append(f"site {found[0].name}, known by {found[0].by}")
         return found[0].name
     if found:
-        raise HpctrainError(
+        raise NoSite(
             "no site is named, and this machine may be any of: "
             + ", ".join(f"{site.name} ({site.by})" for site in found),
-            "say which with --site NAME",
+            "add --site NAME",
         )
-    raise HpctrainError(
-        "no site is named", "say --site NAME, or set site: in hpctrain.yaml; hpctrain sites list"
+    raise NoSite(
+        "no site is named",
+        "add --site NAME, or set site: in hpctrain.yaml; to list them: hpctrain sites list",
     )

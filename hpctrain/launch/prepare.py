@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -37,8 +38,9 @@ from hpctrain.sites.demand import threads_per_core
 from hpctrain.sites.profile import SiteProfile
 
 if TYPE_CHECKING:
+    from hpctrain.data.check.report import Findings
+    from hpctrain.data.check.scan import Preflight
     from hpctrain.data.export import Dataset
-    from hpctrain.data.structures.extxyz import Structure
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Prepared:
     argv: list[str]
     manifest: Manifest
     notes: list[str]
+    findings: Findings | None = None  # None: the data were not checked
 
     @property
     def rows_fingerprint(self) -> str:
@@ -74,21 +77,24 @@ def prepare(
     skip_bad: bool = False,
     start_from: str | None = None,
     progress: Callable[[int, int | None], None] = lambda *_: None,
-    scan: Callable[[Structure, str | None], None] | None = None,
+    preflight: Preflight | None = None,
+    look_again: bool = False,
     look_for: Likeness = "identical",
     agree: Callable[[Plan], None] = lambda _: None,
 ) -> Prepared:
     """Write everything that a submission needs into ``folder``.
 
-    ``start_from`` names an archived potential to go on from; ``scan`` is shown every selected
-    row, and why it cannot be used; ``look_for`` is how alike structures on both sides of the split
-    must be to be told. ``agree`` is shown the plan before any data are read, and raises
+    ``start_from`` names an archived potential to go on from. ``preflight`` is shown every selected
+    row, and what it finds is returned; where an earlier run has the same data, what was found then
+    is taken, unless ``look_again``. ``look_for`` is how alike structures on both sides of the split
+    must be to be reported. ``agree`` is shown the plan before any data are read, and raises
     HpctrainError if it is not accepted. Raises HpctrainError if anything is wrong.
     """
     from hpctrain.data.duplicates.search import leakage_notes
     from hpctrain.data.export import elements_note, export
     from hpctrain.data.sources.ase_sqlite import lock_notes
     from hpctrain.data.sources.names import expand_sides
+    from hpctrain.launch import preflight as checks
     from hpctrain.launch import reuse
 
     planned = plan(project, site_name, changes)
@@ -114,7 +120,10 @@ def prepare(
     }
     sources = expand_sides(config.data.source, config.data.test_source, project.folder)
     key = reuse.key(config.data, sources.names, project.folder, **options)
-    same = reuse.find(project.runs, key) if key is not None and scan is None else None
+    same = None
+    if key is not None and not look_again:
+        fits = partial(checks.recall, config=config) if preflight else lambda _: True
+        same = reuse.find(project.runs, key, fits)
     if same is not None:
         dataset = reuse.take(same, folder)
         notes.append(
@@ -122,13 +131,15 @@ def prepare(
         )
     else:
         dataset = export(
-            config.data, project.folder, folder, **options, progress=progress, scan=scan,
-            look_for=look_for, sources=sources,
+            config.data, project.folder, folder, **options, progress=progress,
+            scan=preflight.add if preflight else None, look_for=look_for, sources=sources,
         )  # fmt: skip
         reuse.keep(project.runs, dataset)
     notes += elements_note(dataset.elements_left_out)
     notes += pacemaker.share_notes(config.training)
-    notes += [*dataset.notes, *leakage_notes(dataset.leakage)]
+    notes += dataset.notes
+    if preflight is None:
+        notes += leakage_notes(dataset.leakage)
     notes += lock_notes(sources.names, project.folder)
     energies, mapping = _input(config, evaluator, dataset, parent, notes)
     warnings = _warnings(energies, dataset, parent, notes)
@@ -163,9 +174,18 @@ def prepare(
             path.name: sha256_of(path) for path in (folder / "job.sh", folder / "input.yaml")
         },
     }
+    findings = None
+    if preflight is not None:
+        known = checks.recall(same.folder, config) if same is not None else None
+        if known is not None:
+            findings = checks.findings_of(known, config, manifest)
+        else:
+            findings = checks.judge(preflight, config, manifest, skip_bad=skip_bad)
+            known = checks.record(findings, preflight, config)
+        manifest["check"] = known
     write_atomically(folder / "rows.json", as_json(dataset.rows()))
     write_atomically(folder / MANIFEST, as_json(manifest))
-    return Prepared(folder, run_id, site, profile, scheduler, job, argv, manifest, notes)
+    return Prepared(folder, run_id, site, profile, scheduler, job, argv, manifest, notes, findings)
 
 
 def _warnings(
@@ -292,7 +312,7 @@ def _check_walltime(profile: SiteProfile, scheduler: Scheduler, notes: list[str]
         raise HpctrainError(
             f"continuation: {profile.continuation} needs a walltime: {scheduler.name} does not "
             "tell a job when it will end",
-            "set walltime in the site, or say --walltime HH:MM:SS",
+            "set walltime in the site, or add --walltime HH:MM:SS",
         )
     notes.append(
         f"no walltime: {scheduler.name} does not tell a job when it will end, so the training is "
@@ -307,7 +327,7 @@ def _check_python(profile: SiteProfile, scheduler: Scheduler) -> None:
         _check_container(container, profile.trainer.runtime)
     elif scheduler.is_this_machine and python and shutil.which(python) is None:
         raise HpctrainError(
-            f"trainer.python of the site is {python}, which is no program on this machine",
+            f"trainer.python of the site is {python}, which is not a program on this machine",
             "name the Python of the environment that Pacemaker is installed in",
         )
 
@@ -333,7 +353,7 @@ def _choose_evaluator(config: ProjectConfig, profile: SiteProfile, notes: list[s
         return profile.trainer.evaluator
     own = profile.trainer.python is None and profile.trainer.container is None
     if own and importlib.util.find_spec("tensorpotential") is None:
-        notes.append("evaluator pyace: tensorpotential is not installed beside hpctrain")
+        notes.append("evaluator pyace: tensorpotential is not installed with hpctrain")
         return "pyace"
     return "tensorpot"
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -70,13 +70,19 @@ def _file_states(path: Path) -> Iterator[list[Any]]:
                stat.st_ctime_ns, head[_COUNTER].hex()]  # fmt: skip
 
 
-def find(runs: Path, wanted: str) -> Earlier | None:
-    """Find the newest run with that export whose files are as they were written."""
+def find(
+    runs: Path, wanted: str, fits: Callable[[Path], object] = lambda _: True
+) -> Earlier | None:
+    """Find the newest run with that export whose files are as they were written.
+
+    ``fits`` says of a run whether it serves besides.
+    """
     for one in reversed(exports(runs)):
-        if one.key == wanted:
-            rows = _rows_if_whole(runs / one.run_id, (one.train, one.test))
+        run = runs / one.run_id
+        if one.key == wanted and fits(run):
+            rows = _rows_if_whole(run, (one.train, one.test))
             if rows is not None:
-                return Earlier(runs / one.run_id, rows)
+                return Earlier(run, rows)
     return None
 
 

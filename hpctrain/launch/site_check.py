@@ -87,7 +87,7 @@ def check(
     scheduler = scheduler_of(site.profile.scheduler, queue)
     cluster = _ask_cluster(scheduler, program)
     names: list[str | None] = [target] if target else [*site.profile.targets] or [None]
-    findings = [Finding(None, "unknown", f"not told: {reason}") for reason in cluster.untold]
+    findings = [Finding(None, "unknown", f"not known: {reason}") for reason in cluster.untold]
     tried = []
     for name in names:
         profile = complete(site.at(name) if name else site.profile, os.environ)
@@ -145,5 +145,5 @@ def _find_scheduler(which: Callable[[str], str | None]) -> str:
             return name
     raise SiteUnreachable(
         "neither sbatch and sinfo nor qsub and qstat are on this machine",
-        "run this on a login node of the cluster, or say --scheduler",
+        "run this on a login node of the cluster, or add --scheduler",
     )

@@ -89,7 +89,7 @@ def _compare_limits(profile: SiteProfile, queue: LiveQueue) -> Iterator[Finding]
             yield Finding(target, "wrong", f"{what} is {said}, and {queue.name} allows {allowed}")
     nodes = profile.nodes or 1
     if queue.min_nodes and queue.min_nodes > nodes:
-        words = f"{queue.name} begins at {queue.min_nodes} nodes, and {nodes} are asked for"
+        words = f"{queue.name} takes jobs of {queue.min_nodes} nodes and more, not of {nodes}"
         yield Finding(target, "wrong", words)
 
 
@@ -101,7 +101,7 @@ def _compare_node(profile: SiteProfile, queue: LiveQueue) -> Iterator[Finding]:
         yield Finding(target, "wrong", words)
     asked = (profile.cores or 0) * threads_per_core(profile)
     if queue.cores and asked > queue.cores:
-        words = f"{asked} cores are asked for, and nodes there have {queue.cores}"
+        words = f"{asked} cores are requested, and nodes there have {queue.cores}"
         yield Finding(target, "wrong", words)
     if node.memory and queue.memory_mb and megabytes(node.memory) > queue.memory_mb * ROUNDING:
         words = f"node.memory is {node.memory}, and nodes there have {queue.memory_mb}M"
@@ -150,7 +150,9 @@ def _compare_qos_and_account(profile: SiteProfile, cluster: LiveCluster) -> Iter
     # Slurm's accounts are lower case, and it takes either.
     accounts = {account.lower() for account in cluster.accounts or ()}
     if profile.account and accounts and profile.account.lower() not in accounts:
-        words = f"{profile.account} is none of your accounts: {', '.join(cluster.accounts or ())}"
+        words = (
+            f"{profile.account} is not one of your accounts: {', '.join(cluster.accounts or ())}"
+        )
         yield Finding(target, "wrong", words)
 
 

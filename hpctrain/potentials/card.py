@@ -184,7 +184,7 @@ def read_verification(
     try:
         content = read_record(path, Verification, VERIFICATION_BYTES)
         if content is not None and not is_verification(content):
-            raise damaged(path, "it is no verification that this version knows")
+            raise damaged(path, "it is not a verification that this version knows")
     except BadFile as bad:
         note(bad)
         return None

@@ -212,7 +212,7 @@ def _refusal(run: Run, verification: Verification | None) -> str:
     if verification is not None:
         why = "; ".join(failed_checks(verification))
     return (
-        f"its verification failed: {why}. To archive it all the same: "
+        f"its verification failed: {why}. To archive it anyway: "
         f"hpctrain collect {run.run_id} --accept --why '…'"
     )
 

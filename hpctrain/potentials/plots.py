@@ -12,7 +12,7 @@ from hpctrain.shapes import Count, Limit, misfit
 
 Numbers = list[float | None]
 _Known = Annotated[list[float], Limit(bool, "is empty")]
-_Pair = Annotated[Numbers, Limit(lambda pair: len(pair) == 2, "is no pair of numbers")]
+_Pair = Annotated[Numbers, Limit(lambda pair: len(pair) == 2, "is not a pair of numbers")]
 
 
 def _as_long(*keys: str) -> Limit:

@@ -106,7 +106,7 @@ def read_potential(
     except BadFile as bad:
         say(bad.message)
     except (ValueError, KeyError, TypeError):
-        say(f"{table} is damaged: it is no table of a learning curve")
+        say(f"{table} is damaged: it is not a table of a learning curve")
     verification = read_verification(folder / VERIFICATION, lambda bad: say(bad.message))
     return of_potential(card, so_far, verification)
 

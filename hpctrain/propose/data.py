@@ -100,8 +100,8 @@ def _selection(facts: Facts, warnings: list[str], is_database: bool) -> Proposal
             words = ",".join(filter(None, [facts.select, words]))
             return Proposal("select", words, f"without the rows that have none ({reasons})")
         warnings.append(
-            f"{count(bad, 'row')} cannot be trained on ({reasons}): check names them; mend them, "
-            "or leave them out with --skip-bad"
+            f"{count(bad, 'row')} cannot be trained on ({reasons}): check names them; correct "
+            "them, or leave them out with --skip-bad"
         )
     if facts.select:
         return Proposal("select", facts.select, "the rows have the key status, and these are done")

@@ -52,9 +52,9 @@ def event_misfit(event: dict[str, Any]) -> str | None:
     """Say what is wrong with an event of a kind that counts; None if nothing is."""
     kind = event.get("event")
     if not isinstance(kind, str):
-        return "is no event"
+        return "is not an event"
     problem = misfit(event, _SHAPES.get(kind, _Event))
-    return problem and f"is no event '{kind}': {problem.strip().removeprefix('.')}"
+    return problem and f"is not an event '{kind}': {problem.strip().removeprefix('.')}"
 
 
 @dataclass

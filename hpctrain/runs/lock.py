@@ -75,10 +75,10 @@ def _acquire(folder: Path, command: str, wait_s: float, say: Callable[[str], Non
         if not holder.get("released"):
             who = _name_of(holder)
             if _is_dead(folder / str(highest), holder):
-                say(f"taking over the lock of {who}, which is dead")
+                say(f"taking over the lock of {who}, which has died")
             elif time.monotonic() > end:
                 raise Locked(
-                    f"{who} is at work on this project",
+                    f"{who} is running in this project",
                     "try again when it has ended; nothing was changed",
                 )
             else:

@@ -142,8 +142,36 @@ class _InputKeys(TypedDict):
     fit: Annotated[dict[str, Any], Holds(_FitKeys)]
 
 
+class FindingFacts(TypedDict):
+    """A finding of check, as ``--json`` has it, too."""
+
+    name: str
+    severity: Literal["stop", "warn"]
+    silenced: bool
+    title: str
+    count: Count
+    ids: list[str]
+    seen: str
+    todo: str
+    without: str | None
+
+
+class CheckRecord(TypedDict):
+    """What check found in the data, and what that depends on besides them.
+
+    ``atoms`` of all rows; ``telling_atoms``: those whose force does not vanish. With them the
+    finding about the potential's size, which is not among ``findings``, is made anew.
+    """
+
+    findings: list[FindingFacts]
+    references: dict[str, float] | str
+    atoms: Count
+    telling_atoms: Count
+
+
 class _NewerOfManifest(_Parents, total=False):
     warnings: list[str]  # what the potential's card has to warn of
+    check: CheckRecord  # missing where it was skipped
 
 
 class Manifest(_NewerOfManifest):

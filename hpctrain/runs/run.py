@@ -199,9 +199,9 @@ def _event(line: bytes | None) -> tuple[str | None, dict[str, Any]]:
             # What is not UTF-8 comes from the words of another program, and hides no event.
             event = parse(line.decode("utf-8", "replace").encode())
     except ValueError:
-        return "is no event", {}
+        return "is not an event", {}
     if not isinstance(event, dict):
-        return "is no event", {}
+        return "is not an event", {}
     return event_misfit(event), event
 
 

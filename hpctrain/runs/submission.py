@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 # A file in the run's folder, where the disk had no room for the event.
 INTERRUPTED = "interrupted"
-MEND = "mend the site profile, or try other values with --set site.KEY=VALUE"
+MEND = "correct the site profile, or try other values with --set site.KEY=VALUE"
 
 
 class JobRefused(HpctrainError):
@@ -277,7 +277,7 @@ def _send(
         _record(run, "refused", **facts, reason=outcome.reason)
         raise JobRefused(
             f"{scheduler.name} has not taken the job, twice with the same words: {outcome.reason}",
-            f"nothing was submitted; when that is mended: hpctrain resume {run.run_id}",
+            f"nothing was submitted; when that is fixed: hpctrain resume {run.run_id}",
         )
     raise SiteUnreachable(
         f"{scheduler.name} did not say whether it took the job: {outcome.reason}",

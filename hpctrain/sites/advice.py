@@ -29,10 +29,10 @@ def _waste(site: Site, profile: SiteProfile) -> Iterator[str]:
     """Warn of what is paid for and not used: the trainer is one process, with one GPU at most."""
     asked, node = demand(profile), profile.node
     if asked.nodes > 1:
-        yield f"{asked.nodes} nodes are asked for, and the trainer uses one"
+        yield f"{asked.nodes} nodes are requested, and the trainer uses one"
     if profile.node_sharing != "whole":
         if asked.gpus > 1:
-            yield f"{asked.gpus} GPUs are asked for, and the trainer uses one"
+            yield f"{asked.gpus} GPUs are requested, and the trainer uses one"
         return
     if node.gpus and node.gpus > 1:
         also = _name_smaller_targets(site, gpus=1)

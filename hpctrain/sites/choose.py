@@ -63,7 +63,7 @@ def choose(site: Site, environment: Mapping[str, str]) -> Choice:
         asks = site.asks_for_gpus(name)
         reasons = misfits(profile, asks_for_gpus=asks)
         if (asks or has_gpus(profile)) and site.profile.gpus == 0:
-            reasons.insert(0, "it is for jobs with GPUs, and none is asked for")
+            reasons.insert(0, "it is for jobs with GPUs, and none is requested")
         if target.choice == "by-name":
             reasons.append("it is taken only when it is named")
         if not reasons:
@@ -119,7 +119,7 @@ def _refuse_open_questions(site: Site, profile: SiteProfile) -> None:
         lines = ", ".join(f"`{_line(key, answers.get(key, '…'))}`" for key in open_ones)
         raise HpctrainError(
             _list(
-                f"the site {site.name} needs to be told:",
+                f"the site {site.name} needs to know:",
                 [f"{key}: {question}" for key, question in open_ones.items()],
             ),
             f"for one run: {options}; for all: write it into "
@@ -160,7 +160,7 @@ def _list(head: str, lines: list[str]) -> str:
 def _next_step(site: SiteProfile, asks_for_gpus: bool) -> str:
     """Say what to try when a job does not fit."""
     return _how_to_shorten(site, asks_for_gpus) or (
-        "change what is asked for; if the profile is out of date, --set site.limits.KEY=VALUE"
+        "change what is requested; if the profile is out of date, --set site.limits.KEY=VALUE"
     )
 
 

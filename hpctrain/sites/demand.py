@@ -44,7 +44,7 @@ class Cost:
     def words(self) -> str:
         """Write the cost in a line."""
         if self.hours is None:
-            return f"not known: {self.unknown}"
+            return f"unknown: {self.unknown}"
         what = {"gpu": "GPU-hours", "core": "core-hours"}[self.of]
         text = f"at most {_number(self.hours)} {what}"
         if self.units == 0:
@@ -119,10 +119,12 @@ def cost(site: SiteProfile) -> Cost:
     of, count = count_held(site)
     attempts = 1 if site.continuation == "manual" else site.max_attempts
     if asked.seconds is None:
-        return Cost(of, None, attempts, unknown="no walltime is asked for")
+        return Cost(
+            of, None, attempts, unknown="no walltime is set; the cluster's default limit applies"
+        )
     if count is None:
-        missing = "how many cores a node has" if site.node_sharing == "whole" else "cores"
-        return Cost(of, None, attempts, unknown=f"{missing} is not in the profile")
+        cores = "how many cores a node has" if site.node_sharing == "whole" else "how many cores"
+        return Cost(of, None, attempts, unknown=f"the profile does not say {cores}")
     hours = count * asked.seconds / 3600 * attempts
     charge = site.charge
     if charge is None:

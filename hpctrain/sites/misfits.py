@@ -67,9 +67,9 @@ def _time(site: SiteProfile, asked: Demand) -> Iterator[str]:
     most = longest(limits, asked.nodes)
     if most is not None and asked.seconds > walltime_seconds(most):
         of = f" for {_count(asked.nodes, 'node')}" if limits.max_walltime_by_nodes else ""
-        yield f"{site.walltime} is asked for, and the longest walltime{of} is {most}"
+        yield f"{site.walltime} is requested, and the longest walltime{of} is {most}"
     if limits.min_walltime and asked.seconds < walltime_seconds(limits.min_walltime):
-        yield f"{site.walltime} is asked for, and the shortest walltime is {limits.min_walltime}"
+        yield f"{site.walltime} is requested, and the shortest walltime is {limits.min_walltime}"
 
 
 def _size(site: SiteProfile, asked: Demand) -> Iterator[str]:
@@ -77,25 +77,25 @@ def _size(site: SiteProfile, asked: Demand) -> Iterator[str]:
     if limits.min_nodes and asked.nodes < limits.min_nodes:
         yield f"jobs here have at least {limits.min_nodes} nodes, and this one has {asked.nodes}"
     if limits.max_nodes and asked.nodes > limits.max_nodes:
-        yield f"{asked.nodes} nodes are asked for, and a job may have {limits.max_nodes}"
+        yield f"{asked.nodes} nodes are requested, and a job may have {limits.max_nodes}"
     if asked.cores is None:
         return
     usable = node.usable_cores or node.cores or node.threads
     if usable and asked.cores > usable * asked.nodes:
         kept = f" ({node.cores} less those kept for the system)" if node.usable_cores else ""
         yield (
-            f"{asked.cores} cores are asked for, and jobs can use {usable}{kept} of a node: "
-            "it would never run"
+            f"{asked.cores} cores are requested, and jobs can use {usable}{kept} of a node: "
+            "it would never start"
         )
     if limits.max_cores and asked.cores > limits.max_cores:
-        yield f"{asked.cores} cores are asked for, and a job may have {limits.max_cores}"
+        yield f"{asked.cores} cores are requested, and a job may have {limits.max_cores}"
     if limits.cores_multiple_of and asked.cores % limits.cores_multiple_of:
         yield f"cores are given in multiples of {limits.cores_multiple_of}, not {asked.cores}"
     exact = site.cores_per_gpu if site.cores_per_gpu_rule == "exact" else None
     if exact and asked.gpus and asked.cores != exact * asked.gpus:
         yield (
             f"{_count(asked.gpus, 'GPU')} come with {exact * asked.gpus} cores exactly, and "
-            f"{asked.cores} are asked for"
+            f"{asked.cores} are requested"
         )
 
 
@@ -109,14 +109,14 @@ def _memory(site: SiteProfile, asked: Demand) -> Iterator[str]:
             "forbidden": "jobs that ask for memory are refused here",
             "mem-zero": "a job has all memory of its node here",
         }
-        yield f"{site.memory} is asked for, and {how[site.memory_style]}"
+        yield f"{site.memory} is requested, and {how[site.memory_style]}"
     if asked.memory_mb is None:
         if limits.min_memory:
             yield f"it is for jobs that ask for {limits.min_memory} or more"
         return
     for most in (limits.max_memory, node.memory):
         if most and asked.memory_mb > megabytes(most):
-            yield f"{site.memory} is asked for ({site.memory_style}), and a node has {most}"
+            yield f"{site.memory} is requested ({site.memory_style}), and a node has {most}"
             break
     if limits.min_memory and asked.memory_mb < megabytes(limits.min_memory):
         yield f"it is for jobs that ask for {limits.min_memory} or more, not for {site.memory}"

@@ -94,7 +94,7 @@ class Request(Record):
         "was given GPUs trains on the CPU, with a warning",
     )
     cores_per_gpu: int | None = Field(
-        None, gt=0, description="cores that come with each GPU: what is asked for if cores is not"
+        None, gt=0, description="cores that come with each GPU: what is requested if cores is not"
     )
     cores_per_gpu_rule: Literal["default", "exact"] = Field(
         "default", description="exact: a job with any other number of cores is refused"
@@ -202,13 +202,13 @@ class SiteProfile(Request):
     scheduler: SchedulerName
     recognise: Recognition = Recognition()
     target: PlainName | None = Field(
-        None, description="the target to use; chosen from what is asked for if not given"
+        None, description="the target to use; chosen from what is requested if not given"
     )
     targets: dict[PlainName, Target] = Field(
         default_factory=dict, description="the ways to ask, by name; those to try first come first"
     )
     account_option: AccountOption = Field(
-        "A", description="PBS: who pays is told by -A, by -P, or by -W group_list="
+        "A", description="PBS: the account is given by -A, by -P, or by -W group_list="
     )
     resource_style: ResourceStyle = Field(
         "select",

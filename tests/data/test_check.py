@@ -314,7 +314,7 @@ def test_mixed_theory() -> None:
     rows[3] = replace(rows[3], keys={"xc": "pbesol"})
     rows[4] = replace(rows[4], keys={"xc": "pbe"})
     found = found_in([lonely(), *rows])["mixed_theory"]
-    assert found.seen == "xc: pbe (5), pbesol (1), (not told) (1)"
+    assert found.seen == "xc: pbe (5), pbesol (1), (not given) (1)"
     assert found.count == 1
 
 

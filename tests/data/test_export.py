@@ -676,7 +676,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
     ("name", "content", "words"),
     [
         ("text.db", b"this is not a database, it only has the name of one" * 50,
-         "is no SQLite database: it does not begin as one"),
+         "is not an SQLite database: it does not begin as one"),
         ("text.json", b"{not json", "cannot be read"),
         ("notes.txt", b"hello", "cannot be read"),
         ("nosuffix", b"hello", "cannot be read"),

@@ -95,8 +95,8 @@ def test_a_label_that_is_no_number(tmp_path: Path) -> None:
     source = put(tmp_path, table(energy=[-3.5, float("nan"), "****", 1j]))
     said = refused(source).message
     assert "the energy is not a finite number: 1 (row 2)" in said
-    assert "the energy is no number: '****' in row 3 of data.pckl.gzip" in said
-    assert "the energy is no number: '1j' in row 4 of data.pckl.gzip" in said
+    assert "the energy is not a number: '****' in row 3 of data.pckl.gzip" in said
+    assert "the energy is not a number: '1j' in row 4 of data.pckl.gzip" in said
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_the_same_comes_out(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (frames(7) + frame(7, species=("Cu", "Qq")), "structure 8, line 32: Qq is no element"),
+        (frames(7) + frame(7, species=("Cu", "Qq")), "structure 8, line 32: Qq is not an element"),
         (frames(7) + "2\n" + frames(9, species=("Qq", "Cu")), "structure 8, line 32: it has"),
         (frames(2) + frame(2, species=("Qq", "Cu")) + frames(2) + "2\nx\n", "line 11: Qq is no"),
         (frames(5) + "x\n", "structure 6: line 21 is 'x', not its number of atoms"),
@@ -117,8 +117,8 @@ def test_of_very_many_values_that_are_no_numbers_the_first_are_named(
 ) -> None:
     text = "".join(frame(n, first="**** 0 0") for n in range(12))
     message = refused(put(tmp_path, text)).message
-    assert "a force is no number: '****' in line 39 of data.xyz: 1 (row 10)" in message
-    assert "a force is no number: 2 (row 11, 12)" in message
+    assert "a force is not a number: '****' in line 39 of data.xyz: 1 (row 10)" in message
+    assert "a force is not a number: 2 (row 11, 12)" in message
     assert started
 
 

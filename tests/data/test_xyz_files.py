@@ -49,19 +49,19 @@ def test_an_element_in_another_way_is_read_with_a_note(
     result = exported(put(tmp_path, frames(species=(word, "Ag"))))
     assert result.elements == tuple(sorted([symbol, "Ag"]))
     assert result.notes == (
-        f"4 rows (1, 2, 3, …): {word} is no element's symbol: read as {symbol}",
+        f"4 rows (1, 2, 3, …): {word} is not an element's symbol: read as {symbol}",
     )
 
 
 @pytest.mark.parametrize("word", ["Qq", "Cux", "CuO", "Vac", "Bq", "{0}", "119", "-1", "1.0", "é"])
 def test_what_is_no_element_is_named_with_its_line(tmp_path: Path, word: str) -> None:
     error = refused(put(tmp_path, frames() + frame(5, species=("Cu", word))))
-    assert error.message == f"data.xyz, structure 5, line 20: {word} is no element"
+    assert error.message == f"data.xyz, structure 5, line 20: {word} is not an element"
 
 
 def test_a_word_in_another_encoding_can_be_printed(tmp_path: Path) -> None:
     text = frames().encode() + frame(5, species=("Cu", "é")).encode("latin-1")
-    assert refused(put(tmp_path, text)).message.endswith("line 20: \\udce9 is no element")
+    assert refused(put(tmp_path, text)).message.endswith("line 20: \\udce9 is not an element")
 
 
 def test_a_place_without_an_atom(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_columns_that_do_not_add_up(tmp_path: Path, properties: str, said: str) 
 
 def test_a_position_that_is_no_number(tmp_path: Path) -> None:
     text = frames() + frame(5).replace("2.0 2.0 2.0", "2.0 oops 2.0")
-    said = "data.xyz, structure 5, line 20: the position 'oops' is no number"
+    said = "data.xyz, structure 5, line 20: the position 'oops' is not a number"
     assert refused(put(tmp_path, text)).message == said
 
 

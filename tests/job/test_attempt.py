@@ -239,7 +239,7 @@ def test_a_job_script_that_fails(project: Project, standin: StandIn) -> None:
 
 def test_a_python_that_is_not_there(project: Project, standin: StandIn) -> None:
     site = {"trainer": {"python": "/no/such/python"}}
-    with pytest.raises(HpctrainError, match="/no/such/python, which is no program"):
+    with pytest.raises(HpctrainError, match="/no/such/python, which is not a program"):
         submit(project, "local", changes=standin.changes(**site))
     assert status(project).runs == []
 
@@ -857,7 +857,7 @@ def ask(job: Job, gpus: int, *, required: bool = False) -> None:
 
 ONE = "Thing(name='/physical_device:GPU:0')"
 TF = (TENSORPOTENTIAL, TENSORFLOW, ("numpy", "2.3.5", None))
-NONE_SEEN = "1 GPU asked for, the trainer sees none (nvidia-smi names "
+NONE_SEEN = "1 GPU requested, but the trainer sees none (nvidia-smi names "
 
 
 @pytest.mark.parametrize("job", TENSORPOT, indirect=True)

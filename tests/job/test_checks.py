@@ -481,7 +481,7 @@ def test_the_file_is_whole_while_a_check_is_at_work(tmp_path: Path) -> None:
     kept.begin("dimers")
     checks = {check["name"]: check for check in json.loads(out.read_text())["checks"]}
     assert set(checks) == set(main.CHECKS)
-    assert "ended within it" in checks["dimers"]["seen"]
-    assert "not reached" in checks["nve"]["seen"]
+    assert "ended during this check" in checks["dimers"]["seen"]
+    assert "not made" in checks["nve"]["seen"]
     kept.end("dimers", result_of("fail", "a hole"))
     assert json.loads(out.read_text())["verdict"] == "fail"

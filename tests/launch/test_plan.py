@@ -112,7 +112,10 @@ def test_a_script_has_to_say_yes(
     assert main(argv(project)) == 1
     said = capsys.readouterr().err
     assert "cost: at most 6,400 core-hours\n" in said
-    assert "this costs at most 6,400 core-hours, and there is no terminal to ask you on" in said
+    assert (
+        "this costs at most 6,400 core-hours, and without a terminal hpctrain cannot ask you"
+        in said
+    )
     assert "--yes" in said
     assert list(project.runs.glob("2*")) == []
     assert main(argv(project, "--dry-run")) == 0
@@ -215,7 +218,7 @@ def test_sites_on_the_command_line(
     path = project.folder / "site_profiles" / "mine.yaml"
     assert json.loads(capsys.readouterr().out)["file"] == str(path)
     assert main(["sites", "check", "mine", *where]) == 0
-    assert capsys.readouterr().out == "ok: 4 looked at\n"
+    assert capsys.readouterr().out == "ok: 4 targets checked\n"
     wrong = ["sites", "check", "mine", "--target", "short", "--set", "site.queue=gone"]
     assert main([*wrong, "--json", *where]) == 1
     told = json.loads(capsys.readouterr().out)

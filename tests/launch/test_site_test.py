@@ -170,7 +170,7 @@ def test_what_is_said_of_a_test(tmp_path: Path) -> None:
     [
         ("proof.json", '{"when": 3}', "cores is missing"),
         ("proof.json", '{"when": "2026', "it is not whole JSON"),
-        ("submitted.json", "[]", "it is no mapping of keys to values"),
+        ("submitted.json", "[]", "it is not a mapping of keys to values"),
     ],
 )
 def test_a_damaged_test_is_told_of(

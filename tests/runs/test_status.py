@@ -90,7 +90,7 @@ def test_every_key_of_the_contract(project: Project, run: Run, slurm: FakeSlurm)
     (one,) = content["runs"]
     assert one.keys() == {
         "run_id", "site", "job_id", "state", "since", "reason", "attempt", "iteration", "max_iter",
-        "train", "test", "eta_s", "warnings",
+        "train", "test", "kept_iteration", "eta_s", "warnings",
     }  # fmt: skip
     assert one["run_id"] == run.run_id
     assert (one["site"], one["job_id"], one["state"], one["attempt"]) == ("hal", "7", "running", 1)
@@ -133,7 +133,7 @@ def test_it_will_finish(project: Project, run: Run, slurm: FakeSlurm) -> None:
 
 def test_what_the_job_warns_of(project: Project, run: Run, slurm: FakeSlurm) -> None:
     training(run)
-    warning = "1 GPU asked for, the trainer sees none"
+    warning = "1 GPU requested, but the trainer sees none"
     leave(run, 1, "environment.json", NOW - 100, {"warnings": [warning]})
     assert look(project, slurm).warnings == [warning]
     # At the end the result says it; of what is damaged there is nothing to tell.

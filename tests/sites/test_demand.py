@@ -56,10 +56,10 @@ GPUS = {"node_sharing": "whole", "node": {"cores": 64, "gpus": 4}, "gpus": 1}
         ({"gpus": 1, "cores": 20, "memory": "200G", "walltime": "01:00:00",
           "charge": {"by": "gpu", "cores_per_gpu": 8, "memory_per_gpu": "64G"}},
          "at most 1 GPU-hours, charged as 4 GPU-hours"),
-        ({"cores": 8}, "not known: no walltime is asked for"),
-        ({"walltime": "01:00:00"}, "not known: cores is not in the profile"),
+        ({"cores": 8}, "unknown: no walltime is set; the cluster's default limit applies"),
+        ({"walltime": "01:00:00"}, "unknown: the profile does not say how many cores"),
         ({"node_sharing": "whole", "walltime": "01:00:00"},
-         "not known: how many cores a node has is not in the profile"),
+         "unknown: the profile does not say how many cores a node has"),
     ],
 )  # fmt: skip
 def test_cost(keys: dict[str, Any], words: str) -> None:

@@ -117,7 +117,7 @@ def summary(data: dict[str, Any]) -> str:
     if data["neighbours_per_atom"] is not None:
         lines.append(
             f"neighbours  {data['neighbours_per_atom']:.0f} per atom within the cutoff; "
-            f"{cells['below_cutoff']} cells are smaller than it, which is no harm"
+            f"{cells['below_cutoff']} cells are smaller than that, which is fine"
         )
     if said := _units_in_words(data):
         lines.append(f"units       {said}")
@@ -131,15 +131,15 @@ def _units_in_words(data: dict[str, Any]) -> str:
         return ""
     if verdict["judged_by"] is None:
         return (
-            f"could not be judged: {verdict['not_judged']}; energies must be eV, forces eV/Å, "
-            "minus the gradient"
+            f"could not be judged: {verdict['not_judged']}; energies must be in eV, forces in "
+            "eV/Å (the negative gradient)"
         )
     if verdict["judged_by"] == "fit":
         return f"judged by a linear fit of energies and forces ({verdict['structures']} rows)"
     if follow["spread"] is None:
         return ""
     return (
-        f"energies change by {follow['slope']:.2f} of what the forces say "
+        f"energies change by {follow['slope']:.2f} times what the forces predict "
         f"({follow['pairs']} pairs of rows)"
     )
 
@@ -147,7 +147,8 @@ def _units_in_words(data: dict[str, Any]) -> str:
 def _describe_cost(task: dict[str, Any]) -> str:
     step, whole, memory = task["seconds_per_iteration"], task["seconds"], task["memory_bytes"]
     return (
-        f"training    roughly {step['likely']:.2g} s per iteration on {task['cores']} cores "
+        f"training    roughly {step['likely']:.2g} s per iteration on {task['cores']} "
+        f"core{'s' * (task['cores'] != 1)} "
         f"({step['from']:.2g} to {step['to']:.2g}), {duration(whole['likely'])} in all "
         f"({duration(whole['from'])} to {duration(whole['to'])}), "
         f"{memory['likely'] / 1e9:.1f} GB of memory ({memory['from'] / 1e9:.1f} to "

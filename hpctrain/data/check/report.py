@@ -27,7 +27,7 @@ _UNITS = {
     "net_force": "up to {:.3g} eV/Å per atom",
     "energy_outlier": "up to {:.3g} eV per atom away",
     "overlapping": "down to {:.3g} Å",
-    "short_distance": "down to {:.2f} of the covalent radii",
+    "short_distance": "down to {:.2f} times the sum",
     "few_neighbours": "down to {:.0f} neighbours",
 }
 # Findings that are of single rows: the data may be good without them.
@@ -106,7 +106,9 @@ def find_all(
     _add_isolated_atoms(preflight, references, add)
     _add_of_all_rows(preflight, seen, references, add)
     if size is not None:
-        _add_of_the_size(preflight, size, add)
+        many = find_many_parameters(size, preflight.atoms, preflight.telling_atoms)
+        if many:
+            add("many_parameters", 0, (), many)
     if leakage is not None:
         _add_of_the_split(leakage, add)
     order = {name: number for number, name in enumerate(CHECKS)}
@@ -178,17 +180,20 @@ def _add_of_all_rows(preflight: Preflight, seen: _All, references: Any, add: Any
         add("mixed_theory", rows, ids, said_of_states)
 
 
-def _add_of_the_size(preflight: Preflight, size: Size, add: Any) -> None:
-    """Add that there are more parameters than energies and forces to determine them."""
-    share = size.atoms / preflight.atoms if preflight.atoms else 0.0
-    components = round(3 * preflight.telling_atoms * share)
+def find_many_parameters(size: Size, atoms: int, telling_atoms: int) -> str:
+    """Say that there are more parameters than energies and forces to determine them, else nothing.
+
+    ``atoms`` of all rows, and ``telling_atoms`` of these, whose force does not vanish.
+    """
+    components = round(3 * telling_atoms * size.atoms / atoms) if atoms else 0
     labels = size.structures + components
-    if size.parameters > labels:
-        add("many_parameters", 0, (), (
-            f"about {size.parameters:,} parameters ({size.functions} functions per element) for "
-            f"{size.structures:,} energies and {components:,} force components that do not "
-            f"vanish; b_basis_size: {size.smaller(labels)} has no more than that"
-        ))  # fmt: skip
+    if size.parameters <= labels:
+        return ""
+    return (
+        f"about {size.parameters:,} parameters ({size.functions} functions per element) for "
+        f"{size.structures:,} energies and {components:,} force components that do not "
+        f"vanish; b_basis_size: {size.smaller(labels)} has no more than that"
+    )
 
 
 def _add_of_the_split(leakage: search.Leakage, add: Any) -> None:

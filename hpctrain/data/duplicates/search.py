@@ -217,17 +217,19 @@ def leakage_notes(facts: Leakage | None) -> list[str]:
         return []
     lines = []
     if facts["test_structures"]:
+        verb = "is" if facts["test_structures"] == 1 else "are"
         lines.append(
-            f"{facts['test_structures']} of the test structures are in the training set too "
+            f"{facts['test_structures']} of the test structures {verb} in the training set too "
             f"({count_by_degree(facts)}): {first_pairs(facts)}; "
             "leave them out with --dedupe, or keep groups together with data.split: grouped"
         )
     conflicts = facts["conflicts"]
     if conflicts["groups"]:
+        words = "structures occur" if conflicts["groups"] != 1 else "structure occurs"
         lines.append(
-            f"{conflicts['groups']} structures are there several times with different "
-            f"{conflicts_in_words(conflicts)}: which is right, hpctrain cannot know, and none is "
-            "left out"
+            f"{conflicts['groups']} {words} several times with different "
+            f"{conflicts_in_words(conflicts)}: hpctrain cannot tell which is right, and leaves "
+            "none out"
         )
     return lines
 

@@ -67,7 +67,7 @@ def refuse_other_files(path: Path, name: str) -> None:
     if not head.startswith(MAGIC) or len(head) < 100:
         said = "it is empty" if not head else "it does not begin as one"
         raise HpctrainError(
-            f"{name} is no SQLite database: {said}", "name an ASE database in data.source"
+            f"{name} is not an SQLite database: {said}", "name an ASE database in data.source"
         )
     # Where the header tells the file's length (sqlite.org/fileformat.html, 1.3).
     page = int.from_bytes(head[16:18], "big")
@@ -280,5 +280,5 @@ def _decode(text: str | bytes) -> Mapping[str, Any]:
     else:
         pairs = _decode_as_ase(text)
     if not isinstance(pairs, dict):
-        raise ValueError("its key_value_pairs are no pairs")
+        raise ValueError("its key_value_pairs are not pairs")
     return pairs

@@ -32,7 +32,7 @@ _RESULTS = ("energy", "free_energy", "stress")
 _KEYS = {"lattice": "Lattice", "pbc": "pbc", "properties": "Properties"}
 _MARK = ";"
 _USUAL = "species:S:1:pos:R:3"
-ELEMENT = "{{rows}}: {word} is no element's symbol: read as {symbol}"
+ELEMENT = "{{rows}}: {word} is not an element's symbol: read as {symbol}"
 ENCODING = "{rows}: the second line is not UTF-8: read as Latin-1"
 
 
@@ -216,7 +216,7 @@ def _read_numbers(
     except ValueError as error:
         word, place = error.args
         word = word.encode("utf-8", "backslashreplace").decode()  # bytes of another encoding
-        raise Unreadable(2 + place, f"{word} is no element") from None
+        raise Unreadable(2 + place, f"{word} is not an element") from None
     if column.name not in _NUMBERS:
         notes += [(ELEMENT.format(word=_plain(w), symbol=s), 0.0) for w, s in read.items()]
     return numbers
@@ -236,7 +236,7 @@ def _read_positions(
         return Words(words[column.first : column.end], frame.line + 2, name).floats()
     except NoNumber as error:
         line = int((error.where or "line 0").split()[1]) - frame.line
-        raise Unreadable(line, f"the position {error.text} is no number") from None
+        raise Unreadable(line, f"the position {error.text} is not a number") from None
 
 
 def _read_cell(lattice: Any) -> Any:

@@ -17,7 +17,7 @@ from hpctrain.errors import HpctrainError
 
 # What a damaged file raises, besides OSError.
 DAMAGED = (EOFError, zlib.error, lzma.LZMAError)
-MENDING = "mend the file, or name another in data.source"
+MENDING = "correct the file, or name another in data.source"
 
 
 class Frame(NamedTuple):
@@ -89,7 +89,7 @@ def _open(path: Path, name: str) -> IO[str]:
             encoding = "utf-16"
         elif b"\0" in head:
             raise HpctrainError(
-                f"{name}, line 1 has NUL characters: it is no text, or UTF-16 without its mark",
+                f"{name}, line 1 has NUL characters: it is not text, or UTF-16 without its mark",
                 f"write it as UTF-8: iconv -f UTF-16 -t UTF-8 {name} > new.xyz",
             )
         errors = "strict" if encoding == "utf-16" else "surrogateescape"

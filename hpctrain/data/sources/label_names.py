@@ -117,8 +117,8 @@ class Labels:
         """Name a value and its place; of very many only the first are named."""
         self.named += 1
         if self.named > MOST_NAMED:
-            return f"{what} is no number"
-        return f"{what} is no number: {error.text} in {error.where or raw.where}"
+            return f"{what} is not a number"
+        return f"{what} is not a number: {error.text} in {error.where or raw.where}"
 
     def _find_energy(self, raw: Raw, notes: list[Note]) -> float | None:
         if raw.free_energy is not None and self.energy in (None, "free_energy"):
@@ -155,7 +155,7 @@ class Labels:
                     raise ValueError("a virial needs a cell that is periodic in all directions")
                 stress = stress / -volume
         except NoNumber:
-            notes.append((NO_STRESS + "it is no number", 0.0))
+            notes.append((NO_STRESS + "it is not a number", 0.0))
             return None
         except ValueError as error:
             notes.append((NO_STRESS + str(error), 0.0))

@@ -33,7 +33,7 @@ def expand(source: str | list[str], base: Path) -> tuple[list[str], bool]:
         if not found:
             raise HpctrainError(
                 f"data.source: no file fits {one} (in {base})",
-                "mend the pattern: * stands for a part of one name, ** for folders",
+                "correct the pattern: * stands for a part of one name, ** for folders",
             )
         names += found
     return list(dict.fromkeys(names)), globs > 0 or len(given) > 1

@@ -268,7 +268,7 @@ def input_mapping(
     if found:
         raise HpctrainError(
             "\n".join(["Pacemaker would not train properly on these settings:", *found]),
-            "mend them in hpctrain.yaml, training: and its overrides:",
+            "correct them in hpctrain.yaml, under training:",
         )
     return mapping
 

@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.data import atomic_numbers, covalent_radii
 
 from .distances import Nearest, Pair, find_nearest
-from .result import NotReached, result, verdict_on, worst
+from .result import NotReached, not_checked, result, verdict_on, worst
 from .subject import Potential, Subject
 
 # eV by which the energy may fall again on the way inward.
@@ -54,16 +54,17 @@ def dimers(subject: Subject) -> dict[str, Any]:
             "wall_ev": wall,
         }
     if not pairs:
-        raise NotReached("the time was up before the first pair")
+        raise NotReached("no time was left for the first pair")
     count = len(subject.potential.elements)
     missing = count * (count + 1) // 2 - len(pairs)
     if missing:
         verdicts.append("warn")
-        words.append(f"{missing} pairs not reached")
+        words.append(not_checked(missing, "pair"))
     if looked < of:
         words.append(f"shortest distances from {looked} of {of} structures")
+    fine = "the energy rises all the way below the distances in the data"
     return result(
-        worst(verdicts), "; ".join(words) or "repulsive below the data, without a hole",
+        worst(verdicts), "; ".join(words) or fine,
         max(falls), "eV", LIMITS, pairs=pairs,
     )  # fmt: skip
 

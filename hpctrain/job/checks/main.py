@@ -103,7 +103,7 @@ def make(check: Check, subject: Subject) -> Dict[str, Any]:
         return skipped(str(reason), "time")
     except Exception as error:  # noqa: BLE001 it must not cost the other checks, nor the potential
         traceback.print_exc()
-        return skipped(f"the check broke: {type(error).__name__}: {error}", "crash")
+        return skipped(f"the check itself failed: {type(error).__name__}: {error}", "crash")
 
 
 def verify(subject: Subject, out: str) -> Dict[str, Any]:

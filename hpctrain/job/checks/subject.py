@@ -97,7 +97,7 @@ class Clock:
     def check(self, doing: str) -> None:
         """Raise NotReached if the time is up."""
         if self.up():
-            raise NotReached(f"the time was up while {doing}")
+            raise NotReached(f"time ran out while {doing}")
 
 
 @dataclass

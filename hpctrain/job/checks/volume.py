@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 import numpy as np
 
 from .phases import GPA, Phase, phases
-from .result import NotReached, result, verdict_on, worst
+from .result import NotReached, not_checked, result, verdict_on, worst
 from .subject import Potential, Subject
 
 # Per cent between the potential's and the labels' own, from the same fit at the same volumes.
@@ -82,10 +82,10 @@ def energy_volume(subject: Subject) -> dict[str, Any]:
             differences.append(abs(row["a0_difference_percent"]))
         words.append(_words(phase.name, row))
     if not rows:
-        raise NotReached("the time was up before the first phase")
+        raise NotReached("no time was left for the first phase")
     if len(rows) < len(every):
         verdicts.append("warn")
-        words.append(f"{len(every) - len(rows)} phases not reached")
+        words.append(not_checked(len(every) - len(rows), "phase"))
     return result(
         worst(verdicts), "; ".join(words), max(differences, default=None), "% of a0", LENGTH_LIMITS,
         phases=rows, bulk_modulus_limits_percent=list(BULK_LIMITS),

@@ -47,7 +47,7 @@ def _errors(energies_per_atom: Any, forces: Any) -> dict[str, Any]:
     energy = 1000.0 * float(np.sqrt(np.mean(np.square(energies_per_atom))))
     force = float(np.sqrt(np.mean(np.square(forces))))
     if not np.isfinite([energy, force]).all():
-        raise Unusable("the potential predicts energies or forces that are no numbers")
+        raise Unusable("the potential predicts energies or forces that are not numbers")
     return {
         "rmse_energy_mev_per_atom": energy,
         "rmse_force_ev_per_a": force,

@@ -114,7 +114,7 @@ class Grader:
                 coefficients[element] = of_atoms @ known.coefficients
         finite = np.isfinite(grades).all()
         if not finite or not all(np.isfinite(one).all() for one in coefficients.values()):
-            words = "its functions are no finite numbers: atoms may be on top of each other"
+            words = "its functions are not finite numbers: atoms may be on top of each other"
             return Graded(index, math.nan, 0, None, problem=words)
         gain = add(coefficients, {}, self.ranks)
         rows = {element: coefficients[element][rows] for element, rows in gain.rows.items()}

@@ -233,7 +233,9 @@ class _Inquiry:
                 self.word, self.counting, self.verdict = word, there, state
                 return
         if self.verdict is not None and self.verdict.state == "timeout":
-            reason = "; ".join(filter(None, [self.verdict.reason, "no job is left that goes on"]))
+            reason = "; ".join(
+                filter(None, [self.verdict.reason, "no further job will continue it"])
+            )
             self.verdict = replace(self.verdict, reason=reason)
 
     def _verdict_on(

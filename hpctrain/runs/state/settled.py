@@ -43,6 +43,7 @@ class _Kept(TypedDict, total=False):
     phase: str | None
     before: str | None
     verification: VerificationStep | None
+    kept_iteration: int | None
     attempts: list[AttemptNumber]
     stamp: str
 

@@ -37,7 +37,10 @@ class RunStatus:
     """One run, as ``status`` shows it. Metrics are in meV/atom and eV/Å; times in seconds.
 
     ``before`` is the last known state of a job that cannot be asked about. ``damage`` is what is
-    wrong with a file without which nothing more can be said: it is the reason then.
+    wrong with a file without which nothing more can be said: it is the reason then. ``train`` and
+    ``test`` are the errors of the potential that is kept: while it trains, that of
+    ``kept_iteration``, which has the lowest loss on the test set so far; the last one where nothing
+    is tested.
     """
 
     run_id: str
@@ -58,6 +61,7 @@ class RunStatus:
     run: Run | None = None
     verification: VerificationStep | None = None
     damage: str | None = None
+    kept_iteration: int | None = None
 
 
 def summarise(
@@ -79,6 +83,8 @@ def summarise(
     eta = None
     if phase == "train" and latest.pace is not None:
         eta = max(0.0, latest.pace * (max_iter - (latest.iteration or 0)))
+    here = latest.kept or latest
+    best = (counting.result or {}).get("best")
     reason = found.reason
     if found.state == "failed" and counting.result is None:
         told = _last_lines(run.job_output(counting.job_id))
@@ -96,8 +102,8 @@ def summarise(
         attempt=counting.attempt if counting.job_id else 0,
         iteration=latest.iteration,
         max_iter=max_iter,
-        train=_both_errors(potential.get("train")) or _metrics_of(latest.train),
-        test=_both_errors(potential.get("test")) or _metrics_of(latest.test),
+        train=_both_errors(potential.get("train")) or _metrics_of(here.train),
+        test=_both_errors(potential.get("test")) or _metrics_of(here.test),
         eta_s=eta,
         warnings=[
             *_told_by_the_job(run, folder, found, counting.result),
@@ -109,6 +115,7 @@ def summarise(
         run=run,
         verification=(counting.result or {}).get("verification"),
         damage=counting.damage if found.state == "unknown" else None,
+        kept_iteration=best["iteration"] if best else getattr(latest.kept, "iteration", None),
     )
 
 

@@ -142,10 +142,12 @@ def verdict(
     if view.state == "cancelled":
         return Verdict("cancelled", BY_HPCTRAIN if history.cancel_requested else view.reason)
     if view.state == "unknown" and not view.reason:
-        return Verdict("unknown", f"the scheduler calls it {view.raw}: not a word hpctrain knows")
+        return Verdict(
+            "unknown", f"the scheduler reports the state {view.raw}, which hpctrain does not know"
+        )
     reason = view.reason
     if view.state == "queued" and signs.coming:
-        reason = ": ".join(filter(None, ["goes on where the attempt before ended", reason]))
+        reason = ": ".join(filter(None, ["continues the previous attempt", reason]))
     return Verdict(view.state, reason)
 
 

@@ -92,10 +92,10 @@ def _read_regular(path: Path, most: int) -> bytes | None:
     except OSError as error:
         if error.errno not in (errno.ELOOP, errno.ENXIO):
             raise
-        raise ValueError(f"{path} is no regular file") from None
+        raise ValueError(f"{path} is not a regular file") from None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError(f"{path} is no regular file")
+            raise ValueError(f"{path} is not a regular file")
         return os.read(descriptor, most)
     finally:
         os.close(descriptor)

@@ -100,7 +100,7 @@ def _check(site: SiteProfile) -> None:
         for name in amounts:
             if name in _OWN_RESOURCES:
                 raise HpctrainError(
-                    f"{key}: {name} is asked for by keys of the site's own",
+                    f"{key}: {name} is requested by keys of the site's own",
                     f"set {_OWN_RESOURCES[name]} instead",
                 )
 

@@ -85,7 +85,7 @@ class PbsScheduler:
             # The last: a site's greeting may have a line of digits too.
             *_, match = None, *_SUBMITTED.finditer(reply.out)
             if match is None:
-                return Unclear(f"qsub told no job id: {said}")
+                return Unclear(f"qsub printed no job id: {said}")
             return Submitted(match[1], match[0].strip())
         lines = [line.strip() for line in reply.err.splitlines()]
         complained = any(line.startswith("qsub: ") for line in lines)

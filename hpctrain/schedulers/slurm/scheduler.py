@@ -98,7 +98,7 @@ class SlurmScheduler:
             # The last: a site's greeting may have a line of digits too.
             *_, match = None, *_SUBMITTED.finditer(reply.out)
             if match is None:
-                return Unclear(f"sbatch told no job id: {said}")
+                return Unclear(f"sbatch printed no job id: {said}")
             return Submitted(match[1], match[0].strip(), match[2])
         if refusals.is_lost(reply.err):
             return Unclear(said)
