@@ -106,8 +106,8 @@ def test_none_fits() -> None:
         "  shared: the job asks for 8 GPUs, and it has none; 300:00:00 is requested, and the "
         "longest walltime is 48:00:00",
         "  gpu: the job asks for 8 GPUs, and a node has 4; the job asks for 8 GPUs, and a job may "
-        "have 2; 300:00:00 is requested, and the longest walltime is 24:00:00; 128 cores are asked "
-        "for, and jobs can use 64 of a node: it would never start",
+        "have 2; 300:00:00 is requested, and the longest walltime is 24:00:00; 128 cores are "
+        "requested, and jobs can use 64 of a node: it would never start",
         "  long: the job asks for 8 GPUs, and it has none; 300:00:00 is requested, and the longest "
         "walltime is 200:00:00; it is taken only when it is named",
     ):

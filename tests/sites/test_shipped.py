@@ -105,7 +105,7 @@ def test_every_question_is_asked_of_those_who_have_not_answered() -> None:
             named = shipped.site(name).profile.model_copy(update={"target": target})
             with pytest.raises(HpctrainError) as caught:
                 choose(type(site)(name, named, site.files, site.layers), {})
-            assert "needs to be told" in caught.value.message
+            assert "needs to know" in caught.value.message
             for key in needs:
                 assert f"  {key}: " in caught.value.message, f"{name} {target}"
 
