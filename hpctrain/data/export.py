@@ -13,7 +13,7 @@ import numpy as np
 
 from hpctrain.data.duplicates.groups import Signatures
 from hpctrain.data.duplicates.search import REASONS, Leakage, Search, with_signatures
-from hpctrain.data.notes import label_hint, notes_in_words, refuse_second_set
+from hpctrain.data.notes import label_hint, notes_in_words, refuse_second_set, selection_hint
 from hpctrain.data.read import Progress, Scan, read_rows, with_selection
 from hpctrain.data.sources.names import Sources, expand_sides, without_passwords
 from hpctrain.data.split import UNNAMED, draw_rows, from_card
@@ -152,7 +152,7 @@ def export(
         else:
             chosen = select_generations(rows, data, up_to_generation)
             skipped = _list_skipped(rows, chosen)
-            _refuse(data, rows, skipped, chosen, skip_bad)
+            _refuse(data, base, rows, skipped, chosen, skip_bad)
             usable = np.ones(len(rows), dtype=bool)
             usable[list(rows.bad)] = False
             chosen = chosen[usable[chosen]]
@@ -258,7 +258,12 @@ def _list_isolated(rows: Rows, places: NDArray[Any]) -> dict[str, tuple[float, .
 
 
 def _refuse(
-    data: DataConfig, rows: Rows, skipped: Sequence[Skipped], chosen: NDArray[Any], skip_bad: bool
+    data: DataConfig,
+    base: Path,
+    rows: Rows,
+    skipped: Sequence[Skipped],
+    chosen: NDArray[Any],
+    skip_bad: bool,
 ) -> None:
     """Raise if there is nothing to export, or something that cannot be used."""
     bad = sum(len(one.ids) for one in skipped)
@@ -281,7 +286,7 @@ def _refuse(
         raise HpctrainError(
             f"no structure in {names} matches data.select '{data.select}'"
             + (f" and data.generations {data.generations}" if data.generations != "all" else ""),
-            "look with: ase db FILE.db  ·  an empty data.select takes every row",
+            selection_hint(data, base),
         )
 
 
