@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
-from hpctrain.files import put_job, write_text
+from hpctrain.files import as_json, put_job, write_atomically, write_text
 from hpctrain.launch.plan import Plan
 from hpctrain.launch.script import job_script
 from hpctrain.process import Run as RunProgram
@@ -93,6 +93,22 @@ def submit(
     raise SiteUnreachable(
         f"{scheduler.name} did not say whether it took the job: {outcome.reason}", unclear
     )
+
+
+def record(folder: Path, facts: Mapping[str, Any], unrecorded: str) -> None:
+    """Write down what was submitted; HpctrainError, with what to do (``unrecorded``), if it fails.
+
+    The same command again would submit another job.
+    """
+    path = folder / "submitted.json"
+    try:
+        write_atomically(path, as_json(facts))
+    except OSError as error:
+        raise HpctrainError(
+            f"{error.filename or path}: {error.strerror or error}; job {facts['job_id']} was "
+            f"submitted before, and works in {folder}",
+            unrecorded,
+        ) from error
 
 
 def wait(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 from hpctrain.errors import HpctrainError
-from hpctrain.files import as_json, write_atomically, write_text
+from hpctrain.files import as_json, write_text
 from hpctrain.launch import short_job
 from hpctrain.launch.plan import Plan, plan
 from hpctrain.launch.short_job import VISIBLE_S
@@ -132,7 +132,7 @@ def start(
         "scheduler": planned.profile.scheduler,
         "clusters": taken.cluster or planned.scheduler.clusters,
     }
-    write_atomically(folder / "submitted.json", as_json(facts))
+    short_job.record(folder, facts, f"what it finds will be in {folder / 'proof.json'}")
     return SiteTest(folder=folder, found=None, **facts)
 
 
