@@ -32,7 +32,7 @@ def values(**changes: Any) -> dict[str, Any]:
     found = {
         "version": "0", "run_id": "20260101-000000-abcd", "directives": [],
         "shell": "plain", "modules": [], "setup": [], "environment": {}, "run_dir": "/run",
-        "launcher": [], "python": "python3", "umask": None, "output": "job-%j.out",
+        "launcher": [], "container": [], "python": "python3", "umask": None, "output": "job-%j.out",
     }  # fmt: skip
     return {**found, **changes}
 

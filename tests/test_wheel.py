@@ -122,7 +122,7 @@ training = TrainingConfig()
 mapping = input_mapping(training, "pyace", DataFacts(("Al",), "auto"))
 values = {
     "version": "0", "run_id": "r", "attempt": 1, "directives": [], "shell": "plain",
-    "modules": [], "setup": [], "environment": {}, "run_dir": "/r", "launcher": [],
+    "modules": [], "setup": [], "environment": {}, "run_dir": "/r", "launcher": [], "container": [],
     "python": "python3", "project": "p", "source": "x.db", "demo": False,
     "umask": None, "output": "o", "given": "x.db", "data": "", "training": "", "warnings": "",
     **template_values(mapping, training),
