@@ -14,8 +14,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from hpctrain.job.checks.data import FreeAtoms, Structures
 from hpctrain.job.checks.dynamics import Task, heat, run
 from hpctrain.job.checks.grades import grades
-from hpctrain.job.checks.parity import _histogram, parity
-from hpctrain.job.checks.shares import explained
+from hpctrain.job.checks.parity import _by_kind, _histogram, parity
+from hpctrain.job.checks.shares import Row, explained
 from hpctrain.job.checks.subject import Clock, Potential, Subject
 from hpctrain.job.checks.volume import Rest, _span
 from hpctrain.potentials.plots import plot_misfit
@@ -90,6 +90,13 @@ def test_a_few_far_errors_do_not_press_the_others_into_one_bin() -> None:
     assert histogram["edges"][-1] < 0.16
     assert histogram["counts"][-1] == histogram["beyond"] == 1
     assert _histogram(np.array([-1.0, 1.0]))["beyond"] == 0
+
+
+def test_kinds_of_one_structure_each_do_not_fill_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hpctrain.job.checks.parity.KINDS", 2)
+    rows = [Row(str(n), f"kind {n % 4}", "Cu", {}, True, 0.0, 0.0, 0.0, 0.0) for n in range(9)]
+    found = _by_kind(rows)
+    assert {kind: len(some) for kind, some in found.items()} == {"kind 0": 3, "3 rarer kinds": 6}
 
 
 def test_grades_of_the_test_set_with_the_largest_error_of_each(tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ from .subject import Subject
 # eV/atom and eV/Å: below it the words say that the labels differ little.
 LITTLE = (0.05, 0.25)
 LARGEST = 10
+# Of more kinds nobody would look at each: every structure may have its own.
+KINDS = 200
 BINS = 40
 # A histogram reaches so many times as far as this part of the errors: a few far ones must not press
 # all others into one bin.
@@ -115,9 +117,7 @@ def _errors(
     subject: Subject, side: str, rows: List[Row], known: bool, shares: Dict[str, Share | None]
 ) -> Dict[str, Any]:
     """Return the errors of one side; of energies null where the free atoms are unknown."""
-    kinds: Dict[str, List[Row]] = defaultdict(list)
-    for row in rows:
-        kinds[row.kind].append(row)
+    kinds = _by_kind(rows)
     order = np.random.RandomState(SEED)
     energies, forces = energy_errors(rows), force_errors(rows)
     return {
@@ -139,6 +139,19 @@ def _errors(
         "energy_error_histogram": _histogram(1000 * energies) if known else None,
         "force_error_histogram": _histogram(forces),
     }
+
+
+def _by_kind(rows: List[Row]) -> Dict[str, List[Row]]:
+    """Put the rows of each kind together; those of kinds beyond so many as one."""
+    kinds: Dict[str, List[Row]] = defaultdict(list)
+    for row in rows:
+        kinds[row.kind].append(row)
+    if len(kinds) <= KINDS:
+        return kinds
+    order = sorted(kinds, key=lambda kind: -len(kinds[kind]))
+    told = {kind: kinds[kind] for kind in order[: KINDS - 1]}
+    rest = [row for kind in order[KINDS - 1 :] for row in kinds[kind]]
+    return {**told, f"{len(order) - KINDS + 1} rarer kinds": rest}
 
 
 def _words(side: Dict[str, Any]) -> str:
