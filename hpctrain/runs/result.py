@@ -39,7 +39,7 @@ class Evaluation(TypedDict, total=False):
 
     reference_energies: dict[str, float]  # eV
     shift: float  # eV/atom
-    basis: Basis
+    basis: Basis | None
     train: Metrics | None
     test: Metrics | None
     yace: Metrics

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from pathlib import Path
 from typing import Any, Sequence
 
@@ -99,15 +100,22 @@ def errors_of_file(
     return _errors(np.array(predicted), np.array(known), np.vstack(forces), np.vstack(known_forces))
 
 
-def basis(potential_yaml: str) -> dict[str, int]:
-    """Count the basis functions, over all elements, and the parameters that were fitted."""
-    from pyace.basis import BBasisConfiguration
+def basis(potential_yaml: str) -> dict[str, int] | None:
+    """Count the basis functions, over all elements, and the parameters that were fitted.
 
-    potential = BBasisConfiguration(potential_yaml)
-    return {
-        "functions": potential.total_number_of_functions,
-        "parameters": len(potential.get_all_coeffs()),
-    }
+    None where the library does not tell: it is for information only.
+    """
+    try:
+        from pyace.basis import BBasisConfiguration
+
+        potential = BBasisConfiguration(potential_yaml)
+        return {
+            "functions": potential.total_number_of_functions,
+            "parameters": len(potential.get_all_coeffs()),
+        }
+    except Exception:  # noqa: BLE001 whatever it is, the potential is finished
+        traceback.print_exc()
+        return None
 
 
 def compare(request_file: str) -> int:
