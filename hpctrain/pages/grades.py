@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hpctrain.pages.axes import Axis, axis
 from hpctrain.pages.figure import Figure
@@ -52,13 +52,12 @@ def _histogram(points: Sequence[tuple[float, float]]) -> Markup:
     return draw(np.array([grade for grade, _ in points]), np.array([]))
 
 
-def _summary(known: dict[str, object]) -> str:
-    outside, highest = known.get("outside"), known.get("highest") or {}
-    words = f"{number(outside, ',')} of {number(known.get('structures'), ',')} are above 1"
-    if isinstance(highest, dict) and highest.get("grade") is not None:
-        words += (f"; the highest is {number(highest['grade'], '.3g')}: {highest.get('id')} "
-                  f"({highest.get('kind')}), atom {highest.get('atom')}")  # fmt: skip
-    return f"{words}."
+def _summary(known: Mapping[str, Any]) -> str:
+    one = known["highest"]
+    return (
+        f"{known['outside']:,} of {known['structures']:,} are above 1; the highest is "
+        f"{number(one['grade'], '.3g')}: {one['id']} ({one['kind']}), atom {one['atom']}."
+    )
 
 
 def _errors(points: Sequence[tuple[float, float]]) -> Panel:

@@ -17,6 +17,7 @@ _HISTOGRAMS = (
     ("energies", "energy_error_histogram", "meV/atom"),
     ("force components", "force_error_histogram", "eV/Å"),
 )
+_NARROWEST = 1e-9
 _FEW = 300  # so few points are drawn larger
 _LISTED = 100  # kinds in a table
 _HINTS = 250  # points of a figure that tell what they are
@@ -193,7 +194,7 @@ def _histogram(checks: Checks, plural: str, key: str, unit: str) -> Panel:
         histogram = side_of(checks, side).get(key) or {}
         edges, counts = histogram.get("edges") or [], histogram.get("counts") or []
         if sum(counts):
-            width = edges[1] - edges[0]
+            width = max((edges[-1] - edges[0]) / len(counts), _NARROWEST)
             shares[side] = (edges, [100.0 * count / sum(counts) / width for count in counts])
             if histogram.get("beyond"):
                 beyond_.append(f"{histogram['beyond']:,} of {side}")

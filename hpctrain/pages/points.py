@@ -66,6 +66,8 @@ def energies(checks: Checks, side: str, some: Sequence[Colour]) -> tuple[list[Do
     dots = []
     for kind, one in kinds_of(checks, side).items():
         pairs = one.get("energies") or []
+        if not pairs:
+            continue
         ids, nearest = (one.get(key) or [None] * len(pairs) for key in ("ids", "nearest"))
         for (label, predicted), row, distance in zip(pairs, ids, nearest, strict=True):
             if label is not None and predicted is not None:

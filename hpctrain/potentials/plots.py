@@ -160,6 +160,7 @@ class _Bins(_NewerOfBins):
 _Histogram = Annotated[_Bins, Limit(_is_histogram, "has edges that do not fit its counts")]
 
 
+_Grade = Annotated[list[float], Limit(lambda pair: len(pair) == 2, "is no pair of numbers")]
 _Vector = Annotated[list[float], Limit(lambda vector: len(vector) == 3, "is no vector")]
 
 
@@ -168,7 +169,7 @@ class _Structure(TypedDict):
     radii: list[Annotated[float, between(0.01, 10)]]
     positions: Annotated[list[_Vector], Limit(bool, "is empty")]
     cell: Annotated[list[_Vector], Limit(lambda cell: len(cell) == 3, "is no cell")]
-    pbc: list[bool]
+    pbc: Annotated[list[bool], Limit(lambda pbc: len(pbc) == 3, "is not for three directions")]
     force_errors: list[float]
 
 
@@ -206,17 +207,27 @@ class _Group(TypedDict, total=False):
     verdict: str
 
 
-class _Grades(TypedDict, total=False):
+class _OneGrade(TypedDict):
+    id: str
+    kind: str
+    grade: float
+    atom: Count
+
+
+class _FoundGrades(TypedDict):
     structures: Count
     of: Count
     outside: Count
-    highest: dict[str, Any] | None
-    points: list[_Pair]
+    points: list[_Grade]
+    highest: _OneGrade
+
+
+class _NoGrades(TypedDict):
     problem: str
 
 
 class _Parity(TypedDict, total=False):
-    grades: _Grades | None
+    grades: _FoundGrades | _NoGrades | None
     groups: list[_Group] | None
     train: _Side | None
     test: _Side | None

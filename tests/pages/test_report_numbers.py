@@ -199,7 +199,8 @@ def test_many_structures_are_a_small_page() -> None:
         for n in range(10)
     }  # fmt: skip
     side = {"structures": 100_000, "atoms": 5_000_000, "kinds": kinds}
-    grades = {"structures": 2000, "of": 100_000, "outside": 3,
+    highest = {"id": "1", "kind": "a", "grade": 9.0, "atom": 0}
+    grades = {"structures": 2000, "of": 100_000, "outside": 3, "highest": highest,
               "points": [[0.5 + 0.001 * n, 0.1 + 0.0001 * n] for n in range(2000)]}  # fmt: skip
     assert len(page(newer(train=side, test=side, grades=grades))) < 1_200_000
 
@@ -220,7 +221,16 @@ def test_grades_of_the_test_set() -> None:
     [
         (None, "no active set was at hand"),
         ({"problem": "OSError: gone"}, "OSError: gone"),
-        ({"points": [[0.0, 0.0]], "structures": 1, "of": 1, "outside": 0}, "above zero"),
+        (
+            {
+                "points": [[0.0, 0.0]],
+                "structures": 1,
+                "of": 1,
+                "outside": 0,
+                "highest": {"id": "1", "kind": "a", "grade": 0.0, "atom": 0},
+            },
+            "above zero",
+        ),
     ],
 )
 def test_grades_that_are_not_there_say_why(grades: Any, words: str) -> None:
