@@ -16,12 +16,21 @@ from hpctrain.pages.structures import worst
 from hpctrain.pages.subject import Checks, Subject
 from hpctrain.text import verdict_words
 
-_SECTIONS = (
-    ("use", "Use"), ("curve", "Learning curve"), ("checks", "Checks"),
-    ("parity", "Predicted against labelled"), ("errors", "Errors"), ("largest", "Largest errors"),
-    ("extrapolation", "Extrapolation"), ("physics", "Beyond the data"), ("data", "Data"),
-    ("settings", "Settings"), ("provenance", "Provenance"),
-)  # fmt: skip
+_SECTIONS = {
+    "use": "Use",
+    "curve": "Learning curve",
+    "checks": "Checks",
+    "parity": "Predicted against labelled",
+    "errors": "Errors",
+    "largest": "Largest errors",
+    "extrapolation": "Extrapolation",
+    "physics": "Beyond the data",
+    "data": "Data",
+    "settings": "Settings",
+    "provenance": "Provenance",
+}
+# What a verification has to draw.
+_DRAWN = ("parity", "errors", "largest", "extrapolation", "physics")
 
 
 def page(subject: Subject) -> str:
@@ -29,11 +38,11 @@ def page(subject: Subject) -> str:
     checks = Checks(subject.verification, subject.unverified)
     known = colours(checks, subject.dataset.get("config_types") or {})
     of_grades, about_grades = grades(checks)
-    there = {"use": subject.use or subject.files, "extrapolation": of_grades}
     return document("report", subject.name, subject.subtitle, {
         **_verdict(subject),
         "warnings": subject.warnings,
-        "sections": [one for one in _SECTIONS if there.get(one[0], True)],
+        "sections": _sections(subject, bool(of_grades)),
+        "drawn": subject.verification is not None,
         "tiles": glance.tiles(subject, checks),
         "metrics": glance.errors(subject),
         "counts": glance.structures_of(subject),
@@ -61,6 +70,16 @@ def page(subject: Subject) -> str:
         "use": subject.use,
         "files": subject.files,
     })  # fmt: skip
+
+
+def _sections(subject: Subject, graded: bool) -> list[tuple[str, str]]:
+    """List the sections that are there: anchor and title."""
+    absent = set() if subject.use or subject.files else {"use"}
+    # Without a verification nothing was measured: to say so once is enough.
+    absent |= set(_DRAWN) if subject.verification is None else set()
+    absent |= set() if graded else {"extrapolation"}
+    titles = {**_SECTIONS, "use": "Use" if subject.use else "Files"}
+    return [(anchor, title) for anchor, title in titles.items() if anchor not in absent]
 
 
 def _verdict(subject: Subject) -> dict[str, str]:
