@@ -189,7 +189,7 @@ def _sampled(drawn: int, of: int, what: str, added: int = 0) -> str:
 
 def _histogram(checks: Checks, plural: str, key: str, unit: str) -> Panel:
     title = f"Errors of {plural}"
-    shares, beyond_ = {}, []
+    shares, larger = {}, []
     for side in SIDES:
         histogram = side_of(checks, side).get(key) or {}
         edges, counts = histogram.get("edges") or [], histogram.get("counts") or []
@@ -197,7 +197,7 @@ def _histogram(checks: Checks, plural: str, key: str, unit: str) -> Panel:
             width = max((edges[-1] - edges[0]) / len(counts), _NARROWEST)
             shares[side] = (edges, [100.0 * count / sum(counts) / width for count in counts])
             if histogram.get("beyond"):
-                beyond_.append(f"{histogram['beyond']:,} of {side}")
+                larger.append(f"{histogram['beyond']:,} of {side}")
     if not shares:
         return Panel(title, missing=checks.why("parity"))
     ends = [end for edges, _ in shares.values() for end in (edges[0], edges[-1])]
@@ -208,7 +208,7 @@ def _histogram(checks: Checks, plural: str, key: str, unit: str) -> Panel:
     for side, (edges, heights) in shares.items():
         figure.steps(edges, heights, side)
         figure.key(side, side)
-    absent = [f"no errors of the {side} side" for side in SIDES if side not in shares]
-    if beyond_:
-        absent.append(f"{' and '.join(beyond_)} larger, in the outermost bars")
-    return Panel(title, "; ".join(absent), figure.svg())
+    absent = [side for side in SIDES if side not in shares]
+    more = f"no errors of the {absent[0]} side" if absent else ""
+    note = f"The outermost bars hold what is larger, too: {', '.join(larger)}." if larger else ""
+    return Panel(title, more, figure.svg(), note=note)

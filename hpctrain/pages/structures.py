@@ -47,7 +47,7 @@ def _panel(row: Json, side: str) -> Panel:
         words.append(together("ΔE", number(row["error_mev_per_atom"], "+.1f"), "meV/atom"))
     if (row.get("error_ev_per_a") or 0.0) > _NO_ERROR:
         force = together("|ΔF|", number(row["error_ev_per_a"], ".3f"), "eV/Å")
-        words.append(f"{force} on atom {row.get('atom')}")
+        words.append(f"{force} {together('on', 'atom', str(row.get('atom')))}")
     of = f"{row.get('kind')}, {side}, {count} {'atom' if count == 1 else 'atoms'}"
     return Panel(f"Row {name}", of, draw(row["structure"], name), note="; ".join(words))
 

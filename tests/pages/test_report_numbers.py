@@ -244,7 +244,7 @@ def test_the_worst_structures_are_drawn() -> None:
     text = page(newer())
     (panel,) = re.findall(r"<figcaption>Row .*?</figure>", text, re.DOTALL)
     assert "2 atoms" in panel
-    assert "|ΔF|\u00a00.200\u00a0eV/Å on atom 1" in panel
+    assert "|ΔF|\u00a00.200\u00a0eV/Å on\u00a0atom\u00a01" in panel
     assert ">Cu1</text>" in panel
     assert 'class="error e6"' in panel
 
