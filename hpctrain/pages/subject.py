@@ -296,18 +296,23 @@ def _usage_blocks(card: Json) -> tuple[Block, ...]:
     """Return how a potential is used and cited, however its card holds it."""
     use = card.get("use")
     if not isinstance(use, Mapping) or "ase" not in use:
-        lines = _usage_lines(use)
-        return (Block("In ASE and LAMMPS", lines),) if lines else ()
-    blocks = [Block(title, _usage_lines(use[key])) for key, title in _USE if use.get(key)]
-    energy = use.get("energy") or {}
-    facts = [total_energy(card["reference_energies"], card["shift"] or 0.0)]
-    facts += [str(words) for words in (energy.get("where"), use.get("units")) if words]
-    types = ", ".join(f"{n} {name}" for n, name in (use.get("atom_types") or {}).items())
-    facts += [f"atom types in LAMMPS: {types}"] if types else []
-    blocks.append(Block("Energies and units", facts, code=False))
-    if use.get("cite"):
-        blocks.append(Block("To cite", _usage_lines(use["cite"]), code=False))
-    return tuple(blocks)
+        blocks = [Block("In ASE and LAMMPS", _usage_lines(use))]
+    else:
+        energy, types = (_mapping(use.get(key)) for key in ("energy", "atom_types"))
+        facts = [total_energy(card["reference_energies"], card["shift"])]
+        facts += [str(words) for words in (energy.get("where"), use.get("units")) if words]
+        named = ", ".join(f"{n} {name}" for n, name in types.items())
+        facts += [f"atom types in LAMMPS: {named}"] if named else []
+        blocks = [
+            *(Block(title, _usage_lines(use.get(key))) for key, title in _USE),
+            Block("Energies and units", facts, code=False),
+            Block("To cite", _usage_lines(use.get("cite")), code=False),
+        ]
+    return tuple(block for block in blocks if block.lines)
+
+
+def _mapping(value: object) -> Json:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _usage_lines(use: object) -> tuple[str, ...]:

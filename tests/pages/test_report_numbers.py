@@ -98,6 +98,11 @@ def test_each_way_of_use_is_a_block_of_its_own() -> None:
         assert f"<li>{words}</li>" in text
 
 
+def test_a_use_that_is_none_costs_nothing_else() -> None:
+    text = page(used({"ase": 5, "lammps": [], "energy": "x", "atom_types": [1], "cite": None}))
+    assert re.findall(r"<h3>([^<]*)", text) == ["Energies and units"]
+
+
 def test_lines_of_an_older_card_are_one_block() -> None:
     assert "<pre>one\ntwo</pre>" in page(used("one\ntwo"))
     assert "<pre>" in page(used(None))  # the trainer's input
