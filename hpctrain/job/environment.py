@@ -109,6 +109,16 @@ def versions() -> dict[str, str]:
     return found
 
 
+def cpu() -> str | None:
+    """Return the name of the processor, as Linux tells it; not every kind has one."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            named = (line for line in file if line.startswith("model name"))
+            return next((line.partition(":")[2].strip() for line in named), None)
+    except OSError:
+        return None
+
+
 def gpus() -> list[str]:
     """List the GPUs that nvidia-smi names; empty where there is none, or no nvidia-smi."""
     try:
@@ -142,6 +152,7 @@ def describe(count: int) -> dict[str, Any]:
         "executable": sys.executable,
         "packages": versions(),
         "cores": count,
+        "cpu": cpu(),
         "gpus": gpus(),
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
     }

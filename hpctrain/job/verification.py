@@ -74,6 +74,7 @@ def _run_checks(
         "predictions": ["test_pred.pckl.gzip", "train_pred.pckl.gzip"],
         "known_errors": None,
         "evaluator": settings["evaluator"],
+        "active_set": "output_potential.asi",
         "seconds": seconds,
         "out": FILE,
     }

@@ -25,6 +25,7 @@ from hpctrain.runs.manifest import (
 )
 from hpctrain.runs.result import (
     ActiveSet,
+    Basis,
     BasisSize,
     Best,
     CheckFacts,
@@ -37,6 +38,7 @@ from hpctrain.runs.result import (
     Verification,
 )
 from hpctrain.runs.run import Run
+from hpctrain.runs.spent import Spent, spent
 from hpctrain.runs.state.curves import Curves
 from hpctrain.shapes import (
     Count,
@@ -87,6 +89,7 @@ class CardParent(ParentFacts, total=False):
 
 
 class _NewerOfRun(TypedDict, total=False):
+    spent: Spent
     seams: list[Count]
     environment: Environment
 
@@ -123,6 +126,7 @@ class _NewerOfCard(TypedDict, total=False):
     stopped: str | None
     repulsion: Repulsion | None
     basis_size: BasisSize | None
+    basis: Basis | None
     warnings: list[str]
     verification: CardVerification
     not_verified: str
@@ -250,6 +254,7 @@ def make_card(
         "stopped": result.get("stopped"),
         "repulsion": result.get("repulsion"),
         "basis_size": result.get("basis_size"),
+        "basis": potential.get("basis"),
         "warnings": [*(result.get("warnings") or []), *(manifest.get("warnings") or [])],
         "dataset": {**manifest["dataset"], "rows": read_rows(run.folder / "rows.json")},
         "settings": manifest["settings"],
@@ -265,6 +270,7 @@ def make_card(
             "started": result["started"],
             "ended": result["ended"],
             "seconds": result["seconds"],
+            "spent": spent(run),
             "environment": environment,
         },
         "versions": {**manifest["versions"], **environment.get("packages", {})},

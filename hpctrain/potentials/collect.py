@@ -243,7 +243,8 @@ def _put_page(
     try:
         with tempfile.TemporaryDirectory() as temporary:
             written = Path(temporary) / "report.html"
-            written.write_text(page(of_potential(card, so_far, verification)), encoding="utf-8")
+            text = page(of_potential(card, so_far, verification, "../.."))
+            written.write_text(text, encoding="utf-8")
             archive.put(written, target)
     except FileExistsError:
         pass  # an interrupted collect, of another version, has written it

@@ -81,7 +81,7 @@ def verify(
 
 def _request(yace: Path, card: Card | None, minutes: float, folder: Path) -> dict[str, Any]:
     """Put together what the checks want to know, but for the structures."""
-    yaml = yace.with_suffix(".yaml")
+    yaml, active_set = yace.with_suffix(".yaml"), yace.with_suffix(".asi")
     return {
         "engine": "pacemaker",
         "yace": str(yace),
@@ -91,6 +91,7 @@ def _request(yace: Path, card: Card | None, minutes: float, folder: Path) -> dic
         "predictions": None,
         "known_errors": None,
         "evaluator": card["evaluator"] if card else None,
+        "active_set": str(active_set) if active_set.is_file() else None,
         "seconds": 60 * minutes,
         "out": str(folder / VERIFICATION),
     }

@@ -27,11 +27,19 @@ class FileFacts(TypedDict):
     bytes: Count
 
 
+class Basis(TypedDict):
+    """How large a potential is: basis functions over all elements, and fitted parameters."""
+
+    functions: Count
+    parameters: Count
+
+
 class Evaluation(TypedDict, total=False):
     """evaluation.json: the errors of a potential; ``yace`` are those of the file to archive."""
 
     reference_energies: dict[str, float]  # eV
     shift: float  # eV/atom
+    basis: Basis | None
     train: Metrics | None
     test: Metrics | None
     yace: Metrics
@@ -80,6 +88,7 @@ class Environment(TypedDict, total=False):
     executable: str
     packages: dict[str, str]
     cores: int
+    cpu: str | None
     gpus: list[str]
     trainer_gpus: list[str] | None
     warnings: list[str]

@@ -116,7 +116,12 @@ def test_from_submit_to_a_potential(project: Project, standin: StandIn) -> None:
 
     # The page is what the archive alone gives.
     drawn = (report / "report.html").read_text(encoding="utf-8")
-    assert drawn == page(read_potential(card, project.potentials))
+    assert drawn == page(read_potential(card, project.potentials, output=report / "report.html"))
+    assert '<a href="../../potential_gen_01.yace">' in drawn
+    assert card["run"]["spent"]["attempts"] == card["run"]["spent"]["of"] == 1
+    assert card["run"]["spent"]["core_hours"] == pytest.approx(
+        card["run"]["seconds"]["total"] / 3600, abs=1e-4
+    )
     assert card["files"]["yace"]["sha256"] in drawn
 
     again = collect(project)

@@ -19,6 +19,7 @@ BULK_LIMITS = (15.0, 50.0)
 WITHIN = 0.25
 POINTS = 5
 SCANNED = np.linspace(0.7, 1.4, 71)
+DRAWN = 61
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def _row(potential: Potential, phase: Phase) -> Tuple[Dict[str, Any], str]:
         length = 100 * ((best.volume / labels.volume) ** (1 / 3) - 1)
         bulk = 100 * (best.bulk / labels.bulk - 1)
         verdicts += [verdict_on(abs(length), *LENGTH_LIMITS), verdict_on(abs(bulk), *BULK_LIMITS)]
-    span = np.linspace(0.8, 1.25, 46) * (own.volume if own else phase.curve[0][0])
+    span = _span([volume for volume, _ in phase.curve], own)
     return {
         "name": phase.name,
         "atoms": len(phase.cell),
@@ -121,6 +122,14 @@ def _row(potential: Potential, phase: Phase) -> Tuple[Dict[str, Any], str]:
         "a0_difference_percent": length,
         "bulk_modulus_difference_percent": bulk,
     }, worst(verdicts)
+
+
+def _span(labelled: Sequence[float], own: Rest | None) -> Any:
+    """Return volumes to draw: around the minimum, and as far as the labels go."""
+    middle = own.volume if own else min(labelled)
+    low, high = min(0.8 * middle, *labelled), max(1.25 * middle, *labelled)
+    # In even steps of the length: a compressed crystal's energy changes fastest.
+    return np.linspace(low ** (1 / 3), high ** (1 / 3), DRAWN) ** 3
 
 
 def _energy(potential: Potential, phase: Phase, volume: float) -> float:
