@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MOST_BYTES, MOST_VALUES, DEEPEST = 4 << 20, 100_000, 50
 # Of what was written, in a message about it.
 LONGEST_SHOWN = 100
+# Of the names that there are, when the one that was written is not among them.
+MOST_NAMED = 5
 
 
 class _UniqueKeys:
@@ -228,11 +230,24 @@ def _keys_beside(model: type[BaseModel], path: Sequence[str]) -> list[str]:
 
 
 def nearest(word: str, choices: Sequence[str]) -> str:
-    """Return `` (did you mean …?)``, or what there is to choose from."""
-    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
+    """Return `` (did you mean …?)``; if nothing is like the word, at most five there are."""
+    known = sorted(choices)
+    likeness = {choice: _likeness(word.casefold(), choice.casefold()) for choice in known}
+    known.sort(key=lambda choice: -likeness[choice])
+    close = [choice for choice in known if likeness[choice] >= max(0.6, likeness[known[0]] - 0.1)]
     if close:
-        return f" (did you mean '{close[0]}'?)"
-    return f" (there are: {', '.join(sorted(choices))})" if choices else ""
+        *others, last = (f"'{choice}'" for choice in close[:MOST_NAMED])
+        return f" (did you mean {', '.join(others) + ' or ' if others else ''}{last}?)"
+    if len(known) > MOST_NAMED:
+        return f" (of {len(known)}, the nearest: {', '.join(known[:MOST_NAMED])})"
+    return f" (there are: {', '.join(sorted(known))})" if known else ""
+
+
+def _likeness(word: str, choice: str) -> float:
+    """Return how much alike two names are, from 0 to 1; a beginning of it is nearly all of it."""
+    if len(word) > 1 and choice.startswith(word):
+        return 0.99
+    return difflib.SequenceMatcher(None, word, choice).ratio()
 
 
 def _line(source: Path | str, path: Sequence[str]) -> str:

@@ -151,10 +151,15 @@ def test_a_source_that_is_no_file_has_no_lines() -> None:
     ("word", "choices", "said"),
     [
         ("kapa", ["kappa", "kappa_f"], " (did you mean 'kappa'?)"),
+        ("Kap", ["kappa", "seed"], " (did you mean 'kappa'?)"),
+        ("lum", ["lumi-g", "lumi-c", "x"], " (did you mean 'lumi-c' or 'lumi-g'?)"),
+        ("a9", [f"a{n}" for n in range(9)], " (of 9, the nearest: a0, a1, a2, a3, a4)"),
+        ("gpus", [f"gpu{n}" for n in range(9)],
+         " (did you mean 'gpu0', 'gpu1', 'gpu2', 'gpu3' or 'gpu4'?)"),
         ("x", ["b", "a"], " (there are: a, b)"),
         ("x", [], ""),
     ],
-)
+)  # fmt: skip
 def test_nearest(word: str, choices: list[str], said: str) -> None:
     assert nearest(word, choices) == said
 

@@ -22,8 +22,40 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+_WANTS_JSON = "hpctrain.wants_json"
+
+
+def _json_wanted(context: click.Context, _: click.Parameter, given: bool) -> bool:
+    """Hand --json of a group on to the command, as in ``hpctrain --json status``."""
+    wanted: bool = context.meta.get(_WANTS_JSON, False) or given
+    if isinstance(context.command, Group):
+        context.meta[_WANTS_JSON] = wanted
+    return wanted
+
+
+json_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    callback=_json_wanted,
+    help="Print one JSON object to stdout. Messages go to stderr.",
+)
+
+
 class Group(click.Group):
-    """A group of commands that prints its help, plainly, when none of them is named."""
+    """A group of commands: it prints its help when none is named, and takes their --json too."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.params.append(
+            click.Option(
+                ["--json", "as_json"],
+                is_flag=True,
+                expose_value=False,
+                callback=_json_wanted,
+                help="Print JSON; the same as --json after the command.",
+            )
+        )
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take no words at all for --help; click of itself would call them a wrong usage."""
@@ -31,18 +63,41 @@ class Group(click.Group):
             args = ["--help"]
         return super().parse_args(ctx, args)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; UsageError names those that may be meant, or that it has no --json."""
+        name = args[0]
+        known = name in self.commands
+        if not known and not name.startswith("-") and not ctx.resilient_parsing:
+            raise click.UsageError(f"there is no command '{name}'{self._nearest(name)}", ctx)
+        if known and ctx.meta.get(_WANTS_JSON) and not _takes_json(self.commands[name]):
+            raise click.UsageError(f"the command {name} has no --json", ctx)
+        return super().resolve_command(ctx, args)
+
+    def _nearest(self, name: str) -> str:
+        """Name the commands that are like a name, those of other groups first if it is theirs."""
+        from hpctrain.yamlfile import nearest
+
+        elsewhere = [
+            f"{group} {name}"
+            for group, command in self.commands.items()
+            if isinstance(command, click.Group) and name in command.commands
+        ]
+        if elsewhere:
+            return f" (did you mean {' or '.join(map(repr, elsewhere))}?)"
+        return nearest(name, list(self.commands))
+
+
+def _takes_json(command: click.Command) -> bool:
+    return any("--json" in parameter.opts for parameter in command.params)
+
 
 project_option = click.option(
     "--project",
     "project_file",
     metavar="FILE",
     help="Project file or its folder. Default: hpctrain.yaml here or in a folder above.",
-)
-json_option = click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="Print one JSON object to stdout. Messages go to stderr.",
 )
 
 
