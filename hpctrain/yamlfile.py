@@ -16,6 +16,7 @@ from hpctrain.files import open_at_once
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
+    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
     Model = TypeVar("Model", bound=BaseModel)
@@ -203,7 +204,7 @@ def _record_at(
 
 def _in_words(model: type[BaseModel], path: list[str], detail: ErrorDetails) -> str:
     if detail["type"] == "extra_forbidden":
-        return "there is no such key" + nearest(path[-1], _keys_beside(model, path))
+        return "there is no such key" + nearest(path[-1], list(fields_beside(model, path)))
     if detail["type"] == "missing":
         return "this key is required"
     if detail["type"] == "string_type" and isinstance(detail["input"], (bool, int, float)):
@@ -222,11 +223,12 @@ def _shown(value: object) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
-def _keys_beside(model: type[BaseModel], path: Sequence[str]) -> list[str]:
+def fields_beside(model: type[BaseModel], path: Sequence[str]) -> dict[str, FieldInfo]:
+    """Return the keys that can stand where the last part of a path does, with their fields."""
     inside: type[BaseModel] | dict[str, type[BaseModel]] | None = model
     for part in path[:-1]:
         inside = _record_at(inside, part)
-    return list(getattr(inside, "model_fields", {}))
+    return dict(getattr(inside, "model_fields", {}))
 
 
 def nearest(word: str, choices: Sequence[str]) -> str:

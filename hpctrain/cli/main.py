@@ -54,6 +54,8 @@ for command in (clusters.init_command, clusters.check_command, clusters.test_com
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    if _COMPLETE in os.environ:
+        return _complete_line(arguments)
     wants_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
     try:
         cli.main(args=arguments, prog_name="hpctrain", standalone_mode=False)
@@ -86,6 +88,24 @@ def main(arguments: list[str] | None = None) -> int:
         )
     except Exception as error:  # noqa: BLE001  the boundary: everything else is a bug
         return _report_bug(error, wants_json)
+    return 0
+
+
+# By this variable click is asked what can follow on a shell's line, or for the shell's script.
+_COMPLETE = "_HPCTRAIN_COMPLETE"
+
+
+def _complete_line(arguments: list[str] | None) -> int:
+    """Answer a shell about its line; whatever goes wrong, nothing is printed over that line."""
+    from hpctrain.cli.shells import install
+
+    install()
+    try:
+        cli.main(args=arguments, prog_name="hpctrain", standalone_mode=False)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    except (Exception, KeyboardInterrupt):  # noqa: BLE001  the next command says what is wrong
+        return 1
     return 0
 
 

@@ -13,6 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hpctrain.cli.changes import parse_changes
+from hpctrain.cli.completion import (
+    complete_files,
+    complete_potentials,
+    complete_settings,
+    complete_sites,
+    complete_targets,
+)
 from hpctrain.text import printable_json, printable_lines
 
 if TYPE_CHECKING:
@@ -97,6 +104,7 @@ project_option = click.option(
     "--project",
     "project_file",
     metavar="FILE",
+    shell_complete=complete_files,
     help="Project file or its folder. Default: hpctrain.yaml here or in a folder above.",
 )
 
@@ -124,6 +132,7 @@ def set_option(example: str) -> Callable[[Command], Command]:
         "assignments",
         multiple=True,
         metavar="KEY=VALUE",
+        shell_complete=complete_settings,
         help=f"Change one setting, for example {example}. Can be given several times.",
     )
 
@@ -167,10 +176,10 @@ class TrainingOptions:
 
 
 _TRAINING_OPTIONS = (
-    click.option("--site", metavar="S",
+    click.option("--site", metavar="S", shell_complete=complete_sites,
                  help="Site to train on; 'hpctrain sites list' shows them. Default: the one in "
                       "hpctrain.yaml, else the one this machine belongs to."),
-    click.option("--target", metavar="NAME",
+    click.option("--target", metavar="NAME", shell_complete=complete_targets,
                  help="Target of the site, such as a partition. Default: the first that fits."),
     set_option("training.max_iter=500 or site.partition=gpu"),
     click.option("--walltime", metavar="T",
@@ -182,6 +191,7 @@ _TRAINING_OPTIONS = (
     click.option("--generation", type=click.IntRange(min=0), metavar="N",
                  help="Train on the rows of generations up to N. The potential gets the number N."),
     click.option("--from", "start_from", metavar="POTENTIAL",
+                 shell_complete=complete_potentials,
                  help="Start from an archived potential: its name, or 'current'."),
     skip_bad_option,
     dedupe_option,

@@ -198,7 +198,7 @@ CLUSTER = LiveCluster(
          "max_walltime is 01:00:00, and the QOS debug allows 00:30:00"),
         ({"account": "physics"}, "wrong",
          "physics is not one of your accounts (there are: materials)"),
-        ({"partition": "big"}, "wrong", "big begins at 10 nodes, and 1 are asked for"),
+        ({"partition": "big"}, "wrong", "big takes jobs of 10 nodes and more, not of 1"),
         ({"partition": "big"}, "differs", "the partition big is closed at the moment"),
     ],
 )  # fmt: skip
