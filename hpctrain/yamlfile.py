@@ -169,7 +169,7 @@ def _problems(model: type[BaseModel], error: ValidationError, source: Path | str
         place = f"{source}{_line(source, path)}"
         said = _in_words(model, path, detail)
         if name in lines:
-            lines[name] += f", or: {said}"
+            lines[name] += f", or: {said.partition(' (it is ')[0]}"
         else:
             lines[name] = f"{place}: {name}: {said}" if name else f"{place}: {said}"
     return list(lines.values())
@@ -202,6 +202,20 @@ def _record_at(
     return {"": record} if record is not None and named else record
 
 
+# In place of pydantic's own words, which are for programmers.
+_MUST_BE = {
+    "model_type": "must have keys of its own below it",
+    "dict_type": "must have keys of its own below it",
+    "list_type": "must be a list",
+    "string_type": "must be text",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+}
+
+
 def _in_words(model: type[BaseModel], path: list[str], detail: ErrorDetails) -> str:
     if detail["type"] == "extra_forbidden":
         return "there is no such key" + nearest(path[-1], list(fields_beside(model, path)))
@@ -210,9 +224,11 @@ def _in_words(model: type[BaseModel], path: list[str], detail: ErrorDetails) -> 
     if detail["type"] == "string_type" and isinstance(detail["input"], (bool, int, float)):
         return f"must be text; write it in quotes (it is {_shown(detail['input'])})"
     message = detail["msg"].removeprefix("Value error, ")
-    said = f"{message[0].lower()}{message[1:]}"
+    said = f"{message[0].lower()}{message[1:]}".replace("input should be", "must be", 1)
+    said = _MUST_BE.get(detail["type"], said)
+    shown = _shown(detail["input"])
     # What is wrong with a record as a whole is named in the message.
-    return said if not path else f"{said} (it is {_shown(detail['input'])})"
+    return said if not path or shown in said else f"{said} (it is {shown})"
 
 
 def _shown(value: object) -> str:
