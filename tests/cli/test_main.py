@@ -110,7 +110,7 @@ def test_a_command_without_json_says_so() -> None:
         ("status 1999", "no run's id begins with 1999 (of 6, the nearest: 20261123-000000-0000, "),
         ("status 2026", "the ids of 6 runs begin with 2026 (of 6, the last: 20261123-000001-0000"),
         ("resume 20261123-000005-0001", "did you mean '20261123-000005-0000'"),
-        ("potentials show nothing", "there is no potential 'nothing'"),
+        ("potentials show nothing", "there are no potentials yet"),
         ("check --set training.qqq=1", "training.qqq: there is no such key (of "),
         ("check --set site.qqq=1 --site slurm", "qqq: there is no such key (of "),
         ("check --set data.silence=[qqq]", "there is no check 'qqq' (of "),
