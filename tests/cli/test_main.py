@@ -73,6 +73,13 @@ def test_wrong_usage(inside: Project, capsys: pytest.CaptureFixture[str]) -> Non
     assert "submit" in capsys.readouterr().err
     assert main(["submit", "--set", "cutoff=3"]) == 2
     assert "SECTION.KEY=VALUE" in capsys.readouterr().err
+    assert main(["--project", ".", "status"]) == 2
+    said = capsys.readouterr().err
+    assert "→ write it after the command: hpctrain COMMAND --project …" in said
+    assert main(["sites", "--target", "gpu", "show"]) == 2
+    assert "hpctrain sites COMMAND --target …" in capsys.readouterr().err
+    assert main(["--qqq"]) == 2
+    assert "→ see: hpctrain --help" in capsys.readouterr().err
 
 
 def test_json_before_the_command(inside: Project, capsys: pytest.CaptureFixture[str]) -> None:
