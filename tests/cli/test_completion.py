@@ -47,6 +47,8 @@ def offered(line: str) -> list[str]:
     ("line", "words"),
     [
         ("che", ["check"]),
+        ("--json sta", ["status"]),
+        ("sites --json sh", ["show"]),
         ("potentials d", ["diff"]),
         ("submit --wa", ["--walltime", "--wait"]),
         ("submit --site loc", ["local"]),
