@@ -6,7 +6,7 @@ DEMO := .demo
 PYTEST_ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE # it would have every process of the tests compile all of hpctrain
 
-.PHONY: demo test tests fast faults lint bench bench-training clean
+.PHONY: demo test tests tutorial fast faults lint bench bench-training clean
 
 # hpctrain with the real trainer. tensorpotential is installed without its requirements: they
 # would bring TensorFlow with every CUDA wheel; what it needs on a CPU is in the extra.
@@ -29,6 +29,10 @@ demo: $(VENV)/trainer
 	  echo '$$ hpctrain submit --site local' && hpctrain submit --site local && \
 	  echo '$$ hpctrain status --watch' && hpctrain status --watch && \
 	  echo '$$ hpctrain collect' && hpctrain collect "$$(ls runs | tail -n 1)"
+
+# What the commands of the tutorial print, with the real trainer, written into its page: five minutes.
+tutorial: $(VENV)/tools
+	WRITE_TUTORIAL=1 $(BIN)/python -m pytest --quiet tests/test_tutorial.py -k walked $(PYTEST_ARGS)
 
 lint: $(VENV)/tools
 	$(BIN)/ruff check .

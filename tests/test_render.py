@@ -219,8 +219,15 @@ def test_a_page_needs_every_value() -> None:
 
 
 def test_a_template_that_is_not_there() -> None:
-    with pytest.raises(HpctrainError, match=r"the template gone\.sh\.j2 cannot be rendered"):
+    with pytest.raises(HpctrainError, match=r"^there is no template 'gone\.sh\.j2' \(did you mean"):
         render("gone.sh.j2", values())
+
+
+def test_a_template_that_extends_one_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "own.sh.j2").write_text('{% extends "slrum.sh.j2" %}')
+    words = r"^own\.sh\.j2: there is no template 'slrum\.sh\.j2' \(did you mean 'slurm\.sh\.j2'"
+    with pytest.raises(HpctrainError, match=words):
+        render("own.sh.j2", values(), [tmp_path])
 
 
 @settings(max_examples=40, deadline=None)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hpctrain.cli.changes import parse_changes
+from hpctrain.cli.completion import complete_sites, complete_targets
 from hpctrain.cli.options import (
     common,
     print_json,
@@ -68,8 +69,10 @@ def init_command(
 
 
 @click.command("check")
-@click.argument("name")
-@click.option("--target", metavar="NAME", help="Check this target only.")
+@click.argument("name", shell_complete=complete_sites)
+@click.option(
+    "--target", metavar="NAME", shell_complete=complete_targets, help="Check this target only."
+)
 @set_option("site.account=materials")
 @common
 def check_command(
@@ -105,8 +108,13 @@ def check_command(
 
 
 @click.command("test")
-@click.argument("name", required=False)
-@click.option("--target", metavar="NAME", help="Target of the site. Default: the first that fits.")
+@click.argument("name", required=False, shell_complete=complete_sites)
+@click.option(
+    "--target",
+    metavar="NAME",
+    shell_complete=complete_targets,
+    help="Target of the site. Default: the first that fits.",
+)
 @click.option("--gpus", type=click.IntRange(min=0), metavar="N", help="Number of GPUs.")
 @set_option("site.account=materials")
 @click.option("--wait", "waiting", is_flag=True, help="Wait for the job and print its result.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hpctrain.cli.completion import complete_runs
 from hpctrain.cli.options import common, print_json, print_message, print_text
 from hpctrain.errors import UsageError
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("collect")
-@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.argument("runs", nargs=-1, metavar="[RUN]...", shell_complete=complete_runs)
 @click.option("--accept", is_flag=True, help="Archive the named runs even if a check failed.")
 @click.option("--why", metavar="WORDS", help="Reason for --accept. It is stored in the card.")
 @common

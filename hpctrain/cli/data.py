@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from hpctrain.cli.changes import parse_changes
+from hpctrain.cli.completion import complete_files
 from hpctrain.cli.options import (
     common,
     dedupe_option,
@@ -27,6 +28,7 @@ from hpctrain.cli.terminal.row_counter import RowCounter
     "sources",
     metavar="FILE",
     multiple=True,
+    shell_complete=complete_files,
     help="Look at your data, and write settings that fit them. Can be repeated; a pattern in "
     "quotes fits several files.",
 )

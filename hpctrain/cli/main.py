@@ -54,6 +54,8 @@ for command in (clusters.init_command, clusters.check_command, clusters.test_com
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    if _COMPLETE in os.environ:
+        return _complete_line(arguments)
     wants_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
     try:
         cli.main(args=arguments, prog_name="hpctrain", standalone_mode=False)
@@ -69,8 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
                 _print_error(130, "interrupted", str(cause) or None, wants_json)
         return 130
     except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx else "hpctrain"
-        return _print_error(2, error.format_message(), f"see: {where} --help", wants_json)
+        return _print_error(2, error.format_message(), _see(error), wants_json)
     except BrokenPipeError:
         # The reader (head, less) has closed the pipe; nothing more can be printed.
         _print_no_more()
@@ -87,6 +88,36 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  the boundary: everything else is a bug
         return _report_bug(error, wants_json)
     return 0
+
+
+# By this variable click is asked what can follow on a shell's line, or for the shell's script.
+_COMPLETE = "_HPCTRAIN_COMPLETE"
+
+
+def _complete_line(arguments: list[str] | None) -> int:
+    """Answer a shell about its line; whatever goes wrong, nothing is printed over that line."""
+    from hpctrain.cli.shells import install
+
+    install()
+    try:
+        cli.main(args=arguments, prog_name="hpctrain", standalone_mode=False)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    except (Exception, KeyboardInterrupt):  # noqa: BLE001  the next command says what is wrong
+        return 1
+    return 0
+
+
+def _see(error: click.UsageError) -> str:
+    """Say where the right usage is shown; an option of a command belongs behind its name."""
+    where = error.ctx.command_path if error.ctx else "hpctrain"
+    command = error.ctx.command if error.ctx else None
+    if isinstance(error, click.NoSuchOption) and isinstance(command, Group):
+        option = error.option_name
+        if any(option in parameter.opts for one in command.commands.values()
+               for parameter in one.params):  # fmt: skip
+            return f"write it after the command: {where} COMMAND {option} …"
+    return f"see: {where} --help"
 
 
 # What only a program that is wrong asks for.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hpctrain.cli.completion import complete_potentials
 from hpctrain.cli.options import Group, common, print_json, print_message, print_text
 from hpctrain.cli.terminal.row_counter import RowCounter
 
@@ -73,7 +74,7 @@ def _summary(card: Card) -> dict[str, Any]:
 
 
 @potentials_group.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_potentials)
 @common
 def show_command(name: str, project_file: str | None, as_json: bool) -> None:
     """Show one potential: its errors, its checks, how to use it.
@@ -97,7 +98,7 @@ def show_command(name: str, project_file: str | None, as_json: bool) -> None:
 
 
 @potentials_group.command("verify")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_potentials)
 @common
 def verify_command(names: tuple[str, ...], project_file: str | None, as_json: bool) -> None:
     """Check that archived files and their data are unchanged.
@@ -129,8 +130,8 @@ def verify_command(names: tuple[str, ...], project_file: str | None, as_json: bo
 
 
 @potentials_group.command("diff")
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="B")
+@click.argument("first", metavar="A", shell_complete=complete_potentials)
+@click.argument("second", metavar="B", shell_complete=complete_potentials)
 @common
 def diff_command(first: str, second: str, project_file: str | None, as_json: bool) -> None:
     """Compare two potentials.
@@ -152,7 +153,7 @@ def diff_command(first: str, second: str, project_file: str | None, as_json: boo
 
 
 @potentials_group.command("current")
-@click.argument("name", required=False, metavar="[NAME]")
+@click.argument("name", required=False, metavar="[NAME]", shell_complete=complete_potentials)
 @common
 def current_command(name: str | None, project_file: str | None, as_json: bool) -> None:
     """Show the current potential, or choose another one.

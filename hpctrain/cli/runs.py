@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hpctrain.cli.completion import complete_runs
 from hpctrain.cli.options import common, print_json, print_message, print_text
 from hpctrain.interrupts import Stopped
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("status")
-@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.argument("runs", nargs=-1, metavar="[RUN]...", shell_complete=complete_runs)
 @click.option("--watch", is_flag=True, help="Keep showing the runs until all have ended.")
 @common
 def status_command(
@@ -90,7 +91,7 @@ def _run_json(run: RunStatus) -> dict[str, Any]:
 
 
 @click.command("logs")
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=complete_runs)
 @click.option(
     "--follow", "following", is_flag=True, help="Keep printing new lines until the run has ended."
 )
@@ -130,7 +131,7 @@ def logs_command(run: str, following: bool, project_file: str | None, as_json: b
 
 
 @click.command("cancel")
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=complete_runs)
 @common
 def cancel_command(runs: tuple[str, ...], project_file: str | None, as_json: bool) -> None:
     """Cancel the jobs of runs.
@@ -150,7 +151,7 @@ def cancel_command(runs: tuple[str, ...], project_file: str | None, as_json: boo
 
 
 @click.command("resume")
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=complete_runs)
 @common
 def resume_command(runs: tuple[str, ...], project_file: str | None, as_json: bool) -> None:
     """Continue runs that ended before their training was complete.

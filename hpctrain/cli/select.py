@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from hpctrain.cli.changes import parse_changes
+from hpctrain.cli.completion import (
+    complete_files,
+    complete_potentials_and_files,
+    complete_sites,
+    complete_targets,
+)
 from hpctrain.cli.options import (
     agree_to_cost,
     common,
@@ -30,11 +36,12 @@ if TYPE_CHECKING:
 
 
 @click.command("select")
-@click.argument("candidates", nargs=-1, metavar="CANDIDATES...")
+@click.argument("candidates", nargs=-1, metavar="CANDIDATES...", shell_complete=complete_files)
 @click.option(
     "--from",
     "potential",
     metavar="POTENTIAL",
+    shell_complete=complete_potentials_and_files,
     help="Potential to improve: its name, 'current', or the path of its .yaml.",
 )
 @click.option(
@@ -62,9 +69,17 @@ if TYPE_CHECKING:
     help="Use only these candidates, by an ASE selection such as 'status=new'.",
 )
 @click.option(
-    "--site", metavar="S", help="Grade them in a job on this site. Default: on this machine, now."
+    "--site",
+    metavar="S",
+    shell_complete=complete_sites,
+    help="Grade them in a job on this site. Default: on this machine, now.",
 )
-@click.option("--target", metavar="NAME", help="Target of the site. Default: the first that fits.")
+@click.option(
+    "--target",
+    metavar="NAME",
+    shell_complete=complete_targets,
+    help="Target of the site. Default: the first that fits.",
+)
 @click.option(
     "--walltime",
     metavar="T",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hpctrain.cli.completion import complete_sites, complete_targets
 from hpctrain.cli.options import Group, common, print_json, print_text, project_if_any
 
 if TYPE_CHECKING:
@@ -91,8 +92,13 @@ def _profile_facts(name: str, folder: Path | None) -> dict[str, Any]:
 
 
 @sites_group.command("show")
-@click.argument("name")
-@click.option("--target", metavar="NAME", help="Print the profile as a job of this target uses it.")
+@click.argument("name", shell_complete=complete_sites)
+@click.option(
+    "--target",
+    metavar="NAME",
+    shell_complete=complete_targets,
+    help="Print the profile as a job of this target uses it.",
+)
 @common
 def show_command(name: str, target: str | None, project_file: str | None, as_json: bool) -> None:
     """Print a site's profile.

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
+from hpctrain.cli.completion import complete_potentials_and_files
 from hpctrain.cli.options import common, print_json, print_message, print_text, project_if_any
 
 
 @click.command("verify")
-@click.argument("potential", metavar="YACE|POTENTIAL")
+@click.argument("potential", metavar="YACE|POTENTIAL", shell_complete=complete_potentials_and_files)
 @click.option(
     "--data",
     type=click.Path(path_type=Path),

@@ -12,6 +12,7 @@ from hpctrain.schedulers.times import clock
 from hpctrain.sites.demand import threads_per_core
 from hpctrain.sites.misfits import has_gpus
 from hpctrain.sites.words import megabytes
+from hpctrain.yamlfile import nearest
 
 if TYPE_CHECKING:
     from hpctrain.sites.profile import SiteProfile
@@ -46,7 +47,8 @@ def compare(profile: SiteProfile, cluster: LiveCluster) -> Iterator[Finding]:
     for name in (named or "").split(","):
         queue = cluster.queue(name.partition("@")[0])
         if name and queue is None:
-            yield wrong(f"there is no {kind} {name} (there are: {_queue_names(cluster)})")
+            names = [queue.name for queue in cluster.queues]
+            yield wrong(f"there is no {kind} {name}{nearest(name, names)}")
         elif queue is not None:
             queues.append(queue)
             if not queue.is_open:
@@ -141,18 +143,17 @@ def _compare_qos_and_account(profile: SiteProfile, cluster: LiveCluster) -> Iter
         # sacctmgr prints names in lower case, and Slurm takes either.
         limits = {name.lower(): limit for name, limit in cluster.qos.items()}
         if profile.qos.lower() not in limits:
-            words = f"there is no QOS {profile.qos} (there are: {', '.join(sorted(cluster.qos))})"
+            words = f"there is no QOS {profile.qos}{nearest(profile.qos, list(cluster.qos))}"
             yield Finding(target, "wrong", words)
         limit, most = limits.get(profile.qos.lower()), profile.limits.max_walltime
         if limit is not None and most is not None and walltime_seconds(most) > limit:
             words = f"max_walltime is {most}, and the QOS {profile.qos} allows {clock(limit)}"
             yield Finding(target, "wrong", words)
     # Slurm's accounts are lower case, and it takes either.
-    accounts = {account.lower() for account in cluster.accounts or ()}
+    accounts = {account.lower(): account for account in cluster.accounts or ()}
     if profile.account and accounts and profile.account.lower() not in accounts:
-        words = (
-            f"{profile.account} is not one of your accounts: {', '.join(cluster.accounts or ())}"
-        )
+        known = nearest(profile.account, list(accounts.values()))
+        words = f"{profile.account} is not one of your accounts{known}"
         yield Finding(target, "wrong", words)
 
 
@@ -164,7 +165,3 @@ def _most_gpus(profile: SiteProfile, queue: LiveQueue) -> int:
 
 def _lower(gpus: dict[str, int]) -> dict[str, int]:
     return {kind.lower(): count for kind, count in gpus.items()}
-
-
-def _queue_names(cluster: LiveCluster) -> str:
-    return ", ".join(sorted(queue.name for queue in cluster.queues))

@@ -93,8 +93,8 @@ def _nothing_to_grade(
         return words, "name files with candidates, or another --select"
     if not found.unusable:
         return (
-            f"all {found.read} candidates are alike structures that {name} was trained or tested "
-            "on",
+            f"all {found.read} candidates are nearly the same as structures that {name} was "
+            "trained or tested on",
             "make others, for example by molecular dynamics at a higher temperature",
         )
     first = found.unusable[0]

@@ -214,6 +214,18 @@ def all_runs(folder: Path) -> Iterator[Run]:
             yield Run(folder / name)
 
 
+def _no_such_run(name: str, matches: list[Run], every: list[Run]) -> str:
+    """Say that a name fits no run, or several, with the runs that may be meant."""
+    from hpctrain.yamlfile import MOST_NAMED, nearest
+
+    ids = [run.run_id for run in matches or every]
+    if not matches:
+        return f"no run's id begins with {name}{nearest(name, ids)}"
+    some = ", ".join(ids[-MOST_NAMED:])
+    more = f" (of {len(ids)}, the last: {some})" if len(ids) > MOST_NAMED else f": {some}"
+    return f"the ids of {len(ids)} runs begin with {name}{more}"
+
+
 def find_runs(folder: Path, names: tuple[str, ...]) -> list[Run]:
     """Find the runs with these ids, or unique beginnings of ids; all if none is named."""
     every = list(all_runs(folder))
@@ -224,8 +236,8 @@ def find_runs(folder: Path, names: tuple[str, ...]) -> list[Run]:
         matches = [run for run in every if run.run_id.startswith(name)]
         exact = [run for run in matches if run.run_id == name]
         if len(exact or matches) != 1:
-            problem = f"the ids of {len(matches)} runs begin" if matches else "no run's id begins"
-            raise HpctrainError(f"{problem} with {name}", "list them with: hpctrain status")
+            problem = _no_such_run(name, matches, every)
+            raise HpctrainError(problem, "list them with: hpctrain status")
         if (exact or matches)[0] not in found:
             found.append((exact or matches)[0])
     return found

@@ -280,6 +280,14 @@ def is_absent(reply: Reply) -> bool:
     return reply.code is None and any(words in problem for words in _NOT_STARTED)
 
 
+def elsewhere(scheduler: str) -> str:
+    """Say where a scheduler's programs are, when they are not here."""
+    return (
+        "run hpctrain where you can submit jobs, on a login node of the cluster; to learn without "
+        f"a cluster: --site practice-{scheduler}"
+    )
+
+
 def refuse_foreign(site: SiteProfile, keys: Sequence[str], scheduler: str, advice: str) -> None:
     """Refuse a profile with keys that this scheduler has no word for, all named at once."""
     fields = type(site).model_fields

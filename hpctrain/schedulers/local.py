@@ -150,7 +150,7 @@ def _check(site: SiteProfile) -> None:
         site,
         _FOREIGN,
         "local",
-        "take these keys out of the site's profile; local knows cores and walltime",
+        "leave them out, here and in the site's profile; local knows cores and walltime",
     )
 
 

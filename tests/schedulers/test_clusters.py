@@ -174,9 +174,9 @@ CLUSTER = LiveCluster(
 @pytest.mark.parametrize(
     ("keys", "severity", "words"),
     [
-        ({"partition": "cpuu"}, "wrong", "there is no partition cpuu (there are: big, cpu, gpu)"),
+        ({"partition": "cpuu"}, "wrong", "there is no partition cpuu (did you mean 'cpu'?)"),
         ({"partition": "cpu,gpuu"}, "wrong",
-         "there is no partition gpuu (there are: big, cpu, gpu)"),
+         "there is no partition gpuu (did you mean 'gpu'?)"),
         ({"partition": "cpu", "limits": {"max_walltime": "48:00:00"}}, "wrong",
          "max_walltime is 48:00:00, and cpu allows 1-00:00:00"),
         ({"partition": "cpu", "limits": {"max_walltime": "12:00:00"}}, "differs",
@@ -196,7 +196,8 @@ CLUSTER = LiveCluster(
         ({"qos": "regular"}, "wrong", "there is no QOS regular (there are: debug, normal)"),
         ({"qos": "debug", "limits": {"max_walltime": "01:00:00"}}, "wrong",
          "max_walltime is 01:00:00, and the QOS debug allows 00:30:00"),
-        ({"account": "physics"}, "wrong", "physics is not one of your accounts: materials"),
+        ({"account": "physics"}, "wrong",
+         "physics is not one of your accounts (there are: materials)"),
         ({"partition": "big"}, "wrong", "big takes jobs of 10 nodes and more, not of 1"),
         ({"partition": "big"}, "differs", "the partition big is closed at the moment"),
     ],

@@ -235,6 +235,8 @@ def test_qsub_is_not_here() -> None:
     outcome = PBS.read_submit(reply("qsub", code=None, problem="qsub: No such file or directory"))
     assert isinstance(outcome, Refused)
     assert "not on this machine" in outcome.reason
+    assert "on a login node of the cluster" in outcome.advice
+    assert "--site practice-pbs" in outcome.advice
 
 
 @pytest.mark.parametrize(

@@ -351,6 +351,8 @@ def test_sbatch_is_not_here() -> None:
     outcome = SLURM.read_submit(answer)
     assert isinstance(outcome, Refused)
     assert "not on this machine" in outcome.reason
+    assert "on a login node of the cluster" in outcome.advice
+    assert "--site practice-slurm" in outcome.advice
 
 
 @pytest.mark.parametrize(

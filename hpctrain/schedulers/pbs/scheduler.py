@@ -23,6 +23,7 @@ from hpctrain.schedulers.base import (
     Submitted,
     Unclear,
     absolute,
+    elsewhere,
     is_absent,
     message,
     whole_lines,
@@ -80,7 +81,7 @@ class PbsScheduler:
         """Take the id from stdout alone; what is on stderr can hold numbers too."""
         said = message(reply)
         if is_absent(reply):
-            return Refused(f"qsub is not on this machine: {said}")
+            return Refused(f"qsub is not on this machine: {said}", elsewhere(self.name))
         if reply.code == 0:
             # The last: a site's greeting may have a line of digits too.
             *_, match = None, *_SUBMITTED.finditer(reply.out)

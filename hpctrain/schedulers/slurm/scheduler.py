@@ -24,6 +24,7 @@ from hpctrain.schedulers.base import (
     Submitted,
     Unclear,
     absolute,
+    elsewhere,
     is_absent,
     message,
     refuse_foreign,
@@ -91,7 +92,7 @@ class SlurmScheduler:
         """Take the id from stdout alone: on success stderr has warnings, with numbers in them."""
         said = message(reply)
         if is_absent(reply):
-            return Refused(f"sbatch is not on this machine: {said}")
+            return Refused(f"sbatch is not on this machine: {said}", elsewhere(self.name))
         if reply.code is None:
             return Unclear(said)
         if reply.code == 0:
