@@ -124,7 +124,7 @@ def test_a_row_of_one_of_several_sources(sources: dict[str, Path], tmp_path: Pat
 
 
 def test_a_row_of_a_source_that_is_none(sources: dict[str, Path], tmp_path: Path) -> None:
-    with pytest.raises(HpctrainError, match=r"row of b\.db, which is no source"):
+    with pytest.raises(HpctrainError, match=r"row of b\.db, which is not a source"):
         export(config(list(map(str, sources.values())), "id!=b.db#2"), tmp_path, tmp_path / "out",
                cutoff=5.0)  # fmt: skip
 
