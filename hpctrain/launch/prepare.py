@@ -335,7 +335,7 @@ def _check_python(profile: SiteProfile, scheduler: Scheduler) -> None:
 def _check_container(image: str, runtime: str) -> None:
     if shutil.which(runtime) is None:
         raise HpctrainError(
-            f"trainer.runtime of the site is {runtime}, which is no program on this machine",
+            f"trainer.runtime of the site is {runtime}, which is not a program on this machine",
             "install it, or name the other: apptainer or singularity",
         )
     if "://" not in image and not Path(image).exists():

@@ -131,7 +131,7 @@ def _compare_memory(profile: SiteProfile, queue: LiveQueue) -> Iterator[Finding]
         return
     said = profile.limits.default_memory_per_core
     if said is None or megabytes(said) > share:
-        words = f"no memory is asked for, and a core brings {share}M: set memory"
+        words = f"no memory is requested, and a core brings {share}M: set memory"
         yield Finding(profile.target, "differs", words)
 
 

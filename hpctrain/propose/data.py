@@ -104,9 +104,11 @@ def _selection(facts: Facts, warnings: list[str], is_database: bool) -> Proposal
             "them, or leave them out with --skip-bad"
         )
     if facts.select:
-        return Proposal("select", facts.select, "the rows have the key status, and these are done")
+        return Proposal(
+            "select", facts.select, "the rows have the key status, and these are complete"
+        )
     if facts.keys.status:
-        return Proposal("select", "", "every row: a status does not tell which are done")
+        return Proposal("select", "", "every row: the status does not show which are complete")
     return Proposal("select", "", "every row; they have no key status")
 
 

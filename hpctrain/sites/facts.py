@@ -24,7 +24,7 @@ class Node(Record):
         None,
         gt=0,
         description="hardware threads, where the scheduler counts these; with cores beside it, the "
-        "job script asks for the threads of the cores that are asked for",
+        "job script asks for the threads of the cores that are requested",
     )
     memory: Memory | None = Field(None, description="memory that a job may ask for, or all of it")
     gpus: int | None = Field(None, gt=0, description="GPUs, counted as the scheduler counts them")

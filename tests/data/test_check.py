@@ -54,7 +54,7 @@ def test_nothing_is_found_in_good_data() -> None:
     result = looked([lonely(), *copper()])
     assert result.findings == []
     assert not result.stops
-    assert "nothing found" in findings(result)
+    assert "no problem found" in findings(result)
     json.dumps(result.data, allow_nan=False)
     assert result.data["energies_follow_forces"]["slope"] == pytest.approx(1.0, abs=0.25)
     assert "units" in summary(result.data)

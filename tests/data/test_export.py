@@ -395,7 +395,7 @@ def bad_rows() -> dict[str, Atoms]:
         "no energy": labelled(1, energy=None),
         "no forces": labelled(2, forces=None),
         "a force is not a finite number": labelled(3, forces=forces),
-        "an element that cannot be (atomic number 0)": labelled(5, element="X"),
+        "an impossible element (atomic number 0)": labelled(5, element="X"),
         "periodic, but the cell has no volume": labelled(6),
         "a position or the cell is not a finite number": labelled(7),
         "no atoms": Atoms(cell=np.eye(3), pbc=True),
@@ -476,10 +476,10 @@ def test_what_is_a_fault() -> None:
     assert find_fault(structure()) is None
     assert find_fault(structure(numbers=np.array([118]))) is None
     assert find_fault(structure(numbers=np.array([119]))) == (
-        "an element that cannot be (atomic number 119)"
+        "an impossible element (atomic number 119)"
     )
     assert find_fault(structure(numbers=np.array([-1]))) == (
-        "an element that cannot be (atomic number -1)"
+        "an impossible element (atomic number -1)"
     )
     assert find_fault(structure(forces=np.zeros((2, 3)))) == "forces do not match the atoms"
     assert find_not_finite(structure(energy=float("-inf"))) == "the energy is not a finite number"

@@ -150,7 +150,7 @@ def test_a_hostile_pickle_is_refused_by_name(tmp_path: Path, function: Any, name
     trap.write_text("here")
     path = put(tmp_path, table(name=[Call(function, str(trap))] * 4))
     error = refused(path)
-    assert error.message == f"{NAME} cannot be read: it constructs {name}, which is not let through"
+    assert error.message == f"{NAME} cannot be read: it constructs {name}, which is not allowed"
     assert trap.exists()
 
 

@@ -244,7 +244,7 @@ def test_export_says_what_is_on_both_sides(run: Any, twins: Path) -> None:
         db.write(crystal(0), config_type="b")  # the first structure of group a again
     code, said = run("export", str(twins / "one"))
     assert code == 0
-    assert "1 of the test structures are in the training set too (1 identical): row " in said.err
+    assert "1 of the test structures is in the training set too (1 identical): row " in said.err
     code, said = run("export", str(twins / "two"), "--dedupe", "identical")
     assert code == 0
     assert "left out 1: identical to an earlier row (data.dedupe: identical) (row 17)" in said.out

@@ -66,7 +66,7 @@ def test_a_word_in_another_encoding_can_be_printed(tmp_path: Path) -> None:
 
 def test_a_place_without_an_atom(tmp_path: Path) -> None:
     said = refused(put(tmp_path, frames() + frame(5, species=("Cu", "X")))).message
-    assert "an element that cannot be (atomic number 0): 1 (row 5)" in said
+    assert "an impossible element (atomic number 0): 1 (row 5)" in said
 
 
 # --- cells ---

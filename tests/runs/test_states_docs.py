@@ -332,7 +332,7 @@ RULES |= {
     "node-failure": (said_by_accounting("NODE_FAIL"), "failed", "a compute node failed"),
     "preempted": (said_by_accounting("PREEMPTED"), "failed", "a job of higher priority"),
     "deadline": (said_by_accounting("DEADLINE"), "failed", "deadline"),
-    "out-of-memory": (said_by_accounting("OUT_OF_MEMORY"), "out_of_memory", "ask for more"),
+    "out-of-memory": (said_by_accounting("OUT_OF_MEMORY"), "out_of_memory", "request more"),
     "killed-at-walltime": (said_by_accounting("TIMEOUT"), "timeout", "its time limit"),
     "cancelled-by-you": (
         said_by_accounting(f"CANCELLED by {os.getuid()}"), "cancelled", "by you",

@@ -246,7 +246,7 @@ def test_what_a_core_brings_to_a_job_that_asks_for_no_memory(tmp_path: Path) -> 
     assert own.queues[0].core_memory_mb == 4000
     plain = {"scheduler": "slurm", "partition": "mig", "limits": {"max_walltime": "24:00:00"}}
     profile = SiteProfile.model_validate(plain)
-    words = "no memory is asked for, and a core brings 256M: set memory"
+    words = "no memory is requested, and a core brings 256M: set memory"
     assert [found.words for found in compare(profile, cluster)] == [words]
     text = draft("fir", "slurm", cluster, tmp_path, "2026-11-28")
     assert "default_memory_per_core: 256M" in text

@@ -142,8 +142,8 @@ def job(letter: str, substate: str = "", job_id: str = "1.s", **attributes: str)
         ("-10", "failed", "the user or the group", None),
         ("-17", "failed", "rule of the site", None),
         ("-24", "failed", "more cores", None),
-        ("-26", "out_of_memory", "ask for more", None),
-        ("-27", "out_of_memory", "ask for more", None),
+        ("-26", "out_of_memory", "request more", None),
+        ("-27", "out_of_memory", "request more", None),
         ("-28", "failed", "processor time", None),
         ("-29", "timeout", "time limit", None),
         ("-77", "failed", "Exit_status -77", None),
@@ -274,7 +274,7 @@ def test_without_a_substate_a_dependency_is_known_by_itself() -> None:
         ("Not Running: Job would conflict with reservation or top job",
          "waits for a reservation, or a job that is ahead, to end"),
         ("Not Running: User has reached server running job limit.",
-         "your limit is reached; it waits for your other jobs, or asks too much (User has "
+         "your limit is reached; it waits for your other jobs, or requests too much (User has "
          "reached server running job limit.)"),
         ("Waiting for the moon", "Waiting for the moon"),
     ],

@@ -164,7 +164,7 @@ def manifest(content: Manifest, site: str | None = None, width: int | None = Non
         f"κ = {content['input']['fit']['loss']['kappa']}, {training['max_iter']} iterations",
         f"site        {site or _site(content)}",
     ]
-    lines += [f"goes on     from {parent['name']}" for parent in content.get("parents", [])]
+    lines += [f"continues   from {parent['name']}" for parent in content.get("parents", [])]
     lines += [
         f"left out    {one['count']} row{'s' * (one['count'] != 1)}: {one['reason']}"
         for one in data["skipped"]

@@ -107,7 +107,7 @@ def find_fault(structure: Structure, mixed_pbc: bool = True) -> str | None:
         return "no atoms"
     if min(numbers) < 1 or max(numbers) >= len(SYMBOLS):
         impossible = sorted({n for n in numbers if not 1 <= n < len(SYMBOLS)})
-        return f"an element that cannot be (atomic number {', '.join(map(str, impossible))})"
+        return f"an impossible element (atomic number {', '.join(map(str, impossible))})"
     if structure.energy is None:
         return "no energy"
     if structure.forces is None:

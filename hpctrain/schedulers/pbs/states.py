@@ -64,7 +64,7 @@ LETTERS: dict[str, tuple[JobState | None, str]] = {
     "C": (None, ""),
 }  # fmt: skip
 
-MEMORY = "it used more memory than it asked for; ask for more"
+MEMORY = "it used more memory than it requested; request more"
 LIMIT = "it ran to its time limit"
 # Negative Exit_status, JOB_EXEC_… in job.h; -29 was seen. Unlisted ones are failures too.
 EXITS: dict[int, tuple[JobState, str]] = {
