@@ -6,7 +6,7 @@ DEMO := .demo
 PYTEST_ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE # it would have every process of the tests compile all of hpctrain
 
-.PHONY: demo test tests fast faults lint pythons dist bench bench-training clean
+.PHONY: demo test tests fast faults lint docs pythons dist bench bench-training clean
 
 # hpctrain with the real trainer. tensorpotential is installed without its requirements: they
 # would bring TensorFlow with every CUDA wheel; what it needs on a CPU is in the extra.
@@ -51,6 +51,10 @@ faults: $(VENV)/tools
 fast: $(VENV)/tools
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup -m "not (slow or real_pacemaker \
 	  or real_slurm or real_postgres or real_browser)" $(PYTEST_ARGS)
+
+# The docs as a site: build/docs/index.html. Every warning is an error, a broken link too.
+docs: $(VENV)/tools
+	$(BIN)/python -m sphinx -W --keep-going -b html -d build/doctrees docs build/docs
 
 # Without the trainer, on every supported Python that is installed here: 3.10 to 3.14.
 pythons: $(VENV)/tools
