@@ -58,6 +58,7 @@ docs: $(VENV)/tools
 
 # Without the trainer, on every supported Python that is installed here: 3.10 to 3.14.
 pythons: $(VENV)/tools
+	$(BIN)/python -m pip install --quiet nox
 	$(BIN)/nox -- $(PYTEST_ARGS)
 
 # What is published: sdist, and the wheel that is built from it.
