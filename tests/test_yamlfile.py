@@ -48,7 +48,7 @@ def test_a_good_file(file: Path) -> None:
         (GOOD.replace("source: x.db", "source: x.db\n  sead: 1"),
          "line 4: data.sead: there is no such key (did you mean 'seed'?)"),
         (GOOD + "zzzzz: 1\n", "line 6: zzzzz: there is no such key "
-                              "(there are: data, project, site, training)"),
+                              "(there are: data, on_end, project, site, training)"),
         (GOOD.replace("4.5", "far"), "line 5: training.cutoff: must be a number"),
         (GOOD.replace("4.5", "far"), "(it is 'far')"),
         (GOOD.replace("4.5", "yes"), "line 5: training.cutoff: this key does not take true or"),

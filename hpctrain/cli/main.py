@@ -10,7 +10,19 @@ import sys
 import click
 
 from hpctrain import __version__
-from hpctrain.cli import check, clusters, collect, data, report, runs, select, sites, submit, verify
+from hpctrain.cli import (
+    check,
+    clusters,
+    collect,
+    data,
+    report,
+    runs,
+    select,
+    sites,
+    submit,
+    tensorboard,
+    verify,
+)
 from hpctrain.cli import potentials as archive
 from hpctrain.cli.options import Group, print_json, print_message
 from hpctrain.errors import HpctrainError
@@ -42,7 +54,7 @@ def cli() -> None:
 for command in (
     data.init_command, check.check_command, data.export_command,
     submit.submit_command, runs.status_command, runs.logs_command, runs.cancel_command,
-    runs.resume_command,
+    runs.resume_command, tensorboard.tensorboard_command,
     collect.collect_command, archive.potentials_group, verify.verify_command,
     report.report_command, select.select_command,
     sites.sites_group,

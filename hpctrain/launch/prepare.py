@@ -22,6 +22,7 @@ from hpctrain.engines.pacemaker.faults import functions_of
 from hpctrain.errors import HpctrainError
 from hpctrain.fields import Evaluator, Likeness, walltime_seconds
 from hpctrain.files import as_json, now, put_job, sha256_of, write_atomically, write_text
+from hpctrain.launch.on_end import on_end_argv
 from hpctrain.launch.plan import Plan, plan
 from hpctrain.launch.script import job_script
 from hpctrain.potentials import archive, parents
@@ -109,6 +110,7 @@ def prepare(
     _check_python(profile, scheduler)
     _check_walltime(profile, scheduler, notes)
     evaluator = _choose_evaluator(config, profile, notes)
+    on_end = on_end_argv(project, config, profile, notes)
     parent = parents.find_parent(project.potentials, start_from) if start_from is not None else None
 
     folder.mkdir(parents=True)
@@ -147,7 +149,7 @@ def prepare(
         parent.put(folder)
     text = _input_text(mapping, config, run_id, parent)
     write_text(folder / "input.yaml", text)
-    _write_job(folder, project, config, run_id, profile, scheduler, job, evaluator, mapping)
+    _write_job(folder, project, config, run_id, profile, scheduler, job, evaluator, mapping, on_end)
     manifest: Manifest = {
         "schema": "hpctrain.run/1",
         "run_id": run_id,
@@ -264,6 +266,7 @@ def _write_job(
     job: JobRequest,
     evaluator: Evaluator,
     mapping: dict[str, Any],
+    on_end: list[str],
 ) -> None:
     """Write the job script, and what travels with it."""
     script = job_script(
@@ -290,6 +293,7 @@ def _write_job(
         "max_attempts": profile.max_attempts,
         "refusals": scheduler.refusals,
         "active_set": config.training.active_set,
+        "on_end": on_end,
         "verification_s": 60 * config.training.verify_minutes,
         # What the job says to its scheduler to start the next attempt, by attempt.
         "submit_argv": {
@@ -359,10 +363,13 @@ def _choose_evaluator(config: ProjectConfig, profile: SiteProfile, notes: list[s
 
 
 def _as_used(config: ProjectConfig, dataset: Dataset) -> dict[str, Any]:
-    """Return the settings as they are kept: with the selection that was chosen, and no password."""
+    """Return the settings as they are kept: with the selection that was chosen, and no password.
+
+    What is called at the end is no part of the training: the job knows it.
+    """
     from hpctrain.data.sources.names import without_passwords
 
-    settings = config.model_dump(mode="json")
+    settings = config.model_dump(mode="json", exclude={"on_end"})
     settings["data"]["source"] = without_passwords(config.data.source)
     if config.data.test_source is not None:
         settings["data"]["test_source"] = without_passwords(config.data.test_source)

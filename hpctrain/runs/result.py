@@ -130,6 +130,12 @@ class BasisSize(TypedDict, total=False):
     optimizer: str | None
 
 
+class OnEnd(TypedDict, total=False):
+    """What came of the user's command at the end of the run."""
+
+    problem: str | None
+
+
 class Result(TypedDict, total=False):
     """result.json: how an attempt ended."""
 
@@ -154,6 +160,7 @@ class Result(TypedDict, total=False):
     files: dict[str, FileFacts]
     active_set: ActiveSet
     verification: VerificationStep
+    on_end: OnEnd
 
 
 class CheckFacts(TypedDict):

@@ -354,6 +354,18 @@ def job(
         os.kill(int((job.attempt / "left.pid").read_text()), signal.SIGKILL)
 
 
+def test_the_users_command_at_the_end(job: Job) -> None:
+    """It is called when all is written, and a failure of it is a note."""
+    edit(job.folder / "job/settings.json", '"on_end": []', '"on_end": ["./said", "done"]')
+    job.attempt.mkdir(parents=True)
+    (job.attempt / "said").write_text('#!/bin/sh\nls result.json\necho "$1"; exit 5\n')
+    (job.attempt / "said").chmod(0o755)
+    code, said = job.run()
+    assert (code, job.result["state"]) == (0, "completed"), said
+    assert (job.attempt / "on_end.out").read_text() == "result.json\ndone\n"
+    assert job.result["on_end"] == {"problem": "on_end failed (exit code 5): done"}
+
+
 def test_a_second_job_for_the_attempt_touches_nothing(hasty: Job) -> None:
     first = hasty.start("hang")
     pid_in(hasty.attempt / "standin.pid")

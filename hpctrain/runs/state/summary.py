@@ -168,7 +168,10 @@ def _told_by_the_job(run: Run, folder: Path, found: Verdict, result: Result | No
     if found.state == "collected":
         return []
     if result is not None:
-        told = result.get("warnings")
+        told = list(result.get("warnings") or [])
+        problem = (result.get("on_end") or {}).get("problem")
+        if problem:
+            told.append(f"on_end, the command at the end: {problem}")
     elif found.state == "running":
         told = (run.try_read(folder / "environment.json", Environment) or {}).get("warnings")
     return told or []
