@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hpctrain.cli.completion import complete_runs
 from hpctrain.cli.options import common, print_json, print_message, print_text
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("tensorboard")
-@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.argument("runs", nargs=-1, metavar="[RUN]...", shell_complete=complete_runs)
 @click.option(
     "--logdir",
     type=click.Path(path_type=Path, file_okay=False),

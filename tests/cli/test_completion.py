@@ -65,7 +65,7 @@ def offered(line: str) -> list[str]:
         ("init --from al", ["(files)"]),
         ("check --set ", ["data.", "training.", "site."]),
         ("check --set training.cut", ["training.cutoff="]),
-        ("check --set site.trainer.", ["site.trainer.python=", "site.trainer.evaluator="]),
+        ("check --set site.trainer.e", ["site.trainer.evaluator="]),
         ("check --set data.split=g", ["data.split=grouped", "data.split=given"]),
         ("check --set training.active_set=", ["training.active_set=true",
                                               "training.active_set=false"]),

@@ -203,7 +203,7 @@ def test_small_sources_and_scans_need_none(
 def test_a_wrong_selection_starts_none(tmp_path: Path, started: list[Worker]) -> None:
     path = put(tmp_path, frames(9))
     data = DataConfig(source=path.name, select="a==", test_fraction=0.5)
-    with pytest.raises(HpctrainError, match="is no selection"):
+    with pytest.raises(HpctrainError, match="is not a valid selection"):
         export(data, tmp_path, tmp_path / "out", cutoff=3.0)
     assert started == []
 
