@@ -207,7 +207,9 @@ def test_every_value_of_a_page_is_escaped_once() -> None:
     assert f"{picture:s}" in render_page("pages/check.html.j2", {
         "title": "t", "subtitle": "s", "light": [], "dark": [], "colours": 0, "findings": [],
         "data": [], "kinds": [],
-        "histograms": [{"title": "h", "more": "", "missing": "", "note": "", "table": None, "svg": picture}],
+        "histograms": [{
+            "title": "h", "more": "", "missing": "", "note": "", "table": None, "svg": picture,
+        }],
     })  # fmt: skip
 
 
