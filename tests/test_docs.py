@@ -54,6 +54,11 @@ def test_links_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name} → {target}"
 
 
+def test_every_page_is_listed_on_the_first() -> None:
+    pages = {path.stem for path in DOCS.glob("*.md")} - {"index"}
+    assert pages - set((DOCS / "index.md").read_text().split()) == set()
+
+
 def said_in_docs() -> set[tuple[str, str]]:
     """Every call of hpctrain on a page: in a block, or as code within a line."""
     found = set()

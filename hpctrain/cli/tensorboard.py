@@ -47,6 +47,7 @@ def tensorboard_command(
       hpctrain tensorboard
       hpctrain tensorboard 20261123-1838 --follow
     """
+    from hpctrain.interrupts import Stopped
     from hpctrain.pages.event_files import EventFiles
     from hpctrain.project import find_project
     from hpctrain.runs.actions.wait import wait
@@ -74,7 +75,10 @@ def tensorboard_command(
     view = f"next: tensorboard --logdir {shlex.quote(str(files.folder))}"
     if following:
         print_message(view)
-        wait(project, runs, look=look, say=print_message)
+        try:
+            wait(project, runs, look=look, say=print_message)
+        except KeyboardInterrupt as interrupt:
+            raise Stopped("Stopped writing; the trainings go on.") from interrupt
     files.close()
     if as_json:
         told = [{"run_id": run_id, "points": count} for run_id, count in points.items()]

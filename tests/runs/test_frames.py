@@ -38,6 +38,7 @@ def test_states(project: Project, run: Run) -> None:
     assert (row["state"], row["iteration"], row["max_iter"]) == ("running", 35, 100)
     assert row["test_rmse_force_ev_per_a"] > 0
     assert row["verification"] is None
+    assert str(frame["eta_s"].dtype) == str(frame["train_rmse_force_ev_per_a"].dtype) == "float64"
     assert abs(frame["since"].dt.tz_convert(None).iloc[0].timestamp() - (NOW - 7200)) < 7200
 
 

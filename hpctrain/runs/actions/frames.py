@@ -34,7 +34,8 @@ def states_frame(
     rows = [_row(run) for run in status(project, names, program=program).runs]
     frame = pd.DataFrame(rows, columns=list(_STATES)).set_index("run_id")
     frame["since"] = pd.to_datetime(frame["since"], utc=True, format="ISO8601")
-    return frame.astype({"iteration": "Int64"})
+    numbers = dict.fromkeys([name for name in frame if "_rmse_" in name] + ["eta_s"], float)
+    return frame.astype({"iteration": "Int64", **numbers})
 
 
 def curves_frame(project: Project, names: tuple[str, ...] = ()) -> pandas.DataFrame:
