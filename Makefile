@@ -6,7 +6,7 @@ DEMO := .demo
 PYTEST_ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE # it would have every process of the tests compile all of hpctrain
 
-.PHONY: demo test tests fast faults lint bench bench-training clean
+.PHONY: demo test tests tutorial fast faults lint docs pythons dist bench bench-training clean
 
 # hpctrain with the real trainer. tensorpotential is installed without its requirements: they
 # would bring TensorFlow with every CUDA wheel; what it needs on a CPU is in the extra.
@@ -30,6 +30,10 @@ demo: $(VENV)/trainer
 	  echo '$$ hpctrain status --watch' && hpctrain status --watch && \
 	  echo '$$ hpctrain collect' && hpctrain collect "$$(ls runs | tail -n 1)"
 
+# What the commands of the tutorial print, with the real trainer, written into its page: five minutes.
+tutorial: $(VENV)/tools
+	WRITE_TUTORIAL=1 $(BIN)/python -m pytest --quiet tests/test_tutorial.py -k walked $(PYTEST_ARGS)
+
 lint: $(VENV)/tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -52,6 +56,21 @@ fast: $(VENV)/tools
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup -m "not (slow or real_pacemaker \
 	  or real_slurm or real_postgres or real_browser)" $(PYTEST_ARGS)
 
+# The docs as a site: build/docs/index.html. Every warning is an error, a broken link too.
+docs: $(VENV)/tools
+	$(BIN)/python -m sphinx -W --keep-going -b html -d build/doctrees docs build/docs
+
+# Without the trainer, on every supported Python that is installed here: 3.10 to 3.14.
+pythons: $(VENV)/tools
+	$(BIN)/python -m pip install --quiet nox
+	$(BIN)/nox -- $(PYTEST_ARGS)
+
+# What is published: sdist, and the wheel that is built from it.
+dist: $(VENV)/tools
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/twine check --strict dist/*
+
 # What looking costs, the linear start against a plain loop, and the export against ASE, as ratios;
 # see the files. They write into docs/training.md and docs/benchmarks.md. About 2 GB of disk for a
 # moment; with STRUCTURES=1000000, 15 GB.
@@ -67,4 +86,4 @@ bench-training: $(VENV)/trainer
 	$(BIN)/python benchmarks/bench_training.py
 
 clean:
-	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) build dist .nox .pytest_cache .mypy_cache .ruff_cache .hypothesis

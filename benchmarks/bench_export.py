@@ -161,12 +161,18 @@ MEASURED = {
 
 
 def child(*argv: str) -> dict[str, float]:
-    began = time.perf_counter()
+    began, used = time.perf_counter(), cpu_seconds()
     said = subprocess.run(
         [sys.executable, str(HERE), "--child", *argv], check=True, capture_output=True, text=True
     )
     figures: dict[str, float] = json.loads(said.stdout.splitlines()[-1])
-    return figures | {"seconds": time.perf_counter() - began}
+    return figures | {"seconds": time.perf_counter() - began, "cpu": cpu_seconds() - used}
+
+
+def cpu_seconds() -> float:
+    """Of all processes that have ended, those that they started included."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def in_the_child(name: str, *arguments: str) -> None:
@@ -210,15 +216,19 @@ def measure(count: int, folder: Path) -> list[tuple[str, ...]]:
 def compared(
     size: str, name: str, count: int, mine: dict[str, float], theirs: dict[str, float] | None
 ) -> list[tuple[str, ...]]:
-    rate, peak = count / mine["seconds"], mine["megabytes"]
+    rate, cpu, peak = count / mine["seconds"], mine["cpu"] / count * 1e6, mine["megabytes"]
     if theirs is None:
         return [
             (size, f"{name}, structures/s", f"{rate:,.0f}", "–", "–"),
+            (size, f"{name}, CPU µs/structure", f"{cpu:,.0f}", "–", "–"),
             (size, f"{name}, peak MB", f"{peak:,.0f}", "–", "–"),
         ]
     other, other_peak = count / theirs["seconds"], theirs["megabytes"]
+    other_cpu = theirs["cpu"] / count * 1e6
     return [
         (size, f"{name}, structures/s", f"{rate:,.0f}", f"{other:,.0f}", f"{rate / other:.1f} ×"),
+        (size, f"{name}, CPU µs/structure", f"{cpu:,.0f}", f"{other_cpu:,.0f}",
+         f"{other_cpu / cpu:.1f} ×"),
         (size, f"{name}, peak MB", f"{peak:,.0f}", f"{other_peak:,.0f}",
          f"1 / {other_peak / peak:.1f}"),
     ]  # fmt: skip
@@ -257,9 +267,10 @@ The command: `{" ".join(["python benchmarks/bench_export.py", *arguments])}`
 - **convert**: the job's step from `train.extxyz` to `train.pckl.gzip`, compared with
   `ase.io.iread` and `DataFrame.to_pickle` with the same compression.
 - Each number comes from a separate process. Times are of the whole process, Python's start and
-  imports included. hpctrain reads large sources with as many processes as there are cores, four at
-  most. The peak is the largest resident memory of the process itself, imports included; each of its
-  helpers has about 50 MB, much of it shared.
+  imports included; CPU times also of its helpers, and on a busy machine they tell more. hpctrain
+  reads large sources with as many processes as there are cores, four at most. The peak is the
+  largest resident memory of the process itself, imports included; each of its helpers has about
+  50 MB, much of it shared.
 - Above {MOST_FOR_ASE:,} structures ASE is not measured, because it keeps all of them in memory.
 """
 

@@ -15,6 +15,9 @@ from pydantic import (
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_after_validator_function
 
+# Isolated atoms of one element may differ by so much (eV) before somebody has to choose.
+SAME_ATOM = 1e-3
+
 
 class Form:
     """The form of a text: a pattern for machines, and words with an example for people."""

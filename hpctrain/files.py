@@ -112,7 +112,7 @@ def sha256_of(path: Path) -> str:
     digest = hashlib.sha256()
     with naming(path), open(path, "rb", opener=open_at_once) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise HpctrainError(f"{path} is no regular file", "put back what was there")
+            raise HpctrainError(f"{path} is not a regular file", "put back what was there")
         while part := file.read(2**20):
             digest.update(part)
     return digest.hexdigest()

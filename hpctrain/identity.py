@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
-Json = dict[str, Any]
+
+class Process(TypedDict):
+    """What tells a process from another one of the same number, later or elsewhere."""
+
+    host: str
+    boot: str
+    pid: int
+    start: str
 
 
 def process_fields(pid: int | str) -> list[str]:
@@ -18,16 +25,17 @@ def process_fields(pid: int | str) -> list[str]:
     return [] if not fields or fields[0] in "ZX" else fields
 
 
-def identity(pid: int) -> Json:
+def identity(pid: int) -> Process:
     """Return what tells a process from another one of the same number, later or elsewhere."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     start = (process_fields(pid) or [""] * 20)[19]
     return {"host": os.uname().nodename, "boot": boot, "pid": pid, "start": start}
 
 
-def whereabouts(process: Json) -> str:
+def whereabouts(process: Process) -> str:
     """Return ``here`` (alive), ``gone``, or ``elsewhere``: on a machine that cannot be asked."""
     now = identity(process["pid"])
-    if process["start"] and all(process[key] == now[key] for key in ("boot", "start")):
+    alike = (process["boot"], process["start"]) == (now["boot"], now["start"])
+    if process["start"] and alike:
         return "here"
     return "gone" if process["host"] == now["host"] else "elsewhere"

@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from types import FrameType
 
 
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C where it has only ended looking; its text says what goes on."""
+
+
 class Held:
     """Whether Ctrl-C was pressed since it is held back."""
 

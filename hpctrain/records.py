@@ -65,13 +65,13 @@ def open_regular(path: Path) -> int | None:
         if error.errno == errno.ELOOP:
             raise damaged(path, "it is a link") from None
         if error.errno == errno.ENXIO:
-            raise damaged(path, "it is no regular file") from None
+            raise damaged(path, "it is not a regular file") from None
         raise _unreadable(path, error) from error
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
         return descriptor
     os.close(descriptor)
-    raise damaged(path, "it is a folder" if stat.S_ISDIR(mode) else "it is no regular file")
+    raise damaged(path, "it is a folder" if stat.S_ISDIR(mode) else "it is not a regular file")
 
 
 def open_to_append(path: Path) -> int:
@@ -156,7 +156,7 @@ def parse(content: bytes) -> Any:
     if not content.strip():
         raise ValueError("it is empty")
     if not _begins_as_json(content):
-        raise ValueError("it is no JSON object")
+        raise ValueError("it is not a JSON object")
     if _is_too_deep(content):
         raise ValueError("it is nested too deeply")
     with contextlib.suppress(orjson.JSONDecodeError):  # what it refuses, json may know or name
@@ -228,7 +228,7 @@ def _begins_as_json(content: bytes) -> bool:
 def _finite(number: str) -> float:
     value = float(number)
     if value - value != 0.0:
-        raise ValueError(f"it holds {number[:20]}, which is no number")
+        raise ValueError(f"it holds {number[:20]}, which is not a number")
     return value
 
 

@@ -10,12 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import (
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateNotFound,
+)
 from markupsafe import Markup as Markup
 
 from hpctrain.errors import HpctrainError
 from hpctrain.files import resource
 from hpctrain.text import printable
+from hpctrain.yamlfile import nearest
 
 
 def render(template: str, values: Mapping[str, Any], folders: Sequence[Path] = ()) -> str:
@@ -39,6 +46,14 @@ def render_page(template: str, values: Mapping[str, Any]) -> Markup:
 def _render(environment: Environment, template: str, values: Mapping[str, Any]) -> str:
     try:
         return environment.get_template(template).render(values)
+    except TemplateNotFound as error:
+        name = str(error.name)
+        whose = "" if name == template else f"{template}: "
+        known = environment.list_templates(filter_func=lambda one: one.endswith(".sh.j2"))
+        raise HpctrainError(
+            f"{whose}there is no template '{name}'{nearest(name, known)}",
+            "templates of your own are in the project's folder templates/",
+        ) from error
     except TemplateError as error:
         line = getattr(error, "lineno", None)
         place = f"{template}, line {line}" if line else template

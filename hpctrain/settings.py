@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticKnownError
 
-from hpctrain.fields import Evaluator, Likeness, Most, PlainName, Record
+from hpctrain.fields import Evaluator, Likeness, Line, Most, PlainName, Record
 from hpctrain.yamlfile import nearest
 
 # The checks of `hpctrain check` that can be silenced: all in data/check/names, but one.
@@ -252,3 +252,16 @@ class ProjectConfig(Record):
     data: DataConfig
     training: TrainingConfig = TrainingConfig()
     site: str | None = Field(None, description="default for --site")
+    on_end: list[Line] = Field(
+        default_factory=list,
+        description="command that the job calls when the run has ended, as a list of words",
+    )
+
+    @field_validator("on_end", mode="before")
+    @classmethod
+    def _words_of_a_command(cls, on_end: object) -> object:
+        if isinstance(on_end, str):
+            raise ValueError(
+                "it is a list of words, for example [./notify.sh, done]: no shell takes it apart"
+            )
+        return on_end

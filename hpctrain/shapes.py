@@ -70,21 +70,21 @@ Seconds = Annotated[float, between(0, 2e11)]
 # Seconds that something took.
 Duration = Annotated[float, between(0, 1e10)]
 # ISO 8601, as files.now() writes it.
-Time = Annotated[str, Limit(_is_time, "is no time")]
+Time = Annotated[str, Limit(_is_time, "is not a time")]
 AttemptNumber = Annotated[int, between(1, 9999)]
 Count = Annotated[int, between(0, 1e15)]
 # It becomes an argument of the scheduler's programs, and part of a file's name.
-JobId = Annotated[str, like(r"[0-9A-Za-z][^\s/\x00-\x20\x7f]{0,199}", "is no job id")]
+JobId = Annotated[str, like(r"[0-9A-Za-z][^\s/\x00-\x20\x7f]{0,199}", "is not a job id")]
 # It becomes an option of the scheduler's programs; several may be named, with commas.
-ClusterName = Annotated[str, like(r"(?!-)[^\x00-\x20\x7f]{0,1000}", "is no name of a cluster")]
+ClusterName = Annotated[str, like(r"(?!-)[^\x00-\x20\x7f]{0,1000}", "is not the name of a cluster")]
 # A file in a folder that is known, and a folder in it: never a way out.
-FileName = Annotated[str, like(r"(?!\.)[^/\x00-\x1f\x7f]{1,255}", "is no name of a file")]
+FileName = Annotated[str, like(r"(?!\.)[^/\x00-\x1f\x7f]{1,255}", "is not the name of a file")]
 SchedulerName = Literal["local", "slurm", "pbs", "practice-slurm", "practice-pbs"]
 # Of a run, where the user has given one; also an argument of commands.
-RunName = Annotated[str, like(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}", "is no name of a run")]
-Sha256 = Annotated[str, like(r"[0-9a-f]{64}", "is no SHA-256")]
+RunName = Annotated[str, like(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}", "is not a name of a run")]
+Sha256 = Annotated[str, like(r"[0-9a-f]{64}", "is not a SHA-256")]
 PotentialName = Annotated[str, like(r"potential_gen_[0-9]{2,6}(_r[0-9]{1,6})?",
-                                    "is no name of a potential")]  # fmt: skip
+                                    "is not the name of a potential")]  # fmt: skip
 
 
 def misfit(content: object, shape: Any) -> str | None:
@@ -106,7 +106,8 @@ def _check_of(shape: Any) -> Check:
     if origin in (Union, types.UnionType):
         return _one_of([_check_of(one) for one in inner])
     if origin is Literal:
-        return lambda value: None if value in inner else f" is none of {', '.join(map(str, inner))}"
+        words = f" is not one of {', '.join(map(str, inner))}"
+        return lambda value: None if value in inner else words
     if origin is list:
         return _list(_check_of(inner[0]))
     if isinstance(origin, type) and issubclass(origin, Mapping):
@@ -116,18 +117,18 @@ def _check_of(shape: Any) -> Check:
 
 def _integer(value: Any) -> str | None:
     if type(value) is not int:
-        return " is no whole number"
+        return " is not a whole number"
     return None if -LARGEST_INTEGER < value < LARGEST_INTEGER else " is too large a number"
 
 
 def _number(value: Any) -> str | None:
     if type(value) not in (int, float):
-        return " is no number"
+        return " is not a number"
     return None if -LARGEST < value < LARGEST else " is too large a number"
 
 
 _PLAIN: dict[Any, Check] = {
-    str: lambda value: None if type(value) is str else " is no text",
+    str: lambda value: None if type(value) is str else " is not text",
     bool: lambda value: None if type(value) is bool else " is neither true nor false",
     int: _integer,
     float: _number,
@@ -142,7 +143,7 @@ def _record(shape: Any, keys: Iterable[str]) -> Check:
 
     def check(value: Any) -> str | None:
         if type(value) is not dict:
-            return " is no mapping of keys to values"
+            return " is not a mapping of keys to values"
         for key in required:
             if key not in value:
                 return f".{key} is missing"
@@ -188,7 +189,7 @@ def _one_of(checks: list[Check]) -> Check:
 def _list(inner: Check) -> Check:
     def check(value: Any) -> str | None:
         if type(value) is not list:
-            return " is no list"
+            return " is not a list"
         for number, item in enumerate(value):
             if (problem := inner(item)) is not None:
                 return f"[{number}]{problem}"
@@ -200,7 +201,7 @@ def _list(inner: Check) -> Check:
 def _mapping(inner: Check) -> Check:
     def check(value: Any) -> str | None:
         if type(value) is not dict:
-            return " is no mapping of keys to values"
+            return " is not a mapping of keys to values"
         for key, item in value.items():
             if (problem := inner(item)) is not None:
                 return f".{key[:40]}{problem}"

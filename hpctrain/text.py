@@ -67,6 +67,15 @@ def rmse(metrics: Metrics | None) -> str:
     return f"{_number(energy, '.4g')} / {_number(force, '.3g')}"
 
 
+def short_rmse(metrics: Metrics | None) -> str:
+    """Write both errors with few digits, as ``25.3/0.031``."""
+    if metrics is None:
+        return "-"
+    energy, force = metrics["rmse_energy_mev_per_atom"], metrics["rmse_force_ev_per_a"]
+    whole = energy is not None and 999.5 <= energy < 1e6
+    return f"{_number(energy, '.0f' if whole else '.3g')}/{_number(force, '.2g')}"
+
+
 def verdict_words(verdict: str, checks: Sequence[Mapping[str, Any]]) -> str:
     """Write a verdict; of one that found nothing wrong, by how many of the checks it is."""
     return verdict_of(verdict, sum(one.get("verdict") != "skipped" for one in checks), len(checks))

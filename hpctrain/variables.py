@@ -103,7 +103,7 @@ def notes(given: Mapping[str, str], profile: Mapping[str, object]) -> list[str]:
 def job_around(given: Mapping[str, str]) -> Iterator[str]:
     """Say that the command runs inside a job, whose variables the new one does not inherit."""
     if around := [f"{name}={given[name]}" for name in AROUND if given.get(name)]:
-        yield f"this is inside a job ({around[0]}); what it was told is kept from the new job"
+        yield f"this is inside a job ({around[0]}); its variables are not passed on to the new job"
 
 
 def _as_profile(key: str, value: str) -> str:

@@ -16,6 +16,7 @@ from hpctrain.files import open_at_once
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
+    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
     Model = TypeVar("Model", bound=BaseModel)
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 MOST_BYTES, MOST_VALUES, DEEPEST = 4 << 20, 100_000, 50
 # Of what was written, in a message about it.
 LONGEST_SHOWN = 100
+# Of the names that there are, when the one that was written is not among them.
+MOST_NAMED = 5
 
 
 class _UniqueKeys:
@@ -80,7 +83,7 @@ def _read_text(path: Path) -> str:
                     return content.decode("utf-8")
                 reason = f"it is longer than {MOST_BYTES >> 20} MB"
             else:
-                reason = "it is no regular file"
+                reason = "it is not a regular file"
     except UnicodeDecodeError:
         pass
     except OSError as error:
@@ -166,7 +169,7 @@ def _problems(model: type[BaseModel], error: ValidationError, source: Path | str
         place = f"{source}{_line(source, path)}"
         said = _in_words(model, path, detail)
         if name in lines:
-            lines[name] += f", or: {said}"
+            lines[name] += f", or: {said.partition(' (it is ')[0]}"
         else:
             lines[name] = f"{place}: {name}: {said}" if name else f"{place}: {said}"
     return list(lines.values())
@@ -199,17 +202,33 @@ def _record_at(
     return {"": record} if record is not None and named else record
 
 
+# In place of pydantic's own words, which are for programmers.
+_MUST_BE = {
+    "model_type": "must have keys of its own below it",
+    "dict_type": "must have keys of its own below it",
+    "list_type": "must be a list",
+    "string_type": "must be text",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+}
+
+
 def _in_words(model: type[BaseModel], path: list[str], detail: ErrorDetails) -> str:
     if detail["type"] == "extra_forbidden":
-        return "there is no such key" + nearest(path[-1], _keys_beside(model, path))
+        return "there is no such key" + nearest(path[-1], list(fields_beside(model, path)))
     if detail["type"] == "missing":
         return "this key is required"
     if detail["type"] == "string_type" and isinstance(detail["input"], (bool, int, float)):
         return f"must be text; write it in quotes (it is {_shown(detail['input'])})"
     message = detail["msg"].removeprefix("Value error, ")
-    said = f"{message[0].lower()}{message[1:]}"
+    said = f"{message[0].lower()}{message[1:]}".replace("input should be", "must be", 1)
+    said = _MUST_BE.get(detail["type"], said)
+    shown = _shown(detail["input"])
     # What is wrong with a record as a whole is named in the message.
-    return said if not path else f"{said} (it is {_shown(detail['input'])})"
+    return said if not path or shown in said else f"{said} (it is {shown})"
 
 
 def _shown(value: object) -> str:
@@ -220,19 +239,33 @@ def _shown(value: object) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
-def _keys_beside(model: type[BaseModel], path: Sequence[str]) -> list[str]:
+def fields_beside(model: type[BaseModel], path: Sequence[str]) -> dict[str, FieldInfo]:
+    """Return the keys that can stand where the last part of a path does, with their fields."""
     inside: type[BaseModel] | dict[str, type[BaseModel]] | None = model
     for part in path[:-1]:
         inside = _record_at(inside, part)
-    return list(getattr(inside, "model_fields", {}))
+    return dict(getattr(inside, "model_fields", {}))
 
 
 def nearest(word: str, choices: Sequence[str]) -> str:
-    """Return `` (did you mean …?)``, or what there is to choose from."""
-    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
+    """Return `` (did you mean …?)``; if nothing is like the word, at most five there are."""
+    known = sorted(choices)
+    likeness = {choice: _likeness(word.casefold(), choice.casefold()) for choice in known}
+    known.sort(key=lambda choice: -likeness[choice])
+    close = [choice for choice in known if likeness[choice] >= max(0.6, likeness[known[0]] - 0.1)]
     if close:
-        return f" (did you mean '{close[0]}'?)"
-    return f" (there are: {', '.join(sorted(choices))})" if choices else ""
+        *others, last = (f"'{choice}'" for choice in close[:MOST_NAMED])
+        return f" (did you mean {', '.join(others) + ' or ' if others else ''}{last}?)"
+    if len(known) > MOST_NAMED:
+        return f" (of {len(known)}, the nearest: {', '.join(known[:MOST_NAMED])})"
+    return f" (there are: {', '.join(sorted(known))})" if known else ""
+
+
+def _likeness(word: str, choice: str) -> float:
+    """Return how much alike two names are, from 0 to 1; a beginning of it is nearly all of it."""
+    if len(word) > 1 and choice.startswith(word):
+        return 0.99
+    return difflib.SequenceMatcher(None, word, choice).ratio()
 
 
 def _line(source: Path | str, path: Sequence[str]) -> str:

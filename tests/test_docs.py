@@ -54,6 +54,60 @@ def test_links_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name} → {target}"
 
 
+def test_every_page_is_listed_on_the_first() -> None:
+    pages = {path.stem for path in DOCS.glob("*.md")} - {"index"}
+    assert pages - set((DOCS / "index.md").read_text().split()) == set()
+
+
+def said_in_docs() -> set[tuple[str, str]]:
+    """Every call of hpctrain on a page: in a block, or as code within a line."""
+    found = set()
+    for page in [*DOCS.glob("*.md"), *DOCS.parent.glob("*.md")]:
+        text = page.read_text()
+        blocks = re.findall(r"^```[^\n]*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+        lines = "\n".join(blocks)
+        calls = re.findall(r"^(?:\$ )?(hpctrain [^\n]*)$", lines, re.MULTILINE)
+        calls += re.findall(r"`(hpctrain [^`\n]*)`", text)
+        found |= {(page.name, call.partition("  #")[0].strip()) for call in calls}
+    return found
+
+
+def options_of(command: click.Command) -> set[str]:
+    return {
+        name
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        for name in (*parameter.opts, *parameter.secondary_opts)
+    }
+
+
+def misuse(call: str) -> str | None:
+    """What of a call there is not: a command, or an option."""
+    command: click.Command = cli
+    known = {"--help", "-h", "--version"}
+    call = re.split(r" (?:\||&&) ", call)[0]
+    for word in re.sub(r"[\[\]()]", " ", call).split()[1:]:
+        word = word.strip("`,;:.")
+        if isinstance(command, click.Group) and re.fullmatch(r"[a-z][a-z-]*", word):
+            if word not in command.commands:
+                return f"no command '{word}'"
+            command = command.commands[word]
+            continue
+        option = re.match(r"--?[a-z][a-z-]*", word)
+        if option and option[0] not in known | options_of(command):
+            return f"no option {option[0]}"
+    return None
+
+
+def test_what_the_docs_call_is_there() -> None:
+    calls = said_in_docs()
+    assert len(calls) > 100
+    wrong = [f"{page}: {call}: {found}" for page, call in calls if (found := misuse(call))]
+    assert wrong == []
+    assert misuse("hpctrain sbmit") == "no command 'sbmit'"
+    assert misuse("hpctrain potentials show NAME --jsn") == "no option --jsn"
+
+
 def test_every_key_of_a_site_profile_is_documented() -> None:
     from hpctrain.sites import facts as site_facts
     from hpctrain.sites.profile import SiteProfile, Target

@@ -60,6 +60,7 @@ OWNERS = {
     "jinja2": "render",
     "markupsafe": "render",  # what is markup was rendered there
     "matplotlib": "pages/learning_curve",
+    "tensorboard": "pages/event_files",
     "click": "cli",
     "subprocess": "process",
 }

@@ -32,7 +32,7 @@ def values(**changes: Any) -> dict[str, Any]:
     found = {
         "version": "0", "run_id": "20260101-000000-abcd", "directives": [],
         "shell": "plain", "modules": [], "setup": [], "environment": {}, "run_dir": "/run",
-        "launcher": [], "python": "python3", "umask": None, "output": "job-%j.out",
+        "launcher": [], "container": [], "python": "python3", "umask": None, "output": "job-%j.out",
     }  # fmt: skip
     return {**found, **changes}
 
@@ -207,7 +207,9 @@ def test_every_value_of_a_page_is_escaped_once() -> None:
     assert f"{picture:s}" in render_page("pages/check.html.j2", {
         "title": "t", "subtitle": "s", "light": [], "dark": [], "colours": 0, "findings": [],
         "data": [], "kinds": [],
-        "histograms": [{"title": "h", "more": "", "missing": "", "table": None, "svg": picture}],
+        "histograms": [{
+            "title": "h", "more": "", "missing": "", "note": "", "table": None, "svg": picture,
+        }],
     })  # fmt: skip
 
 
@@ -219,8 +221,15 @@ def test_a_page_needs_every_value() -> None:
 
 
 def test_a_template_that_is_not_there() -> None:
-    with pytest.raises(HpctrainError, match=r"the template gone\.sh\.j2 cannot be rendered"):
+    with pytest.raises(HpctrainError, match=r"^there is no template 'gone\.sh\.j2' \(did you mean"):
         render("gone.sh.j2", values())
+
+
+def test_a_template_that_extends_one_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "own.sh.j2").write_text('{% extends "slrum.sh.j2" %}')
+    words = r"^own\.sh\.j2: there is no template 'slrum\.sh\.j2' \(did you mean 'slurm\.sh\.j2'"
+    with pytest.raises(HpctrainError, match=words):
+        render("own.sh.j2", values(), [tmp_path])
 
 
 @settings(max_examples=40, deadline=None)

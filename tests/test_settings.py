@@ -325,7 +325,7 @@ def test_the_checks_that_can_be_silenced_are_those_that_there_are() -> None:
     ("name", "words"),
     [
         ("net_forces", "there is no check 'net_forces' (did you mean 'net_force'?)"),
-        ("?", "there is no check '?' (there are: absurd_energy, binding, "),
+        ("?", "there is no check '?' (of 20, the nearest: "),
         ("unusable", "'unusable' cannot be silenced: submit refuses such rows; use --skip-bad"),
         (3, "must be text; write it in quotes (it is 3)"),
     ],

@@ -1,4 +1,4 @@
-"""The wheel, installed in a clean environment and used from outside the checkout."""
+"""What is published: sdist and wheel. The wheel, in a clean environment, outside the checkout."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 import zipfile
 from pathlib import Path
@@ -26,15 +27,20 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sdist, and the wheel that is built from it."""
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder),
-         str(CHECKOUT)],
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(CHECKOUT)],
         check=True, capture_output=True, timeout=120,
     )  # fmt: skip
-    [built] = folder.glob("*.whl")
-    return built
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    [built_wheel] = built.glob("*.whl")
+    return built_wheel
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +79,29 @@ def run(python: Path, cwd: Path, *argv: str) -> str:
     )
     assert reply.returncode == 0, reply.stdout + reply.stderr
     return reply.stdout
+
+
+def test_both_can_be_published(built: Path) -> None:
+    files = [str(path) for path in built.iterdir()]
+    assert len(files) == 2
+    checked = subprocess.run(
+        [sys.executable, "-m", "twine", "check", "--strict", *files],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_sdist_has_what_its_tests_and_docs_need(built: Path) -> None:
+    [sdist] = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    needed = {
+        "CITATION.cff", "CHANGELOG.md", "LICENSE", "Makefile", "README.md", "SECURITY.md",
+        "docs/design.md", "recipe/recipe.yaml", "tests/conftest.py",
+        "tests/recorded/project_0.1.0/project.tar.gz",
+    }  # fmt: skip
+    assert needed - names == set()
+    assert not [name for name in names if name.startswith((".venv", ".demo", "dist/", ".nox"))]
 
 
 def test_everything_is_inside(wheel: Path) -> None:
@@ -122,7 +151,7 @@ training = TrainingConfig()
 mapping = input_mapping(training, "pyace", DataFacts(("Al",), "auto"))
 values = {
     "version": "0", "run_id": "r", "attempt": 1, "directives": [], "shell": "plain",
-    "modules": [], "setup": [], "environment": {}, "run_dir": "/r", "launcher": [],
+    "modules": [], "setup": [], "environment": {}, "run_dir": "/r", "launcher": [], "container": [],
     "python": "python3", "project": "p", "source": "x.db", "demo": False,
     "umask": None, "output": "o", "given": "x.db", "data": "", "training": "", "warnings": "",
     **template_values(mapping, training),

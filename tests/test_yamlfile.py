@@ -48,18 +48,20 @@ def test_a_good_file(file: Path) -> None:
         (GOOD.replace("source: x.db", "source: x.db\n  sead: 1"),
          "line 4: data.sead: there is no such key (did you mean 'seed'?)"),
         (GOOD + "zzzzz: 1\n", "line 6: zzzzz: there is no such key "
-                              "(there are: data, project, site, training)"),
-        (GOOD.replace("4.5", "far"), "line 5: training.cutoff: input should be a valid number"),
+                              "(there are: data, on_end, project, site, training)"),
+        (GOOD.replace("4.5", "far"), "line 5: training.cutoff: must be a number"),
         (GOOD.replace("4.5", "far"), "(it is 'far')"),
         (GOOD.replace("4.5", "yes"), "line 5: training.cutoff: this key does not take true or"),
-        (GOOD.replace("4.5", "-1"), "line 5: training.cutoff: input should be greater than 0"),
+        (GOOD.replace("4.5", "-1"), "line 5: training.cutoff: must be greater than 0"),
         (GOOD.replace("  source: x.db", "  seed: 3"),
          "line 2: data.source: this key is required"),
         ("training: {}\ndata: {source: a}\n", "hpctrain.yaml: project: this key is required"),
-        (GOOD.replace("training:\n  cutoff: 4.5", "training: 3"), "line 4: training: "),
+        (GOOD.replace("training:\n  cutoff: 4.5", "training: 3"),
+         "line 4: training: must have keys of its own below it (it is 3)"),
+        (GOOD + "  max_iter: 1.5\n", "training.max_iter: must be a whole number (it is 1.5)"),
         (GOOD + "  reference_energies: [1]\n", "line 6: training.reference_energies: "),
-        (GOOD.replace("x.db", "{a: b}"), "line 3: data.source: input should be a valid string"),
-        (GOOD.replace("x.db", "{a: b}"), ", or: input should be a valid list"),
+        (GOOD.replace("x.db", "{a: b}"),
+         "data.source: must be text (it is {'a': 'b'}), or: must be a list"),
         (GOOD + "3: 4\n", "line 6: 3: "),
     ],
 )  # fmt: skip
@@ -79,7 +81,7 @@ def test_every_mistake_is_told_at_once(file: Path) -> None:
         f"{file}, line 2: data.source: this key is required",
         f"{file}, line 3: data.sorce: there is no such key (did you mean 'source'?)",
         f"{file}, line 4: training.cutof: there is no such key (did you mean 'cutoff'?)",
-        f"{file}, line 4: training.kappa: input should be greater than or equal to 0 (it is -1)",
+        f"{file}, line 4: training.kappa: must be greater than or equal to 0 (it is -1)",
         f"{file}, line 1: projct: there is no such key (did you mean 'project'?)",
     ])  # fmt: skip
 
@@ -151,10 +153,15 @@ def test_a_source_that_is_no_file_has_no_lines() -> None:
     ("word", "choices", "said"),
     [
         ("kapa", ["kappa", "kappa_f"], " (did you mean 'kappa'?)"),
+        ("Kap", ["kappa", "seed"], " (did you mean 'kappa'?)"),
+        ("lum", ["lumi-g", "lumi-c", "x"], " (did you mean 'lumi-c' or 'lumi-g'?)"),
+        ("a9", [f"a{n}" for n in range(9)], " (of 9, the nearest: a0, a1, a2, a3, a4)"),
+        ("gpus", [f"gpu{n}" for n in range(9)],
+         " (did you mean 'gpu0', 'gpu1', 'gpu2', 'gpu3' or 'gpu4'?)"),
         ("x", ["b", "a"], " (there are: a, b)"),
         ("x", [], ""),
     ],
-)
+)  # fmt: skip
 def test_nearest(word: str, choices: list[str], said: str) -> None:
     assert nearest(word, choices) == said
 

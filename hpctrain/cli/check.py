@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from hpctrain.cli.options import (
     common,
     print_json,
     print_message,
+    print_note,
     print_text,
     training_options,
 )
@@ -24,11 +26,14 @@ from hpctrain.errors import HpctrainError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hpctrain.data.check.report import Findings, Size
+    from hpctrain.data.check.report import Findings
     from hpctrain.data.check.scan import Preflight
     from hpctrain.launch.prepare import Prepared
     from hpctrain.project import Project
     from hpctrain.runs.manifest import Manifest
+
+
+_NO_SITE = "none is named: data and settings were checked, but no site"
 
 
 @click.command("check")
@@ -52,35 +57,33 @@ def check_command(
       hpctrain check --site mycluster
       hpctrain check --html report.html
     """
-    from hpctrain.data.check.report import find_all
-    from hpctrain.data.check.scan import Preflight
+    from hpctrain.launch.plan import NoSite
+    from hpctrain.launch.preflight import begin, judge
     from hpctrain.project import find_project
 
     project = find_project(project_file)
     changes = {key: value for key, value in options.changes().items() if key != "site"}
     config = project.config(changes)
-    preflight = Preflight(
-        config.training.cutoff,
-        generations=config.data.generations,
-        up_to=options.generation,
-        given_tests=config.data.test_source is not None,
-    )
-    prepared, trouble = _prepare(project, options, preflight)
-    found = find_all(
-        preflight,
-        silence=config.data.silence,
-        references=config.training.reference_energies,
-        skip_bad=options.skip_bad,
-        leakage=prepared.manifest["dataset"]["leakage"] if prepared else None,
-        size=_size(prepared) if prepared else None,
-    )
-    found.data["training"] = _cost(prepared, found.data) if prepared else None
+    preflight = begin(config, options.generation)
+    site_is_named = True
+    try:
+        prepared, trouble = _prepare(project, options, options.site, preflight)
+    except NoSite:
+        if "site" in options.changes():
+            raise
+        # The data need no cluster: they are checked as for a training on this machine.
+        site_is_named = False
+        prepared, trouble = _prepare(project, options, "local", preflight)
+    found = prepared.findings if prepared else None
+    if found is None:
+        found = judge(preflight, config, None, skip_bad=options.skip_bad)
+    found.data["training"] = _cost(prepared, found.data) if prepared and site_is_named else None
     if html_file is not None:
         _write_page(html_file, found, preflight, config.project)
     if as_json:
-        print_json("check", _facts(prepared, found, trouble))
+        print_json("check", _facts(prepared, found, trouble, site_is_named))
     else:
-        _print_check(prepared, found)
+        _print_check(prepared, found, site_is_named)
     if html_file is not None:
         print_message(f"wrote {html_file}")
     if trouble is not None:
@@ -93,7 +96,7 @@ def check_command(
 
 
 def _prepare(
-    project: Project, options: TrainingOptions, preflight: Preflight
+    project: Project, options: TrainingOptions, site: str | None, preflight: Preflight
 ) -> tuple[Prepared | None, HpctrainError | None]:
     """Prepare what submit would submit, and show each row to ``preflight``.
 
@@ -105,11 +108,12 @@ def _prepare(
         try:
             _, _, prepared = dry_run(
                 project,
-                options.site,
+                site,
                 **options.arguments(),
                 agree=partial(agree_to_cost, sure=True),
                 progress=counter,
-                scan=preflight.add,
+                preflight=preflight,
+                look_again=True,
                 look_for="near",
             )
         except HpctrainError as error:
@@ -120,39 +124,47 @@ def _prepare(
     return prepared, None
 
 
-def _print_check(prepared: Prepared | None, found: Findings) -> None:
+def _print_check(prepared: Prepared | None, found: Findings, site_is_named: bool) -> None:
     from hpctrain.cli.terminal.findings import findings
-    from hpctrain.cli.terminal.tables import manifest
-    from hpctrain.data.check.report import summary
+    from hpctrain.cli.terminal.layout import width_of, wrap
+    from hpctrain.cli.terminal.tables import LEFT, manifest
+    from hpctrain.data.check.facts import summary
 
+    width = width_of(sys.stdout)
+    select = None
     if prepared is not None:
-        print_text(manifest(prepared.manifest))
+        print_text(manifest(prepared.manifest, None if site_is_named else _NO_SITE, width))
         print_text()
-    print_text(summary(found.data))
+        select = prepared.manifest["settings"]["data"].get("select")
+    print_text(wrap(summary(found.data), width, " " * LEFT))
     print_text()
     if prepared is not None or found.findings:
-        print_text(findings(found))
+        print_text(findings(found, select, width or 100))
     if prepared is None:
         return
+    for warning in (found.data["training"] or {}).get("shortfalls", []):
+        print_message(f"warning: {warning}")
     for note in prepared.notes:
-        print_message(f"note: {note}")
+        print_note(f"note: {note}")
     if found.stops:
         print_text(
             "next: fix each finding marked 'stop', or accept it: list its name in data.silence"
         )
-    else:
+    elif site_is_named:
         print_text(f"next: hpctrain submit --site {prepared.site.name}")
+    else:
+        print_text("next: choose a site (hpctrain sites list), then: hpctrain check --site NAME")
 
 
 def _facts(
-    prepared: Prepared | None, found: Findings, trouble: HpctrainError | None
+    prepared: Prepared | None, found: Findings, trouble: HpctrainError | None, site_is_named: bool
 ) -> dict[str, Any]:
     """Return what was found, as --json prints it."""
     manifest: Mapping[str, Any] = prepared.manifest if prepared else {}
     return {
         "ok": trouble is None and not found.stops,
         "error": trouble and {"error": trouble.message, "hint": trouble.hint},
-        "site": prepared.site.name if prepared else None,
+        "site": prepared.site.name if prepared and site_is_named else None,
         "dataset": manifest.get("dataset"),
         "evaluator": manifest.get("evaluator"),
         "reference_energies": manifest.get("reference_energies"),
@@ -173,45 +185,20 @@ def _functions(manifest: Manifest) -> int:
     return functions_of(manifest["input"]) or 0
 
 
-def _size(prepared: Prepared) -> Size | None:
-    """Return how large the potential is; None if it is not known, or chosen by the data."""
-    from hpctrain.data.check.report import Size
-    from hpctrain.engines.pacemaker.cost import expected_parameters, functions_within
-    from hpctrain.engines.pacemaker.faults import SHAPE
-    from hpctrain.runs.manifest import known_side
-
-    if prepared.manifest["settings"]["training"]["b_basis_size"] == "auto":
-        return None
-    potential, dataset = prepared.manifest["input"].get("potential"), prepared.manifest["dataset"]
-    functions = potential.get("functions") if isinstance(potential, dict) else None
-    if not isinstance(functions, dict):
-        return None
-    shape = {kind: orders for kind, orders in functions.items() if kind in SHAPE}
-    cap, elements = functions.get("number_of_functions_per_element"), len(dataset["elements"])
-    if shape != SHAPE or not isinstance(cap, int):
-        return None
-    return Size(
-        functions=cap,
-        parameters=expected_parameters(cap, elements),
-        structures=known_side(dataset, "train")["structures"],
-        atoms=known_side(dataset, "train")["atoms"],
-        smaller=lambda most: functions_within(most, elements),
-    )
-
-
 def _cost(prepared: Prepared, data: dict[str, Any]) -> dict[str, Any] | None:
     """Estimate what the training takes on the site; None on GPUs, where nothing was measured."""
     from hpctrain.engines.pacemaker.cost import Task, estimate
+    from hpctrain.launch.enough import shortfalls
     from hpctrain.runs.manifest import known_side
 
-    profile, manifest = prepared.site.profile, prepared.manifest
+    profile, manifest = prepared.profile, prepared.manifest
     if profile.gpus or data["neighbours_per_atom"] is None:
         return None
     training, train = manifest["settings"]["training"], known_side(manifest["dataset"], "train")
     cores = profile.cores
     if cores is None:
         cores = (os.cpu_count() or 1) if prepared.scheduler.is_this_machine else 1
-    return estimate(
+    expected = estimate(
         Task(
             structures=train["structures"],
             atoms=train["atoms"],
@@ -226,6 +213,7 @@ def _cost(prepared: Prepared, data: dict[str, Any]) -> dict[str, Any] | None:
             cores=cores,
         )
     )
+    return {**expected, "shortfalls": shortfalls(expected, profile)}
 
 
 def _write_page(file: Path, found: Findings, preflight: Preflight, project: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from hpctrain.cli.changes import parse_changes
+from hpctrain.cli.completion import complete_sites, complete_targets
 from hpctrain.cli.options import (
     common,
     print_json,
@@ -16,6 +18,7 @@ from hpctrain.cli.options import (
     project_if_any,
     set_option,
 )
+from hpctrain.interrupts import Stopped
 
 if TYPE_CHECKING:
     from hpctrain.project import Project
@@ -66,8 +69,10 @@ def init_command(
 
 
 @click.command("check")
-@click.argument("name")
-@click.option("--target", metavar="NAME", help="Check this target only.")
+@click.argument("name", shell_complete=complete_sites)
+@click.option(
+    "--target", metavar="NAME", shell_complete=complete_targets, help="Check this target only."
+)
 @set_option("site.account=materials")
 @common
 def check_command(
@@ -82,6 +87,7 @@ def check_command(
     This compares names, limits and options. On Slurm, 'sbatch --test-only' also checks the script
     of each target. Nothing is submitted. Exit code 1 if something is wrong.
     """
+    from hpctrain.cli.terminal.layout import width_of
     from hpctrain.cli.terminal.sites import check_result
     from hpctrain.launch.site_check import check
     from hpctrain.sites.load import load
@@ -96,14 +102,19 @@ def check_command(
         print_json("sites-check", {"ok": checked.ok, "findings": findings,
                                    "targets": checked.targets, "tried": checked.tried})  # fmt: skip
     else:
-        print_text(check_result(checked))
+        print_text(check_result(checked, width_of(sys.stdout)))
     if not checked.ok:
         raise SystemExit(1)
 
 
 @click.command("test")
-@click.argument("name", required=False)
-@click.option("--target", metavar="NAME", help="Target of the site. Default: the first that fits.")
+@click.argument("name", required=False, shell_complete=complete_sites)
+@click.option(
+    "--target",
+    metavar="NAME",
+    shell_complete=complete_targets,
+    help="Target of the site. Default: the first that fits.",
+)
 @click.option("--gpus", type=click.IntRange(min=0), metavar="N", help="Number of GPUs.")
 @set_option("site.account=materials")
 @click.option("--wait", "waiting", is_flag=True, help="Wait for the job and print its result.")
@@ -135,7 +146,12 @@ def test_command(
     test = start(project, name, changes=changes)
     print_message(f"test job {test.job_id} on {test.site}: {test.folder}")
     if waiting:
-        test = wait(project, test)
+        try:
+            test = wait(project, test)
+        except KeyboardInterrupt as interrupt:
+            raise Stopped(
+                "Stopped waiting; the test job goes on. To see its result: hpctrain sites list"
+            ) from interrupt
     if as_json:
         print_json("sites-test", {"site": test.site, "target": test.target,
                                   "job_id": test.job_id, "folder": str(test.folder),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from hpctrain.cli.completion import complete_runs
 from hpctrain.cli.options import common, print_json, print_message, print_text
 from hpctrain.errors import UsageError
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("collect")
-@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.argument("runs", nargs=-1, metavar="[RUN]...", shell_complete=complete_runs)
 @click.option("--accept", is_flag=True, help="Archive the named runs even if a check failed.")
 @click.option("--why", metavar="WORDS", help="Reason for --accept. It is stored in the card.")
 @common
@@ -37,6 +39,7 @@ def collect_command(
       hpctrain collect 20261123-1838 --accept --why "bcc is unstable in DFT too"
     """
     from hpctrain.cli.terminal.cards import collected_potential
+    from hpctrain.cli.terminal.layout import width_of
     from hpctrain.potentials.collect import collect
     from hpctrain.project import find_project
 
@@ -54,7 +57,7 @@ def collect_command(
                                "not_ready": not_ready})  # fmt: skip
     else:
         for one in potentials:
-            print_text(collected_potential(one))
+            print_text(collected_potential(one, width_of(sys.stdout)))
         if not potentials and not done.not_ready:
             print_text("nothing to collect; see: hpctrain status")
     _print_not_ready(done.not_ready, named=bool(runs))

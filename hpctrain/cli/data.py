@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from hpctrain.cli.changes import parse_changes
+from hpctrain.cli.completion import complete_files
 from hpctrain.cli.options import (
     common,
     dedupe_option,
     print_json,
-    print_message,
+    print_note,
     print_text,
     set_option,
     skip_bad_option,
@@ -27,6 +28,7 @@ from hpctrain.cli.terminal.row_counter import RowCounter
     "sources",
     metavar="FILE",
     multiple=True,
+    shell_complete=complete_files,
     help="Look at your data, and write settings that fit them. Can be repeated; a pattern in "
     "quotes fits several files.",
 )
@@ -84,9 +86,9 @@ def _init_from(folder: Path, sources: tuple[str, ...], as_json: bool) -> None:
         return
     print_text(summary(made))
     for question in made.proposals.questions:
-        print_message(f"to choose: {question}")
+        print_note(f"to choose: {question}")
     for warning in made.proposals.warnings:
-        print_message(f"note: {warning}")
+        print_note(f"note: {warning}")
     print_text(f"wrote {made.file}")
     there = "" if folder == Path() else f"cd {folder} && "
     if made.proposals.questions:
@@ -159,4 +161,4 @@ def export_command(
         return
     print_text(export_summary(facts))
     for note in (*dataset.notes, *leakage_notes(dataset.leakage)):
-        print_message(f"note: {note}")
+        print_note(f"note: {note}")

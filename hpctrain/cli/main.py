@@ -22,12 +22,13 @@ from hpctrain.cli import (
     select,
     sites,
     submit,
+    tensorboard,
     verify,
 )
 from hpctrain.cli import potentials as archive
 from hpctrain.cli.options import Group, print_json, print_message
 from hpctrain.errors import HpctrainError
-from hpctrain.interrupts import hold_interrupts
+from hpctrain.interrupts import Stopped, hold_interrupts
 from hpctrain.text import screenful
 
 
@@ -57,6 +58,7 @@ for command in (
     submit.submit_command, adopt.adopt_command,
     runs.status_command, runs.logs_command, runs.cancel_command,
     runs.resume_command, remove.remove_command, remove.prune_command,
+    tensorboard.tensorboard_command,
     collect.collect_command, archive.potentials_group, verify.verify_command,
     report.report_command, select.select_command,
     sites.sites_group,
@@ -68,6 +70,8 @@ for command in (clusters.init_command, clusters.check_command, clusters.test_com
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    if _COMPLETE in os.environ:
+        return _complete_line(arguments)
     wants_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
     try:
         cli.main(args=arguments, prog_name="hpctrain", standalone_mode=False)
@@ -76,12 +80,14 @@ def main(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt) as error:
         # A second Ctrl-C would find nothing left to stop.
         with contextlib.suppress(KeyboardInterrupt), hold_interrupts():
-            what = str(error.__cause__ or error) or None
-            _print_error(130, "interrupted", what, wants_json)
+            cause = error.__cause__ or error
+            if isinstance(cause, Stopped):
+                _print_error(130, str(cause), None, wants_json, who="")
+            else:
+                _print_error(130, "interrupted", str(cause) or None, wants_json)
         return 130
     except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx else "hpctrain"
-        return _print_error(2, error.format_message(), f"see: {where} --help", wants_json)
+        return _print_error(2, error.format_message(), _see(error), wants_json)
     except BrokenPipeError:
         # The reader (head, less) has closed the pipe; nothing more can be printed.
         _print_no_more()
@@ -100,6 +106,36 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+# By this variable click is asked what can follow on a shell's line, or for the shell's script.
+_COMPLETE = "_HPCTRAIN_COMPLETE"
+
+
+def _complete_line(arguments: list[str] | None) -> int:
+    """Answer a shell about its line; whatever goes wrong, nothing is printed over that line."""
+    from hpctrain.cli.shells import install
+
+    install()
+    try:
+        cli.main(args=arguments, prog_name="hpctrain", standalone_mode=False)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    except (Exception, KeyboardInterrupt):  # noqa: BLE001  the next command says what is wrong
+        return 1
+    return 0
+
+
+def _see(error: click.UsageError) -> str:
+    """Say where the right usage is shown; an option of a command belongs behind its name."""
+    where = error.ctx.command_path if error.ctx else "hpctrain"
+    command = error.ctx.command if error.ctx else None
+    if isinstance(error, click.NoSuchOption) and isinstance(command, Group):
+        option = error.option_name
+        if any(option in parameter.opts for one in command.commands.values()
+               for parameter in one.params):  # fmt: skip
+            return f"write it after the command: {where} COMMAND {option} …"
+    return f"see: {where} --help"
+
+
 # What only a program that is wrong asks for.
 _OUR_FAULTS = (errno.EBADF, errno.EINVAL, errno.EFAULT, errno.ENOTTY, errno.ESPIPE)
 _SERVER = "the file server did not answer as it should: wait a moment"
@@ -114,11 +150,11 @@ _DISK_PROBLEMS = {
     errno.EREMOTEIO: _SERVER,
     errno.EAGAIN: _SERVER,
     errno.EBUSY: "another program uses it: wait a moment",
-    errno.ENOLCK: "the file system gives no locks: wait a moment, or use another disk",
+    errno.ENOLCK: "the file system does not support locks: wait a moment, or use another disk",
     errno.EMFILE: "this session has too many open files: raise 'ulimit -n'",
     errno.ENFILE: "this machine has too many open files: wait a moment, or use another one",
     errno.ENOMEM: "this machine has no memory left: wait a moment, or use another one",
-    errno.EFBIG: "files may not become so large here: raise 'ulimit -f'",
+    errno.EFBIG: "the limit of file sizes is reached: raise 'ulimit -f'",
     errno.ENAMETOOLONG: "move the project to a folder with a shorter path",
     errno.ELOOP: "a link leads to itself: remove it",
     errno.ENOENT: "something was moved or removed meanwhile: put it back",
@@ -147,10 +183,12 @@ def _report_bug(error: Exception, wants_json: bool) -> int:
     return _print_error(3, words, where, wants_json)
 
 
-def _print_error(code: int, message: str, hint: str | None, wants_json: bool) -> int:
+def _print_error(
+    code: int, message: str, hint: str | None, wants_json: bool, *, who: str = "hpctrain: "
+) -> int:
     """Print what went wrong to stderr, and with --json as an object to stdout too."""
     message, hint = screenful(message), hint and screenful(hint)
-    print_message(f"hpctrain: {message}")
+    print_message(f"{who}{message}")
     if hint:
         print_message(f"  → {hint}")
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Callable
@@ -12,6 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hpctrain.cli.changes import parse_changes
+from hpctrain.cli.completion import (
+    complete_files,
+    complete_potentials,
+    complete_settings,
+    complete_sites,
+    complete_targets,
+)
 from hpctrain.text import printable_json, printable_lines
 
 if TYPE_CHECKING:
@@ -21,8 +29,40 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+_WANTS_JSON = "hpctrain.wants_json"
+
+
+def _json_wanted(context: click.Context, _: click.Parameter, given: bool) -> bool:
+    """Hand --json of a group on to the command, as in ``hpctrain --json status``."""
+    wanted: bool = context.meta.get(_WANTS_JSON, False) or given
+    if isinstance(context.command, Group):
+        context.meta[_WANTS_JSON] = wanted
+    return wanted
+
+
+json_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    callback=_json_wanted,
+    help="Print one JSON object to stdout. Messages go to stderr.",
+)
+
+
 class Group(click.Group):
-    """A group of commands that prints its help, plainly, when none of them is named."""
+    """A group of commands: it prints its help when none is named, and takes their --json too."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.params.append(
+            click.Option(
+                ["--json", "as_json"],
+                is_flag=True,
+                expose_value=False,
+                callback=_json_wanted,
+                help="Print JSON; the same as --json after the command.",
+            )
+        )
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take no words at all for --help; click of itself would call them a wrong usage."""
@@ -30,18 +70,42 @@ class Group(click.Group):
             args = ["--help"]
         return super().parse_args(ctx, args)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; UsageError names those that may be meant, or that it has no --json."""
+        name = args[0]
+        known = name in self.commands
+        if not known and not name.startswith("-") and not ctx.resilient_parsing:
+            raise click.UsageError(f"there is no command '{name}'{self._nearest(name)}", ctx)
+        if known and ctx.meta.get(_WANTS_JSON) and not _takes_json(self.commands[name]):
+            raise click.UsageError(f"the command {name} has no --json", ctx)
+        return super().resolve_command(ctx, args)
+
+    def _nearest(self, name: str) -> str:
+        """Name the commands that are like a name, those of other groups first if it is theirs."""
+        from hpctrain.yamlfile import nearest
+
+        elsewhere = [
+            f"{group} {name}"
+            for group, command in self.commands.items()
+            if isinstance(command, click.Group) and name in command.commands
+        ]
+        if elsewhere:
+            return f" (did you mean {' or '.join(map(repr, elsewhere))}?)"
+        return nearest(name, list(self.commands))
+
+
+def _takes_json(command: click.Command) -> bool:
+    return any("--json" in parameter.opts for parameter in command.params)
+
 
 project_option = click.option(
     "--project",
     "project_file",
     metavar="FILE",
+    shell_complete=complete_files,
     help="Project file or its folder. Default: hpctrain.yaml here or in a folder above.",
-)
-json_option = click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="Print one JSON object to stdout. Messages go to stderr.",
 )
 
 
@@ -68,6 +132,7 @@ def set_option(example: str) -> Callable[[Command], Command]:
         "assignments",
         multiple=True,
         metavar="KEY=VALUE",
+        shell_complete=complete_settings,
         help=f"Change one setting, for example {example}. Can be given several times.",
     )
 
@@ -111,10 +176,10 @@ class TrainingOptions:
 
 
 _TRAINING_OPTIONS = (
-    click.option("--site", metavar="S",
+    click.option("--site", metavar="S", shell_complete=complete_sites,
                  help="Site to train on; 'hpctrain sites list' shows them. Default: the one in "
                       "hpctrain.yaml, else the one this machine belongs to."),
-    click.option("--target", metavar="NAME",
+    click.option("--target", metavar="NAME", shell_complete=complete_targets,
                  help="Target of the site, such as a partition. Default: the first that fits."),
     set_option("training.max_iter=500 or site.partition=gpu"),
     click.option("--walltime", metavar="T",
@@ -126,6 +191,7 @@ _TRAINING_OPTIONS = (
     click.option("--generation", type=click.IntRange(min=0), metavar="N",
                  help="Train on the rows of generations up to N. The potential gets the number N."),
     click.option("--from", "start_from", metavar="POTENTIAL",
+                 shell_complete=complete_potentials,
                  help="Start from an archived potential: its name, or 'current'."),
     skip_bad_option,
     dedupe_option,
@@ -173,8 +239,19 @@ def print_text(text: str = "", *, end: str = "\n") -> None:
 
 
 def print_message(text: str = "") -> None:
-    """Print a message for people to stderr: stdout is for what scripts read."""
-    print(printable_lines(text), file=sys.stderr, flush=True)
+    """Print a message for people to stderr: stdout is for what scripts read.
+
+    Where that goes to a disk that is full, nothing of what is done depends on it.
+    """
+    with contextlib.suppress(OSError):
+        print(printable_lines(text), file=sys.stderr, flush=True)
+
+
+def print_note(text: str) -> None:
+    """Print a sentence to stderr, wrapped where that is a terminal."""
+    from hpctrain.cli.terminal.layout import width_of, wrap
+
+    print_message(wrap(text, width_of(sys.stderr)))
 
 
 def agree_to_cost(planned: Plan, *, sure: bool) -> None:
@@ -191,7 +268,7 @@ def agree_to_cost(planned: Plan, *, sure: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise HpctrainError(
-            f"this costs {planned.cost.words()}, and there is no terminal to ask you on",
+            f"this costs {planned.cost.words()}, and without a terminal hpctrain cannot ask you",
             "add --yes, request less, or raise ask_above in the site's profile",
         )
     if not click.confirm("submit it?", err=True):

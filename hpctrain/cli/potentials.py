@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from hpctrain.cli.completion import complete_potentials
 from hpctrain.cli.options import Group, common, print_json, print_message, print_text
 from hpctrain.cli.terminal.row_counter import RowCounter
 
@@ -28,6 +30,7 @@ def list_command(with_retired: bool, project_file: str | None, as_json: bool) ->
     The table shows errors, the verdict of the checks, date, size and run. A star marks the current
     potential.
     """
+    from hpctrain.cli.terminal.layout import width_of
     from hpctrain.cli.terminal.potentials import potentials_table
     from hpctrain.potentials.archive import current_name, listed_cards, read_cards
     from hpctrain.project import find_project
@@ -48,9 +51,9 @@ def list_command(with_retired: bool, project_file: str | None, as_json: bool) ->
     if as_json:
         print_json("potentials-list", {"potentials": found})
     elif not found:
-        print_text("no potentials yet; next: hpctrain collect")
+        print_text("no potential is archived yet; next: hpctrain collect")
     else:
-        print_text(potentials_table(found))
+        print_text(potentials_table(found, width_of(sys.stdout)))
 
 
 def _summary(card: Card) -> dict[str, Any]:
@@ -78,7 +81,7 @@ def _summary(card: Card) -> dict[str, Any]:
 
 
 @potentials_group.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_potentials)
 @common
 def show_command(name: str, project_file: str | None, as_json: bool) -> None:
     """Show one potential: its errors, its checks, how to use it.
@@ -87,6 +90,7 @@ def show_command(name: str, project_file: str | None, as_json: bool) -> None:
     whole card is printed.
     """
     from hpctrain.cli.terminal.cards import card_page
+    from hpctrain.cli.terminal.layout import width_of
     from hpctrain.potentials import archive
     from hpctrain.project import find_project
 
@@ -96,7 +100,8 @@ def show_command(name: str, project_file: str | None, as_json: bool) -> None:
         print_json("potentials-show", {"card": card})
     else:
         now = archive.current_name(project.potentials) == card["name"]
-        print_text(card_page(card, project.potentials, is_current=now))
+        width = width_of(sys.stdout)
+        print_text(card_page(card, project.potentials, is_current=now, width=width))
 
 
 @potentials_group.command("retire")
@@ -122,7 +127,7 @@ def retire_command(name: str, undo: bool, project_file: str | None, as_json: boo
 
 
 @potentials_group.command("verify")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_potentials)
 @common
 def verify_command(names: tuple[str, ...], project_file: str | None, as_json: bool) -> None:
     """Check that archived files and their data are unchanged.
@@ -146,7 +151,7 @@ def verify_command(names: tuple[str, ...], project_file: str | None, as_json: bo
         ]
         print_json("potentials-verify", {"ok": all(one.ok for one in found), "potentials": facts})
     elif not found:
-        print_text("no potentials yet; next: hpctrain collect")
+        print_text("no potential is archived yet; next: hpctrain collect")
     else:
         print_text("\n\n".join(audit_table(one) for one in found))
     if not all(one.ok for one in found):
@@ -154,8 +159,8 @@ def verify_command(names: tuple[str, ...], project_file: str | None, as_json: bo
 
 
 @potentials_group.command("diff")
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="B")
+@click.argument("first", metavar="A", shell_complete=complete_potentials)
+@click.argument("second", metavar="B", shell_complete=complete_potentials)
 @common
 def diff_command(first: str, second: str, project_file: str | None, as_json: bool) -> None:
     """Compare two potentials.
@@ -165,6 +170,7 @@ def diff_command(first: str, second: str, project_file: str | None, as_json: boo
     trained on.
     """
     from hpctrain.cli.terminal.comparison import comparison
+    from hpctrain.cli.terminal.layout import width_of
     from hpctrain.potentials.compare import diff
     from hpctrain.project import find_project
 
@@ -172,11 +178,11 @@ def diff_command(first: str, second: str, project_file: str | None, as_json: boo
     if as_json:
         print_json("potentials-diff", found)
     else:
-        print_text(comparison(found))
+        print_text(comparison(found, width_of(sys.stdout)))
 
 
 @potentials_group.command("current")
-@click.argument("name", required=False, metavar="[NAME]")
+@click.argument("name", required=False, metavar="[NAME]", shell_complete=complete_potentials)
 @common
 def current_command(name: str | None, project_file: str | None, as_json: bool) -> None:
     """Show the current potential, or choose another one.

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from hpctrain.cli.completion import complete_runs_and_potentials
 from hpctrain.cli.options import common, print_json, print_message, print_text
 
 
 @click.command("report")
-@click.argument("name", metavar="RUN|POTENTIAL")
+@click.argument("name", metavar="RUN|POTENTIAL", shell_complete=complete_runs_and_potentials)
 @click.option(
     "--output",
     metavar="FILE",

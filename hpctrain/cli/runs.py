@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hpctrain.cli.completion import complete_runs
 from hpctrain.cli.options import common, print_json, print_message, print_text
+from hpctrain.interrupts import Stopped
 
 if TYPE_CHECKING:
     from hpctrain.runs.actions.status import RunStatus, StatusReport
 
 
 @click.command("status")
-@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.argument("runs", nargs=-1, metavar="[RUN]...", shell_complete=complete_runs)
 @click.option("--watch", is_flag=True, help="Keep showing the runs until all have ended.")
 @common
 def status_command(
@@ -34,6 +36,7 @@ def status_command(
       hpctrain status
       hpctrain status cutoff6 --watch
     """
+    from hpctrain.cli.terminal.layout import width_of
     from hpctrain.cli.terminal.tables import status_table
     from hpctrain.project import find_project
     from hpctrain.runs.actions.status import status
@@ -53,7 +56,7 @@ def status_command(
     elif not report.runs:
         print_text("no runs yet; next: hpctrain submit")
     elif not watch:
-        print_text(status_table(report.runs))
+        print_text(status_table(report.runs, width_of(sys.stdout)))
     for stray in report.strays:
         print_message(
             f"job {stray.job_id} is {stray.state}, and the folder of its run {stray.run_id} is "
@@ -80,7 +83,7 @@ def _report_json(report: StatusReport) -> dict[str, Any]:
 
 def _run_json(run: RunStatus) -> dict[str, Any]:
     keys = ("run_id", "site", "job_id", "state", "since", "reason", "attempt", "iteration",
-            "max_iter", "train", "test", "eta_s", "warnings")  # fmt: skip
+            "max_iter", "train", "test", "kept_iteration", "eta_s", "warnings")  # fmt: skip
     content = {key: getattr(run, key) for key in keys}
     content |= {"name": run.name, "trial": run.trial, "changed": [vars(one) for one in run.changed]}
     # Only where the job has come to it, and says how many checks were made.
@@ -89,7 +92,7 @@ def _run_json(run: RunStatus) -> dict[str, Any]:
 
 
 @click.command("logs")
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=complete_runs)
 @click.option(
     "--follow", "following", is_flag=True, help="Keep printing new lines until the run has ended."
 )
@@ -118,13 +121,18 @@ def logs_command(run: str, following: bool, project_file: str | None, as_json: b
     def ended() -> bool:
         return not following or status(project, (run,)).runs[0].state in SETTLED
 
-    for text in tail(project, run, ended):
-        print_text(text, end="")
-        sys.stdout.flush()
+    try:
+        for text in tail(project, run, ended):
+            print_text(text, end="")
+            sys.stdout.flush()
+    except KeyboardInterrupt as interrupt:
+        if not following:
+            raise
+        raise Stopped("Stopped following the log; the training goes on.") from interrupt
 
 
 @click.command("cancel")
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=complete_runs)
 @common
 def cancel_command(runs: tuple[str, ...], project_file: str | None, as_json: bool) -> None:
     """Cancel the jobs of runs.
@@ -144,7 +152,7 @@ def cancel_command(runs: tuple[str, ...], project_file: str | None, as_json: boo
 
 
 @click.command("resume")
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=complete_runs)
 @common
 def resume_command(runs: tuple[str, ...], project_file: str | None, as_json: bool) -> None:
     """Continue runs that ended before their training was complete.

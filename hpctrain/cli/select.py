@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from hpctrain.cli.changes import parse_changes
+from hpctrain.cli.completion import (
+    complete_files,
+    complete_potentials_and_files,
+    complete_sites,
+    complete_targets,
+)
 from hpctrain.cli.options import (
     agree_to_cost,
     common,
@@ -29,11 +36,12 @@ if TYPE_CHECKING:
 
 
 @click.command("select")
-@click.argument("candidates", nargs=-1, metavar="CANDIDATES...")
+@click.argument("candidates", nargs=-1, metavar="CANDIDATES...", shell_complete=complete_files)
 @click.option(
     "--from",
     "potential",
     metavar="POTENTIAL",
+    shell_complete=complete_potentials_and_files,
     help="Potential to improve: its name, 'current', or the path of its .yaml.",
 )
 @click.option(
@@ -61,9 +69,17 @@ if TYPE_CHECKING:
     help="Use only these candidates, by an ASE selection such as 'status=new'.",
 )
 @click.option(
-    "--site", metavar="S", help="Grade them in a job on this site. Default: on this machine, now."
+    "--site",
+    metavar="S",
+    shell_complete=complete_sites,
+    help="Grade them in a job on this site. Default: on this machine, now.",
 )
-@click.option("--target", metavar="NAME", help="Target of the site. Default: the first that fits.")
+@click.option(
+    "--target",
+    metavar="NAME",
+    shell_complete=complete_targets,
+    help="Target of the site. Default: the first that fits.",
+)
 @click.option(
     "--walltime",
     metavar="T",
@@ -190,13 +206,14 @@ def _finish(folder: Path) -> Choice:
 
 def _print(done: Choice, as_json: bool) -> None:
     from hpctrain.cli.terminal.choice import choice_table
+    from hpctrain.cli.terminal.layout import width_of
 
     for note in done.facts["notes"]:
         print_message(f"note: {note}")
     if as_json:
         print_json("select", done.facts)
         return
-    print_text(choice_table(done.facts))
+    print_text(choice_table(done.facts, width_of(sys.stdout)))
     if done.output is not None:
         print_text(f"\nwrote {done.output}\nwrote {done.page}")
         print_text("next: label them, add them to data.source, then: hpctrain submit")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from hpctrain.cli.completion import complete_sites, complete_targets
 from hpctrain.cli.options import Group, common, print_json, print_text, project_if_any
 
 if TYPE_CHECKING:
     from hpctrain.project import Project
+    from hpctrain.sites.load import Site
 
 
 def _folder(project_file: str | None) -> Path | None:
@@ -36,13 +39,14 @@ def list_command(project_file: str | None, as_json: bool) -> None:
     An asterisk marks the site that this machine belongs to. FACTS says how reliable a profile is
     and when it was checked. PROOF is the result of the last 'hpctrain sites test'.
     """
+    from hpctrain.cli.terminal.layout import width_of
     from hpctrain.cli.terminal.sites import sites_table
 
     rows = _list(project_if_any(project_file))
     if as_json:
         print_json("sites-list", {"sites": rows})
     else:
-        print_text(sites_table(rows))
+        print_text(sites_table(rows, width_of(sys.stdout)))
 
 
 def _list(project: Project | None) -> list[dict[str, Any]]:
@@ -88,8 +92,13 @@ def _profile_facts(name: str, folder: Path | None) -> dict[str, Any]:
 
 
 @sites_group.command("show")
-@click.argument("name")
-@click.option("--target", metavar="NAME", help="Print the profile as a job of this target uses it.")
+@click.argument("name", shell_complete=complete_sites)
+@click.option(
+    "--target",
+    metavar="NAME",
+    shell_complete=complete_targets,
+    help="Print the profile as a job of this target uses it.",
+)
 @common
 def show_command(name: str, target: str | None, project_file: str | None, as_json: bool) -> None:
     """Print a site's profile.
@@ -114,7 +123,20 @@ def show_command(name: str, target: str | None, project_file: str | None, as_jso
         return
     for file in site.files:
         print_text(f"# {file}")
+    for note, where in _hardware_notes(site, [target] if target else known).items():
+        print_text(f"# {', '.join(where)}: {note}")
     print_text(yaml.safe_dump(profile, sort_keys=False, allow_unicode=True), end="")
+
+
+def _hardware_notes(site: Site, targets: list[str]) -> dict[str, list[str]]:
+    """List what the trainer cannot use on the nodes of these targets, and of which it holds."""
+    from hpctrain.sites.hardware import hardware_notes
+
+    found: dict[str, list[str]] = {}
+    for target in targets:
+        for note in hardware_notes(site.at(target)):
+            found.setdefault(note, []).append(target)
+    return found
 
 
 @sites_group.command("schema")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,12 +14,14 @@ from hpctrain.cli.options import (
     common,
     print_json,
     print_message,
+    print_note,
     print_text,
     training_options,
 )
 from hpctrain.cli.terminal.row_counter import RowCounter
 
 if TYPE_CHECKING:
+    from hpctrain.data.check.report import Findings
     from hpctrain.launch.submit import SubmittedRun
     from hpctrain.project import Project
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Show the progress until the run ends. Exit code 1 if it did not complete.",
 )
+@click.option("--skip-check", is_flag=True, help="Do not look for mistakes in the data.")
 @click.option("--yes", is_flag=True, help="Submit without asking, whatever it costs.")
 @common
 def submit_command(
@@ -46,6 +49,7 @@ def submit_command(
     trial: bool,
     dry_run: bool,
     wait: bool,
+    skip_check: bool,
     yes: bool,
     project_file: str | None,
     as_json: bool,
@@ -53,7 +57,8 @@ def submit_command(
     """Check and export the data, then submit a training.
 
     Everything that belongs to the run is in the folder runs/RUN. If anything is wrong, nothing is
-    submitted.
+    submitted. The data are checked as by 'hpctrain check': what is certainly a mistake stops the
+    submission, and what may be one is printed as a warning.
 
     With --dry-run, the job script is printed exactly as it would be submitted, and nothing is kept.
 
@@ -70,7 +75,7 @@ def submit_command(
 
     project = find_project(project_file)
     if dry_run:
-        _dry_run(project, options, name, trial, as_json)
+        _dry_run(project, options, name, trial, as_json, check=not skip_check)
         return
     with RowCounter("reading") as counter:
         done = submit(
@@ -79,6 +84,7 @@ def submit_command(
             **options.arguments(),
             name=name,
             trial=trial,
+            check=not skip_check,
             progress=counter,
             agree=partial(agree_to_cost, sure=yes),
             say=print_message,
@@ -98,12 +104,14 @@ def submit_command(
 
 def _print_submitted(project: Project, done: SubmittedRun, wait: bool, as_json: bool) -> None:
     """Print what was submitted, and with ``wait`` what becomes of it."""
+    from hpctrain.cli.terminal.layout import width_of
     from hpctrain.cli.terminal.tables import manifest
 
     for note in done.notes:
-        print_message(f"note: {note}")
+        print_note(f"note: {note}")
+    _print_warnings(done.findings)
     if not as_json:
-        print_text(manifest(done.manifest))
+        print_text(manifest(done.manifest, width=width_of(sys.stdout)))
         print_text(f"run         {done.run_id}: job {done.job_id} on {done.site}")
     state = _follow(project, done.run_id) if wait else "queued"
     if as_json:
@@ -114,6 +122,7 @@ def _print_submitted(project: Project, done: SubmittedRun, wait: bool, as_json: 
             "site": done.site,
             "job_id": done.job_id,
             "state": state,
+            **_findings_json(done.findings),
         }
         print_json("submit", {"runs": [run]})
     elif not wait:
@@ -121,6 +130,21 @@ def _print_submitted(project: Project, done: SubmittedRun, wait: bool, as_json: 
     sys.stdout.flush()
     if wait and state != "completed":
         raise SystemExit(1)
+
+
+def _print_warnings(found: Findings | None) -> None:
+    """Print what may be wrong with the data, each in one line."""
+    warnings = (
+        [one for one in found.findings if not one.silenced and not one.stops] if found else []
+    )
+    for one in warnings:
+        print_note(f"warning: {one.line()}")
+    if warnings:
+        print_message("what to do about warnings: hpctrain check")
+
+
+def _findings_json(found: Findings | None) -> dict[str, Any]:
+    return {"findings": [one.facts() for one in found.findings]} if found else {}
 
 
 def _follow(project: Project, run_id: str) -> str:
@@ -135,10 +159,18 @@ def _follow(project: Project, run_id: str) -> str:
 
 
 def _dry_run(
-    project: Project, options: TrainingOptions, name: str | None, trial: bool, as_json: bool
+    project: Project,
+    options: TrainingOptions,
+    name: str | None,
+    trial: bool,
+    as_json: bool,
+    *,
+    check: bool,
 ) -> None:
     """Print the job script to stdout, and all that is said about it to stderr."""
+    from hpctrain.cli.terminal.layout import width_of
     from hpctrain.cli.terminal.tables import manifest
+    from hpctrain.launch.preflight import refuse_mistakes
     from hpctrain.launch.submit import dry_run
 
     with RowCounter("reading") as counter:
@@ -148,14 +180,25 @@ def _dry_run(
             **options.arguments(),
             name=name,
             trial=trial,
+            check=check,
             progress=counter,
             agree=partial(agree_to_cost, sure=True),
         )
+    found = prepared.findings
     if as_json:
-        print_json("submit", {"run_dir": None, "files": files, "argv": argv})
+        print_json(
+            "submit", {"run_dir": None, "files": files, "argv": argv, **_findings_json(found)}
+        )
+        if found is not None and found.stops:
+            print_message("hpctrain: this would not be submitted: see findings")
+            raise SystemExit(1)  # stdout has its one object already
         return
-    print_message(manifest(prepared.manifest))
+    print_message(manifest(prepared.manifest, width=width_of(sys.stderr)))
     for note in prepared.notes:
-        print_message(f"note: {note}")
+        print_note(f"note: {note}")
+    _print_warnings(found)
     print_message(f"would be submitted with: {' '.join(argv)}\n")
     print_text(files["job.sh"], end="")
+    if found is not None:
+        sys.stdout.flush()
+        refuse_mistakes(found)

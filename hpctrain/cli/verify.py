@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
+from hpctrain.cli.completion import complete_potentials_and_files
 from hpctrain.cli.options import common, print_json, print_message, print_text, project_if_any
 
 
 @click.command("verify")
-@click.argument("potential", metavar="YACE|POTENTIAL")
+@click.argument("potential", metavar="YACE|POTENTIAL", shell_complete=complete_potentials_and_files)
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
@@ -40,6 +42,7 @@ def verify_command(
       hpctrain verify other.yace --data labelled.extxyz --minutes 10
     """
     from hpctrain.cli.terminal.cards import verdict_table
+    from hpctrain.cli.terminal.layout import width_of
     from hpctrain.potentials.verify import verify
 
     done = verify(
@@ -59,6 +62,6 @@ def verify_command(
             },
         )
     else:
-        print_text(verdict_table(done.content))
+        print_text(verdict_table(done.content, width_of(sys.stdout)))
     if done.content["verdict"] == "fail":
         raise SystemExit(1)

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypeAlias
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import orjson
 
 from hpctrain.data.duplicates.groups import Signatures, choose_dropped, find_duplicates
+from hpctrain.data.read import Progress
 from hpctrain.data.sources.label_names import NoLabels
 from hpctrain.data.sources.names import expand
 from hpctrain.data.sources.read import count_all, read_source
-from hpctrain.data.structures.elements import SYMBOLS
+from hpctrain.data.structures.elements import SYMBOLS, formula_of
 from hpctrain.data.structures.extxyz import Structure
 from hpctrain.data.structures.labels import find_fault, find_not_finite, mend
 from hpctrain.errors import HpctrainError
@@ -28,8 +29,6 @@ from hpctrain.errors import HpctrainError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Gets the number of structures read so far, and of all, where that is known.
-Progress: TypeAlias = Callable[[int, "int | None"], None]
 _DIGEST = 16
 
 
@@ -221,7 +220,4 @@ def symbol(number: int) -> str:
 def formula(numbers: NDArray[np.int64]) -> str:
     """Return the formula of a structure's atoms, in the order of their numbers."""
     elements, counts = np.unique(numbers, return_counts=True)
-    return "".join(
-        symbol(element) + (str(count) if count > 1 else "")
-        for element, count in zip(elements, counts, strict=True)
-    )
+    return formula_of(zip(elements.tolist(), counts.tolist(), strict=True))

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpctrain.data.duplicates.groups import Signatures
-from hpctrain.data.duplicates.search import REASONS, Search, with_signatures
-from hpctrain.data.notes import label_hint, notes_in_words, refuse_second_set
+from hpctrain.data.duplicates.search import REASONS, Leakage, Search, with_signatures
+from hpctrain.data.notes import label_hint, notes_in_words, refuse_second_set, selection_hint
 from hpctrain.data.read import Progress, Scan, read_rows, with_selection
-from hpctrain.data.sources.names import without_passwords
+from hpctrain.data.sources.names import Sources, expand_sides, without_passwords
 from hpctrain.data.split import UNNAMED, draw_rows, from_card
 from hpctrain.data.split_files import SplitFile, make_folder, move_into_place, write_files
 from hpctrain.data.structures.rows import (
@@ -69,7 +69,7 @@ class Dataset:
     isolated_atoms: dict[str, tuple[float, ...]]
     config_types: dict[str, int]
     generations: dict[str, int]
-    leakage: dict[str, Any] | None = None
+    leakage: Leakage | None = None
     elements_left_out: tuple[str, ...] = ()
     independent_compositions: int | None = None
     notes: tuple[str, ...] = ()
@@ -119,6 +119,7 @@ def export(
     scan: Scan | None = None,
     card_rows: Mapping[str, Any] | None = None,
     look_for: Likeness = "identical",
+    sources: Sources | None = None,
 ) -> Dataset:
     """Write ``train.extxyz`` and ``test.extxyz`` into ``folder``, whole or not at all.
 
@@ -126,7 +127,8 @@ def export(
     ``mixed_pbc=False`` refuses structures periodic in one or two directions only, which the
     evaluator tensorpot cannot take. ``card_rows``, the rows of a card, are written, each on its
     side, instead of those that the settings choose. ``look_for``: how much alike structures on both
-    sides of the split must be, to be reported. ``progress`` gets the number of rows read so far,
+    sides of the split must be, to be reported. ``sources`` are those that ``data`` names, where
+    that is known already. ``progress`` gets the number of rows read so far,
     and of all; ``scan`` every selected row.
 
     Raises HpctrainError, with the rows and the reasons, if a selected row cannot be used, unless
@@ -139,17 +141,18 @@ def export(
         tempfile.TemporaryFile(dir=folder, buffering=2**20) as spool,
     ):
         scan = with_signatures(signatures, scan)
-        data = with_selection(data, base)
-        rows = read_rows(data, base, spool, cutoff, mixed_pbc, progress, scan)
+        sources = sources or expand_sides(data.source, data.test_source, base)
+        data = with_selection(data, sources, base)
+        rows = read_rows(data, sources, base, spool, cutoff, mixed_pbc, progress, scan)
         skipped: tuple[Skipped, ...] = ()
         left_out: tuple[str, ...] = ()
-        leakage = None
+        leakage: Leakage | None = None
         if card_rows is not None:
             sides = from_card(card_rows, rows)
         else:
             chosen = select_generations(rows, data, up_to_generation)
             skipped = _list_skipped(rows, chosen)
-            _refuse(data, rows, skipped, chosen, skip_bad)
+            _refuse(data, base, rows, skipped, chosen, skip_bad)
             usable = np.ones(len(rows), dtype=bool)
             usable[list(rows.bad)] = False
             chosen = chosen[usable[chosen]]
@@ -255,7 +258,12 @@ def _list_isolated(rows: Rows, places: NDArray[Any]) -> dict[str, tuple[float, .
 
 
 def _refuse(
-    data: DataConfig, rows: Rows, skipped: Sequence[Skipped], chosen: NDArray[Any], skip_bad: bool
+    data: DataConfig,
+    base: Path,
+    rows: Rows,
+    skipped: Sequence[Skipped],
+    chosen: NDArray[Any],
+    skip_bad: bool,
 ) -> None:
     """Raise if there is nothing to export, or something that cannot be used."""
     bad = sum(len(one.ids) for one in skipped)
@@ -265,11 +273,11 @@ def _refuse(
             lines.append(f"  … and {len(skipped) - MOST_REASONS} more reasons")
         there, hint = label_hint(rows, chosen, data.labels)
         first = "these rows are selected but cannot be used:"
-        todo = "mend or deselect them (data.select), or leave them out with --skip-bad"
+        todo = "correct them, leave them out with data.select, or use --skip-bad"
         if skip_bad:
             first, todo = (
                 "no selected row can be used:",
-                "mend them, or select others (data.select)",
+                "correct them, or select others (data.select)",
             )
         raise HpctrainError("\n".join([first, *lines, *there]), hint or todo)
     if not len(chosen):
@@ -278,7 +286,7 @@ def _refuse(
         raise HpctrainError(
             f"no structure in {names} matches data.select '{data.select}'"
             + (f" and data.generations {data.generations}" if data.generations != "all" else ""),
-            "look with: ase db FILE.db  ·  an empty data.select takes every row",
+            selection_hint(data, base),
         )
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hpctrain.data.sources.names import ending, expand_sides, is_packed, without_password
+from hpctrain.data.sources.read import is_database
 from hpctrain.data.structures.other_labels import (
     OtherLabels,
     as_line,
@@ -17,9 +19,12 @@ from hpctrain.data.structures.other_labels import (
 from hpctrain.errors import HpctrainError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from hpctrain.data.structures.rows import Rows
+    from hpctrain.settings import DataConfig
 
 _IDS = 3
 _MOST_KEYS = 20
@@ -124,3 +129,19 @@ def refuse_second_set(rows: Rows, places: NDArray[Any]) -> None:
         f"{count} of {len(places)} rows have several sets of labels, which differ: {ways}",
         f"say which is meant, and {_WHERE}: {'  ·  or  '.join(map(as_line, sets))}",
     )
+
+
+def selection_hint(data: DataConfig, base: Path) -> str:
+    """Say where no row is selected how to look at the rows, by the kind of the source."""
+    source = expand_sides(data.source, data.test_source, base)[0][0]
+    shown = without_password(source)
+    if is_database(source, base / source):
+        hints = [f"look at the rows with: ase db {shown}"]
+    elif ending(source)[0] in (".xyz", ".extxyz"):
+        show = "zcat" if is_packed(source) else "cat"
+        hints = [f"a structure's keys are in its second line: {show} {shown} | head -n 2"]
+    else:
+        hints = ["select by what every structure has, such as id, natoms, energy or fmax"]
+    hints += ["an empty data.select takes every row"] * bool(data.select)
+    hints += ["data.generations: all takes every generation"] * (data.generations != "all")
+    return "  ·  ".join(hints)

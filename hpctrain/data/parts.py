@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from hpctrain.data.structures.elements import SYMBOLS
-from hpctrain.data.structures.extxyz import Batch, Structure, digest_structures, format_structures
+from hpctrain.data.structures.digests import digest_structures
+from hpctrain.data.structures.extxyz import Batch, Structure, format_structures
 from hpctrain.data.structures.labels import (
+    are_faultless,
+    are_whole,
     drop_stresses,
     find_fault,
     find_not_finite,
     is_isolated,
     mend,
 )
-from hpctrain.data.structures.rows import GEOMETRY, Row
+from hpctrain.data.structures.rows import GEOMETRY, SomeRows
 
-_SYMBOLS = [symbol.encode() for symbol in SYMBOLS]
+_NO_DIGESTS = (bytes(32), bytes(GEOMETRY))
+Value = TypeVar("Value")
 
 
 class Rules(NamedTuple):
@@ -34,7 +37,7 @@ class Rules(NamedTuple):
 class Part(NamedTuple):
     """What is kept of some structures, and the texts of the good ones, one behind the other."""
 
-    rows: list[Row]
+    rows: SomeRows
     text: bytes
 
 
@@ -52,43 +55,60 @@ def set_sides(
 
 def make_part(structures: Sequence[Structure], rules: Rules) -> Part:
     """Mend, check, digest and format structures."""
+    batch, bad = _check(structures, rules)
+    texts = format_structures(batch) if batch else []
+    digests = digest_structures(batch) if batch else []
+    if bad:
+        texts, digests = _spread(texts, b"", bad), _spread(digests, _NO_DIGESTS, bad)
+    rows = SomeRows(
+        [one.row_id for one in structures],
+        [one.config_type for one in structures],
+        [one.generation for one in structures],
+        b"".join([with_labels for with_labels, _ in digests]),
+        b"".join([geometry[:GEOMETRY] for _, geometry in digests]),
+        list(map(len, texts)),
+        [0 if place in bad else len(one.numbers) for place, one in enumerate(structures)],
+        [b"" if place in bad else _composition(one.numbers.tobytes())
+         for place, one in enumerate(structures)],
+        [_group(one, rules.group_by) for one in structures] if rules.group_by else [],
+        [one.side for one in structures],
+        {place: one.energy for place, one in enumerate(structures)
+         if one.energy is not None and place not in bad and is_isolated(one, rules.cutoff)},
+        bad,
+        {place: (one.notes, one.others) for place, one in enumerate(structures)
+         if one.notes or one.others is not None},
+    )  # fmt: skip
+    return Part(rows, b"".join(texts))
+
+
+def _check(structures: Sequence[Structure], rules: Rules) -> tuple[Batch | None, dict[int, str]]:
+    """Mend structures; return the good ones, and by their places what is wrong with the others."""
+    if are_whole(structures):
+        batch = Batch.of(structures)
+        if are_faultless(batch, rules.mixed_pbc):
+            return batch, {}
     for structure in structures:
         mend(structure, rules.cutoff)
     drop_stresses(structures)
-    faults = [find_fault(structure, rules.mixed_pbc) for structure in structures]
-    whole = [one for one, bad in zip(structures, faults, strict=True) if bad is None]
-    batch = Batch.of(whole) if whole else None
-    texts = iter(format_structures(batch, _SYMBOLS) if batch else ())
-    digests = iter(digest_structures(batch) if batch else ())
-    finite = batch is None or _is_finite(batch)
-    rows, written = [], []
-    for structure, fault in zip(structures, faults, strict=True):
-        bad = fault
-        if bad is None:
-            text, digest = next(texts), next(digests)
-            bad = None if finite else find_not_finite(structure)
-        head = (structure.row_id, structure.config_type, structure.generation, structure.notes,
-                structure.others, bad)  # fmt: skip
-        if bad is not None:
-            rows.append(Row(*head, side=structure.side))
-            continue
-        written.append(text)
-        with_labels, geometry = digest
-        group = structure.keys.get(rules.group_by) if rules.group_by else None
-        rows.append(Row(
-            *head, with_labels, geometry[:GEOMETRY], len(text), len(structure.numbers),
-            _composition(structure.numbers.tobytes()), None if group is None else str(group),
-            structure.energy if is_isolated(structure, rules.cutoff) else None, structure.side,
-        ))  # fmt: skip
-    return Part(rows, b"".join(written))
+    good, bad = [], {}
+    for place, structure in enumerate(structures):
+        fault = find_fault(structure, rules.mixed_pbc) or find_not_finite(structure)
+        if fault is None:
+            good.append(structure)
+        else:
+            bad[place] = fault
+    return Batch.of(good) if good else None, bad
 
 
-def _is_finite(batch: Batch) -> bool:
-    """Say whether all numbers that ``find_not_finite`` looks at are finite."""
-    energies = [one.energy for one in batch.structures]
-    cells = [one.cell for one in batch.structures]
-    numbers: tuple[Any, ...] = (batch.positions, batch.forces, energies, cells)
-    return all(bool(np.isfinite(some).all()) for some in numbers)
+def _spread(values: Sequence[Value], nothing: Value, bad: Collection[int]) -> list[Value]:
+    """Give the good ones of some structures their values, and the bad ones nothing."""
+    of_good = iter(values)
+    return [nothing if place in bad else next(of_good) for place in range(len(values) + len(bad))]
+
+
+def _group(structure: Structure, key: str) -> str | None:
+    value = structure.keys.get(key)
+    return None if value is None else str(value)
 
 
 @lru_cache(maxsize=1000)

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, TypeAlias
 
 from hpctrain.data.parts import Part, Rules, make_part, set_sides
 from hpctrain.data.sources.label_names import Labels
-from hpctrain.data.sources.names import expand_sides, without_password
+from hpctrain.data.sources.names import Sources, without_password
 from hpctrain.data.sources.read import can_be_shared, count_all, read_pieces, read_source
 from hpctrain.data.sources.row_keys import choose_selection
 from hpctrain.data.sources.selection import refuse_unknown_sources
@@ -30,6 +30,7 @@ BATCH = 128
 
 def read_rows(
     data: DataConfig,
+    sources: Sources,
     base: Path,
     spool: IO[bytes],
     cutoff: float,
@@ -43,15 +44,14 @@ def read_rows(
     be read.
     """
     rows = Rows(groups=data.group_by is not None, sides=data.split == "given")
-    sources, tests, several = expand_sides(data.source, data.test_source, base)
-    refuse_unknown_sources(data.select or "", list(map(without_password, sources)))
-    total = count_all(sources, base, data.select or "")
+    names = sources.names
+    refuse_unknown_sources(data.select or "", list(map(without_password, names)))
+    total = count_all(names, base, data.select or "")
     given = data.split == "given"
     rules = Rules(cutoff, mixed_pbc, data.group_by, data.side_key if given else None)
-    sides = {one: TEST if one in tests else "train" for one in sources if given}
-    for part in _read_parts(data, base, sources, sides, several, rules, scan):
-        for row in part.rows:
-            rows.add(row)
+    sides = {one: TEST if one in sources.tests else "train" for one in names if given}
+    for part in _read_parts(data, base, names, sides, sources.several, rules, scan):
+        rows.extend(part.rows)
         spool.write(part.text)
         progress(len(rows), total)
     return rows
@@ -94,13 +94,12 @@ def _read_parts(
                 part = make_part(batch, rules)
                 yield part
                 if scan is not None:
-                    for structure, row in zip(batch, part.rows, strict=True):
-                        scan(structure, row.bad)
+                    for place, structure in enumerate(batch):
+                        scan(structure, part.rows.bad.get(place))
 
 
-def with_selection(data: DataConfig, base: Path) -> DataConfig:
+def with_selection(data: DataConfig, sources: Sources, base: Path) -> DataConfig:
     """Return the settings with data.select; one that is not given is chosen by the rows' keys."""
     if data.select is not None:
         return data
-    select = choose_selection(expand_sides(data.source, data.test_source, base)[0], base)
-    return data.model_copy(update={"select": select})
+    return data.model_copy(update={"select": choose_selection(sources.names, base)})

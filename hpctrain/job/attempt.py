@@ -8,13 +8,14 @@ what comes of starting the next attempt. Standard library only, Python >= 3.8.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
 from pathlib import Path
 from typing import Any, Mapping
 
-from . import continuation, earlier, environment, evidence, next_attempt
+from . import continuation, earlier, environment, evidence, next_attempt, on_end
 from .ending import Ending, Terminated, TimeIsUp
 from .steps import Failure, Steps, adopt_orphans, in_words, say
 from .trainer import engine_name, import_module_of
@@ -60,6 +61,10 @@ def main(asked: int) -> int:
     written = _write_result(folder, result, ending)
     if written and "continues" in result:
         written = _start_next(run, folder, settings, given, result, ending)
+    if written and on_end.is_due(settings, result, ending):
+        result["on_end"] = on_end.call(run, folder, settings, given, result, ending)
+        with contextlib.suppress(OSError):  # the result is there without it
+            evidence.write_json(str(folder / "result.json"), result)
     ending.ignore()
     if result["state"] != "completed":
         say(f"attempt {attempt} {result['state']}: {result['reason']}")
@@ -188,7 +193,7 @@ def _start_next(
     if mode == "chain":
         return True
     if ending.signal or os.path.exists(str(run / "cancel")):
-        outcome = next_attempt.Outcome(None, f"told to end by {ending.signal or 'cancel'}")
+        outcome = next_attempt.Outcome(None, f"ended by {ending.signal or 'cancel'}")
     elif mode == "requeue":
         ending.ignore()
         outcome = next_attempt.requeue(run, result["continues"]["job_id"], given)
@@ -214,7 +219,9 @@ def _read_settings(path: Path) -> dict[str, Any]:
         settings = json.loads(evidence.read_text(path))
         known = {name: settings[name] for name in SETTINGS}
         # Runs of older versions have no such choice.
-        newer = {"choose_basis_size": False, "bfgs_up_to": 0}
+        newer: dict[str, Any] = {
+            "choose_basis_size": False, "bfgs_up_to": 0, "threads_per_core": 1, "on_end": [],
+        }  # fmt: skip
         newer = {name: settings.get(name, value) for name, value in newer.items()}
         return {**known, **newer, "engine": engine_name(settings)}
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:

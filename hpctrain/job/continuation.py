@@ -66,6 +66,19 @@ def _has_begun(run: Path, attempt: int) -> bool:
     return (folder_of(run, attempt) / "claim.json").exists()
 
 
+def count_begun(run: Path, attempt: int) -> int:
+    """Count the attempts up to this one that began to train: what max_attempts bounds.
+
+    Those that were cancelled in the queue, ended before the trainer, or gave way to another do not
+    count.
+    """
+    begun = [number for number in range(1, attempt + 1) if _has_begun(run, number)]
+    results = [evidence.read_json(folder_of(run, number) / "result.json") for number in begun]
+    return sum(
+        result.get("begun") is not False and not result.get("gives_way_to") for result in results
+    )
+
+
 def _number(value: object) -> float:
     return float(value) if isinstance(value, (int, float)) else 0.0
 
@@ -86,11 +99,13 @@ def obstacle(
         return "it was cancelled"
     before = (result.get("from") or {}).get("iterations") or 0
     if (result.get("iterations") or 0) <= before:
-        return ("no iteration was completed in this attempt, and the next would fare no better: "
-                f"give it a longer walltime or more cores, then {resume}")  # fmt: skip
+        return (
+            "no iteration was completed in this attempt, and the next one would complete none "
+            f"either: give it a longer walltime or more cores, then {resume}"
+        )
     if settings["continuation"] == "manual":
         return f"to go on: {resume}"
-    if attempt >= settings["max_attempts"]:
+    if count_begun(run, attempt) >= settings["max_attempts"]:
         return f"max_attempts is {settings['max_attempts']}; to go on: {resume}"
     if settings["continuation"] == "chain" and not last_event(run, attempt + 1, "submitted"):
         return f"the next attempt was not submitted ahead; to go on: {resume}"

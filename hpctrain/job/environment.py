@@ -27,6 +27,9 @@ VARIABLES = (
 # The site local may be used inside a job of another scheduler.
 JOB_ID_VARIABLES = ("HPCTRAIN_LOCAL_JOB_ID", "SLURM_JOB_ID", "PBS_JOBID")
 
+# What apptainer and singularity tell those inside; the second name is of either.
+CONTAINER_VARIABLES = ("APPTAINER_CONTAINER", "SINGULARITY_CONTAINER")
+
 
 def job_id() -> str | None:
     """Return the scheduler's id of this job, or None outside one."""
@@ -60,12 +63,15 @@ def _given_number(name: str) -> int | None:
     return int(text) if re.match(r"[1-9][0-9]*$", text) else None
 
 
-def cores(asked: int | None) -> int:
-    """Count the cores this job may use: those the scheduler gave, else ``asked``, else all."""
+def cores(asked: int | None, threads_per_core: int = 1) -> int:
+    """Count the cores this job may use: those the scheduler gave, else ``asked``, else all.
+
+    ``threads_per_core`` is more than 1 where the scheduler counts hardware threads.
+    """
     for name in ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE", "NCPUS"):
         given = _given_number(name)
         if given:
-            return given
+            return max(1, given // threads_per_core)
     if asked:
         return asked
     return len(os.sched_getaffinity(0))
@@ -103,6 +109,16 @@ def versions() -> dict[str, str]:
     return found
 
 
+def cpu() -> str | None:
+    """Return the name of the processor, as Linux tells it; not every kind has one."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            named = (line for line in file if line.startswith("model name"))
+            return next((line.partition(":")[2].strip() for line in named), None)
+    except OSError:
+        return None
+
+
 def gpus() -> list[str]:
     """List the GPUs that nvidia-smi names; empty where there is none, or no nvidia-smi."""
     try:
@@ -117,15 +133,26 @@ def gpus() -> list[str]:
     return [line.strip() for line in reply.stdout.decode("utf-8", "replace").splitlines()]
 
 
+def container() -> str | None:
+    """Return the image of the container that this runs in; None outside one."""
+    for name in CONTAINER_VARIABLES:
+        if os.environ.get(name):
+            return os.environ[name]
+    return None
+
+
 def describe(count: int) -> dict[str, Any]:
     """Return what environment.json says."""
+    image = container()
     return {
+        **({"container": image} if image else {}),
         "host": platform.node(),
         "platform": platform.platform(),
         "python": platform.python_version(),
         "executable": sys.executable,
         "packages": versions(),
         "cores": count,
+        "cpu": cpu(),
         "gpus": gpus(),
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
     }

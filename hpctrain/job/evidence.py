@@ -35,7 +35,7 @@ def read_text(path: Path, most: int = MOST) -> str:
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
         if status.st_size > most:
             raise OSError(errno.EFBIG, "it is too large", str(path))
         parts: List[bytes] = []

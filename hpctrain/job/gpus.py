@@ -88,14 +88,14 @@ def warning(
     """
     required = "require_gpu is set"
     number = settings["gpus"]
-    asked = f"{number} GPU{'s' * (number > 1)} asked for" if number else "a GPU is needed"
+    asked = f"{number} GPU{'s' * (number > 1)} requested" if number else "a GPU is needed"
     if seen is None and settings["require_gpu"]:
-        raise Failure(f"{asked}, and TensorFlow does not say whether the trainer sees one "
+        raise Failure(f"{asked}, but TensorFlow does not say whether the trainer sees one "
                       f"({FILE} tells what it said); {required}")  # fmt: skip
     if seen is None or seen:
         return None
     there = f"nvidia-smi names {', '.join(present)}" if present else "nvidia-smi names none either"
-    words = f"{asked}, the trainer sees none ({there})"
+    words = f"{asked}, but the trainer sees none ({there})"
     if settings["require_gpu"]:
         raise Failure(f"{words}; {required}. What TensorFlow says is in {FILE} of the attempt")
     return f"{words}: it trains on the CPU"

@@ -146,7 +146,8 @@ def _outcome(reply: tuple[int | None, str, str], refusals: Sequence[int]) -> Out
     """Read the reply: the id is on stdout alone, since warnings on stderr hold numbers too."""
     code, out, said = reply
     # Slurm: 123, or 123;cluster. PBS: 123.server. The last: a greeting may be a line of digits too.
-    ids = re.findall(r"^(\d+(?:\.[\w.-]+)?)(?:;\S+)?$", out, re.MULTILINE) if code == 0 else []
+    form = r"^(\d+(?:\.[\w.-]+)?(?:@[\w.-]+)?)(?:;\S+)?$"
+    ids = re.findall(form, out, re.MULTILINE) if code == 0 else []
     if ids:
         return Outcome(ids[-1])
     silent = said == f"exit code {code}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,8 @@ print()
 print(json.dumps({{"seconds": time.time() - began, "gpus": gpus}}))
 """
 
+ERROR = re.compile(r"[A-Za-z_][\w.]*(Error|Exception)\b")
+
 
 def try_trainer(tensorpot: bool) -> dict[str, Any]:
     """Import the trainer in a process of its own: a crash there must not take the report along."""
@@ -48,7 +51,9 @@ def try_trainer(tensorpot: bool) -> dict[str, Any]:
     if reply.returncode == 0 and lines:
         return dict(json.loads(lines[-1]), imports=True, error=None)
     said = reply.stderr.decode("utf-8", "replace").strip().splitlines()
-    return {"imports": False, "error": said[-1] if said else "exit code %d" % reply.returncode}
+    # A message of several lines, as numpy's, begins behind the error's name.
+    errors = [line for line in said if ERROR.match(line)] or said
+    return {"imports": False, "error": errors[-1] if said else "exit code %d" % reply.returncode}
 
 
 def try_scratch(folder: str | None) -> dict[str, Any] | None:
@@ -78,7 +83,7 @@ def failed_lines(script: Path, numbers: str) -> list[str]:
 def inspect(settings: dict[str, Any]) -> dict[str, Any]:
     """Return what proof.json says: environment.json and what a training would fail on."""
     found: dict[str, Any]
-    cores = environment.cores(settings["cores"])
+    cores = environment.cores(settings["cores"], settings.get("threads_per_core", 1))
     usable = len(os.sched_getaffinity(0))
     found = environment.describe(cores)
     found["usable_cores"] = usable
@@ -100,15 +105,20 @@ def problems(found: dict[str, Any], settings: dict[str, Any]) -> list[str]:
         for module in settings["modules"]
         if not any(m == module or m.startswith(module + "/") for m in found["modules"])
     ]
+    if settings.get("container") and not found.get("container"):
+        words.append(
+            "the trainer is not in its container (%s): the job script's last line is not the "
+            "template's" % settings["container"]
+        )
     words += ["this line before the trainer fails: %s" % line for line in found["failed_lines"]]
     if not found["trainer"]["imports"]:
         words.append("the trainer cannot be imported: %s" % found["trainer"]["error"])
     visible = found["trainer"].get("gpus")
     if settings["gpus"] and visible is not None and not visible:
-        words.append("%d GPU asked for, and the trainer sees none" % settings["gpus"])
+        words.append("%d GPU requested, but the trainer sees none" % settings["gpus"])
     if settings["arch"] not in (None, found["machine"]):
         words.append(
-            "the node is %s, and the profile says %s" % (found["machine"], settings["arch"])
+            "the node is %s, but the profile says %s" % (found["machine"], settings["arch"])
         )
     if found["usable_cores"] < found["cores"]:
         words.append(

@@ -42,7 +42,7 @@ def train(
 ) -> None:
     """Do the steps of an attempt; the result learns what there is to tell of them."""
     folder, own = steps.folder, settings["engine"]
-    count = environment.cores(settings["cores"])
+    count = environment.cores(settings["cores"], settings["threads_per_core"])
     environment.set_threads(count, settings["keep_variables"])
     given = environment.describe(count)
     evidence.write_json(str(folder / "environment.json"), given)
@@ -161,7 +161,7 @@ def _run_pacemaker(
                 (folder / "stop").touch()
                 asked = due
         if due and ending.over():
-            raise TimeIsUp(f"{asked or due}, the trainer did not end in time and was ended")
+            raise TimeIsUp(f"{asked or due}, the trainer did not end in time and was stopped")
 
     due = ending.due()
     if due:
@@ -179,8 +179,10 @@ def _run_pacemaker(
     if not (folder / "output_potential.yaml").is_file():
         raise Failure("pacemaker ended without an error and without output_potential.yaml")
     if not _has_trained(folder):
-        raise Failure("pacemaker wrote output_potential.yaml, but trained nothing: neither "
-                      "metrics.txt nor log.txt tells of an iteration")  # fmt: skip
+        raise Failure(
+            "pacemaker wrote output_potential.yaml, but trained nothing: neither metrics.txt nor "
+            "log.txt has an iteration"
+        )
 
 
 def _has_trained(folder: Path) -> bool:

@@ -74,6 +74,7 @@ def _run_checks(
         "predictions": ["test_pred.pckl.gzip", "train_pred.pckl.gzip"],
         "known_errors": None,
         "evaluator": settings["evaluator"],
+        "active_set": "output_potential.asi",
         "seconds": seconds,
         "out": FILE,
     }
@@ -81,6 +82,6 @@ def _run_checks(
 
     def watch() -> None:
         if time.monotonic() > limit or steps.ending.over():
-            raise TimeIsUp(f"did not end within {seconds:.0f} s and was ended")
+            raise TimeIsUp(f"did not end within {seconds:.0f} s and was stopped")
 
     steps.run("verify", module("checks.main", json.dumps(request)), meanwhile=watch)

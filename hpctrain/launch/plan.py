@@ -21,6 +21,10 @@ from hpctrain.sites.profile import SiteProfile
 from hpctrain.sites.recognise import read_rules, recognise
 
 
+class NoSite(HpctrainError):
+    """No site is named, and this machine does not tell which one is meant."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """Site, target and cost of a training.
@@ -58,6 +62,12 @@ def plan(project: Project, site_name: str | None, changes: dict[str, Any] | None
     notes: list[str] = []
     name = site_name or config.site or _recognise_site(project, notes)
     site = load.load(name, project.folder, site_changes)
+    if load.is_example(site):
+        raise HpctrainError(
+            f"{name} is an example to copy, not a cluster",
+            f"on your cluster's login node, hpctrain sites init {name} writes a profile of that "
+            "name from what the scheduler reports; hpctrain sites list shows ready ones",
+        )
     choice = choose(site, os.environ)
     profile = choice.profile
     notes += explain_choice(site, choice.target, choice.others)
@@ -85,11 +95,12 @@ def _recognise_site(project: Project, notes: list[str]) -> str:
         notes.append(f"site {found[0].name}, known by {found[0].by}")
         return found[0].name
     if found:
-        raise HpctrainError(
+        raise NoSite(
             "no site is named, and this machine may be any of: "
             + ", ".join(f"{site.name} ({site.by})" for site in found),
-            "say which with --site NAME",
+            "add --site NAME",
         )
-    raise HpctrainError(
-        "no site is named", "say --site NAME, or set site: in hpctrain.yaml; hpctrain sites list"
+    raise NoSite(
+        "no site is named",
+        "add --site NAME, or set site: in hpctrain.yaml; to list them: hpctrain sites list",
     )

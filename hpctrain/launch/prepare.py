@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,38 +22,46 @@ from hpctrain.engines.pacemaker.faults import functions_of
 from hpctrain.errors import HpctrainError
 from hpctrain.fields import Evaluator, Likeness, walltime_seconds
 from hpctrain.files import as_json, now, put_job, sha256_of, write_atomically, write_text
+from hpctrain.launch.on_end import on_end_argv
 from hpctrain.launch.plan import Plan, plan
 from hpctrain.launch.script import job_script
 from hpctrain.potentials import archive, parents
 from hpctrain.project import Project
 from hpctrain.render import render
+from hpctrain.runs.jobs import job_request
 from hpctrain.runs.manifest import DatasetFacts, Manifest
 from hpctrain.runs.names import refuse_name
 from hpctrain.runs.place import SCRIPT
 from hpctrain.runs.run import MANIFEST
-from hpctrain.runs.submission import job_request
 from hpctrain.schedulers.base import JobRequest, Scheduler
 from hpctrain.settings import ProjectConfig
 from hpctrain.sites import load
+from hpctrain.sites.demand import threads_per_core
 from hpctrain.sites.profile import SiteProfile
 
 if TYPE_CHECKING:
+    from hpctrain.data.check.report import Findings
+    from hpctrain.data.check.scan import Preflight
     from hpctrain.data.export import Dataset
-    from hpctrain.data.structures.extxyz import Structure
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run in a folder that has not got its name yet, with all that its submission needs."""
+    """A run in a folder that has not got its name yet, with all that its submission needs.
+
+    ``profile`` is that of the target.
+    """
 
     folder: Path
     run_id: str
     site: load.Site
+    profile: SiteProfile
     scheduler: Scheduler
     job: JobRequest
     argv: list[str]
     manifest: Manifest
     notes: list[str]
+    findings: Findings | None = None  # None: the data were not checked
 
     @property
     def rows_fingerprint(self) -> str:
@@ -72,22 +81,25 @@ def prepare(
     name: str | None = None,
     trial: bool = False,
     progress: Callable[[int, int | None], None] = lambda *_: None,
-    scan: Callable[[Structure, str | None], None] | None = None,
+    preflight: Preflight | None = None,
+    look_again: bool = False,
     look_for: Likeness = "identical",
     agree: Callable[[Plan], None] = lambda _: None,
 ) -> Prepared:
     """Write everything that a submission needs into ``folder``.
 
     ``start_from`` names an archived potential to go on from, ``name`` the run; the potential of a
-    ``trial`` is never archived. ``scan`` is shown every selected row, and why it cannot be used;
-    ``look_for`` is how alike structures on both sides of the split must be to be told. ``agree`` is
-    shown the plan before any data are read, and raises
+    ``trial`` is never archived. ``preflight`` is shown every selected row, and what it finds is
+    returned; where an earlier run has the same data, what was found then is taken, unless
+    ``look_again``. ``look_for`` is how alike structures on both sides of the split must be to be
+    reported. ``agree`` is shown the plan before any data are read, and raises
     HpctrainError if it is not accepted. Raises HpctrainError if anything is wrong.
     """
     from hpctrain.data.duplicates.search import leakage_notes
     from hpctrain.data.export import elements_note, export
     from hpctrain.data.sources.ase_sqlite import lock_notes
     from hpctrain.data.sources.names import expand_sides
+    from hpctrain.launch import preflight as checks
     from hpctrain.launch import reuse
 
     if name is not None:
@@ -104,6 +116,7 @@ def prepare(
     _check_python(profile, scheduler)
     _check_walltime(profile, scheduler, notes)
     evaluator = _choose_evaluator(config, profile, notes)
+    on_end = on_end_argv(project, config, profile, notes)
     parent = parents.find_parent(project.potentials, start_from) if start_from is not None else None
 
     folder.mkdir(parents=True)
@@ -113,29 +126,36 @@ def prepare(
         "up_to_generation": generation,
         "skip_bad": skip_bad,
     }
-    key = reuse.key(config.data, project.folder, **options)
-    same = reuse.find(project.runs, key) if key is not None and scan is None else None
+    sources = expand_sides(config.data.source, config.data.test_source, project.folder)
+    key = reuse.key(config.data, sources.names, project.folder, **options)
+    same = None
+    if key is not None and not look_again:
+        fits = partial(checks.recall, config=config) if preflight else lambda _: True
+        same = reuse.find(project.runs, key, fits)
     if same is not None:
         dataset = reuse.take(same, folder)
-        notes.append(f"the data have not changed since the run {same.name}: its export is shared")
+        notes.append(
+            f"the data have not changed since the run {same.folder.name}: its export is shared"
+        )
     else:
         dataset = export(
-            config.data, project.folder, folder, **options, progress=progress, scan=scan,
-            look_for=look_for,
+            config.data, project.folder, folder, **options, progress=progress,
+            scan=preflight.add if preflight else None, look_for=look_for, sources=sources,
         )  # fmt: skip
         reuse.keep(project.runs, dataset)
     notes += elements_note(dataset.elements_left_out)
     notes += pacemaker.share_notes(config.training)
-    notes += [*dataset.notes, *leakage_notes(dataset.leakage)]
-    sources, *_ = expand_sides(config.data.source, config.data.test_source, project.folder)
-    notes += lock_notes(sources, project.folder)
+    notes += dataset.notes
+    if preflight is None:
+        notes += leakage_notes(dataset.leakage)
+    notes += lock_notes(sources.names, project.folder)
     energies, mapping = _input(config, evaluator, dataset, parent, notes)
     warnings = _warnings(energies, dataset, parent, notes)
     if parent is not None:
         parent.put(folder)
     text = _input_text(mapping, config, run_id, parent)
     write_text(folder / "input.yaml", text)
-    _write_job(folder, project, config, run_id, profile, scheduler, job, evaluator, mapping)
+    _write_job(folder, project, config, run_id, profile, scheduler, job, evaluator, mapping, on_end)
     manifest: Manifest = {
         "schema": "hpctrain.run/1",
         "run_id": run_id,
@@ -164,9 +184,18 @@ def prepare(
             path.name: sha256_of(path) for path in (folder / "job.sh", folder / "input.yaml")
         },
     }
+    findings = None
+    if preflight is not None:
+        known = checks.recall(same.folder, config) if same is not None else None
+        if known is not None:
+            findings = checks.findings_of(known, config, manifest)
+        else:
+            findings = checks.judge(preflight, config, manifest, skip_bad=skip_bad)
+            known = checks.record(findings, preflight, config)
+        manifest["check"] = known
     write_atomically(folder / "rows.json", as_json(dataset.rows()))
     write_atomically(folder / MANIFEST, as_json(manifest))
-    return Prepared(folder, run_id, site, scheduler, job, argv, manifest, notes)
+    return Prepared(folder, run_id, site, profile, scheduler, job, argv, manifest, notes, findings)
 
 
 def _warnings(
@@ -245,6 +274,7 @@ def _write_job(
     job: JobRequest,
     evaluator: Evaluator,
     mapping: dict[str, Any],
+    on_end: list[str],
 ) -> None:
     """Write the job script, and what travels with it."""
     script = job_script(
@@ -256,6 +286,7 @@ def _write_job(
         "engine": config.training.engine,
         "evaluator": evaluator,
         "cores": profile.cores,
+        "threads_per_core": threads_per_core(profile),
         "gpus": profile.gpus,
         "require_gpu": profile.require_gpu,
         "patience": config.training.patience,
@@ -270,6 +301,7 @@ def _write_job(
         "max_attempts": profile.max_attempts,
         "refusals": scheduler.refusals,
         "active_set": config.training.active_set,
+        "on_end": on_end,
         "verification_s": 60 * config.training.verify_minutes,
         # What the job says to its scheduler to start the next attempt, by attempt.
         "submit_argv": {
@@ -292,7 +324,7 @@ def _check_walltime(profile: SiteProfile, scheduler: Scheduler, notes: list[str]
         raise HpctrainError(
             f"continuation: {profile.continuation} needs a walltime: {scheduler.name} does not "
             "tell a job when it will end",
-            "set walltime in the site, or say --walltime HH:MM:SS",
+            "set walltime in the site, or add --walltime HH:MM:SS",
         )
     notes.append(
         f"no walltime: {scheduler.name} does not tell a job when it will end, so the training is "
@@ -302,11 +334,26 @@ def _check_walltime(profile: SiteProfile, scheduler: Scheduler, notes: list[str]
 
 def _check_python(profile: SiteProfile, scheduler: Scheduler) -> None:
     """Refuse a trainer's Python that is missing here; of other machines it cannot be known."""
-    python = profile.trainer.python
-    if scheduler.is_this_machine and python and shutil.which(python) is None:
+    python, container = profile.trainer.python, profile.trainer.container
+    if scheduler.is_this_machine and container is not None:
+        _check_container(container, profile.trainer.runtime)
+    elif scheduler.is_this_machine and python and shutil.which(python) is None:
         raise HpctrainError(
-            f"trainer.python of the site is {python}, which is no program on this machine",
+            f"trainer.python of the site is {python}, which is not a program on this machine",
             "name the Python of the environment that Pacemaker is installed in",
+        )
+
+
+def _check_container(image: str, runtime: str) -> None:
+    if shutil.which(runtime) is None:
+        raise HpctrainError(
+            f"trainer.runtime of the site is {runtime}, which is not a program on this machine",
+            "install it, or name the other: apptainer or singularity",
+        )
+    if "://" not in image and not Path(image).exists():
+        raise HpctrainError(
+            f"trainer.container of the site is {image}, which is not on this machine",
+            "name the whole path of the image",
         )
 
 
@@ -316,17 +363,21 @@ def _choose_evaluator(config: ProjectConfig, profile: SiteProfile, notes: list[s
         return config.training.evaluator
     if profile.trainer.evaluator is not None:
         return profile.trainer.evaluator
-    if profile.trainer.python is None and importlib.util.find_spec("tensorpotential") is None:
-        notes.append("evaluator pyace: tensorpotential is not installed beside hpctrain")
+    own = profile.trainer.python is None and profile.trainer.container is None
+    if own and importlib.util.find_spec("tensorpotential") is None:
+        notes.append("evaluator pyace: tensorpotential is not installed with hpctrain")
         return "pyace"
     return "tensorpot"
 
 
 def _as_used(config: ProjectConfig, dataset: Dataset) -> dict[str, Any]:
-    """Return the settings as they are kept: with the selection that was chosen, and no password."""
+    """Return the settings as they are kept: with the selection that was chosen, and no password.
+
+    What is called at the end is no part of the training: the job knows it.
+    """
     from hpctrain.data.sources.names import without_passwords
 
-    settings = config.model_dump(mode="json")
+    settings = config.model_dump(mode="json", exclude={"on_end"})
     settings["data"]["source"] = without_passwords(config.data.source)
     if config.data.test_source is not None:
         settings["data"]["test_source"] = without_passwords(config.data.test_source)

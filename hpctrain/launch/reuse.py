@@ -6,23 +6,24 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hpctrain import __version__
 from hpctrain.data.export import Dataset, Skipped
-from hpctrain.data.sources.names import expand_sides
 from hpctrain.data.split_files import SplitFile
 from hpctrain.errors import HpctrainError
 from hpctrain.files import sha256_of
 from hpctrain.runs.exports import exports
-from hpctrain.runs.manifest import SIDES, known_side, read_manifest, read_rows
+from hpctrain.runs.manifest import SIDES, RowIds, known_side, read_manifest, read_rows
 from hpctrain.runs.run import MANIFEST
 
 if TYPE_CHECKING:
+    from hpctrain.data.duplicates.search import Leakage
     from hpctrain.settings import DataConfig
 
 FILES = ("train.extxyz", "test.extxyz")
@@ -33,16 +34,21 @@ DRAW = 2
 _COUNTER = slice(24, 28)
 
 
-def key(data: DataConfig, base: Path, **options: Any) -> str | None:
+@dataclass(frozen=True)
+class Earlier:
+    """An export of an earlier run: the run's folder, and the ids of the rows."""
+
+    folder: Path
+    rows: RowIds
+
+
+def key(data: DataConfig, sources: Sequence[str], base: Path, **options: Any) -> str | None:
     """Return a hash of all that an export depends on; None where a change would not be noticed.
 
-    Of a file that is its size, its times, its number, and, where it is an SQLite database, its
-    counter of changes; also those of a journal beside it. Of a server nothing is known.
+    ``sources`` are those that ``data`` names. Of a file that is its size, its times, its number,
+    and, where it is an SQLite database, its counter of changes; also those of a journal beside it.
+    Of a server nothing is known.
     """
-    try:
-        sources, _, _ = expand_sides(data.source, data.test_source, base)
-    except HpctrainError:  # the export says it again
-        return None
     if any("://" in source for source in sources):
         return None
     files = [list(_file_states(base / source)) for source in sources]
@@ -64,22 +70,30 @@ def _file_states(path: Path) -> Iterator[list[Any]]:
                stat.st_ctime_ns, head[_COUNTER].hex()]  # fmt: skip
 
 
-def find(runs: Path, wanted: str) -> Path | None:
-    """Find the newest run with that export whose files are as they were written."""
+def find(
+    runs: Path, wanted: str, fits: Callable[[Path], object] = lambda _: True
+) -> Earlier | None:
+    """Find the newest run with that export whose files are as they were written.
+
+    ``fits`` says of a run whether it serves besides.
+    """
     for one in reversed(exports(runs)):
-        if one.key == wanted and _is_whole(runs / one.run_id, (one.train, one.test)):
-            return runs / one.run_id
+        run = runs / one.run_id
+        if one.key == wanted and fits(run):
+            rows = _rows_if_whole(run, (one.train, one.test))
+            if rows is not None:
+                return Earlier(run, rows)
     return None
 
 
-def _is_whole(folder: Path, known: tuple[str | None, str | None]) -> bool:
+def _rows_if_whole(folder: Path, known: tuple[str | None, str | None]) -> RowIds | None:
     try:
         for sha256, name in zip(known, FILES, strict=True):
             if sha256_of(folder / name) != sha256:
-                return False
-        return read_rows(folder / ROWS) is not None
+                return None
+        return read_rows(folder / ROWS)
     except (OSError, HpctrainError):
-        return False
+        return None
 
 
 def keep(runs: Path, dataset: Dataset) -> None:
@@ -103,10 +117,11 @@ def _link(existing: Path, path: Path) -> None:
         new.replace(path)
 
 
-def take(run: Path, folder: Path) -> Dataset:
+def take(earlier: Earlier, folder: Path) -> Dataset:
     """Put the export of an earlier run into ``folder``: linked, or copied where that fails."""
-    manifest, rows = read_manifest(run / MANIFEST), read_rows(run / ROWS)
-    assert manifest is not None and rows is not None  # find() has seen them
+    run, rows = earlier.folder, earlier.rows
+    manifest = read_manifest(run / MANIFEST)
+    assert manifest is not None  # its key was found in it
     known = manifest["dataset"]
     files = {}
     for side, name in zip(SIDES, FILES, strict=True):
@@ -134,7 +149,7 @@ def take(run: Path, folder: Path) -> Dataset:
         },
         config_types=known["config_types"],
         generations=known["generations"],
-        leakage=known["leakage"],
+        leakage=cast("Leakage", known["leakage"]),
         elements_left_out=tuple(known.get("elements_left_out") or ()),
         independent_compositions=known.get("independent_compositions"),
         notes=tuple(known.get("notes", ())),

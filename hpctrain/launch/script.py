@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from hpctrain import __version__
+from hpctrain.launch.container import ENVIRONMENT, container_words
 from hpctrain.schedulers.base import JobRequest, Scheduler
 from hpctrain.sites.profile import SiteProfile
 
@@ -24,6 +25,8 @@ def job_script(
     """
     from hpctrain.render import render
 
+    container = container_words(profile, folder)
+    python = profile.trainer.python or ("python3" if container else sys.executable)
     return render(
         profile.template or scheduler.template,
         {
@@ -33,12 +36,13 @@ def job_script(
             "shell": profile.shell,
             "modules": profile.modules,
             "setup": profile.setup,
-            "environment": profile.environment,
+            "environment": {**(ENVIRONMENT if container else {}), **profile.environment},
             "run_dir": folder,
             "output": profile.output,
             "umask": profile.umask,
-            "launcher": profile.launcher,
-            "python": profile.trainer.python or sys.executable,
+            "launcher": [*profile.launcher, *container],
+            "container": container,
+            "python": python,
         },
         folders=[] if templates is None else [templates],
     )

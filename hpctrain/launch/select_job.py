@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from hpctrain.errors import HpctrainError
-from hpctrain.files import as_json, write_atomically
 from hpctrain.launch import short_job
 from hpctrain.launch.plan import Plan, plan
 from hpctrain.launch.short_job import VISIBLE_S
@@ -75,7 +74,8 @@ def submit(
         "scheduler": planned.profile.scheduler,
         "clusters": clusters,
     }
-    write_atomically(folder / "submitted.json", as_json(facts))
+    finish = f"when it has ended, write what it has chosen with: hpctrain select --finish {folder}"
+    short_job.record(folder, facts, finish)
     return SelectJob(folder, taken.job_id, planned.profile.scheduler, clusters)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
-from hpctrain.files import put_job, write_text
+from hpctrain.files import as_json, put_job, write_atomically, write_text
 from hpctrain.launch.plan import Plan
 from hpctrain.launch.script import job_script
 from hpctrain.process import Run as RunProgram
@@ -25,6 +25,7 @@ Found = TypeVar("Found")
 SCRIPT = "job.sh"
 # What a file system may take to show on one machine what was written on another.
 VISIBLE_S = 30.0
+_END = 4096  # bytes of what a job has printed
 
 
 class _NotBegun(TypedDict):
@@ -94,6 +95,22 @@ def submit(
     )
 
 
+def record(folder: Path, facts: Mapping[str, Any], unrecorded: str) -> None:
+    """Write down what was submitted; HpctrainError, with what to do (``unrecorded``), if it fails.
+
+    The same command again would submit another job.
+    """
+    path = folder / "submitted.json"
+    try:
+        write_atomically(path, as_json(facts))
+    except OSError as error:
+        raise HpctrainError(
+            f"{error.filename or path}: {error.strerror or error}; job {facts['job_id']} was "
+            f"submitted before, and works in {folder}",
+            unrecorded,
+        ) from error
+
+
 def wait(
     project: Project,
     scheduler_name: str,
@@ -134,8 +151,19 @@ def _request(planned: Plan, folder: Path, kind: str) -> JobRequest:
 
 
 def _reason(folder: Path) -> str:
-    """Return why the job ended before its program began, where its script has left that."""
+    """Return why the job ended before its program began, or else the last that it printed."""
     with contextlib.suppress(BadFile):
         result = read_record(folder / "attempts" / "01" / "result.json", _NotBegun)
-        return f": {result['reason']}" if result else ""
+        if result:
+            return f": {result['reason']}"
+    with contextlib.suppress(OSError):
+        printed = [_end_of(file) for file in sorted(folder.glob("*.out"))]
+        lines = [line.strip() for line in "\n".join(printed).splitlines() if line.strip()]
+        return f": it printed last: {lines[-1]}" if lines else ""
     return ""
+
+
+def _end_of(file: Path) -> str:
+    with file.open("rb") as stream:
+        stream.seek(max(0, file.stat().st_size - _END))
+        return stream.read(_END).decode("utf-8", "replace")

@@ -87,7 +87,7 @@ def check(
     scheduler = scheduler_of(site.profile.scheduler, queue)
     cluster = _ask_cluster(scheduler, program)
     names: list[str | None] = [target] if target else [*site.profile.targets] or [None]
-    findings = [Finding(None, "unknown", f"not told: {reason}") for reason in cluster.untold]
+    findings = [Finding(None, "unknown", f"not known: {reason}") for reason in cluster.untold]
     tried = []
     for name in names:
         profile = complete(site.at(name) if name else site.profile, os.environ)
@@ -99,7 +99,10 @@ def check(
             )
             findings.append(Finding(name, "unknown", what))
             continue
-        findings += [Finding(name, "wrong", reason) for reason in misfits(profile)]
+        asks = name is not None and site.asks_for_gpus(name)
+        findings += [
+            Finding(name, "wrong", reason) for reason in misfits(profile, asks_for_gpus=asks)
+        ]
         said = _try_script(profile, scheduler, templates, program)
         if said is not None:
             tried.append(name)
@@ -142,5 +145,5 @@ def _find_scheduler(which: Callable[[str], str | None]) -> str:
             return name
     raise SiteUnreachable(
         "neither sbatch and sinfo nor qsub and qstat are on this machine",
-        "run this on a login node of the cluster, or say --scheduler",
+        "run this on a login node of the cluster, or add --scheduler",
     )

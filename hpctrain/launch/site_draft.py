@@ -10,6 +10,8 @@ from hpctrain.schedulers.times import clock
 
 # A target with less than this is for trying out, and taken only when it is named.
 SHORT_S = 3600
+# Python and TensorFlow alone take a GB; a core that brings less of it is too little.
+LITTLE_MB = 1000
 
 
 def draft(name: str, scheduler: str, cluster: LiveCluster, schema: Path, today: str) -> str:
@@ -91,7 +93,10 @@ def _target(
         min_nodes=queue.min_nodes if (queue.min_nodes or 0) > 1 else None,
         max_nodes=queue.max_nodes,
         max_cores=queue.max_cores,
+        default_memory_per_core=f"{queue.core_memory_mb}M" if queue.core_memory_mb else None,
     )
+    if queue.core_memory_mb and queue.core_memory_mb < LITTLE_MB:
+        lines.append("    memory: 4G                     # without it, a core brings too little")
     lines += [f"    limits: {limits}"] if limits else []
     if queue.features:
         lines.append(f"    # features for constraint: {', '.join(sorted(queue.features))}")

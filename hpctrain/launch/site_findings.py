@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Literal
 
 from hpctrain.schedulers.cluster import LiveCluster, LiveQueue
 from hpctrain.schedulers.times import clock
+from hpctrain.sites.demand import threads_per_core
 from hpctrain.sites.misfits import has_gpus
 from hpctrain.sites.words import megabytes
+from hpctrain.yamlfile import nearest
 
 if TYPE_CHECKING:
     from hpctrain.sites.profile import SiteProfile
@@ -45,7 +47,8 @@ def compare(profile: SiteProfile, cluster: LiveCluster) -> Iterator[Finding]:
     for name in (named or "").split(","):
         queue = cluster.queue(name.partition("@")[0])
         if name and queue is None:
-            yield wrong(f"there is no {kind} {name} (there are: {_queue_names(cluster)})")
+            names = [queue.name for queue in cluster.queues]
+            yield wrong(f"there is no {kind} {name}{nearest(name, names)}")
         elif queue is not None:
             queues.append(queue)
             if not queue.is_open:
@@ -88,7 +91,7 @@ def _compare_limits(profile: SiteProfile, queue: LiveQueue) -> Iterator[Finding]
             yield Finding(target, "wrong", f"{what} is {said}, and {queue.name} allows {allowed}")
     nodes = profile.nodes or 1
     if queue.min_nodes and queue.min_nodes > nodes:
-        words = f"{queue.name} begins at {queue.min_nodes} nodes, and {nodes} are asked for"
+        words = f"{queue.name} takes jobs of {queue.min_nodes} nodes and more, not of {nodes}"
         yield Finding(target, "wrong", words)
 
 
@@ -98,12 +101,14 @@ def _compare_node(profile: SiteProfile, queue: LiveQueue) -> Iterator[Finding]:
     if cores and queue.cores and (node.usable_cores or node.cores or cores) > queue.cores:
         words = f"node.cores is {node.cores or cores}, and nodes there have {queue.cores}"
         yield Finding(target, "wrong", words)
-    if profile.cores and queue.cores and profile.cores > queue.cores:
-        words = f"{profile.cores} cores are asked for, and nodes there have {queue.cores}"
+    asked = (profile.cores or 0) * threads_per_core(profile)
+    if queue.cores and asked > queue.cores:
+        words = f"{asked} cores are requested, and nodes there have {queue.cores}"
         yield Finding(target, "wrong", words)
     if node.memory and queue.memory_mb and megabytes(node.memory) > queue.memory_mb * ROUNDING:
         words = f"node.memory is {node.memory}, and nodes there have {queue.memory_mb}M"
         yield Finding(target, "wrong", words)
+    yield from _compare_memory(profile, queue)
     if not (has_gpus(profile) or profile.gpus) or queue.cores is None:
         return
     if not queue.gpus and "implicit" not in (profile.gpu_dialect or ""):
@@ -118,6 +123,18 @@ def _compare_node(profile: SiteProfile, queue: LiveQueue) -> Iterator[Finding]:
         yield Finding(target, "wrong", f"node.gpus is {node.gpus}, and nodes there have {most}")
 
 
+def _compare_memory(profile: SiteProfile, queue: LiveQueue) -> Iterator[Finding]:
+    """Tell what a job gets that asks for no memory, where that is said nowhere in the profile."""
+    share = queue.core_memory_mb
+    comes_along = profile.memory_style != "mem" or profile.node_sharing == "whole"
+    if share is None or profile.memory is not None or comes_along or "memory" in profile.ask:
+        return
+    said = profile.limits.default_memory_per_core
+    if said is None or megabytes(said) > share:
+        words = f"no memory is requested, and a core brings {share}M: set memory"
+        yield Finding(profile.target, "differs", words)
+
+
 def _compare_qos_and_account(profile: SiteProfile, cluster: LiveCluster) -> Iterator[Finding]:
     from hpctrain.fields import walltime_seconds
 
@@ -126,16 +143,17 @@ def _compare_qos_and_account(profile: SiteProfile, cluster: LiveCluster) -> Iter
         # sacctmgr prints names in lower case, and Slurm takes either.
         limits = {name.lower(): limit for name, limit in cluster.qos.items()}
         if profile.qos.lower() not in limits:
-            words = f"there is no QOS {profile.qos} (there are: {', '.join(sorted(cluster.qos))})"
+            words = f"there is no QOS {profile.qos}{nearest(profile.qos, list(cluster.qos))}"
             yield Finding(target, "wrong", words)
         limit, most = limits.get(profile.qos.lower()), profile.limits.max_walltime
         if limit is not None and most is not None and walltime_seconds(most) > limit:
             words = f"max_walltime is {most}, and the QOS {profile.qos} allows {clock(limit)}"
             yield Finding(target, "wrong", words)
     # Slurm's accounts are lower case, and it takes either.
-    accounts = {account.lower() for account in cluster.accounts or ()}
+    accounts = {account.lower(): account for account in cluster.accounts or ()}
     if profile.account and accounts and profile.account.lower() not in accounts:
-        words = f"{profile.account} is none of your accounts: {', '.join(cluster.accounts or ())}"
+        known = nearest(profile.account, list(accounts.values()))
+        words = f"{profile.account} is not one of your accounts{known}"
         yield Finding(target, "wrong", words)
 
 
@@ -147,7 +165,3 @@ def _most_gpus(profile: SiteProfile, queue: LiveQueue) -> int:
 
 def _lower(gpus: dict[str, int]) -> dict[str, int]:
     return {kind.lower(): count for kind, count in gpus.items()}
-
-
-def _queue_names(cluster: LiveCluster) -> str:
-    return ", ".join(sorted(queue.name for queue in cluster.queues))

@@ -10,10 +10,10 @@ import shutil
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Annotated, Any, TypedDict, cast
+from typing import Annotated, Any, TypedDict
 
 from hpctrain.errors import HpctrainError
-from hpctrain.files import as_json, write_atomically, write_text
+from hpctrain.files import as_json, write_text
 from hpctrain.launch import short_job
 from hpctrain.launch.plan import Plan, plan
 from hpctrain.launch.short_job import VISIBLE_S
@@ -23,6 +23,7 @@ from hpctrain.project import Project
 from hpctrain.records import BadFile, read_record
 from hpctrain.schedulers.base import Submitted
 from hpctrain.shapes import ClusterName, FileName, Holds, JobId
+from hpctrain.sites.demand import threads_per_core
 
 FOLDER = ".proofs"
 # The job takes about a minute; file systems that are slow, and sites whose shortest job is five
@@ -79,7 +80,7 @@ class SiteTest:
     submitted: str
     job_id: str | None
     scheduler: str
-    found: dict[str, Any] | None
+    found: Proof | None
     clusters: str | None = None
     damage: str | None = None
 
@@ -131,7 +132,7 @@ def start(
         "scheduler": planned.profile.scheduler,
         "clusters": taken.cluster or planned.scheduler.clusters,
     }
-    write_atomically(folder / "submitted.json", as_json(facts))
+    short_job.record(folder, facts, f"what it finds will be in {folder / 'proof.json'}")
     return SiteTest(folder=folder, found=None, **facts)
 
 
@@ -157,8 +158,10 @@ def _settings(planned: Plan) -> dict[str, Any]:
     evaluator = planned.config.training.evaluator or profile.trainer.evaluator or "tensorpot"
     return {
         "cores": profile.cores,
+        "threads_per_core": threads_per_core(profile),
         "gpus": profile.gpus,
         "arch": profile.node.arch,
+        "container": profile.trainer.container,
         "modules": [word for line in profile.modules for word in line.split()],
         "evaluator": evaluator,
         "keep_variables": sorted(profile.environment),
@@ -213,7 +216,7 @@ def read(folder: Path) -> SiteTest | None:
         found = read_record(folder / "proof.json", Proof)
     except BadFile as bad:
         return replace(test, damage=_words(bad))
-    return replace(test, found=cast("dict[str, Any] | None", found))
+    return replace(test, found=found)
 
 
 def _words(bad: BadFile) -> str:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hpctrain.files import as_json, write_atomically
 from hpctrain.interrupts import hold_interrupts
 from hpctrain.launch.plan import Plan
+from hpctrain.launch.preflight import begin, refuse_mistakes
 from hpctrain.launch.prepare import Prepared, prepare
 from hpctrain.potentials import archive
 from hpctrain.process import Run as RunProgram
@@ -28,6 +29,10 @@ from hpctrain.runs.state.kept_answers import forget
 from hpctrain.runs.submission import JobRefused, send_all
 from hpctrain.runs.submitter import who_asks
 
+if TYPE_CHECKING:
+    from hpctrain.data.check.report import Findings
+    from hpctrain.data.check.scan import Preflight
+
 # A folder that a submission was writing, and has not touched for so long, is nobody's any more.
 ABANDONED_S = 86400.0
 
@@ -42,6 +47,7 @@ class SubmittedRun:
     job_id: str
     manifest: Manifest
     notes: list[str]
+    findings: Findings | None  # None: the data were not checked
 
 
 def submit(
@@ -54,6 +60,7 @@ def submit(
     start_from: str | None = None,
     name: str | None = None,
     trial: bool = False,
+    check: bool = True,
     program: RunProgram = run_scheduler,
     progress: Callable[[int, int | None], None] = lambda *_: None,
     agree: Callable[[Plan], None] = lambda _: None,
@@ -64,11 +71,13 @@ def submit(
     ``changes`` is what ``--set`` asks for, nested like hpctrain.yaml, with the site profile's keys
     under ``site``. ``generation`` trains on the rows up to that generation and names the potential
     after it. ``start_from`` names the archived potential to go on from. ``name`` is what the run
-    can be called instead of its id; the potential of a ``trial`` is never archived. ``agree`` is
-    shown where the training would go and what it costs, and raises if that is not wanted. Raises
-    HpctrainError before anything is submitted if anything is wrong.
+    can be called instead of its id; the potential of a ``trial`` is never archived. Without
+    ``check`` the data are not looked over for mistakes. ``agree`` is shown where the training would
+    go and what it costs, and raises if that is not wanted. Raises HpctrainError before anything is
+    submitted if anything is wrong.
     """
     recover(project, program, say)
+    preflight = _begin(project, changes, generation) if check else None
     project.runs.mkdir(exist_ok=True)
     # The name begins with a dot: no command takes it for a run before it is whole.
     # What cannot be removed of it is swept later, and does not say that the submission failed.
@@ -85,9 +94,12 @@ def submit(
             start_from=start_from,
             name=name,
             trial=trial,
+            preflight=preflight,
             progress=progress,
             agree=agree,
         )
+        if prepared.findings is not None:
+            refuse_mistakes(prepared.findings)
         run = Run(project.runs / prepared.run_id)
         with hold_lock(project.runs, "submit", say=say):
             _sweep(project.runs, Path(temporary))
@@ -111,8 +123,16 @@ def submit(
                 finally:
                     forget(project.cache)
     return SubmittedRun(
-        run.run_id, run.folder, prepared.site.name, job_id, manifest, prepared.notes
-    )
+        run.run_id, run.folder, prepared.site.name, job_id, manifest, prepared.notes,
+        prepared.findings,
+    )  # fmt: skip
+
+
+def _begin(
+    project: Project, changes: Mapping[str, Any] | None, generation: int | None
+) -> Preflight:
+    settings = {key: value for key, value in (changes or {}).items() if key != "site"}
+    return begin(project.config(settings), generation)
 
 
 def _sweep(runs: Path, mine: Path) -> None:
@@ -129,12 +149,15 @@ def _sweep(runs: Path, mine: Path) -> None:
 
 
 def dry_run(
-    project: Project, site: str | None = None, **options: Any
+    project: Project, site: str | None = None, *, check: bool = False, **options: Any
 ) -> tuple[dict[str, str], list[str], Prepared]:
     """Return the texts that a submission would write, and its command; nothing is kept.
 
-    ``options`` are those of ``prepare``.
+    With ``check`` the data are looked over as ``submit`` does it, and what was found is in what is
+    returned. The other ``options`` are those of ``prepare``.
     """
+    if check:
+        options["preflight"] = _begin(project, options.get("changes"), options.get("generation"))
     with tempfile.TemporaryDirectory(prefix="hpctrain-") as temporary:
         prepared = prepare(project, Path(temporary) / "run", site, **options)
         names = ("job.sh", "input.yaml", "run.json")

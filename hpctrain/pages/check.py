@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hpctrain.data.check.facts import summary
 from hpctrain.data.check.names import CHECKS
-from hpctrain.data.check.report import summary
 from hpctrain.pages.axes import Axis
 from hpctrain.pages.figure import Figure
 from hpctrain.pages.html import COLOURS, Panel, document
+from hpctrain.pages.kinds import by_colour
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,15 +106,14 @@ class Chart:
 
 
 def kinds_by_colour(preflight: Preflight) -> list[tuple[str, int, list[int]]]:
-    """List the kinds as (name, rows, their numbers): the commonest, then the rest in one."""
-    rows = np.bincount(preflight.columns.kind_of, minlength=len(preflight.columns.kinds.names))
-    order = np.argsort(-rows, kind="stable").tolist()
-    most = order if len(order) <= COLOURS + 1 else order[:COLOURS]
-    colours = [(str(preflight.columns.kinds.names[k]), int(rows[k]), [k]) for k in most]
-    rest = order[len(most) :]
-    if rest:
-        colours.append((f"{len(rest)} other kinds", int(rows[rest].sum()), rest))
-    return colours
+    """List the kinds as (name, rows, their numbers), in the order of the colours."""
+    names = [str(name) for name in preflight.columns.kinds.names]
+    rows = np.bincount(preflight.columns.kind_of, minlength=len(names)).tolist()
+    numbers = {name: number for number, name in enumerate(names)}
+    return [
+        (colour.name, colour.structures, [numbers[name] for name in colour.kinds])
+        for colour in by_colour(dict(zip(names, rows, strict=True)))
+    ]
 
 
 def histograms(preflight: Preflight) -> list[Chart]:

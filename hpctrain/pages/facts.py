@@ -8,7 +8,7 @@ from typing import Any
 
 from hpctrain.pages.subject import Subject
 
-_RANGES = 40
+_RANGES, _NAMES = 40, 100
 
 
 def settings(subject: Subject) -> list[tuple[str, str]]:
@@ -70,7 +70,9 @@ def ranges(ids: Sequence[str]) -> str:
 
 
 def _counts(table: Mapping[str, int]) -> str:
-    return ", ".join(f"{name}: {count:,}" for name, count in table.items()) or "none"
+    pieces = [f"{name}: {count:,}" for name, count in list(table.items())[:_NAMES]]
+    more = [f"and {len(table) - _NAMES:,} more"] if len(table) > _NAMES else []
+    return ", ".join([*pieces, *more]) or "none"
 
 
 def _flat(prefix: str, value: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

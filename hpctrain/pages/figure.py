@@ -26,6 +26,14 @@ class _Path:
 
 
 @dataclass(frozen=True)
+class _Named:
+    """A place that tells what it is when the pointer rests on it."""
+
+    d: str
+    title: str
+
+
+@dataclass(frozen=True)
 class _Text:
     x: str
     y: str
@@ -36,18 +44,28 @@ class _Text:
 class Figure:
     """An empty pair of axes that is drawn into; ``svg`` is the picture.
 
-    ``right`` is room for labels beside the curves. ``css`` of a series are classes of the style
-    sheet.
+    ``right`` is room for labels beside the curves; the narrower a figure, the larger its letters
+    where three stand in a row. ``css`` of a series are classes of the style sheet.
     """
 
-    def __init__(self, title: str, x: Axis, y: Axis, *, right: float = 0, height: int = HEIGHT):
+    def __init__(
+        self,
+        title: str,
+        x: Axis,
+        y: Axis,
+        *,
+        right: float = 0,
+        width: int = WIDTH,
+        height: int = HEIGHT,
+    ) -> None:
         self._title, self._x, self._y = title, x, y
         self._ticks = y.ticks(5 if height <= HEIGHT else 6)
         self._left = 10 + _LETTER * max((len(text) for _, text in self._ticks), default=1)
-        self._right = WIDTH - _SIDE - right
+        self._width, self._right = width, width - _SIDE - right
         self._floor, self._height = height - _BOTTOM, height
         self._paths: list[_Path] = []
         self._texts: list[_Text] = []  # above all that is drawn
+        self._hints: list[_Named] = []
         self._labels: list[tuple[float, str, str]] = []
         self._keys = 0
         self._names: list[tuple[float, float, int]] = []  # from, to, row
@@ -93,6 +111,30 @@ class Figure:
                 places[_move("M", place)] = True
         self._path(f"dots {css}", [f"{place}h0" for place in places], f"{size:g}")
         return outside
+
+    def crosses(self, points: Iterable[Point], css: str) -> None:
+        """Draw points that lie outside as crosses on the edge that they are beyond."""
+        places = dict.fromkeys(self._at_edge(place) for place in self._positions(points) if place)
+        self._path(
+            f"curve {css}",
+            [f"M{x - 2.5:.1f} {y - 2.5:.1f}l5 5m0-5l-5 5" for x, y in places],
+        )
+
+    def hint(self, points: Iterable[tuple[float, float, str]]) -> None:
+        """Name points for a pointer that rests on them; those outside at their edge."""
+        for x, y, words in points:
+            (place,) = self._positions([(x, y)])
+            if place is not None:
+                self._hints.append(_Named(f"{_move('M', self._at_edge(place))}h0", words))
+
+    def shows(self, x: float | None, y: float | None) -> bool:
+        """Say whether a point lies inside."""
+        (place,) = self._positions([(x, y)])
+        return place is not None and self._inside(place)
+
+    def _at_edge(self, place: tuple[float, float]) -> tuple[float, float]:
+        x, y = place
+        return min(max(x, self._left), self._right), min(max(y, _TOP), self._floor)
 
     def bars(self, edges: Sequence[float], heights: Sequence[float], css: str,
              base: Sequence[float] | None = None) -> None:  # fmt: skip
@@ -160,9 +202,9 @@ class Figure:
             "pages/figure.html.j2",
             {
                 "title": f"{self._title}: {self._y.label} against {self._x.label}",
-                "width": WIDTH,
+                "width": self._width,
                 "height": self._height,
-                "shapes": [*self._axes(), *self._paths, *self._texts],
+                "shapes": [*self._axes(), *self._paths, *self._texts, *self._hints],
             },
         )
 
@@ -180,7 +222,7 @@ class Figure:
         last = -1e9
         for value, words in self._x.ticks(6):
             wide = _LETTER * len(words)
-            at = min(self._at_x(value), WIDTH - wide / 2 - 1)
+            at = min(self._at_x(value), self._width - wide / 2 - 1)
             if at - wide / 2 < last + 4:
                 continue
             last = at + wide / 2

@@ -31,7 +31,7 @@ class Table:
 class Panel:
     """A picture or a table under its title; or ``missing``, why there is none.
 
-    ``more`` stands beside the title, in a softer colour.
+    ``more`` stands beside the title, in a softer colour, and ``note`` below the picture.
     """
 
     title: str
@@ -39,6 +39,7 @@ class Panel:
     svg: Markup | None = None
     table: Table | None = None
     missing: str | None = None
+    note: str = ""
 
 
 def document(name: str, title: str, subtitle: str, values: Mapping[str, Any]) -> str:

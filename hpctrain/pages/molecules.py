@@ -12,11 +12,15 @@ from hpctrain.pages.subject import Checks
 
 # Above the molecule at rest, eV: what is higher is cut off.
 _WALL_EV = 5.0
+_NUMBERED = 12  # so few vibrations have a number each
 Json = Mapping[str, Any]
 
 
-def molecules(checks: Checks) -> list[list[Panel]]:
-    """Draw each scan and each molecule's frequencies; data without molecules have nothing here."""
+def molecules(checks: Checks) -> tuple[list[Panel], list[Panel]]:
+    """Draw each scan and each molecule's frequencies; and say what is missing, and why.
+
+    Data without molecules have nothing here.
+    """
     scanned = checks.data("bonds", "molecules") or []
     vibrating = checks.data("vibrations", "molecules") or []
     scans = [_scan(one["name"], scan) for one in scanned for scan in one["scans"]]
@@ -28,7 +32,7 @@ def molecules(checks: Checks) -> list[list[Panel]]:
         # That there is no molecule in the data of a crystal need not be said.
         if not found and checks.data(name, "skipped") in ("time", "crash")
     ]  # fmt: skip
-    return [scans, list(map(_vibrations, vibrating)), absent]
+    return [*scans, *map(_vibrations, vibrating)], absent
 
 
 def _scan(molecule: str, scan: Json) -> Panel:
@@ -56,7 +60,9 @@ def _vibrations(molecule: Json) -> Panel:
     title = f"Vibrations, {molecule['name']}"
     if not found:
         return Panel(title, missing="it has none")
-    figure = Figure(title, Axis("number", 0.0, len(found) + 1.0),
+    few = len(found) if len(found) <= _NUMBERED else 0
+    numbers = tuple((float(n), str(n)) for n in range(1, few + 1))
+    figure = Figure(title, Axis("number", 0.0, len(found) + 1.0, named=numbers),
                     axis("frequency, cm⁻¹ (imaginary as negative)", [*found, 0.0]))  # fmt: skip
     figure.horizontal_line(0.0)
     for number_, value in enumerate(found, start=1):

@@ -5,42 +5,81 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hpctrain.pages import facts, parity
+from hpctrain.pages import facts, glance, parity
 from hpctrain.pages.curve import NO_TEST, learning_curves, story
-from hpctrain.pages.html import Table, document, number
+from hpctrain.pages.grades import grades
+from hpctrain.pages.html import document, number
 from hpctrain.pages.physics import physics
+from hpctrain.pages.points import colours
+from hpctrain.pages.residuals import residuals
+from hpctrain.pages.structures import worst
 from hpctrain.pages.subject import Checks, Subject
-from hpctrain.text import metrics_rows, verdict_words
+from hpctrain.text import verdict_words
 
-_SETS = {"train": "train", "test": "test", "archived_file_on_test": "the .yace itself, on test"}
+_SECTIONS = {
+    "use": "Use",
+    "curve": "Learning curve",
+    "checks": "Checks",
+    "parity": "Predicted against labelled",
+    "errors": "Errors",
+    "largest": "Largest errors",
+    "extrapolation": "Extrapolation",
+    "physics": "Beyond the data",
+    "data": "Data",
+    "settings": "Settings",
+    "provenance": "Provenance",
+}
+# What a verification has to draw.
+_DRAWN = ("parity", "errors", "largest", "extrapolation", "physics")
 
 
 def page(subject: Subject) -> str:
     """Return the whole page."""
     checks = Checks(subject.verification, subject.unverified)
+    known = colours(checks, subject.dataset.get("config_types") or {})
+    of_grades, about_grades = grades(checks)
     return document("report", subject.name, subject.subtitle, {
         **_verdict(subject),
         "warnings": subject.warnings,
-        "metrics": _metrics(subject),
+        "sections": _sections(subject, bool(of_grades)),
+        "drawn": subject.verification is not None,
+        "tiles": glance.tiles(subject, checks),
+        "metrics": glance.errors(subject),
+        "counts": glance.structures_of(subject),
         "no_test": "" if subject.metrics.get("test") else NO_TEST,
         "curves": learning_curves(subject),
         "story": " ".join(story(subject)),
         "checks": list(map(_check, checks.all)),
         "unverified": checks.unverified,
-        "kinds": [(name, f"{count:,}") for name, count, _ in parity.kinds(checks)],
-        "parity": parity.parity(checks),
+        "kinds": [(one.name, f"{one.structures:,}") for one in known],
+        "parity": parity.parity(checks, known),
         "histograms": parity.histograms(checks),
+        "residuals": residuals(checks, known),
         "no_parity": checks.why("parity"),
-        "by_kind": parity.by_kind(checks),
+        "by_kind": parity.by_kind(checks, known),
         "judged": parity.judged(checks),
         "largest": parity.largest(checks),
+        "worst": worst(checks),
+        "grades": of_grades,
+        "about_grades": about_grades,
         "physics": physics(checks),
         "data": facts.data(subject),
         "settings": facts.settings(subject),
         "input": _yaml(subject.input).splitlines(),
         "provenance": subject.provenance,
-        "use": [line for lines in subject.use for line in lines.splitlines()],
+        "use": subject.use,
+        "files": subject.files,
     })  # fmt: skip
+
+
+def _sections(subject: Subject, graded: bool) -> list[tuple[str, str]]:
+    """List the sections that are there: anchor and title."""
+    absent = set() if subject.use or subject.files else {"use"}
+    # Without a verification nothing was measured: to say so once is enough.
+    absent |= set(_DRAWN) if subject.verification is None else set()
+    absent |= set() if graded else {"extrapolation"}
+    titles = {**_SECTIONS, "use": "Use" if subject.use else "Files"}
+    return [(anchor, title) for anchor, title in titles.items() if anchor not in absent]
 
 
 def _verdict(subject: Subject) -> dict[str, str]:
@@ -56,12 +95,6 @@ def _verdict(subject: Subject) -> dict[str, str]:
         "wrong": "; ".join(wrong),
         "accepted": str(accepted.get("why") or "no reason given") if accepted else "",
     }
-
-
-def _metrics(subject: Subject) -> Table | None:
-    errors = {_SETS.get(name, name): value for name, value in subject.metrics.items() if value}
-    header = ("RMSE", "energy, meV/atom", "force, eV/Å")
-    return Table(header, metrics_rows(errors)) if errors else None
 
 
 def _check(check: Mapping[str, Any]) -> dict[str, Any]:

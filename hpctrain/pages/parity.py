@@ -5,48 +5,69 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hpctrain.pages.axes import Axis, axis
+from hpctrain.pages.axes import Axis
 from hpctrain.pages.figure import Figure
 from hpctrain.pages.html import COLOURS, Panel, Table, number
+from hpctrain.pages.kinds import Colour
+from hpctrain.pages.points import SIDES, Dot, beyond, energies, kinds_of, side_of
+from hpctrain.pages.ranges import bulk
 from hpctrain.pages.subject import Checks
 
-SIDES = ("train", "test")
-_QUANTITIES = (
-    ("energies", "Energies", "eV/atom", "energy_error_histogram", "meV/atom"),
-    ("forces", "Force components", "eV/Å", "force_error_histogram", "eV/Å"),
+_HISTOGRAMS = (
+    ("energies", "energy_error_histogram", "meV/atom"),
+    ("force components", "force_error_histogram", "eV/Å"),
 )
+_NARROWEST = 1e-9
 _FEW = 300  # so few points are drawn larger
+_LISTED = 100  # kinds in a table
+_HINTS = 250  # points of a figure that tell what they are
 Json = Mapping[str, Any]
 
 
-def parity(checks: Checks) -> list[Panel]:
+def parity(checks: Checks, colours: Sequence[Colour]) -> list[Panel]:
     """Draw predicted against labelled values, for each side and quantity."""
-    by_colour = kinds(checks)
     return [
-        _parity(checks, side, quantity, title, unit, by_colour)
-        for quantity, title, unit, _, _ in _QUANTITIES
-        for side in SIDES
+        *(_energies(checks, side, colours) for side in SIDES),
+        *(_forces(checks, side, colours) for side in SIDES),
     ]
 
 
 def histograms(checks: Checks) -> list[Panel]:
     """Draw how large the errors are, on both sides of the split."""
-    return [_histogram(checks, title, key, unit) for _, title, _, key, unit in _QUANTITIES]
+    return [_histogram(checks, plural, key, unit) for plural, key, unit in _HISTOGRAMS]
 
 
-def by_kind(checks: Checks) -> Table | None:
+def by_kind(checks: Checks, colours: Sequence[Colour]) -> Table | None:
     """List structures and RMSEs of each kind, training side / test side."""
-    sides = {side: _by_name(checks, side) for side in SIDES}
-    rows = [
-        [name, *(
-            " / ".join(number(sides[side].get(name, {}).get(key), form) for side in SIDES)
-            for key, form in (("structures", ","), ("rmse_energy_mev_per_atom", ".1f"),
-                              ("rmse_force_ev_per_a", ".4f"))
-        )]
-        for _, _, names in kinds(checks) for name in names
-    ]  # fmt: skip
+    sides = {side: kinds_of(checks, side) for side in SIDES}
+    rows: list[list[str]] = []
+    for name in (name for colour in colours for name in colour.kinds):
+        both = [sides[side].get(name, {}) for side in SIDES]
+        if any(both) and len(rows) < _LISTED:
+            rows.append([
+                name,
+                " / ".join(number(one.get("structures"), ",") for one in both),
+                " / ".join(number(_energy_error(one), ".1f") for one in both),
+                " / ".join(number(_force_error(one), ".4f") for one in both),
+            ])  # fmt: skip
     header = ("kind (train / test)", "structures", "energy RMSE, meV/atom", "force RMSE, eV/Å")
     return Table(header, rows) if rows else None
+
+
+def _energy_error(kind: Json) -> float | None:
+    """Return the RMSE of energies; None for free atoms, from which all energies count."""
+    pairs = kind.get("energies") or []
+    if pairs and not any(value for pair in pairs for value in pair):
+        return None
+    return kind.get("rmse_energy_mev_per_atom")
+
+
+def _force_error(kind: Json) -> float | None:
+    """Return the RMSE of forces; None where they are zero by symmetry, whatever the potential."""
+    pairs = kind.get("forces") or []
+    if pairs and not any(predicted for _, predicted in pairs):
+        return None
+    return kind.get("rmse_force_ev_per_a")
 
 
 def judged(checks: Checks) -> Table | None:
@@ -54,7 +75,7 @@ def judged(checks: Checks) -> Table | None:
     rows = [
         [
             str(one.get("name")), number(one.get("structures"), ","),
-            *(f"{number(one.get(error), form)} / {number(one.get(spread), form)}"
+            *(_beside(one.get(error), one.get(spread), form)
               for error, spread, form in (
                   ("rmse_energy_mev_per_atom", "energy_spread_mev_per_atom", ".1f"),
                   ("rmse_force_ev_per_a", "force_spread_ev_per_a", ".4f"))),
@@ -67,6 +88,12 @@ def judged(checks: Checks) -> Table | None:
     return Table(header, rows) if rows else None
 
 
+def _beside(error: float | None, spread: float | None, form: str) -> str:
+    """Format an error beside the spread of its labels; a dash where symmetry makes both zero."""
+    both = [number(value, form) for value in (error, spread)]
+    return "–" if all(value.strip("0.") == "" for value in both) else " / ".join(both)
+
+
 def largest(checks: Checks) -> list[Table]:
     """List the rows with the largest errors, by id."""
     tables = []
@@ -76,84 +103,112 @@ def largest(checks: Checks) -> list[Table]:
     ):
         rows = [
             [f"{one.get('id')} ({one.get('kind')}, {side})", number(one.get(field), form)]
-            for side in SIDES
-            for one in (_side(checks, side).get(key) or [])[:5]
+            for side in reversed(SIDES)
+            for one in (side_of(checks, side).get(key) or [])[:5]
         ]
         if rows:
             tables.append(Table(("row (kind, side)", title), rows))
     return tables
 
 
-def _side(checks: Checks, side: str) -> Json:
-    return checks.data("parity", side) or {}
+def _energies(checks: Checks, side: str, colours: Sequence[Colour]) -> Panel:
+    title = f"Energies, {side}"
+    dots, added = energies(checks, side, colours)
+    if not dots:
+        return Panel(title, missing=checks.why("parity"))
+    both = bulk("", (value for dot in dots for value in (dot.label, dot.predicted)))
+    figure = _square(title, both, "eV/atom")
+    draw_dots(figure, [(dot, dot.label, dot.predicted) for dot in dots])
+    outside = [dot for dot in dots if not figure.shows(dot.label, dot.predicted)]
+    structures = int(side_of(checks, side).get("structures") or 0)
+    return Panel(title, _sampled(len(dots) - added, structures, "structures", added),
+                 figure.svg(), note=beyond(outside))  # fmt: skip
 
 
-def _by_name(checks: Checks, side: str) -> dict[str, Json]:
-    return dict(_side(checks, side).get("kinds") or {})
+def draw_dots(figure: Figure, places: Sequence[tuple[Dot, float, float]]) -> None:
+    """Draw structures in the colours of their kinds; the rest at the bottom, then the commonest.
+
+    So they do not hide the rarer ones. Those with the largest errors tell what they are.
+    """
+    size = 4.0 if len(places) < _FEW else 3.0
+    by_colour: dict[int, list[tuple[float, float]]] = {}
+    for dot, x, y in places:
+        by_colour.setdefault(dot.colour, []).append((x, y))
+    for colour in sorted(by_colour, key=lambda n: (n < COLOURS, n)):
+        inside = [point for point in by_colour[colour] if figure.shows(*point)]
+        figure.dots(inside, f"s{colour}", size)
+        figure.crosses(set(by_colour[colour]) - set(inside), f"s{colour}")
+    worst = sorted(places, key=lambda one: -abs(one[0].error))[:_HINTS]
+    figure.hint(
+        (x, y, f"{dot.name}: {number(dot.label, '.4f')} → {number(dot.predicted, '.4f')} eV/atom, "
+               f"{number(dot.error, '+.1f')} meV/atom")
+        for dot, x, y in worst
+    )  # fmt: skip
 
 
-def kinds(checks: Checks) -> list[tuple[str, int, list[str]]]:
-    """List each colour as (name, structures, kinds): the commonest, then the rest in one."""
-    structures: dict[str, int] = {}
-    for side in SIDES:
-        for name, kind in _by_name(checks, side).items():
-            structures[name] = structures.get(name, 0) + int(kind.get("structures") or 0)
-    order = sorted(structures, key=lambda name: (-structures[name], name))
-    most = order if len(order) <= COLOURS + 1 else order[:COLOURS]
-    colours = [(name, structures[name], [name]) for name in most]
-    rest = order[len(most) :]
-    if rest:
-        colours.append((f"{len(rest)} other kinds", sum(structures[n] for n in rest), rest))
-    return colours
-
-
-def _parity(
-    checks: Checks, side: str, quantity: str, title: str, unit: str,
-    by_colour: Sequence[tuple[str, int, list[str]]],
-) -> Panel:  # fmt: skip
-    named = _by_name(checks, side)
+def _forces(checks: Checks, side: str, colours: Sequence[Colour]) -> Panel:
+    title = f"Force components, {side}"
+    named = kinds_of(checks, side)
     series = [
-        [point for name in names for point in named.get(name, {}).get(quantity) or []]
-        for _, _, names in by_colour
-    ]
+        [(label, predicted) for name in colour.kinds
+         for label, predicted in named.get(name, {}).get("forces") or []
+         if label is not None and predicted is not None]
+        for colour in colours
+    ]  # fmt: skip
     points = [point for one in series for point in one]
-    title = f"{title}, {side}"
     if not points:
         return Panel(title, missing=checks.why("parity"))
-    both = axis("", (value for point in points for value in point))
+    both = bulk("", (value for point in points for value in point), 0.005, 0.5)
+    figure = _square(title, both, "eV/Å")
+    outside = 0
+    for colour in [*range(COLOURS, len(series)), *range(min(COLOURS, len(series)))]:
+        inside = [point for point in series[colour] if figure.shows(*point)]
+        figure.dots(inside, f"s{colour}", 4.0 if len(points) < _FEW else 3.0)
+        figure.crosses(set(series[colour]) - set(inside), f"s{colour}")
+        outside += len(series[colour]) - len(inside)
+    atoms = int(side_of(checks, side).get("atoms") or 0)
+    note = f"Beyond the figure (×): {outside:,} components." if outside else ""
+    return Panel(title, _sampled(len(points), 3 * atoms, "components"), figure.svg(), note=note)
+
+
+def _square(title: str, both: Axis, unit: str) -> Figure:
     x = Axis(f"labelled, {unit}", both.low, both.high)
     y = Axis(f"predicted, {unit}", both.low, both.high)
     figure = Figure(title, x, y, height=300)
     figure.diagonal()
-    # The rest at the bottom, then the commonest, so that they do not hide the rarer ones.
-    order = [*range(COLOURS, len(series)), *range(min(COLOURS, len(series)))]
-    for colour in order:
-        figure.dots(series[colour], f"s{colour}", 4.0 if len(points) < _FEW else 3.0)
-    more = f"{len(points):,} points"
-    if quantity == "energies":
-        every = sum(int(kind.get("structures") or 0) for kind in named.values())
-        more += f" of {every:,} structures" if every != len(points) else ""
-    return Panel(title, more, figure.svg())
+    return figure
 
 
-def _histogram(checks: Checks, title: str, key: str, unit: str) -> Panel:
-    title = f"Errors of {title.lower()}"
-    shares = {}
+def _sampled(drawn: int, of: int, what: str, added: int = 0) -> str:
+    """Say how many points there are, and how they were chosen where they are not all."""
+    if drawn >= of:
+        return f"{drawn:,} {what}" if of else f"{drawn:,} points"
+    more = f", and the {added} largest errors" if added else ""
+    return f"{drawn:,} of {of:,}, at random{more}"
+
+
+def _histogram(checks: Checks, plural: str, key: str, unit: str) -> Panel:
+    title = f"Errors of {plural}"
+    shares, larger = {}, []
     for side in SIDES:
-        histogram = _side(checks, side).get(key) or {}
+        histogram = side_of(checks, side).get(key) or {}
         edges, counts = histogram.get("edges") or [], histogram.get("counts") or []
         if sum(counts):
-            shares[side] = (edges, [100.0 * count / sum(counts) for count in counts])
+            width = max((edges[-1] - edges[0]) / len(counts), _NARROWEST)
+            shares[side] = (edges, [100.0 * count / sum(counts) / width for count in counts])
+            if histogram.get("beyond"):
+                larger.append(f"{histogram['beyond']:,} of {side}")
     if not shares:
         return Panel(title, missing=checks.why("parity"))
     ends = [end for edges, _ in shares.values() for end in (edges[0], edges[-1])]
     x = Axis(f"predicted − labelled, {unit}" if min(ends) < 0 else f"error, {unit}",
              min(ends), max(ends))  # fmt: skip
     highest = max(max(heights) for _, heights in shares.values())
-    figure = Figure(title, x, Axis("share of each side, %", 0.0, 1.05 * highest))
+    figure = Figure(title, x, Axis(f"share of each side, % per {unit}", 0.0, 1.05 * highest))
     for side, (edges, heights) in shares.items():
         figure.steps(edges, heights, side)
         figure.key(side, side)
     absent = [side for side in SIDES if side not in shares]
     more = f"no errors of the {absent[0]} side" if absent else ""
-    return Panel(title, more, figure.svg())
+    note = f"The outermost bars hold what is larger, too: {', '.join(larger)}." if larger else ""
+    return Panel(title, more, figure.svg(), note=note)

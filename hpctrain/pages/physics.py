@@ -23,8 +23,9 @@ Json = Mapping[str, Any]
 def physics(checks: Checks) -> list[list[Panel]]:
     """Draw each pair and phase, a list for each check, or say why there is nothing to draw."""
     pairs = checks.data("dimers", "pairs") or {}
-    grids = [[_dimer(pair, one) for pair, one in pairs.items()], *molecules(checks)]
-    absent = [] if pairs else [Panel("Dimers", missing=checks.why("dimers"))]
+    of_molecules, absent = molecules(checks)
+    grids = [[*(_dimer(pair, one) for pair, one in pairs.items()), *of_molecules]]
+    absent += [] if pairs else [Panel("Dimers", missing=checks.why("dimers"))]
     for name, title, draw in (
         ("energy_volume", "Energy against volume", _energy_volume),
         ("elastic", "Elastic constants", _elastic),

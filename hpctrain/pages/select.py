@@ -110,7 +110,7 @@ def draw(values: np.ndarray[Any, Any], chosen: np.ndarray[Any, Any]) -> Markup:
     edges[-1] *= 1 + 1e-9
     counts = np.histogram(np.clip(values, low, None), edges)[0]
     picked = np.histogram(np.clip(chosen, low, None), edges)[0]
-    y = Axis("structures", 0.0, float(max(counts.max(), 1)), "log1p")
+    y = Axis("structures", 0.0, 1.25 * float(max(counts.max(), 1)), "log1p")
     whole = tuple((value, text) for value, text in y.ticks(4) if value == int(value))
     figure = Figure("Extrapolation grades", Axis("γ", low, high, "log"), replace(y, named=whole))
     figure.bars(edges.tolist(), counts.tolist(), "k0")

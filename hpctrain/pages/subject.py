@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
+from hpctrain.engines.pacemaker.usage import total_energy
 from hpctrain.files import iso, timestamp
 from hpctrain.runs.manifest import Manifest
 from hpctrain.runs.result import Best, Environment, Evaluation, Result
@@ -17,12 +19,29 @@ NOT_VERIFIED = "not verified: there is no verification.json"
 Json = Mapping[str, Any]
 
 
+class Link(NamedTuple):
+    """A file beside the page: its name, what it is, and where it is from the page."""
+
+    name: str
+    what: str
+    href: str
+
+
+class Block(NamedTuple):
+    """Lines to copy, or to read, under their title."""
+
+    title: str
+    lines: Sequence[str]
+    code: bool = True
+
+
 @dataclass(frozen=True)
 class Subject:
     """What a page says. ``metrics`` by set, None where it was not measured.
 
     ``no_curves`` and ``unverified`` say why there is no learning curve or no verification, if
-    there is none. ``rows`` are the ids on both sides of the split.
+    there is none. ``rows`` are the ids on both sides of the split. What versions before did not
+    note (``basis``, ``spent``, ``cpu``) is None.
     """
 
     name: str
@@ -44,8 +63,12 @@ class Subject:
     accepted: Json | None = None
     reference_energies: Mapping[str, float] = field(default_factory=dict)
     shift: float | None = None
-    use: tuple[str, ...] = ()
+    use: tuple[Block, ...] = ()
+    files: tuple[Link, ...] = ()
     basis_size: Json | None = None
+    basis: Json | None = None
+    spent: Json | None = None
+    cpu: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,8 +102,13 @@ class Checks:
         return next((check for check in self.all if check.get("name") == name), None)
 
 
-def of_potential(card: Json, so_far: Curves, verification: Json | None) -> Subject:
-    """Return what a page says of a potential: its card, and what was archived beside it."""
+def of_potential(
+    card: Json, so_far: Curves, verification: Json | None, archive: str | None = None
+) -> Subject:
+    """Return what a page says of a potential: its card, and what was archived beside it.
+
+    ``archive`` is where ``potentials/`` is from the page, for links; without it there are none.
+    """
     run, metrics = card["run"], card["metrics"]
     dataset = {name: value for name, value in card["dataset"].items() if name != "rows"}
     provenance = [
@@ -115,9 +143,34 @@ def of_potential(card: Json, so_far: Curves, verification: Json | None) -> Subje
         accepted=(card.get("verification") or {}).get("accepted"),
         reference_energies=card["reference_energies"] or {},
         shift=card["shift"],
-        use=_usage_lines(card.get("use")),
+        use=_usage_blocks(card),
+        files=() if archive is None else tuple(_files(card, archive, verification is not None)),
         basis_size=card.get("basis_size"),
+        basis=card.get("basis"),
+        spent=run.get("spent"),
+        cpu=(run.get("environment") or {}).get("cpu"),
     )
+
+
+_WHAT = {
+    "yace": "the potential, for LAMMPS and ASE",
+    "yaml": "the same as Pacemaker wrote it, for γ and further training",
+    "asi": "its active set, for γ",
+}
+
+
+def _files(card: Json, archive: str, verified: bool) -> Iterable[Link]:
+    """List what the archive holds of a potential."""
+    name = card["name"]
+    for kind, file in card["files"].items():
+        what = f"{_WHAT.get(kind, kind)}; {file['bytes']:,} bytes"
+        yield Link(file["path"], what, f"{archive}/{quote(file['path'])}")
+    yield Link(f"{name}.json", "the card: all that is known of it", f"{archive}/{quote(name)}.json")
+    of_report = [("learning_curve.csv", "the learning curve as a table")]
+    if verified:
+        of_report.append(("verification.json", "what the checks measured"))
+    for file, what in of_report:
+        yield Link(file, what, f"{archive}/report/{quote(name)}/{file}")
 
 
 @dataclass(frozen=True)
@@ -132,6 +185,8 @@ class RunFiles:
     verification: Json | None
     rows: Json
     curves: Curves
+    spent: Json | None = None
+    links: tuple[Link, ...] = ()
 
 
 def of_run(status: RunStatus, files: RunFiles) -> Subject:
@@ -151,7 +206,8 @@ def of_run(status: RunStatus, files: RunFiles) -> Subject:
     return Subject(
         name=status.run_id,
         subtitle=f"Run of {manifest['project']}{_where(manifest, status.site)}, {state}; {done}",
-        metrics={"train": status.train, "test": status.test,
+        metrics={"train": evaluation.get("train") or status.train,
+                 "test": evaluation.get("test") or status.test,
                  "archived_file_on_test": evaluation.get("yace")},
         curves=files.curves,
         no_curves="the trainer has written no errors yet",
@@ -177,7 +233,11 @@ def of_run(status: RunStatus, files: RunFiles) -> Subject:
         warnings=(*status.warnings, *(manifest.get("warnings") or ()), *by_hand(manifest)),
         reference_energies=evaluation.get("reference_energies") or {},
         shift=evaluation.get("shift"),
+        files=files.links,
         basis_size=result.get("basis_size"),
+        basis=evaluation.get("basis"),
+        spent=files.spent,
+        cpu=environment.get("cpu"),
     )  # fmt: skip
 
 
@@ -237,6 +297,37 @@ def _gpu_facts(environment: Json) -> list[tuple[str, str]]:
 
 def _versions(packages: Json) -> str:
     return ", ".join(f"{name} {version}" for name, version in packages.items() if version)
+
+
+_USE = (
+    ("ase", "In ASE, in the trainer's environment"),
+    ("lammps", "In LAMMPS with ML-PACE"),
+    ("ase_extrapolation", "In ASE with the extrapolation grade γ"),
+    ("lammps_extrapolation", "In LAMMPS with the extrapolation grade γ"),
+)
+
+
+def _usage_blocks(card: Json) -> tuple[Block, ...]:
+    """Return how a potential is used and cited, however its card holds it."""
+    use = card.get("use")
+    if not isinstance(use, Mapping) or "ase" not in use:
+        blocks = [Block("In ASE and LAMMPS", _usage_lines(use))]
+    else:
+        energy, types = (_mapping(use.get(key)) for key in ("energy", "atom_types"))
+        facts = [total_energy(card["reference_energies"], card["shift"])]
+        facts += [str(words) for words in (energy.get("where"), use.get("units")) if words]
+        named = ", ".join(f"{n} {name}" for n, name in types.items())
+        facts += [f"atom types in LAMMPS: {named}"] if named else []
+        blocks = [
+            *(Block(title, _usage_lines(use.get(key))) for key, title in _USE),
+            Block("Energies and units", facts, code=False),
+            Block("To cite", _usage_lines(use.get("cite")), code=False),
+        ]
+    return tuple(block for block in blocks if block.lines)
+
+
+def _mapping(value: object) -> Json:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _usage_lines(use: object) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ def find_origin(project: Project | None, what: str) -> Origin:
         return origin
     if project is None:
         raise HpctrainError(
-            f"'{what}' is the name of a potential, and there is no project here",
+            f"'{what}' is the name of a potential, but there is no project here",
             "change into the project's folder, or name a file: --from PATH.yaml",
         )
     card = archive.find_card(project.potentials, what)

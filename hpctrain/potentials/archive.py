@@ -134,6 +134,8 @@ def find_card(folder: Path, name: str) -> Card:
         raise HpctrainError(
             "no potential is the current one", "choose one: hpctrain potentials current NAME"
         )
+    if not known and name != "current":
+        raise HpctrainError("there are no potentials yet", "next: hpctrain collect")
     if wanted not in known:
         if number_of(wanted):
             read_named_card(folder, wanted)  # BadFile says what is wrong with it

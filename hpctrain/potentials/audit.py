@@ -131,7 +131,7 @@ def _check_source(project: Project, path: Path, card: Card, progress: Progress) 
     if card["dataset"]["train"] is None:
         return Finding(what, "not checked", "its data are not known")
     try:
-        names, _, _ = expand_sides(source, tests, project.folder)
+        names = expand_sides(source, tests, project.folder).names
     except HpctrainError as error:
         return Finding(what, "gone", error.message)
     missing = [s for s in names if "://" not in s and not (project.folder / s).is_file()]

@@ -26,6 +26,7 @@ from hpctrain.runs.manifest import (
 )
 from hpctrain.runs.result import (
     ActiveSet,
+    Basis,
     BasisSize,
     Best,
     CheckFacts,
@@ -39,6 +40,7 @@ from hpctrain.runs.result import (
     Verification,
 )
 from hpctrain.runs.run import Run
+from hpctrain.runs.spent import Spent, spent
 from hpctrain.runs.state.curves import Curves
 from hpctrain.shapes import (
     Count,
@@ -90,6 +92,7 @@ class CardParent(ParentFacts, total=False):
 
 
 class _NewerOfRun(TypedDict, total=False):
+    spent: Spent
     seams: list[Count]
     environment: Environment
     name: RunName | None
@@ -129,6 +132,7 @@ class _NewerOfCard(TypedDict, total=False):
     stopped: str | None
     repulsion: Repulsion | None
     basis_size: BasisSize | None
+    basis: Basis | None
     warnings: list[str]
     verification: CardVerification
     not_verified: str
@@ -190,7 +194,7 @@ def read_verification(
     try:
         content = read_record(path, Verification, VERIFICATION_BYTES)
         if content is not None and not is_verification(content):
-            raise damaged(path, "it is no verification that this version knows")
+            raise damaged(path, "it is not a verification that this version knows")
     except BadFile as bad:
         note(bad)
         return None
@@ -258,6 +262,7 @@ def make_card(
         "stopped": result.get("stopped"),
         "repulsion": result.get("repulsion"),
         "basis_size": result.get("basis_size"),
+        "basis": potential.get("basis"),
         "warnings": [*(result.get("warnings") or []), *(manifest.get("warnings") or [])],
         "dataset": {**manifest["dataset"], "rows": read_rows(run.folder / "rows.json")},
         "settings": manifest["settings"],
@@ -274,6 +279,7 @@ def make_card(
             "started": result["started"],
             "ended": result["ended"],
             "seconds": result["seconds"],
+            "spent": spent(run),
             "environment": environment,
         },
         "versions": {**manifest["versions"], **environment.get("packages", {})},

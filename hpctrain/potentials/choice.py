@@ -161,7 +161,7 @@ def notes(facts: dict[str, Any], *, compared: bool, reduced: int) -> list[str]:
             )
     for what, words in (
         ("unusable", "cannot be graded"),
-        ("alike", "are alike others or the training set"),
+        ("alike", "are like others, or like the training set"),
     ):
         if facts[what]:
             first = ", ".join(str(one["id"]) for one in facts[what][:3])

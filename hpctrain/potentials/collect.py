@@ -216,7 +216,7 @@ def _refusal(run: Run, verification: Verification | None) -> str:
     if verification is not None:
         why = "; ".join(failed_checks(verification))
     return (
-        f"its verification failed: {why}. To archive it all the same: "
+        f"its verification failed: {why}. To archive it anyway: "
         f"hpctrain collect {run.run_id} --accept --why '…'"
     )
 
@@ -247,7 +247,8 @@ def _put_page(
     try:
         with tempfile.TemporaryDirectory() as temporary:
             written = Path(temporary) / "report.html"
-            written.write_text(page(of_potential(card, so_far, verification)), encoding="utf-8")
+            text = page(of_potential(card, so_far, verification, "../.."))
+            written.write_text(text, encoding="utf-8")
             archive.put(written, target)
     except FileExistsError:
         pass  # an interrupted collect, of another version, has written it

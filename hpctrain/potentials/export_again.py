@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -10,10 +11,13 @@ from hpctrain.data.read import Progress
 from hpctrain.data.sources.names import without_passwords
 from hpctrain.errors import HpctrainError
 from hpctrain.records import LARGE, BadFile, read_record
-from hpctrain.runs.manifest import SIDES, RowIds
+from hpctrain.runs.kept import run_or_rest
+from hpctrain.runs.manifest import SIDES, RowIds, Side
 from hpctrain.shapes import Sha256
 
 if TYPE_CHECKING:
+    from hpctrain.potentials.card import Card
+    from hpctrain.project import Project
     from hpctrain.settings import DataConfig
 
 
@@ -106,3 +110,19 @@ def export_again(
             "what was trained on is in the run's own folder, as train.extxyz and test.extxyz",
         )
     return dataset
+
+
+def structures_of(
+    card: Card, path: Path, project: Project, folder: Path, say: Callable[[str], None]
+) -> dict[Side, Path]:
+    """Find what a potential was trained and tested on: its run's, or written again into a folder.
+
+    ``path`` is its card's. HpctrainError as of :func:`export_again`.
+    """
+    run = run_or_rest(project.runs, card["run"]["run_id"]).folder
+    kept: dict[Side, Path] = {side: run / f"{side}.extxyz" for side in SIDES}
+    if all(one.is_file() for one in kept.values()):
+        return kept
+    say("its run is gone: writing its structures again from their source")
+    dataset = export_again(path, project.config().data, project.folder, folder)
+    return {"train": dataset.train.path, "test": dataset.test.path}

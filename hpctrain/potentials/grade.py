@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hpctrain.errors import HpctrainError
 from hpctrain.files import put_job
@@ -20,9 +21,11 @@ from hpctrain.process import run as run_program
 from hpctrain.project import Project
 from hpctrain.records import BadFile, read_record
 
+if TYPE_CHECKING:
+    from hpctrain.data.read import Progress
+
 # Ten million atoms take an hour on four cores.
 TIME_LIMIT_S = 6 * 3600.0
-Progress = Callable[[int, "int | None"], None]
 
 
 def cores_here() -> int:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, TypedDict
 
-from hpctrain.shapes import Count, Limit, misfit
+from hpctrain.shapes import Count, Limit, between, misfit
 
 Numbers = list[float | None]
 _Known = Annotated[list[float], Limit(bool, "is empty")]
-_Pair = Annotated[Numbers, Limit(lambda pair: len(pair) == 2, "is no pair of numbers")]
+_Pair = Annotated[Numbers, Limit(lambda pair: len(pair) == 2, "is not a pair of numbers")]
 
 
 def _as_long(*keys: str) -> Limit:
@@ -123,6 +123,8 @@ class _Vibrations(TypedDict, total=False):
 
 
 class _OneMotion(TypedDict, total=False):
+    atoms: Count
+    us_per_atom_and_step: float | None
     time_fs: list[float] | None
     energy_ev_per_atom: Numbers | None
     temperature_k: Numbers | None
@@ -140,10 +142,17 @@ class _Kind(TypedDict, total=False):
     rmse_energy_mev_per_atom: float | None
     rmse_force_ev_per_a: float | None
     energies: list[_Pair] | None
+    ids: list[str | int] | None
+    nearest: Numbers | None
     forces: list[_Pair] | None
+    norms: list[_Pair] | None
 
 
-class _Bins(TypedDict):
+class _NewerOfBins(TypedDict, total=False):
+    beyond: Count
+
+
+class _Bins(_NewerOfBins):
     edges: list[float]
     counts: list[Count]
 
@@ -151,15 +160,37 @@ class _Bins(TypedDict):
 _Histogram = Annotated[_Bins, Limit(_is_histogram, "has edges that do not fit its counts")]
 
 
+_Grade = Annotated[list[float], Limit(lambda pair: len(pair) == 2, "is no pair of numbers")]
+_Vector = Annotated[list[float], Limit(lambda vector: len(vector) == 3, "is no vector")]
+
+
+class _Structure(TypedDict):
+    symbols: list[str]
+    radii: list[Annotated[float, between(0.01, 10)]]
+    positions: Annotated[list[_Vector], Limit(bool, "is empty")]
+    cell: Annotated[list[_Vector], Limit(lambda cell: len(cell) == 3, "is no cell")]
+    pbc: Annotated[list[bool], Limit(lambda pbc: len(pbc) == 3, "is not for three directions")]
+    force_errors: list[float]
+
+
 class _Row(TypedDict, total=False):
     id: str | int
     kind: str
     error_mev_per_atom: float | None
     error_ev_per_a: float | None
+    label_ev_per_atom: float | None
+    atoms: Count
+    atom: Count
+    structure: Annotated[_Structure, _as_long("symbols", "radii", "positions", "force_errors")]
 
 
 class _Side(TypedDict, total=False):
-    kinds: dict[str, _Kind] | None
+    structures: Count
+    of: Count
+    atoms: Count
+    rmse_energy_mev_per_atom: float | None
+    rmse_force_ev_per_a: float | None
+    kinds: dict[str, Annotated[_Kind, _as_long("energies", "ids", "nearest")]] | None
     energy_error_histogram: _Histogram | None
     force_error_histogram: _Histogram | None
     largest_energy_errors: list[_Row] | None
@@ -176,7 +207,27 @@ class _Group(TypedDict, total=False):
     verdict: str
 
 
+class _OneGrade(TypedDict):
+    id: str
+    kind: str
+    grade: float
+    atom: Count
+
+
+class _FoundGrades(TypedDict):
+    structures: Count
+    of: Count
+    outside: Count
+    points: list[_Grade]
+    highest: _OneGrade
+
+
+class _NoGrades(TypedDict):
+    problem: str
+
+
 class _Parity(TypedDict, total=False):
+    grades: _FoundGrades | _NoGrades | None
     groups: list[_Group] | None
     train: _Side | None
     test: _Side | None

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from hpctrain.errors import HpctrainError
 from hpctrain.files import write_atomically
 from hpctrain.pages.learning_curve import curves_of_csv
 from hpctrain.pages.page import page
-from hpctrain.pages.subject import RunFiles, Subject, of_potential, of_run
+from hpctrain.pages.subject import Link, RunFiles, Subject, of_potential, of_run
 from hpctrain.potentials.archive import read_cards
 from hpctrain.potentials.card import VERIFICATION, Card, read_verification
 from hpctrain.process import Run as RunProgram
@@ -23,6 +25,7 @@ from hpctrain.runs.manifest import RowIds
 from hpctrain.runs.names import run_names
 from hpctrain.runs.result import Environment, Evaluation, Result
 from hpctrain.runs.run import Run, all_runs
+from hpctrain.runs.spent import spent
 from hpctrain.runs.state.curves import Curves, curves
 from hpctrain.yamlfile import nearest
 
@@ -51,7 +54,7 @@ def write_page(
     By default it becomes NAME.html in the current folder. A file that is there is overwritten,
     but nothing in the archive. A run's name may be any unique beginning of its id.
     """
-    kind, subject = _find_subject(project, name, program, clock, say)
+    kind, subject = _find_subject(project, name, output, program, clock, say)
     path = output or Path(f"{subject.name}.html")
     if path.is_dir():
         raise HpctrainError(f"{path} is a folder", f"name a file, as in {path / subject.name}.html")
@@ -73,13 +76,14 @@ def write_page(
 def _find_subject(
     project: Project,
     name: str,
+    output: Path | None,
     program: RunProgram,
     clock: Callable[[], float],
     say: Callable[[str], None],
 ) -> tuple[str, Subject]:
     potentials = {card["name"]: card for card in read_cards(project.potentials, say)}
     if name in potentials:
-        return "potential", read_potential(potentials[name], project.potentials, say)
+        return "potential", read_potential(potentials[name], project.potentials, say, output)
     ids = [run.run_id for run in all_runs(project.runs)]
     named = run_names(project.runs)
     if name not in named and not any(run_id.startswith(name) for run_id in ids):
@@ -90,16 +94,22 @@ def _find_subject(
         )
     (found,) = status(project, (name,), program=program, clock=clock, say=say).runs
     assert found.run is not None
-    files = _read_files(found.run, max(1, found.attempt))
+    files = _read_files(found.run, max(1, found.attempt), output)
     for words in found.run.bad_files.values():
         say(words)
     return "run", of_run(found, files)
 
 
 def read_potential(
-    card: Card, potentials: Path, say: Callable[[str], None] = lambda _: None
+    card: Card,
+    potentials: Path,
+    say: Callable[[str], None] = lambda _: None,
+    output: Path | None = None,
 ) -> Subject:
-    """Describe a potential by its card and what lies beside it in the archive."""
+    """Describe a potential by its card and what lies beside it in the archive.
+
+    Links are as from the page ``output``, by default one in the current folder.
+    """
     folder = potentials / "report" / card["name"]
     table, so_far = folder / "learning_curve.csv", Curves()
     try:
@@ -109,12 +119,36 @@ def read_potential(
     except BadFile as bad:
         say(bad.message)
     except (ValueError, KeyError, TypeError):
-        say(f"{table} is damaged: it is no table of a learning curve")
+        say(f"{table} is damaged: it is not a table of a learning curve")
     verification = read_verification(folder / VERIFICATION, lambda bad: say(bad.message))
-    return of_potential(card, so_far, verification)
+    return of_potential(card, so_far, verification, _link(potentials, output))
 
 
-def _read_files(run: Run, attempt: int) -> RunFiles:
+def _link(there: Path, output: Path | None) -> str:
+    """Return where a file or folder is from the page, as an address."""
+    page_in = output.parent if output is not None else Path()
+    return quote(Path(os.path.relpath(there, page_in)).as_posix())
+
+
+# Of a run: what is worth a look.
+_OF_RUN = {"job.sh": "the job script", "input.yaml": "the trainer's input"}
+_OF_ATTEMPT = {
+    "output_potential.yace": "the potential, for LAMMPS and ASE",
+    "output_potential.yaml": "the same as Pacemaker wrote it",
+    "output_potential.asi": "its active set, for γ",
+    "log.txt": "the trainer's log of the latest attempt",
+    VERIFICATION: "what the checks measured",
+}
+
+
+def _links(run: Run, folder: Path, output: Path | None) -> Iterator[Link]:
+    for there, files in ((folder, _OF_ATTEMPT), (run.folder, _OF_RUN)):
+        for name, what in files.items():
+            if (there / name).is_file():
+                yield Link(name, what, _link(there / name, output))
+
+
+def _read_files(run: Run, attempt: int, output: Path | None) -> RunFiles:
     folder = run.attempt(attempt)
     return RunFiles(
         manifest=run.manifest,
@@ -125,4 +159,6 @@ def _read_files(run: Run, attempt: int) -> RunFiles:
         verification=read_verification(folder / VERIFICATION, run.note),
         rows=run.try_read(run.folder / "rows.json", RowIds, LARGE) or {},
         curves=curves(run),
+        spent=spent(run),
+        links=tuple(_links(run, folder, output)),
     )

@@ -19,14 +19,12 @@ from hpctrain.files import as_json, write_atomically
 from hpctrain.potentials.active_set import Origin, elements_of
 from hpctrain.potentials.choice import ACTIVE_SET, ASKED, CANDIDATES, POTENTIAL, REQUEST, Asked
 from hpctrain.potentials.write_choice import refuse_output
-from hpctrain.runs.kept import run_or_rest
 
 if TYPE_CHECKING:
     from hpctrain.data.candidates import Candidates
+    from hpctrain.data.read import Progress
     from hpctrain.potentials.card import Card
     from hpctrain.project import Project
-
-Progress = Callable[[int, "int | None"], None]
 
 
 def prepare(
@@ -95,8 +93,8 @@ def _nothing_to_grade(
         return words, "name files with candidates, or another --select"
     if not found.unusable:
         return (
-            f"all {found.read} candidates are alike structures that {name} was trained or tested "
-            "on",
+            f"all {found.read} candidates are nearly the same as structures that {name} was "
+            "trained or tested on",
             "make others, for example by molecular dynamics at a higher temperature",
         )
     first = found.unusable[0]
@@ -112,31 +110,21 @@ def _trained_on(
     project: Project | None, card: Card | None, folder: Path, say: Callable[[str], None]
 ) -> Iterator[list[Path]]:
     """Find the structures that a potential was trained and tested on; none where that fails."""
-    from hpctrain.potentials.export_again import export_again
+    from hpctrain.potentials.export_again import structures_of
 
     if project is None or card is None:
         yield []
         return
-    run = run_or_rest(project.runs, card["run"]["run_id"])
-    kept = [run.folder / f"{side}.extxyz" for side in ("train", "test")]
-    if all(path.is_file() for path in kept):
-        # An adopted training may have no test set: its file is empty.
-        yield [path for path in kept if path.stat().st_size]
-        return
-    again = folder / "known"
+    again, path = folder / "known", project.potentials / f"{card['name']}.json"
+    known: list[Path] = []
     try:
-        dataset = export_again(
-            project.potentials / f"{card['name']}.json",
-            project.config().data,
-            project.folder,
-            again,
-        )
-        yield [dataset.train.path, dataset.test.path]
+        known += structures_of(card, path, project, again, lambda _: None).values()
     except HpctrainError as error:
         say(
             f"note: candidates that {card['name']} was trained on are not recognised: "
             f"{error.message}"
         )
-        yield []
+    try:
+        yield known
     finally:
         shutil.rmtree(again, ignore_errors=True)

@@ -22,7 +22,8 @@ def find_trainer(project: Project | None, cards: Iterable[Card], program: RunPro
     Tried are that of the site ``local``, those that the potentials were trained with, and
     hpctrain's own. HpctrainError says why none of them can.
     """
-    named = [load.load("local", project.folder if project else None).profile.trainer.python]
+    local = load.load("local", project.folder if project else None).profile.trainer
+    named = [None if local.container else local.python]
     named += map(_python_of, cards)
     faults = []
     for python in dict.fromkeys([*filter(None, named), sys.executable]):
@@ -39,7 +40,9 @@ def find_trainer(project: Project | None, cards: Iterable[Card], program: RunPro
 def _python_of(card: Card) -> str | None:
     """Return the Python that a potential was trained with, where its card says so."""
     trainer = card["run"]["site"]["profile"].get("trainer")
-    python = trainer.get("python") if isinstance(trainer, dict) else None
+    if not isinstance(trainer, dict) or trainer.get("container") is not None:
+        return None  # a Python inside a container is none of this machine's
+    python = trainer.get("python")
     return python if isinstance(python, str) else None
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from hpctrain.errors import HpctrainError
 from hpctrain.files import put_job, sha256_of
 from hpctrain.potentials.card import VERIFICATION, Card, read_card, read_verification
-from hpctrain.potentials.export_again import export_again
+from hpctrain.potentials.export_again import structures_of
 from hpctrain.potentials.trainer import find_trainer
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run as run_program
@@ -85,7 +85,7 @@ def verify(
 
 def _request(yace: Path, card: Card | None, minutes: float, folder: Path) -> dict[str, Any]:
     """Put together what the checks want to know, but for the structures."""
-    yaml = yace.with_suffix(".yaml")
+    yaml, active_set = yace.with_suffix(".yaml"), yace.with_suffix(".asi")
     return {
         "engine": "pacemaker",
         "yace": str(yace),
@@ -95,6 +95,7 @@ def _request(yace: Path, card: Card | None, minutes: float, folder: Path) -> dic
         "predictions": None,
         "known_errors": None,
         "evaluator": card["evaluator"] if card else None,
+        "active_set": str(active_set) if active_set.is_file() else None,
         "seconds": 60 * minutes,
         "out": str(folder / VERIFICATION),
     }
@@ -147,24 +148,15 @@ def _structures_of_card(
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Find what a potential was trained and tested on, and what is known of its errors."""
+    found = structures_of(card, yace.with_suffix(".json"), project, folder, say)
+    # Without a test set, as an adopted training may be, its file is empty.
+    sides = {side: str(path) for side, path in found.items() if path.stat().st_size}
     run = run_or_rest(project.runs, card["run"]["run_id"]).folder
-    if all((run / f"{side}.extxyz").is_file() for side in ("train", "test")):
-        sides = {
-            side: str(run / f"{side}.extxyz")
-            for side in ("train", "test")
-            # Without a test set, as an adopted training may be, its file is empty.
-            if (run / f"{side}.extxyz").stat().st_size
-        }
+    if found["train"].parent == run:
         for attempt in sorted((run / "attempts").glob("*"), reverse=True):
             if _has_sum(attempt / "output_potential.yace", card["files"]["yace"]["sha256"]):
                 tables = [str(attempt / f"{side}_pred.pckl.gzip") for side in ("test", "train")]
                 return {"sides": sides, "predictions": tables}
-    else:
-        say("its run is gone: writing its structures again from their source")
-        dataset = export_again(
-            yace.with_suffix(".json"), project.config().data, project.folder, folder
-        )
-        sides = {"train": str(dataset.train.path), "test": str(dataset.test.path)}
     return {"sides": sides, "known_errors": card["metrics"].get("archived_file_on_test")}
 
 

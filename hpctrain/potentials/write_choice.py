@@ -98,7 +98,7 @@ def refuse_output(output: Path) -> None:
     """Refuse a name that is no database's, has no folder, or is taken."""
     if output.suffix not in ENDINGS:
         raise UsageError(
-            f"{output} is no name of an ASE database", f"end it with {' or '.join(ENDINGS)}"
+            f"{output} is not the name of an ASE database", f"end it with {' or '.join(ENDINGS)}"
         )
     if not output.absolute().parent.is_dir():
         raise HpctrainError(

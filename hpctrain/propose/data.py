@@ -100,13 +100,15 @@ def _selection(facts: Facts, warnings: list[str], is_database: bool) -> Proposal
             words = ",".join(filter(None, [facts.select, words]))
             return Proposal("select", words, f"without the rows that have none ({reasons})")
         warnings.append(
-            f"{count(bad, 'row')} cannot be trained on ({reasons}): check names them; mend them, "
-            "or leave them out with --skip-bad"
+            f"{count(bad, 'row')} cannot be trained on ({reasons}): check names them; correct "
+            "them, or leave them out with --skip-bad"
         )
     if facts.select:
-        return Proposal("select", facts.select, "the rows have the key status, and these are done")
+        return Proposal(
+            "select", facts.select, "the rows have the key status, and these are complete"
+        )
     if facts.keys.status:
-        return Proposal("select", "", "every row: a status does not tell which are done")
+        return Proposal("select", "", "every row: the status does not show which are complete")
     return Proposal("select", "", "every row; they have no key status")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from hpctrain.engines.pacemaker import size
 from hpctrain.engines.pacemaker.cost import expected_parameters
+from hpctrain.fields import SAME_ATOM
 from hpctrain.propose.look import RADII, Facts, Sample
 from hpctrain.propose.proposal import TEST_FRACTION, Proposal, count
 
@@ -16,7 +17,6 @@ ENOUGH = 50
 FEW = 15  # within 8 Å: of molecules in boxes, and chains
 LEAST, MOST = 5.0, 8.0  # Å
 LARGEST_MOLECULE = 6.0  # Å; docs/training.md has errors of both by the cutoff
-_SAME_ATOM = 1e-3  # eV
 
 
 def propose_training(facts: Facts) -> list[Proposal]:
@@ -112,7 +112,7 @@ def _references(facts: Facts, isolated: dict[str, list[float]], elements: list[s
     key = "reference_energies"
     missing = [element for element in elements if element not in isolated]
     if not missing and elements:
-        differ = {e for e in elements if max(isolated[e]) - min(isolated[e]) > _SAME_ATOM}
+        differ = {e for e in elements if max(isolated[e]) - min(isolated[e]) > SAME_ATOM}
         if not differ:
             return Proposal(key, "isolated_atoms", f"there is one of {', '.join(elements)}")
         return Proposal(

@@ -27,6 +27,7 @@ class _OfAttempt(_Event, Place, total=False):
     job_id: JobId
     until: AttemptNumber | None
     folder: str | None
+    moved_to: str | None
 
 
 class _Adopted(_Event):
@@ -56,9 +57,9 @@ def event_misfit(event: dict[str, Any]) -> str | None:
     """Say what is wrong with an event of a kind that counts; None if nothing is."""
     kind = event.get("event")
     if not isinstance(kind, str):
-        return "is no event"
+        return "is not an event"
     problem = misfit(event, _SHAPES.get(kind, _Event))
-    return problem and f"is no event '{kind}': {problem.strip().removeprefix('.')}"
+    return problem and f"is not an event '{kind}': {problem.strip().removeprefix('.')}"
 
 
 @dataclass
@@ -74,7 +75,8 @@ class History:
     ``accepted`` says when a failing verification was accepted, and why. ``since`` is the time of
     the last event. ``submitter`` is who submitted last, and where; ``clusters`` are the clusters
     that have to be named to be asked about its jobs. ``seen`` are the attempts whose job the
-    scheduler has once shown. ``adopted`` is the folder of a training that was made by hand.
+    scheduler has once shown, ``moved`` those whose job it has handed on to another server.
+    ``adopted`` is the folder of a training that was made by hand.
     """
 
     attempt: int = 0
@@ -99,6 +101,7 @@ class History:
     clusters: str | None = None
     seen: set[int] = field(default_factory=set)
     adopted: str | None = None
+    moved: dict[int, str] = field(default_factory=dict)
 
     @property
     def unfinished(self) -> bool:
@@ -134,6 +137,8 @@ def fold(events: Iterable[Mapping[str, Any]]) -> History:
         if kind == "seen":
             if isinstance(attempt, int):
                 history.seen.add(attempt)
+                if isinstance(moved_to := event.get("moved_to"), str):
+                    history.moved[attempt] = moved_to
             continue
         if kind == "resuming":
             resuming = True

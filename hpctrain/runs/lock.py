@@ -14,11 +14,11 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import TypedDict, cast
 
 from hpctrain.errors import HpctrainError
 from hpctrain.files import write_text
-from hpctrain.identity import identity, whereabouts
+from hpctrain.identity import Process, identity, whereabouts
 from hpctrain.interrupts import hold_interrupts
 from hpctrain.records import BadFile, read_record
 
@@ -36,6 +36,7 @@ class _Record(TypedDict, total=False):
     pid: int
     start: str
     command: str
+    time: float
 
 
 class Locked(HpctrainError):
@@ -74,10 +75,10 @@ def _acquire(folder: Path, command: str, wait_s: float, say: Callable[[str], Non
         if not holder.get("released"):
             who = _name_of(holder)
             if _is_dead(folder / str(highest), holder):
-                say(f"taking over the lock of {who}, which is dead")
+                say(f"taking over the lock of {who}, which has died")
             elif time.monotonic() > end:
                 raise Locked(
-                    f"{who} is at work on this project",
+                    f"{who} is running in this project",
                     "try again when it has ended; nothing was changed",
                 )
             else:
@@ -94,8 +95,9 @@ def _acquire(folder: Path, command: str, wait_s: float, say: Callable[[str], Non
             return mine
 
 
-def _own_record(command: str) -> dict[str, Any]:
-    return {**identity(os.getpid()), "command": command, "time": time.time()}
+def _own_record(command: str) -> _Record:
+    mine = {**identity(os.getpid()), "command": command, "time": time.time()}
+    return cast("_Record", mine)
 
 
 def _numbers(folder: Path) -> list[int]:
@@ -106,7 +108,7 @@ def _highest(folder: Path) -> int:
     return max(_numbers(folder), default=0)
 
 
-def _take(path: Path, record: dict[str, Any]) -> bool:
+def _take(path: Path, record: _Record) -> bool:
     """Give the record this name; False if the name is taken."""
     temporary = path.with_name(f".{path.name}.{record['host']}.{record['pid']}")
     try:
@@ -120,7 +122,7 @@ def _take(path: Path, record: dict[str, Any]) -> bool:
     return True
 
 
-def _release(path: Path, record: dict[str, Any]) -> None:
+def _release(path: Path, record: _Record) -> None:
     temporary = path.with_name(f".{path.name}.{record['host']}.{record['pid']}")
     try:
         temporary.write_text(json.dumps(record), encoding="utf-8")
@@ -133,18 +135,18 @@ def _release(path: Path, record: dict[str, Any]) -> None:
                 file.write(json.dumps({"released": True}).ljust(path.stat().st_size).encode())
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> _Record:
     """Read the record of a lock; a file that has just gone was followed by a higher number."""
     try:
         record = read_record(path, _Record)
     except BadFile:
         return {}
-    return {"released": True} if record is None else cast("dict[str, Any]", record)
+    return {"released": True} if record is None else record
 
 
-def _is_dead(path: Path, holder: dict[str, Any]) -> bool:
+def _is_dead(path: Path, holder: _Record) -> bool:
     try:
-        where = whereabouts(holder)
+        where = whereabouts(cast("Process", holder))
     except KeyError:
         where = "elsewhere"  # a damaged record tells nothing
     if where != "elsewhere":
@@ -160,7 +162,7 @@ def _is_dead(path: Path, holder: dict[str, Any]) -> bool:
         probe.unlink(missing_ok=True)
 
 
-def _name_of(holder: dict[str, Any]) -> str:
+def _name_of(holder: _Record) -> str:
     return (
         f"'{holder.get('command', 'a command')}' "
         f"(process {holder.get('pid', '?')} on {holder.get('host', '?')})"

@@ -147,12 +147,40 @@ class _InputKeys(TypedDict, total=False):
     fit: Annotated[dict[str, Any], Holds(_FitKeys)]
 
 
+class FindingFacts(TypedDict):
+    """A finding of check, as ``--json`` has it, too."""
+
+    name: str
+    severity: Literal["stop", "warn"]
+    silenced: bool
+    title: str
+    count: Count
+    ids: list[str]
+    seen: str
+    todo: str
+    without: str | None
+
+
+class CheckRecord(TypedDict):
+    """What check found in the data, and what that depends on besides them.
+
+    ``atoms`` of all rows; ``telling_atoms``: those whose force does not vanish. With them the
+    finding about the potential's size, which is not among ``findings``, is made anew.
+    """
+
+    findings: list[FindingFacts]
+    references: dict[str, float] | str
+    atoms: Count
+    telling_atoms: Count
+
+
 class _NewerOfManifest(_Parents, total=False):
     warnings: list[str]  # what the potential's card has to warn of
     name: RunName | None  # given by the user
     trial: bool  # never to be archived
     origin: str  # "adopted": trained by hand
     unknown: list[str]  # of an adopted one, what its folder does not tell
+    check: CheckRecord  # missing where it was skipped
 
 
 class Manifest(_NewerOfManifest):

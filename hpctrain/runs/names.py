@@ -34,13 +34,16 @@ def _find(folder: Path, every: list[Run], name: str) -> Run:
         named = run_names(folder)
         exact = [run for run in every if run.run_id == named.get(name)]
     if len(exact or matches) != 1:
-        from hpctrain.yamlfile import nearest
+        from hpctrain.yamlfile import MOST_NAMED, nearest
 
-        problem = f"the ids of {len(matches)} runs begin with {name}"
+        ids = [run.run_id for run in matches or every]
+        some = ", ".join(ids[-MOST_NAMED:])
+        more = f" (of {len(ids)}, the last: {some})" if len(ids) > MOST_NAMED else f": {some}"
+        problem = f"the ids of {len(ids)} runs begin with {name}{more}"
         if not matches:
-            problem = f"no run's id begins with {name}"
-            if named:
-                problem += f", and no run has that name{nearest(name, list(named))}"
+            others = ", and no run has that name" if named else ""
+            near = nearest(name, [*named, *ids])
+            problem = f"no run's id begins with {name}{others}{near}"
         raise HpctrainError(problem, "list them with: hpctrain status")
     return (exact or matches)[0]
 

@@ -27,11 +27,19 @@ class FileFacts(TypedDict):
     bytes: Count
 
 
+class Basis(TypedDict):
+    """How large a potential is: basis functions over all elements, and fitted parameters."""
+
+    functions: Count
+    parameters: Count
+
+
 class Evaluation(TypedDict, total=False):
     """evaluation.json: the errors of a potential; ``yace`` are those of the file to archive."""
 
     reference_energies: dict[str, float] | None  # eV
     shift: float | None  # eV/atom
+    basis: Basis | None
     train: Metrics | None
     test: Metrics | None
     yace: Metrics
@@ -80,6 +88,7 @@ class Environment(TypedDict, total=False):
     executable: str
     packages: dict[str, str]
     cores: int
+    cpu: str | None
     gpus: list[str]
     trainer_gpus: list[str] | None
     warnings: list[str]
@@ -121,6 +130,12 @@ class BasisSize(TypedDict, total=False):
     optimizer: str | None
 
 
+class OnEnd(TypedDict, total=False):
+    """What came of the user's command at the end of the run."""
+
+    problem: str | None
+
+
 class Result(TypedDict, total=False):
     """result.json: how an attempt ended."""
 
@@ -145,6 +160,7 @@ class Result(TypedDict, total=False):
     files: dict[str, FileFacts]
     active_set: ActiveSet
     verification: VerificationStep
+    on_end: OnEnd
 
 
 class CheckFacts(TypedDict):
@@ -212,6 +228,7 @@ class JobSettings(TypedDict, total=False):
     margin_s: Duration | None
     max_attempts: Count
     continuation: str
+    submit_argv: dict[str, list[str]]
 
 
 class Checkpoint(TypedDict, total=False):

@@ -163,6 +163,15 @@ class Run:
             self.note(bad)
             return {}
 
+    def count_begun(self) -> int:
+        """Count the attempts that began to train, which are those that max_attempts bounds."""
+        begun = [number for number in self.attempts() if self.claim(number) is not None]
+        results = [self.result_if_whole(number) or {} for number in begun]
+        return sum(
+            result.get("begun") is not False and not result.get("gives_way_to")
+            for result in results
+        )
+
     def result(self, number: int) -> Result | None:
         """Read what the job said at its end; None if it has not ended, or could not say."""
         path = self.attempt(number) / "result.json"
@@ -191,9 +200,9 @@ def _event(line: bytes | None) -> tuple[str | None, dict[str, Any]]:
             # What is not UTF-8 comes from the words of another program, and hides no event.
             event = parse(line.decode("utf-8", "replace").encode())
     except ValueError:
-        return "is no event", {}
+        return "is not an event", {}
     if not isinstance(event, dict):
-        return "is no event", {}
+        return "is not an event", {}
     return event_misfit(event), event
 
 

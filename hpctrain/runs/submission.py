@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 from collections.abc import Iterable
@@ -10,19 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpctrain.errors import HpctrainError, SiteUnreachable
+from hpctrain.files import write_atomically
 from hpctrain.interrupts import hold_interrupts
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse
 from hpctrain.records import BadFile, damaged
 from hpctrain.runs.history import History
-from hpctrain.runs.place import SCRIPT, work_here
+from hpctrain.runs.jobs import job_of, job_request, token
+from hpctrain.runs.place import SCRIPT, own_jobs, work_here
+from hpctrain.runs.result import JobSettings
 from hpctrain.runs.run import EVENTS, MANIFEST, Run
 from hpctrain.runs.strays import list_run
 from hpctrain.runs.submitter import Submitter
 from hpctrain.schedulers import scheduler_for, scheduler_of
 from hpctrain.schedulers.base import (
-    ENDED,
-    JobRequest,
     JobView,
     Refused,
     Scheduler,
@@ -33,11 +35,9 @@ from hpctrain.schedulers.base import (
 if TYPE_CHECKING:
     from hpctrain.sites.profile import SiteProfile
 
-MEND = "mend the site profile, or try other values with --set site.KEY=VALUE"
-
-_RUN_ID = r"\d{8}-\d{6}-[0-9a-z]+"
-_COMMENT = re.compile(rf"hpctrain:({_RUN_ID})\.")
-_NAME = re.compile(rf"\.({_RUN_ID})\.")
+# A file in the run's folder, where the disk had no room for the event.
+INTERRUPTED = "interrupted"
+MEND = "correct the site profile, or try other values with --set site.KEY=VALUE"
 
 
 class JobRefused(HpctrainError):
@@ -56,38 +56,19 @@ class Unrecorded(HpctrainError):
             "submitting": "nothing was submitted yet",
             "submitted": f"it was submitted as job {facts.get('job_id')}",
             "refused": f"the scheduler did not take it: {facts.get('reason')}",
-            "interrupted": "its submission was interrupted",
+            "interrupted": "its submission was interrupted, and that is recorded nowhere",
         }.get(event, "it is not known whether it was submitted")
+        command = (
+            f"hpctrain status {run.run_id} finishes it (to submit again would make another run)"
+        )
+        if event == "interrupted":
+            command = f"hpctrain cancel {run.run_id}, or the next command submits it all the same"
         super().__init__(
             f"{error.filename or run.folder / EVENTS}: {error.strerror or error}; "
             f"the run {run.run_id} exists: {what}",
-            "mend that, such as by making room on the disk; then "
-            f"hpctrain status {run.run_id} finishes it (to submit again would make another run)",
+            f"fix that, for example by making room on the disk; then {command}",
         )
-
-
-def token(run_id: str, attempt: int) -> str:
-    """Return what a job of this attempt carries in its name and comment, and no other job does."""
-    return f"{run_id}.{attempt:02d}"
-
-
-def job_request(
-    project: str, run_id: str, attempt: int, output: str, after: str | None = None
-) -> JobRequest:
-    """Return what the scheduler is asked for one attempt."""
-    mark = token(run_id, attempt)
-    return JobRequest(
-        name=f"{project}.{mark}",
-        comment=f"hpctrain:{mark}",
-        output=output,
-        attempt=attempt,
-        after=after,
-    )
-
-
-def carries(view: JobView, mark: str) -> bool:
-    """Say whether this is the job of that token: sites drop comments, old ones cut names."""
-    return view.comment == f"hpctrain:{mark}" or view.name.endswith(f".{mark}")
+        self.event = event
 
 
 def scheduler_of_run(run: Run, queue: Path, history: History) -> Scheduler:
@@ -97,55 +78,6 @@ def scheduler_of_run(run: Run, queue: Path, history: History) -> Scheduler:
     if scheduler.clusters is None and history.clusters is not None:
         return scheduler_of(run.scheduler_name, queue, history.clusters)
     return scheduler
-
-
-def run_ids_of(view: JobView) -> set[str]:
-    """Return the run whose token a job carries; a job that is requeued keeps its first one."""
-    matches = (_COMMENT.match(view.comment), _NAME.search(view.name))
-    return {match[1] for match in matches if match}
-
-
-def belongs(view: JobView, run_id: str) -> bool:
-    """Say whether this is a job of that run."""
-    return run_id in run_ids_of(view)
-
-
-def job_of(
-    views: Iterable[JobView], run_id: str, attempt: int, job_id: str | None
-) -> JobView | None:
-    """Find an attempt's job: by its id and the run's token, or by the attempt's token alone.
-
-    The same job may be listed under another form of its id than was printed, and a submission may
-    have been made twice. A job that is not over counts first, and then the one with the id.
-    """
-    mark = token(run_id, attempt)
-    number = None if job_id is None else number_of(job_id)
-    mine = [
-        view
-        for view in views
-        if carries(view, mark) or (number_of(view.job_id) == number and belongs(view, run_id))
-    ]
-
-    def rank(view: JobView) -> tuple[bool, bool, bool]:
-        return view.state in ENDED, number_of(view.job_id) != number, view.job_id != job_id
-
-    return min(mine, key=rank, default=None)
-
-
-def live_jobs(views: Iterable[JobView], run_id: str) -> list[JobView]:
-    """List the jobs of a run that are not over, those of later attempts first."""
-    mine = [view for view in views if view.state not in ENDED and belongs(view, run_id)]
-
-    def order(view: JobView) -> tuple[str, int]:
-        number = number_of(view.job_id)
-        return _mark_of(view), int(number) if number.isdigit() else 0
-
-    return sorted(mine, key=order, reverse=True)
-
-
-def _mark_of(view: JobView) -> str:
-    match = re.search(rf"{_RUN_ID}\.\d+", view.comment) or re.search(rf"{_RUN_ID}\.\d+", view.name)
-    return match[0] if match else ""
 
 
 def send_all(
@@ -158,7 +90,10 @@ def send_all(
     then says what became of the run.
     """
     profile = _profile(run)
-    until = max(attempt, profile.max_attempts) if profile.continuation == "chain" else None
+    last = attempt + max(0, profile.max_attempts - run.count_begun() - 1)
+    until = last if profile.continuation == "chain" else None
+    if profile.continuation == "resubmit":
+        _let_resubmit(run, profile, attempt, last, scheduler)
     with hold_interrupts() as held:
         job_id = send(run, attempt, scheduler, program, until=until, who=who)
         if until is not None:
@@ -177,6 +112,27 @@ def send_all(
     return job_id
 
 
+def _let_resubmit(
+    run: Run, profile: SiteProfile, attempt: int, last: int, scheduler: Scheduler
+) -> None:
+    """Tell the job how to submit the attempts up to ``last``, as far as it does not know.
+
+    Attempts that never began have used up numbers of those that it was told of first.
+    """
+    path = run.folder / "job" / "settings.json"
+    settings = run.try_read(path, JobSettings) or {}
+    known = settings.get("submit_argv") or {}
+    unknown = [n for n in range(attempt + 1, last + 1) if str(n) not in known]
+    if not settings or not unknown:
+        return
+    for number in unknown:
+        job = job_request(run.manifest["project"], run.run_id, number, profile.output)
+        known[str(number)] = list(scheduler.submit_argv(SCRIPT, job, profile))
+    settings["submit_argv"] = known
+    with contextlib.suppress(OSError):  # the job then says that it cannot go on by itself
+        write_atomically(path, json.dumps(settings, indent=1))
+
+
 def send_chain(
     run: Run,
     last: int,
@@ -191,7 +147,7 @@ def send_chain(
         for number in range(last + 1, until + 1):
             if held.pressed:
                 # Not wanted any more: recovery leaves the chain as short as it is.
-                _record(run, "interrupted", attempt=number)
+                _record_interrupted(run, attempt=number)
                 break
             try:
                 job_id = send(run, number, scheduler, program, after=job_id, until=until, who=who)
@@ -210,7 +166,7 @@ def look(run: Run, first: int, scheduler: Scheduler, program: RunProgram) -> str
     if scheduler.identity() is None:
         return sent.get(first)
     try:
-        views = converse(scheduler.queue(), program)
+        views = own_jobs(converse(scheduler.queue(), program), run)
     except SiteUnreachable:
         return sent.get(first)
     for attempt, job_id in sent.items():
@@ -226,7 +182,8 @@ def remember(run: Run, attempt: int, view: JobView, job_id: str | None) -> str:
         if job_id is not None and number_of(view.job_id) != number_of(job_id):
             _record_adopted(run, attempt, view)
             return view.job_id
-        run.record("seen", attempt=attempt, job_id=view.job_id)
+        moved = {} if view.moved_to is None else {"moved_to": view.moved_to}
+        run.record("seen", attempt=attempt, job_id=view.job_id, **moved)
     return job_id or view.job_id
 
 
@@ -250,12 +207,17 @@ def send(
     with hold_interrupts() as held:
         try:
             return _send(run, attempt, scheduler, program, after, until, who)
-        except (KeyboardInterrupt, SiteUnreachable) as error:
-            if isinstance(error, SiteUnreachable) and not held.pressed:
+        except (KeyboardInterrupt, SiteUnreachable, Unrecorded) as error:
+            if not (held.pressed or isinstance(error, KeyboardInterrupt)):
                 raise
             # Whoever pressed Ctrl-C does not want it submitted again; it may have been, all the
             # same.
-            _record(run, "interrupted", attempt=attempt, token=token(run.run_id, attempt))
+            facts = {"attempt": attempt, "token": token(run.run_id, attempt)}
+            if isinstance(error, Unrecorded) and error.event == "submitted":
+                with contextlib.suppress(Unrecorded):
+                    _record_interrupted(run, **facts)
+                raise
+            _record_interrupted(run, **facts)
             raise KeyboardInterrupt(
                 f"the run {run.run_id} is kept; hpctrain status {run.run_id} finds out whether it "
                 "has a job, and submits nothing"
@@ -315,7 +277,7 @@ def _send(
         _record(run, "refused", **facts, reason=outcome.reason)
         raise JobRefused(
             f"{scheduler.name} has not taken the job, twice with the same words: {outcome.reason}",
-            f"nothing was submitted; when that is mended: hpctrain resume {run.run_id}",
+            f"nothing was submitted; when that is fixed: hpctrain resume {run.run_id}",
         )
     raise SiteUnreachable(
         f"{scheduler.name} did not say whether it took the job: {outcome.reason}",
@@ -337,9 +299,23 @@ def _record(run: Run, event: str, **facts: Any) -> None:
         raise Unrecorded(run, event, facts, error) from error
 
 
+def _record_interrupted(run: Run, **facts: Any) -> None:
+    """Record that the rest is not wanted; an empty file finds room where an event does not."""
+    try:
+        _record(run, "interrupted", **facts)
+    except Unrecorded:
+        try:
+            (run.folder / INTERRUPTED).touch()
+        except OSError:
+            pass
+        else:
+            return
+        raise
+
+
 def adopt(run: Run, attempt: int, views: Iterable[JobView]) -> str | None:
     """Record the id of a job that was submitted and whose id was lost, if it is among these."""
-    view = job_of(views, run.run_id, attempt, None)
+    view = job_of(own_jobs(views, run), run.run_id, attempt, None)
     if view is None:
         return None
     _record_adopted(run, attempt, view)

@@ -41,7 +41,7 @@ class Submitter:
     host: str | None = None
     cluster: str | None = None
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Place:
         """Return what events record of it."""
         return {"user": self.user, "uid": self.uid, "cluster": self.cluster}
 

@@ -57,6 +57,8 @@ class JobView:
 
     ``raw`` is the scheduler's own word for the state; ``reason`` is in plain words, or empty.
     Times are seconds; None is "not told". ``cluster`` is set where the question named clusters.
+    ``folder`` is where it was submitted, and works, where the scheduler tells that. ``moved_to`` is
+    the server that a job was handed on to: what becomes of it, only that one knows.
     """
 
     job_id: str
@@ -69,6 +71,8 @@ class JobView:
     walltime_s: float | None = None
     exit_code: int | None = None
     cluster: str | None = None
+    folder: str | None = None
+    moved_to: str | None = None
 
 
 @dataclass(frozen=True)
@@ -231,6 +235,17 @@ def number_of(job_id: str) -> str:
     return match[0] if match else job_id
 
 
+def server_of(job_id: str) -> str | None:
+    """Return the server that a job's id names, as in ``123.server`` and ``123@server``."""
+    match = re.search(r"[.@]([\w.-]+)$", job_id)
+    return match[1] if match else None
+
+
+def absolute(folder: str | None) -> str | None:
+    """Return a job's folder if it is a whole path; None for what says nothing."""
+    return folder if folder and folder.startswith("/") else None
+
+
 def whole_lines(reply: Reply, is_row: Callable[[str], bool]) -> list[str]:
     """Return the rows of a list; SiteUnreachable where it is not certain that all were read.
 
@@ -263,6 +278,14 @@ def is_absent(reply: Reply) -> bool:
     """Say whether a program was not started because it is not on this machine."""
     problem = reply.problem or ""
     return reply.code is None and any(words in problem for words in _NOT_STARTED)
+
+
+def elsewhere(scheduler: str) -> str:
+    """Say where a scheduler's programs are, when they are not here."""
+    return (
+        "run hpctrain where you can submit jobs, on a login node of the cluster; to learn without "
+        f"a cluster: --site practice-{scheduler}"
+    )
 
 
 def refuse_foreign(site: SiteProfile, keys: Sequence[str], scheduler: str, advice: str) -> None:

@@ -15,7 +15,8 @@ class LiveQueue:
     """One partition (Slurm) or queue (PBS).
 
     Numbers are of its largest node; None is "not told", or no limit. Times are seconds, memory is
-    MiB; ``gpus`` are those of one node, by type.
+    MiB; ``gpus`` are those of one node, by type. ``core_memory_mb`` is what a core brings to a job
+    that asks for no memory.
     """
 
     name: str
@@ -29,6 +30,7 @@ class LiveQueue:
     nodes: int | None = None
     cores: int | None = None
     memory_mb: int | None = None
+    core_memory_mb: int | None = None
     gpus: dict[str, int] = field(default_factory=dict)
     features: frozenset[str] = frozenset()
 

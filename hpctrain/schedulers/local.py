@@ -19,6 +19,7 @@ from hpctrain.schedulers.base import (
     Refused,
     Submitted,
     Unclear,
+    absolute,
     refuse_foreign,
 )
 
@@ -149,7 +150,7 @@ def _check(site: SiteProfile) -> None:
         site,
         _FOREIGN,
         "local",
-        "take these keys out of the site's profile; local knows cores and walltime",
+        "leave them out, here and in the site's profile; local knows cores and walltime",
     )
 
 
@@ -171,6 +172,7 @@ def _read_job(line: str) -> JobView | None:
             elapsed_s=_number(job.get("elapsed_s")),
             walltime_s=_number(job.get("walltime_s")),
             exit_code=None if job.get("exit_code") is None else int(job["exit_code"]),
+            folder=absolute(job.get("cwd")),
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
@@ -181,5 +183,5 @@ def _number(value: Any) -> float | None:
         return None
     number = float(value)
     if not math.isfinite(number):
-        raise ValueError(f"{value} is no number")
+        raise ValueError(f"{value} is not a number")
     return number

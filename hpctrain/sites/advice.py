@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpctrain.sites.demand import demand
+from hpctrain.sites.hardware import hardware_notes
 
 if TYPE_CHECKING:
     from hpctrain.sites.load import Site
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 def advice(site: Site, profile: SiteProfile, project_folder: Path) -> list[str]:
     """Warn about a job that fits; ``profile`` is that of its target."""
     return [
+        *hardware_notes(profile),
         *_waste(site, profile),
         *_preemption(profile),
         *_place(profile, project_folder),
@@ -27,10 +29,10 @@ def _waste(site: Site, profile: SiteProfile) -> Iterator[str]:
     """Warn of what is paid for and not used: the trainer is one process, with one GPU at most."""
     asked, node = demand(profile), profile.node
     if asked.nodes > 1:
-        yield f"{asked.nodes} nodes are asked for, and the trainer uses one"
+        yield f"{asked.nodes} nodes are requested, and the trainer uses one"
     if profile.node_sharing != "whole":
         if asked.gpus > 1:
-            yield f"{asked.gpus} GPUs are asked for, and the trainer uses one"
+            yield f"{asked.gpus} GPUs are requested, and the trainer uses one"
         return
     if node.gpus and node.gpus > 1:
         also = _name_smaller_targets(site, gpus=1)

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from hpctrain.sites.profile import SiteProfile
 
 
+# How the answers to the most usual questions are given.
+_OPTIONS = {"walltime": "--walltime ", "memory": "--memory "}
+_ANSWERS = {"memory": "16G"}
+HALF_A_DAY = "12:00:00"
+
+
 @dataclass(frozen=True)
 class Choice:
     """The target that was chosen; None where the profile has none.
@@ -43,9 +49,10 @@ def choose(site: Site, environment: Mapping[str, str]) -> Choice:
     if not targets or named is not None:
         profile = complete(site.at(named) if named else site.profile, environment)
         where = f"the target {named} of {site.name}" if named else f"the site {site.name}"
-        if reasons := misfits(profile):
+        asks = named is not None and site.asks_for_gpus(named)
+        if reasons := misfits(profile, asks_for_gpus=asks):
             raise HpctrainError(
-                _list(f"the job does not fit {where}:", reasons), _next_step(profile)
+                _list(f"the job does not fit {where}:", reasons), _next_step(profile, asks)
             )
         _refuse_open_questions(site, profile)
         return Choice(named, profile)
@@ -53,16 +60,19 @@ def choose(site: Site, environment: Mapping[str, str]) -> Choice:
     ways: list[str] = []
     for name, target in targets.items():
         profile = complete(site.at(name), environment)
-        reasons = misfits(profile)
-        if has_gpus(profile) and site.profile.gpus == 0:
-            reasons.insert(0, "it is for jobs with GPUs, and none is asked for")
+        asks = site.asks_for_gpus(name)
+        reasons = misfits(profile, asks_for_gpus=asks)
+        if (asks or has_gpus(profile)) and site.profile.gpus == 0:
+            reasons.insert(0, "it is for jobs with GPUs, and none is requested")
         if target.choice == "by-name":
             reasons.append("it is taken only when it is named")
         if not reasons:
             _refuse_open_questions(site, profile)
             return Choice(name, profile, others)
         others[name] = reasons
-        if reasons == misfits(profile) and (way := _how_to_shorten(profile)):
+        if reasons == misfits(profile, asks_for_gpus=asks) and (
+            way := _how_to_shorten(profile, asks)
+        ):
             ways.append(f"{way} (--target {name})")
     lines = [f"{name}: {'; '.join(reasons)}" for name, reasons in others.items()]
     raise HpctrainError(
@@ -102,15 +112,37 @@ def _refuse_open_questions(site: Site, profile: SiteProfile) -> None:
     from hpctrain.sites.load import users_folder
 
     if open_ones := open_questions(profile):
-        one = next(iter(open_ones))
+        answers = {**_ANSWERS, "walltime": _usual_walltime(profile)}
+        options = " ".join(
+            _OPTIONS.get(key, f"--set site.{key}=") + answers.get(key, "…") for key in open_ones
+        )
+        lines = ", ".join(f"`{_line(key, answers.get(key, '…'))}`" for key in open_ones)
         raise HpctrainError(
             _list(
-                f"the site {site.name} needs to be told:",
+                f"the site {site.name} needs to know:",
                 [f"{key}: {question}" for key, question in open_ones.items()],
             ),
-            f"for one run: --set site.{one}=…; for all: write it into "
-            f"{users_folder() / (site.name + '.yaml')}, below the line `extends: {site.name}`",
+            f"for one run: {options}; for all: write it into "
+            f"{users_folder() / (site.name + '.yaml')}, below the line `extends: {site.name}`: "
+            f"{lines}",
         )
+
+
+def _usual_walltime(profile: SiteProfile) -> str:
+    """Return a walltime to show as an example: half a day, or the most that is allowed."""
+    from hpctrain.fields import walltime_seconds
+
+    most = longest(profile.limits, profile.nodes or 1)
+    if most is None or walltime_seconds(most) > walltime_seconds(HALF_A_DAY):
+        return HALF_A_DAY
+    return most
+
+
+def _line(key: str, answer: str) -> str:
+    """Write the line that answers a question in a profile; a dotted key as YAML nests it."""
+    *above, last = key.split(".")
+    answer = f'"{answer}"' if key == "walltime" else answer
+    return "".join(f"{part}: {{" for part in above) + f"{last}: {answer}" + "}" * len(above)
 
 
 def _value(site: SiteProfile, path: str) -> object:
@@ -125,17 +157,18 @@ def _list(head: str, lines: list[str]) -> str:
     return "\n".join([head, *(f"  {line}" for line in lines)])
 
 
-def _next_step(site: SiteProfile) -> str:
+def _next_step(site: SiteProfile, asks_for_gpus: bool) -> str:
     """Say what to try when a job does not fit."""
-    return _how_to_shorten(site) or (
-        "change what is asked for; if the profile is out of date, --set site.limits.KEY=VALUE"
+    return _how_to_shorten(site, asks_for_gpus) or (
+        "change what is requested; if the profile is out of date, --set site.limits.KEY=VALUE"
     )
 
 
-def _how_to_shorten(site: SiteProfile) -> str | None:
+def _how_to_shorten(site: SiteProfile, asks_for_gpus: bool) -> str | None:
     """Say how to go on where nothing but the walltime is too long."""
     most = longest(site.limits, site.nodes or 1)
-    if most is None or misfits(site.model_copy(update={"walltime": most})):
+    shorter = site.model_copy(update={"walltime": most})
+    if most is None or misfits(shorter, asks_for_gpus=asks_for_gpus):
         return None
     rule = "" if site.no_chaining else " --set site.continuation=resubmit"
     then = "hpctrain resume starts the next attempt"

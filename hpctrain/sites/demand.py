@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 class Demand:
     """A job in numbers; None: the site decides, and its profile does not say how.
 
-    ``memory_mb`` is MiB on one node. ``seconds`` is the walltime.
+    ``memory_mb`` is MiB on one node. ``seconds`` is the walltime. Cores are cores, also where the
+    scheduler counts hardware threads.
     """
 
     nodes: int
@@ -43,7 +44,7 @@ class Cost:
     def words(self) -> str:
         """Write the cost in a line."""
         if self.hours is None:
-            return f"not known: {self.unknown}"
+            return f"unknown: {self.unknown}"
         what = {"gpu": "GPU-hours", "core": "core-hours"}[self.of]
         text = f"at most {_number(self.hours)} {what}"
         if self.units == 0:
@@ -57,6 +58,12 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
+def threads_per_core(site: SiteProfile) -> int:
+    """Return how many of the scheduler's CPUs a core is: more than 1 where it counts threads."""
+    cores, threads = site.node.cores, site.node.threads
+    return threads // cores if cores and threads and threads > cores else 1
+
+
 def demand(site: SiteProfile) -> Demand:
     """Add up what the profile (of one target) asks for."""
     from hpctrain.fields import walltime_seconds
@@ -67,11 +74,29 @@ def demand(site: SiteProfile) -> Demand:
     cores = site.cores * tasks if site.cores is not None else None
     memory = megabytes(site.memory) if site.memory is not None else None
     if memory is not None and site.memory_style == "mem-per-cpu":
-        memory *= (cores or 1) / nodes
+        memory *= (cores or 1) * threads_per_core(site) / nodes
     if memory is not None and site.memory_style == "mem-per-gpu":
         memory *= max(site.gpus, 1) / nodes
     walltime = site.walltime or site.limits.default_walltime
     return Demand(nodes, cores, site.gpus, memory, walltime_seconds(walltime) if walltime else None)
+
+
+def memory_given(site: SiteProfile) -> float | None:
+    """Return the MiB that the job has on one node; None where the profile does not say.
+
+    That is what it asks for, all of a whole node, or what comes with its cores.
+    """
+    from hpctrain.sites.words import megabytes
+
+    asked = demand(site)
+    if asked.memory_mb is not None:
+        return asked.memory_mb
+    if site.memory_style == "mem-zero" or site.node_sharing == "whole":
+        return megabytes(site.node.memory) if site.node.memory else None
+    share = site.limits.default_memory_per_core
+    if share and asked.cores:
+        return megabytes(share) * asked.cores / asked.nodes
+    return None
 
 
 def count_held(site: SiteProfile) -> tuple[str, float | None]:
@@ -94,10 +119,12 @@ def cost(site: SiteProfile) -> Cost:
     of, count = count_held(site)
     attempts = 1 if site.continuation == "manual" else site.max_attempts
     if asked.seconds is None:
-        return Cost(of, None, attempts, unknown="no walltime is asked for")
+        return Cost(
+            of, None, attempts, unknown="no walltime is set; the cluster's default limit applies"
+        )
     if count is None:
-        missing = "how many cores a node has" if site.node_sharing == "whole" else "cores"
-        return Cost(of, None, attempts, unknown=f"{missing} is not in the profile")
+        cores = "how many cores a node has" if site.node_sharing == "whole" else "how many cores"
+        return Cost(of, None, attempts, unknown=f"the profile does not say {cores}")
     hours = count * asked.seconds / 3600 * attempts
     charge = site.charge
     if charge is None:
@@ -120,12 +147,22 @@ def _count_charged(site: SiteProfile, of: str, count: float) -> float | None:
 
     asked, charge = demand(site), site.charge
     assert charge is not None
+    memory = None if asked.memory_mb is None else asked.memory_mb * asked.nodes
+    shares: list[float] = []
     if charge.by == "node":
         return float(asked.nodes) if site.node_sharing == "whole" else None
     if charge.by == "gpu":
-        return count if of == "gpu" else None
+        if charge.cores_per_gpu and asked.cores:
+            shares.append(math.ceil(asked.cores / charge.cores_per_gpu))
+        if charge.memory_per_gpu and memory is not None:
+            shares.append(math.ceil(memory / megabytes(charge.memory_per_gpu)))
+        return max([count, *shares]) if of == "gpu" else None
     cores = count if of == "core" else (float(asked.cores) if asked.cores else None)
-    if cores is not None and charge.memory_per_core and asked.memory_mb is not None:
-        share = asked.memory_mb * asked.nodes / megabytes(charge.memory_per_core)
-        return max(cores, float(math.ceil(share)))
-    return cores
+    if cores is None:
+        return None
+    if charge.memory_per_core and memory is not None:
+        shares.append(math.ceil(memory / megabytes(charge.memory_per_core)))
+    if charge.memory_share and memory is not None and site.node.memory and site.node.cores:
+        shares.append(site.node.cores * memory / megabytes(site.node.memory))
+    cores = max([cores, *shares])
+    return cores if charge.step is None else math.ceil(cores / charge.step) * float(charge.step)

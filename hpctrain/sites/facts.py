@@ -21,7 +21,10 @@ class Node(Record):
         None, gt=0, description="cores that a job may have, where the system keeps some for itself"
     )
     threads: int | None = Field(
-        None, gt=0, description="hardware threads, where the scheduler counts these"
+        None,
+        gt=0,
+        description="hardware threads, where the scheduler counts these; with cores beside it, the "
+        "job script asks for the threads of the cores that are requested",
     )
     memory: Memory | None = Field(None, description="memory that a job may ask for, or all of it")
     gpus: int | None = Field(None, gt=0, description="GPUs, counted as the scheduler counts them")
@@ -53,6 +56,9 @@ class Limits(Record):
     max_nodes: int | None = Field(None, gt=0)
     max_cores: int | None = Field(None, gt=0)
     cores_multiple_of: int | None = Field(None, gt=0)
+    default_memory_per_core: Memory | None = Field(
+        None, description="memory for each core of a job that asks for none"
+    )
     min_memory: Memory | None = Field(None, description="for targets that are for big jobs")
     max_memory: Memory | None = Field(None, description="of a job on one node")
     max_gpus: int | None = Field(None, gt=0)
@@ -79,6 +85,20 @@ class Charge(Record):
     unit: Line | None = Field(None, description="what the centre calls its unit, for example SU")
     memory_per_core: Memory | None = Field(
         None, description="a job that asks for more memory than this a core pays for more cores"
+    )
+    memory_share: bool = Field(
+        False,
+        description="by core: a job pays at least for the share of a node's cores that it has of "
+        "the node's memory",
+    )
+    cores_per_gpu: int | None = Field(
+        None, gt=0, description="by GPU: a job with more cores than this a GPU pays for more GPUs"
+    )
+    memory_per_gpu: Memory | None = Field(
+        None, description="by GPU: a job with more memory than this a GPU pays for more GPUs"
+    )
+    step: int | None = Field(
+        None, gt=0, description="by core: cores are charged in multiples of this"
     )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hpctrain.sites.profile import SiteProfile
 
 FOLDER = "site_profiles"
+EXAMPLE = "mycluster"
 # Of these a target's follow the profile's own; everything else takes its place.
 _ADDED = ("modules", "setup", "extra_directives")
 _NOT_IN_A_PROFILE = ("choice",)
@@ -41,8 +42,10 @@ class Site:
         from hpctrain.sites.profile import SiteProfile
 
         content: dict[str, Any] = {}
+        steps: list[dict[str, Any]] = []
         for layer in self.layers:
             above = (layer.get("targets") or {}).get(target) or {}
+            steps += [layer, above]
             flat = {key: value for key, value in layer.items() if key != "targets"}
             added = {
                 key: [*flat[key], *above[key]]
@@ -53,7 +56,21 @@ class Site:
         for key in _NOT_IN_A_PROFILE:
             content.pop(key, None)
         content["target"] = target
+        _let_gpus_bring_cores(content, steps)
         return validate(SiteProfile, content, f"{self.files[0]}, target {target}")
+
+    def asks_for_gpus(self, target: str) -> bool:
+        """Say whether the profile itself asks for GPUs in this target."""
+        asked = ((layer.get("targets") or {}).get(target) or {} for layer in self.layers)
+        return any(said.get("gpus") for said in asked)
+
+
+def _let_gpus_bring_cores(content: dict[str, Any], steps: list[dict[str, Any]]) -> None:
+    """Take ``cores`` out of a job with GPUs where ``cores_per_gpu`` was said nearer to it."""
+    told = [step for step in steps if {"cores", "cores_per_gpu"} & step.keys()]
+    brought = bool(told) and told[-1].get("cores_per_gpu") and told[-1].get("cores") is None
+    if content.get("gpus") and brought:
+        content.pop("cores", None)
 
 
 def search_path(project_folder: Path | None) -> list[Path]:
@@ -93,11 +110,19 @@ def load(name: str, project_folder: Path | None, changes: dict[str, Any] | None 
             # A mistake in a profile below is reported with that file's name and lines.
             validate(SiteProfile, content, file)
         layers.append(layer)
-    profile = validate(SiteProfile, content, files[0])
+    source: Path | str = files[0]
     if changes:
-        profile = validate(SiteProfile, merge(content, changes), "--set site")
+        validate(SiteProfile, content, source)
+        content, source = merge(content, changes), "--set site"
         layers.append(changes)
+    _let_gpus_bring_cores(content, layers)
+    profile = validate(SiteProfile, content, source)
     return Site(name, profile, tuple(files), tuple(layers))
+
+
+def is_example(site: Site) -> bool:
+    """Say whether this is the example that is shipped, and not a user's own file of its name."""
+    return site.files[0] == resource(FOLDER) / f"{EXAMPLE}.yaml"
 
 
 def chain(name: str, project_folder: Path | None) -> list[Path]:

@@ -33,10 +33,12 @@ from hpctrain.sites.facts import (
 )
 from hpctrain.sites.words import (
     AccountOption,
+    Bind,
     ChunkResource,
     Constraint,
     Continuation,
     GpuDialect,
+    Image,
     KeyPath,
     Memory,
     MemoryStyle,
@@ -92,7 +94,7 @@ class Request(Record):
         "was given GPUs trains on the CPU, with a warning",
     )
     cores_per_gpu: int | None = Field(
-        None, gt=0, description="cores that come with each GPU: what is asked for if cores is not"
+        None, gt=0, description="cores that come with each GPU: what is requested if cores is not"
     )
     cores_per_gpu_rule: Literal["default", "exact"] = Field(
         "default", description="exact: a job with any other number of cores is refused"
@@ -172,9 +174,24 @@ class TrainerProfile(Record):
     """The trainer on a site."""
 
     python: Line | None = Field(
-        None, description="Python of the trainer's environment; hpctrain's own if not given"
+        None,
+        description="Python of the trainer's environment; hpctrain's own if not given, or python3 "
+        "of the container",
     )
     evaluator: Evaluator | None = Field(None, description="what is installed there")
+    container: Image | None = Field(
+        None,
+        description="image that the trainer is in: a file or folder with its whole path, or an "
+        "address such as docker://…",
+    )
+    runtime: Literal["apptainer", "singularity"] = Field(
+        "apptainer", description="the program that runs the container"
+    )
+    binds: list[Bind] = Field(
+        default_factory=list,
+        description="folders that the container sees besides the run's, each SOURCE, or "
+        "SOURCE:TARGET, or SOURCE:TARGET:ro",
+    )
 
 
 class SiteProfile(Request):
@@ -185,13 +202,13 @@ class SiteProfile(Request):
     scheduler: SchedulerName
     recognise: Recognition = Recognition()
     target: PlainName | None = Field(
-        None, description="the target to use; chosen from what is asked for if not given"
+        None, description="the target to use; chosen from what is requested if not given"
     )
     targets: dict[PlainName, Target] = Field(
         default_factory=dict, description="the ways to ask, by name; those to try first come first"
     )
     account_option: AccountOption = Field(
-        "A", description="PBS: who pays is told by -A, by -P, or by -W group_list="
+        "A", description="PBS: the account is given by -A, by -P, or by -W group_list="
     )
     resource_style: ResourceStyle = Field(
         "select",
@@ -213,7 +230,9 @@ class SiteProfile(Request):
         None, description="a job script template of your own; see docs/sites.md"
     )
     trainer: TrainerProfile = TrainerProfile()
-    max_attempts: int = Field(10, gt=0, le=99, description="attempts of one training, in all")
+    max_attempts: int = Field(
+        10, gt=0, le=99, description="attempts of one training that begin to train"
+    )
     margin: Walltime = Field(
         "00:05:00", description="how long before the walltime the trainer is asked to end"
     )

@@ -61,6 +61,22 @@ Memory = Annotated[
     BeforeValidator(_check_memory),
     WithJsonSchema({"type": "string", "pattern": f"^ *{_MEMORY} *$"}),
 ]
+# A container's image. A path from elsewhere would be looked for in the run's folder.
+Image = Annotated[
+    str,
+    Form(
+        r"^(/|[a-z][a-z0-9+.-]*://)[^\r\n\x00]+$",
+        "the whole path of an image, or an address, for example /project/pace.sif",
+    ),
+]
+# With a comma the next folder would begin.
+Bind = Annotated[
+    str,
+    Form(
+        r"^/[^,:\r\n\x00]*(:/[^,:\r\n\x00]*(:(ro|rw))?)?$",
+        "a folder with its whole path and without commas, for example /scratch/me:/data:ro",
+    ),
+]
 Umask = Annotated[
     str, Form(r"^0?[0-7]{3}$", 'three digits from 0 to 7, in quotes, for example "0027"')
 ]
@@ -123,7 +139,9 @@ ChunkResource = Annotated[
     _text_or_number(_CHUNK),
 ]
 Expression = Annotated[str, BeforeValidator(_check_expression)]
-Suffix = Annotated[str, Form(r"^[A-Za-z0-9_.-]+$", "letters, digits and _ . -, for example _gpu")]
+Suffix = Annotated[
+    str, Form(r"^[A-Za-z0-9_.@-]+$", "letters, digits and _ . @ -, for example _gpu")
+]
 # A year, a month or a day: what is known of when a source was read.
 When = Annotated[
     str,

@@ -180,7 +180,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of four runs; whoever damages one leaves out another."""
     base = tmp_path_factory.mktemp("damaged")
     with tarfile.open(RECORDED / "project_0.1.0" / "project.tar.gz") as archive:
-        archive.extractall(base)
+        archive.extractall(base, filter="fully_trusted")
     project = base / "al"
     shutil.rmtree(project / "runs" / "20261128-134830-78ef")
     for path in [*(project / "runs").rglob("*"), *(project / "potentials").rglob("*")]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
 import re
 import resource
 import time
+from io import FileIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from made_runs import make_run
 
 from hpctrain.cli.main import main
+from hpctrain.cli.options import Group, print_message
 from hpctrain.errors import HpctrainError
 from hpctrain.project import Project
 
@@ -69,6 +73,66 @@ def test_wrong_usage(inside: Project, capsys: pytest.CaptureFixture[str]) -> Non
     assert "submit" in capsys.readouterr().err
     assert main(["submit", "--set", "cutoff=3"]) == 2
     assert "SECTION.KEY=VALUE" in capsys.readouterr().err
+    assert main(["--project", ".", "status"]) == 2
+    said = capsys.readouterr().err
+    assert "→ write it after the command: hpctrain COMMAND --project …" in said
+    assert main(["sites", "--target", "gpu", "show"]) == 2
+    assert "hpctrain sites COMMAND --target …" in capsys.readouterr().err
+    assert main(["--qqq"]) == 2
+    assert "→ see: hpctrain --help" in capsys.readouterr().err
+
+
+def test_json_before_the_command(inside: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    behind = json_of(capsys, "sites", "list")
+    for words in (["--json", "sites", "list"], ["sites", "--json", "list"]):
+        assert main(words) == 0
+        assert json.loads(capsys.readouterr().out) == behind
+    assert main(["--json", "status"]) == 0
+    assert json.loads(capsys.readouterr().out)["schema"] == "hpctrain.status/1"
+
+
+def test_a_command_without_json_says_so() -> None:
+    @click.group(cls=Group)
+    def program() -> None:
+        pass
+
+    @program.command("plain")
+    def plain() -> None:
+        pass
+
+    with pytest.raises(click.UsageError, match="the command plain has no --json"):
+        program.main(["--json", "plain"], standalone_mode=False)
+    assert program.main(["plain"], standalone_mode=False) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("submt", "there is no command 'submt' (did you mean 'submit'?)"),
+        ("diff", "there is no command 'diff' (did you mean 'potentials diff'?)"),
+        ("sites lst", "there is no command 'lst' (did you mean 'list'?)"),
+        ("qqq", "there is no command 'qqq' (of "),
+        ("submit --wlltime=1", "No such option '--wlltime'. Did you mean '--walltime'?"),
+        ("submit --site qqq", "there is no site 'qqq' (of "),
+        ("status 1999", "no run's id begins with 1999 (of 6, the nearest: 20261123-000000-0000, "),
+        ("status 2026", "the ids of 6 runs begin with 2026 (of 6, the last: 20261123-000001-0000"),
+        ("resume 20261123-000005-0001", "did you mean '20261123-000005-0000'"),
+        ("potentials show nothing", "there are no potentials yet"),
+        ("check --set training.qqq=1", "training.qqq: there is no such key (of "),
+        ("check --set site.qqq=1 --site slurm", "qqq: there is no such key (of "),
+        ("check --set data.silence=[qqq]", "there is no check 'qqq' (of "),
+    ],
+)
+def test_an_unknown_name_gets_the_nearest_five(
+    words: str, said: str, inside: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inside.runs.mkdir()
+    for number in range(6):
+        make_run(inside, f"20261123-00000{number}-0000")
+    assert main(words.split()) in (1, 2)
+    message = capsys.readouterr().err
+    assert said in message
+    assert message.partition("  →")[0].count(",") <= 6
 
 
 def test_an_error_with_json(inside: Project, capsys: pytest.CaptureFixture[str]) -> None:
@@ -194,6 +258,17 @@ def test_interrupted(inside: Project, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr("hpctrain.runs.actions.status.find_runs", stopped)
     assert main(["status"]) == 130
     assert "interrupted" in capsys.readouterr().err
+
+
+def test_messages_to_a_disk_that_is_full_end_no_command(
+    inside: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is said beside the work, and of an error: the exit code stays what it is."""
+    full = os.open("/dev/full", os.O_WRONLY)
+    with contextlib.closing(TextIOWrapper(FileIO(full, "w"), write_through=True)) as stream:
+        monkeypatch.setattr("sys.stderr", stream)
+        print_message("a note")
+        assert main(["status", "nobody"]) == 1
 
 
 def test_init_overwrites_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -69,5 +69,6 @@ def test_a_dry_run_says_each_note_once(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["--project", str(project.folder), "--set", "site.account=project_1", "--gpus", "1"]
+    words += ["--walltime", "12:00:00"]
     assert main(["submit", "--site", "lumi", "--dry-run", *words]) == 0
     assert capsys.readouterr().err.count("note: target gpu-shared\n") == 1

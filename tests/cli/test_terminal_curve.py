@@ -59,6 +59,28 @@ def test_the_numbers_are_those_of_the_last_points() -> None:
         assert f"{name} {curve[-1].rmse_force:.3g}" in head
 
 
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_the_kept_iteration_is_marked(ascii_only: bool) -> None:
+    found = lines(CURVES, 100, 12, ascii_only=ascii_only, kept=20)
+    shown = ["".join(piece for piece, _ in line) for line in found]
+    (before,) = (point for point in CURVES.test if point.epoch == 20)
+    assert f"test {before.rmse_energy:.3g}  force" in shown[0]
+    mark = ":" if ascii_only else "┊"
+    columns = {at for line in shown[1:-1] for at, one in enumerate(line[:49]) if one == mark}
+    assert columns == {8 + round(40 / 2)}  # the middle of the left panel
+    assert sum(line[28] == mark for line in shown[1:-1]) > 5
+    assert shown[-1].count("kept 20") == 2
+
+
+def test_the_axes_have_round_numbers() -> None:
+    shown = text(CURVES, 100, 12)
+    beside = [line[:7].strip() for line in shown[1:-1]]
+    assert [number for number in beside if number] == ["2000", "500", "200", "100"]
+    assert shown[-1].split() == ["0", "10", "20", "30", "40"] * 2
+    for line, number in zip(shown[1:-1], beside, strict=True):
+        assert line[7] == ("┤" if number else "│")
+
+
 def test_a_falling_curve_falls() -> None:
     train = [replace(CURVES.train[0], epoch=n, rmse_energy=10.0**-n) for n in range(3)]
     shown = text(Curves(train=train), 60, 14, ascii_only=True)[1:6]

@@ -20,8 +20,9 @@ from paths import DOCS
 
 from hpctrain.cli.terminal.findings import findings
 from hpctrain.data.check.elements import RADII
+from hpctrain.data.check.facts import summary
 from hpctrain.data.check.names import CHECKS
-from hpctrain.data.check.report import Findings, Size, find_all, summary
+from hpctrain.data.check.report import Findings, Size, find_all
 from hpctrain.data.check.scan import Preflight
 from hpctrain.data.sources.read import read_source
 from hpctrain.data.structures.extxyz import Structure
@@ -53,7 +54,7 @@ def test_nothing_is_found_in_good_data() -> None:
     result = looked([lonely(), *copper()])
     assert result.findings == []
     assert not result.stops
-    assert "nothing found" in findings(result)
+    assert "no problem found" in findings(result)
     json.dumps(result.data, allow_nan=False)
     assert result.data["energies_follow_forces"]["slope"] == pytest.approx(1.0, abs=0.25)
     assert "units" in summary(result.data)
@@ -313,7 +314,7 @@ def test_mixed_theory() -> None:
     rows[3] = replace(rows[3], keys={"xc": "pbesol"})
     rows[4] = replace(rows[4], keys={"xc": "pbe"})
     found = found_in([lonely(), *rows])["mixed_theory"]
-    assert found.seen == "xc: pbe (5), pbesol (1), (not told) (1)"
+    assert found.seen == "xc: pbe (5), pbesol (1), (not given) (1)"
     assert found.count == 1
 
 

@@ -132,3 +132,27 @@ def test_it_is_shown_and_kept(
     assert prepared.manifest["settings"]["data"]["select"] == "status=completed"
     assert main(["export", "all", "--set", "data.select="]) == 0
     assert "selection every row" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a.db", "ase db a.db"),
+        ("a.xyz", "cat a.xyz | head -n 2"),
+        ("a.xyz.gz", "zcat a.xyz.gz | head -n 2"),
+        ("a.traj", "select by what every structure has"),
+    ],
+)
+def test_the_hint_fits_the_kind_of_source(tmp_path: Path, name: str, said: str) -> None:
+    if name == "a.db":
+        with ase.db.connect(tmp_path / name) as db:
+            for atoms in structures():
+                db.write(atoms)
+    else:
+        ase.io.write(tmp_path / name, structures())
+    data = DataConfig(source=name, select="natoms=99")
+    with pytest.raises(HpctrainError) as caught:
+        export(data, tmp_path, tmp_path / "out", cutoff=3.0)
+    assert caught.value.hint is not None
+    assert said in caught.value.hint
+    assert "an empty data.select takes every row" in caught.value.hint

@@ -27,7 +27,6 @@ from hpctrain.data.export import Dataset, elements_note, export
 from hpctrain.data.sources.ase_sqlite import has_locks, lock_notes
 from hpctrain.data.sources.names import without_passwords
 from hpctrain.data.sources.read import read_source
-from hpctrain.data.structures.elements import SYMBOLS
 from hpctrain.data.structures.extxyz import Batch, Structure, format_structures
 from hpctrain.data.structures.labels import find_fault, find_not_finite, is_isolated
 from hpctrain.errors import HpctrainError
@@ -396,7 +395,7 @@ def bad_rows() -> dict[str, Atoms]:
         "no energy": labelled(1, energy=None),
         "no forces": labelled(2, forces=None),
         "a force is not a finite number": labelled(3, forces=forces),
-        "an element that cannot be (atomic number 0)": labelled(5, element="X"),
+        "an impossible element (atomic number 0)": labelled(5, element="X"),
         "periodic, but the cell has no volume": labelled(6),
         "a position or the cell is not a finite number": labelled(7),
         "no atoms": Atoms(cell=np.eye(3), pbc=True),
@@ -477,10 +476,10 @@ def test_what_is_a_fault() -> None:
     assert find_fault(structure()) is None
     assert find_fault(structure(numbers=np.array([118]))) is None
     assert find_fault(structure(numbers=np.array([119]))) == (
-        "an element that cannot be (atomic number 119)"
+        "an impossible element (atomic number 119)"
     )
     assert find_fault(structure(numbers=np.array([-1]))) == (
-        "an element that cannot be (atomic number -1)"
+        "an impossible element (atomic number -1)"
     )
     assert find_fault(structure(forces=np.zeros((2, 3)))) == "forces do not match the atoms"
     assert find_not_finite(structure(energy=float("-inf"))) == "the energy is not a finite number"
@@ -592,7 +591,7 @@ def test_the_fingerprint_changes_with_the_last_bit_of_anything(tmp_path: Path, w
 
 def as_text(**changes: Any) -> str:
     batch = Batch.of([structure(**changes)])
-    return format_structures(batch, [symbol.encode() for symbol in SYMBOLS])[0].decode()
+    return format_structures(batch)[0].decode()
 
 
 def survives(config_type: str) -> Atoms:
@@ -677,7 +676,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
     ("name", "content", "words"),
     [
         ("text.db", b"this is not a database, it only has the name of one" * 50,
-         "is no SQLite database: it does not begin as one"),
+         "is not an SQLite database: it does not begin as one"),
         ("text.json", b"{not json", "cannot be read"),
         ("notes.txt", b"hello", "cannot be read"),
         ("nosuffix", b"hello", "cannot be read"),
@@ -848,7 +847,7 @@ def test_a_file_system_without_locks(
         with monkeypatch.context() as broken:
             broken.setattr(fcntl, "lockf", refused)
             assert export(data, project.folder, tmp_path / "x", cutoff=6.0).train.structures
-            (note,) = lock_notes("al_pbe.db", project.folder)
+            (note,) = lock_notes(["al_pbe.db"], project.folder)
         assert "al_pbe.db is read without locks" in note
         has_locks.cache_clear()
         monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, timeout=0.01))
@@ -858,4 +857,4 @@ def test_a_file_system_without_locks(
     finally:
         locked.close()
         has_locks.cache_clear()
-    assert lock_notes("al_pbe.db", project.folder) == []
+    assert lock_notes(["al_pbe.db"], project.folder) == []

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from hpctrain.cli.main import main as command
 from hpctrain.data.export import Dataset, export
+from hpctrain.data.sources.names import expand_sides
 from hpctrain.errors import HpctrainError
 from hpctrain.launch import reuse
 from hpctrain.potentials.export_again import export_again
@@ -231,10 +232,11 @@ def test_a_changed_test_set_is_another_export(tmp_path: Path) -> None:
     put(tmp_path, "a.xyz", [crystal(0)])
     put(tmp_path, "t.xyz", [crystal(1)])
     data = settings(test_source="t.xyz")
-    first = reuse.key(data, tmp_path, cutoff=5.0)
-    assert first == reuse.key(data, tmp_path, cutoff=5.0)
+    names = expand_sides(data.source, data.test_source, tmp_path).names
+    first = reuse.key(data, names, tmp_path, cutoff=5.0)
+    assert first == reuse.key(data, names, tmp_path, cutoff=5.0)
     put(tmp_path, "t.xyz", [crystal(1), crystal(2)])
-    assert first != reuse.key(data, tmp_path, cutoff=5.0)
+    assert first != reuse.key(data, names, tmp_path, cutoff=5.0)
 
 
 def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

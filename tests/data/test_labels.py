@@ -259,7 +259,7 @@ def test_fortrans_exponents_are_read(tmp_path: Path) -> None:
 def test_a_force_that_is_no_number_is_named(tmp_path: Path, value: str) -> None:
     source = put(tmp_path, frames() + frame(5, first=f"0.25 {value} 0.125"))
     error = refused(source)
-    said = f"a force is no number: '{value}' in line 19 of data.xyz: 1 (row 5)"
+    said = f"a force is not a number: '{value}' in line 19 of data.xyz: 1 (row 5)"
     assert said in error.message
     assert exported(source, skip_bad=True).skipped[0].ids == ("5",)
 
@@ -268,7 +268,7 @@ def test_a_force_that_is_no_number_is_named(tmp_path: Path, value: str) -> None:
 def test_an_energy_that_is_no_number_is_named(tmp_path: Path, value: str) -> None:
     source = put(tmp_path, frames() + frame(5, head=f"energy={value}"))
     said = refused(source).message
-    assert "the energy is no number: " in said
+    assert "the energy is not a number: " in said
     assert "in line 18 of data.xyz: 1 (row 5)" in said
 
 
@@ -290,19 +290,19 @@ def test_an_energy_in_a_database_that_is_none(tmp_path: Path, value: Any) -> Non
         assert read(exported(source))["3"].get_potential_energy() == -3.5
     else:
         said = refused(source).message
-        assert f"the energy is no number: {value!r} in row 3 of a.db: 1 (row 3)" in said
+        assert f"the energy is not a number: {value!r} in row 3 of a.db: 1 (row 3)" in said
 
 
 @pytest.mark.parametrize(
     ("column", "value", "said"),
     [
-        ("forces", "abc", "a force is no number: 'abc' in row 3 of a.db: 1 (row 3)"),
+        ("forces", "abc", "a force is not a number: 'abc' in row 3 of a.db: 1 (row 3)"),
         ("forces", b"", "forces do not match the atoms: 1 (row 3)"),
         ("positions", b"\0" * 24, "the positions do not match the atoms: 1 (row 3)"),
         ("positions", "abc", "row 3 is damaged"),
         ("pbc", "abc", "row 3 is damaged"),
         ("cell", b"\0" * 24, "row 3 is damaged"),
-        ("key_value_pairs", "[1]", "row 3 is damaged: its key_value_pairs are no pairs"),
+        ("key_value_pairs", "[1]", "row 3 is damaged: its key_value_pairs are not pairs"),
     ],
 )
 def test_a_row_that_is_damaged_is_named(tmp_path: Path, column: str, value: Any, said: str) -> None:
@@ -319,7 +319,7 @@ def test_forces_in_json_that_are_no_numbers(tmp_path: Path, value: Any) -> None:
     content = json.loads(source.read_text())
     content["3"]["forces"] = value
     source.write_text(json.dumps(content))
-    assert "a force is no number: " in refused(source).message
+    assert "a force is not a number: " in refused(source).message
     assert "in row 3 of a.json: 1 (row 3)" in refused(source).message
 
 
@@ -329,7 +329,7 @@ def test_many_values_that_are_none_are_counted(tmp_path: Path) -> None:
     text = frames(9, head="energy=****") * 4
     lines = refused(put(tmp_path, text)).message.splitlines()
     assert len(lines) == 12
-    assert lines[-1].startswith("  the energy is no number: 26 (row 11, 12")
+    assert lines[-1].startswith("  the energy is not a number: 26 (row 11, 12")
 
 
 @pytest.mark.parametrize(
@@ -337,9 +337,9 @@ def test_many_values_that_are_none_are_counted(tmp_path: Path) -> None:
     [
         ("0.125", "it is 1 number, neither six nor nine"),
         ('"1 2 3 4 5 6 7"', "it is 7 numbers, neither six nor nine"),
-        ('"1 0 0 0 **** 0 0 0 3"', "it is no number"),
+        ('"1 0 0 0 **** 0 0 0 3"', "it is not a number"),
         ('"1 0 0 0 nan 0 0 0 3"', "it is not a finite number"),
-        ("T", "it is no number"),
+        ("T", "it is not a number"),
     ],
 )
 def test_a_stress_that_cannot_be_read_is_left_out(tmp_path: Path, stress: str, why: str) -> None:

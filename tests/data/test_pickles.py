@@ -95,8 +95,8 @@ def test_a_label_that_is_no_number(tmp_path: Path) -> None:
     source = put(tmp_path, table(energy=[-3.5, float("nan"), "****", 1j]))
     said = refused(source).message
     assert "the energy is not a finite number: 1 (row 2)" in said
-    assert "the energy is no number: '****' in row 3 of data.pckl.gzip" in said
-    assert "the energy is no number: '1j' in row 4 of data.pckl.gzip" in said
+    assert "the energy is not a number: '****' in row 3 of data.pckl.gzip" in said
+    assert "the energy is not a number: '1j' in row 4 of data.pckl.gzip" in said
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_hostile_pickle_is_refused_by_name(tmp_path: Path, function: Any, name
     trap.write_text("here")
     path = put(tmp_path, table(name=[Call(function, str(trap))] * 4))
     error = refused(path)
-    assert error.message == f"{NAME} cannot be read: it constructs {name}, which is not let through"
+    assert error.message == f"{NAME} cannot be read: it constructs {name}, which is not allowed"
     assert trap.exists()
 
 

@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from hpctrain.cli.main import main as command
 from hpctrain.data.duplicates.search import NUMBERS, leakage_notes
 from hpctrain.data.export import Dataset, export
-from hpctrain.data.structures.elements import SYMBOLS
 from hpctrain.data.structures.extxyz import Batch, Structure, format_structures, parse_structure
 from hpctrain.settings import DataConfig
 
@@ -190,7 +189,7 @@ def test_what_was_written_is_read_again(data: st.DataObject, atoms: int) -> None
         data.draw(numbers), table(atoms, 3), data.draw(st.none() | st.just(table(6))),
         data.draw(st.none() | st.text(max_size=9)), data.draw(st.none() | st.integers(0, 9)),
     )  # fmt: skip
-    [text] = format_structures(Batch.of([one]), [symbol.encode() for symbol in SYMBOLS])
+    [text] = format_structures(Batch.of([one]))
     again = parse_structure(text, "7", NUMBERS)
     for name in ("numbers", "positions", "cell", "forces"):
         assert (getattr(again, name) == getattr(one, name)).all()
@@ -245,7 +244,7 @@ def test_export_says_what_is_on_both_sides(run: Any, twins: Path) -> None:
         db.write(crystal(0), config_type="b")  # the first structure of group a again
     code, said = run("export", str(twins / "one"))
     assert code == 0
-    assert "1 of the test structures are in the training set too (1 identical): row " in said.err
+    assert "1 of the test structures is in the training set too (1 identical): row " in said.err
     code, said = run("export", str(twins / "two"), "--dedupe", "identical")
     assert code == 0
     assert "left out 1: identical to an earlier row (data.dedupe: identical) (row 17)" in said.out

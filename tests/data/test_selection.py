@@ -124,7 +124,7 @@ def test_a_row_of_one_of_several_sources(sources: dict[str, Path], tmp_path: Pat
 
 
 def test_a_row_of_a_source_that_is_none(sources: dict[str, Path], tmp_path: Path) -> None:
-    with pytest.raises(HpctrainError, match=r"row of b\.db, which is no source"):
+    with pytest.raises(HpctrainError, match=r"row of b\.db, which is not a source"):
         export(config(list(map(str, sources.values())), "id!=b.db#2"), tmp_path, tmp_path / "out",
                cutoff=5.0)  # fmt: skip
 
@@ -158,20 +158,20 @@ def test_what_check_prints_leaves_out_its_rows(
     for name in ("a.xyz", "b.xyz"):
         ase.io.write(tmp_path / name, made, format="extxyz")
     settings = (
-        f"project: p\ndata: {{source: {source}, select: 'natoms=4WITHOUT', test_fraction: 0.5}}\n"
+        f"project: p\ndata: {{source: {source}, select: 'SELECT', test_fraction: 0.5}}\n"
         "training: {reference_energies: {Cu: -0.3}, evaluator: pyace}\nsite: local\n"
     )
     project = tmp_path / "hpctrain.yaml"
-    project.write_text(settings.replace("WITHOUT", ""))
+    project.write_text(settings.replace("SELECT", "natoms=4"))
     command(["check", "--project", str(project)])
     said = capsys.readouterr().out
     assert "net_force" in said
     after = said[said.index("net_force") :]
-    words = after[after.index("…,") + 1 :].split()[0]
-    wanted = ",id!=3-5,id!=9"
+    words = after[after.index("select:") :].split()[1]
+    wanted = "natoms=4,id!=3-5,id!=9"
     if source.startswith("["):
-        wanted = ",id!=a.db#3-5,id!=a.db#9,id!=b.xyz#3-5,id!=b.xyz#9"
+        wanted = "natoms=4,id!=a.db#3-5,id!=a.db#9,id!=b.xyz#3-5,id!=b.xyz#9"
     assert words == wanted
-    project.write_text(settings.replace("WITHOUT", words))
+    project.write_text(settings.replace("SELECT", words))
     command(["check", "--project", str(project)])
     assert "net_force" not in capsys.readouterr().out

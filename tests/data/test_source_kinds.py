@@ -218,8 +218,11 @@ def test_a_list_of_all_kinds(tmp_path: Path) -> None:
 def test_a_file_that_comes_to_a_glob_is_a_change(tmp_path: Path) -> None:
     put(tmp_path, frames(), "1.xyz")
     data = DataConfig(source="*.xyz", select="")
-    before = reuse.key(data, tmp_path)
-    assert before == reuse.key(data, tmp_path)
+
+    def key() -> str | None:
+        return reuse.key(data, expand(data.source, tmp_path)[0], tmp_path)
+
+    before = key()
+    assert before == key()
     put(tmp_path, frames(), "2.xyz")
-    assert before != reuse.key(data, tmp_path)
-    assert reuse.key(DataConfig(source="*.extxyz"), tmp_path) is None
+    assert before != key()

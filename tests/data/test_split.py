@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpctrain.data.split import SplitTable, draw
+from hpctrain.data.lots import SplitTable, draw
 from hpctrain.errors import HpctrainError
 
 

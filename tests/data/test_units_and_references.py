@@ -12,8 +12,9 @@ from ase import Atoms
 from ase.build import bulk, molecule
 from made_structures import copper, labelled, lonely
 
+from hpctrain.data.check.facts import summary
 from hpctrain.data.check.references import find_jump
-from hpctrain.data.check.report import Findings, find_all, summary
+from hpctrain.data.check.report import Findings, find_all
 from hpctrain.data.check.sample import Sample, make_model
 from hpctrain.data.check.scan import Preflight
 from hpctrain.data.structures.extxyz import Structure

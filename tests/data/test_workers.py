@@ -15,10 +15,12 @@ import pytest
 from ase.calculators.singlepoint import SinglePointCalculator
 from intake import TWICE, exported, frame, frames, put, refused
 
+from hpctrain.data import parts
 from hpctrain.data import workers as module
 from hpctrain.data.export import Dataset, export
 from hpctrain.data.sources import pieces
 from hpctrain.data.sources import read as sources
+from hpctrain.data.structures.extxyz import Structure
 from hpctrain.errors import HpctrainError
 from hpctrain.process import Worker
 from hpctrain.settings import DataConfig
@@ -94,7 +96,7 @@ def test_the_same_comes_out(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (frames(7) + frame(7, species=("Cu", "Qq")), "structure 8, line 32: Qq is no element"),
+        (frames(7) + frame(7, species=("Cu", "Qq")), "structure 8, line 32: Qq is not an element"),
         (frames(7) + "2\n" + frames(9, species=("Qq", "Cu")), "structure 8, line 32: it has"),
         (frames(2) + frame(2, species=("Qq", "Cu")) + frames(2) + "2\nx\n", "line 11: Qq is no"),
         (frames(5) + "x\n", "structure 6: line 21 is 'x', not its number of atoms"),
@@ -115,8 +117,8 @@ def test_of_very_many_values_that_are_no_numbers_the_first_are_named(
 ) -> None:
     text = "".join(frame(n, first="**** 0 0") for n in range(12))
     message = refused(put(tmp_path, text)).message
-    assert "a force is no number: '****' in line 39 of data.xyz: 1 (row 10)" in message
-    assert "a force is no number: 2 (row 11, 12)" in message
+    assert "a force is not a number: '****' in line 39 of data.xyz: 1 (row 10)" in message
+    assert "a force is not a number: 2 (row 11, 12)" in message
     assert started
 
 
@@ -201,9 +203,88 @@ def test_small_sources_and_scans_need_none(
 def test_a_wrong_selection_starts_none(tmp_path: Path, started: list[Worker]) -> None:
     path = put(tmp_path, frames(9))
     data = DataConfig(source=path.name, select="a==", test_fraction=0.5)
-    with pytest.raises(HpctrainError, match="is no selection"):
+    with pytest.raises(HpctrainError, match="is not a valid selection"):
         export(data, tmp_path, tmp_path / "out", cutoff=3.0)
     assert started == []
+
+
+# --- structures at once ---
+
+
+def some_structures() -> list[Structure]:
+    """Structures of every kind: good ones, such as are mended, and such as cannot be used."""
+    draw = np.random.default_rng(2)
+    found = []
+    for number in range(24):
+        atoms = 1 + number % 4
+        numbers = draw.choice([1, 6, 13, 92], atoms)
+        forces = draw.normal(size=(atoms, 3))
+        stress = draw.normal(size=6) if number % 3 else None
+        one = Structure(
+            str(number), "x y", numbers, draw.normal(size=(atoms, 3)), np.eye(3) * 9,
+            (True, True, number % 5 > 0), float(draw.normal()), forces, stress, "kind", number,
+        )  # fmt: skip
+        one.positions[0, 0], forces[0, 2] = -0.0, 1e-300
+        found.append(one)
+    found[3].forces[0, 1] = np.nan  # type: ignore[index]
+    found[5].energy = None
+    found[7].stress[2] = np.inf  # type: ignore[index]
+    found[9].numbers[0] = 119
+    found[10].cell[2] = 0.0
+    found[11].cell *= -1
+    found[13].energy = float("inf")
+    found[14].cell[0, 0] = np.nan
+    found[17].forces = np.ones((9, 3))
+    found[18].pbc, found[18].cell = (False, False, False), np.zeros((3, 3))
+    found[19].fault = "its reader says so"
+    found[20].forces = None  # an isolated atom
+    found[21].stress = None
+    return found
+
+
+@pytest.mark.parametrize("mixed_pbc", [True, False])
+def test_structures_at_once_are_what_each_is(
+    monkeypatch: pytest.MonkeyPatch, mixed_pbc: bool
+) -> None:
+    rules = parts.Rules(4.0, mixed_pbc, None)
+    whole = parts.make_part(some_structures(), rules)
+    each = [parts.make_part([one], rules) for one in some_structures()]
+    monkeypatch.setattr(parts, "are_whole", lambda structures: False)
+    slow = [parts.make_part([one], rules) for one in some_structures()]
+    assert each == slow
+    assert whole.text == b"".join(one.text for one in each)
+    for column in ("ids", "lengths", "atoms", "compositions", "generations"):
+        values = [getattr(one.rows, column)[0] for one in each]
+        assert getattr(whole.rows, column) == values
+    assert whole.rows.digests == b"".join(one.rows.digests for one in each)
+    assert whole.rows.geometries == b"".join(one.rows.geometries for one in each)
+    for column in ("bad", "isolated", "remarks"):
+        values = {n: getattr(one.rows, column)[0] for n, one in enumerate(each)
+                  if getattr(one.rows, column)}  # fmt: skip
+        assert getattr(whole.rows, column) == values
+    assert whole.rows.bad.keys() == {3, 5, 9, 10, 13, 14, 17, 19} | (
+        set() if mixed_pbc else {0, 15, 20}
+    )
+
+
+def test_the_text_and_the_digests_are_what_they_were() -> None:
+    one = Structure(
+        "7", "a.db", np.array([1, 13]), np.array([[-0.0, 0.1, 1e22], [1 / 3, -2.5e-7, 5e-324]]),
+        np.diag([4.0, 5.0, 6.5]), (True, False, True), -0.0, np.array([[1.0, 2, 3], [-1, -2, -3]]),
+        np.arange(6.0), "two words", 3,
+    )  # fmt: skip
+    part = parts.make_part([one], parts.Rules(4.0, True, None))
+    assert part.text.decode() == (
+        '2\nLattice="4.0 0.0 0.0 0.0 5.0 0.0 0.0 0.0 6.5" '
+        "Properties=species:S:1:pos:R:3:forces:R:3 energy=0.0 "
+        'stress="0.0 5.0 4.0 5.0 1.0 3.0 4.0 3.0 2.0" pbc="T F T" '
+        'config_type="_JSON \\"two words\\"" generation=3 db_id=7 source=a.db\n'
+        "H -0.0 0.1 1e+22 1.0 2.0 3.0\nAl 0.3333333333333333 -2.5e-7 5e-324 -1.0 -2.0 -3.0\n"
+    )
+    assert part.rows.digests.hex() == (
+        "3f1b14079a2c20d7c915537afe1e9b25324e638522324f2a5eedbfde5dfa31d5"
+    )
+    assert part.rows.geometries.hex() == "b460a510113bb090"
 
 
 # --- cores ---

@@ -5,9 +5,11 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import ase.io
 import numpy as np
@@ -18,9 +20,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from intake import CELL, PROPERTIES, exported, frame, frames, put, read, refused
 
+from hpctrain.data.sources import comments, extxyz_file
+from hpctrain.data.sources.extxyz_file import read_extxyz
 from hpctrain.data.sources.key_values import parse_comment
-from hpctrain.data.sources.values import NoNumber, read_word, to_floats
+from hpctrain.data.sources.selection import make_selection
+from hpctrain.data.sources.values import NoNumber, read_word, to_array, to_floats
 from hpctrain.data.structures.elements import NUMBERS, SYMBOLS
+from hpctrain.errors import HpctrainError
 
 # --- elements ---
 
@@ -43,24 +49,24 @@ def test_an_element_in_another_way_is_read_with_a_note(
     result = exported(put(tmp_path, frames(species=(word, "Ag"))))
     assert result.elements == tuple(sorted([symbol, "Ag"]))
     assert result.notes == (
-        f"4 rows (1, 2, 3, …): {word} is no element's symbol: read as {symbol}",
+        f"4 rows (1, 2, 3, …): {word} is not an element's symbol: read as {symbol}",
     )
 
 
 @pytest.mark.parametrize("word", ["Qq", "Cux", "CuO", "Vac", "Bq", "{0}", "119", "-1", "1.0", "é"])
 def test_what_is_no_element_is_named_with_its_line(tmp_path: Path, word: str) -> None:
     error = refused(put(tmp_path, frames() + frame(5, species=("Cu", word))))
-    assert error.message == f"data.xyz, structure 5, line 20: {word} is no element"
+    assert error.message == f"data.xyz, structure 5, line 20: {word} is not an element"
 
 
 def test_a_word_in_another_encoding_can_be_printed(tmp_path: Path) -> None:
     text = frames().encode() + frame(5, species=("Cu", "é")).encode("latin-1")
-    assert refused(put(tmp_path, text)).message.endswith("line 20: \\udce9 is no element")
+    assert refused(put(tmp_path, text)).message.endswith("line 20: \\udce9 is not an element")
 
 
 def test_a_place_without_an_atom(tmp_path: Path) -> None:
     said = refused(put(tmp_path, frames() + frame(5, species=("Cu", "X")))).message
-    assert "an element that cannot be (atomic number 0): 1 (row 5)" in said
+    assert "an impossible element (atomic number 0): 1 (row 5)" in said
 
 
 # --- cells ---
@@ -139,7 +145,7 @@ def test_columns_that_do_not_add_up(tmp_path: Path, properties: str, said: str) 
 
 def test_a_position_that_is_no_number(tmp_path: Path) -> None:
     text = frames() + frame(5).replace("2.0 2.0 2.0", "2.0 oops 2.0")
-    said = "data.xyz, structure 5, line 20: the position 'oops' is no number"
+    said = "data.xyz, structure 5, line 20: the position 'oops' is not a number"
     assert refused(put(tmp_path, text)).message == said
 
 
@@ -265,6 +271,86 @@ def test_a_file_of_ase_is_read_as_ase_reads_it(tmp_path: Path) -> None:
         assert np.abs(mine.cell.array).tobytes() == np.abs(theirs.cell.array).tobytes()
         assert mine.calc.results["energy"] == theirs.calc.results["energy"]
         assert mine.calc.results["stress"].tobytes() == theirs.calc.results["stress"].tobytes()
+
+
+# --- many frames at once ---
+
+
+def raws(folder: Path, text: bytes) -> list[Any]:
+    """Return all that is read of a file, to the last bit, or why it cannot be read."""
+    path = put(folder, text)
+    found: list[Any] = []
+    try:
+        for piece in read_extxyz(path, path.name, make_selection("", path.name), ""):
+            for number, raw in piece.raws():
+                values = [raw.positions, raw.cell, *raw.results.values(), *raw.arrays.values()]
+                bits = [to_array(value).tobytes() for value in values]
+                names = [*raw.results, *raw.arrays]
+                found.append([number, raw.where, raw.numbers.tolist(), raw.pbc, names, bits,
+                              repr(raw.keys), raw.notes])  # fmt: skip
+    except (HpctrainError, NoNumber) as error:
+        found.append(str(error))
+    return found
+
+
+ALIKE = frames(3, head='energy=-7.5 stress="1 2 3 4 5 6.5" config_type=a generation=1 uid=7')
+DIFFERENT = [
+    *(frames(2) + frame(2, first=f"{word} 0.5 -0.0") for word in
+      ["-0", "1.5D+02", "true", "null", "[1]", "1,2", "nan", "1e999", "1_0", '"1"', "1\t", " 1"]),
+    *(frames(2) + frame(2, species=(word, "Cu")) for word in
+      ["C", " Cu", "cu", "X", "29", "Cu1", "Uuo", "\tC", "é"]),
+    *(frames(2) + frame(2, head=head) for head in
+      ["energy=-7", "energy=1_0.5", 'energy="-7.5 "', "uID=3 energy=-7.5", "energy=-7.5 energy=-8",
+       "Energy=-7.5", "e.g=1.5 energy='-7.5'", 'energy="-7.5" x=""', "energy=-7,5", ""]),
+    *(frames(2) + frame(2, cell=cell) for cell in
+      ['Lattice="4 0 0 0 4 0 0 1 4"', 'Lattice="4. 0 0 0 4 0 0 1 4"', 'Lattice="4.0 0 0 0 4"',
+       'Lattice="4.0 0 0 0 4 0 0 1 -0"', 'Lattice="4.0,0,0,0,4,0,0,1,4"']),
+    frames(2) + frame(2, first="1 2 3", more=" 4") + frames(1),
+    frames(3, properties=f"{PROPERTIES}:n:I:1:m:R:2", more=" 1 2 -0.5"),
+    frames(3, properties="species:S:1:positions:R:3:forces:R:3"),
+    frames(3, properties="species:S:1:pos:R:3:what:S:3"),
+    frames(3, properties="pos:R:3:forces:R:3:species:S:1"),
+    frames(3)[:-1], frames(3).replace("\n", "\r\n"), frames(2) + "0\n\n" + frame(3), "0\n\n",
+]  # fmt: skip
+
+
+def mutations(text: bytes, count: int) -> Iterator[bytes]:
+    draw = random.Random(0)
+    letters = b' \n\t=":[]_-+.0123456789eEdDTFnCu,\\\r\xe9'
+    for _ in range(count):
+        changed = bytearray(text)
+        for _ in range(draw.randint(1, 3)):
+            place = draw.randrange(len(changed))
+            changed[place : place + draw.randint(0, 2)] = draw.choices(
+                letters, k=draw.randint(0, 2)
+            )
+        yield bytes(changed)
+
+
+def test_many_frames_are_read_as_each_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [
+        ALIKE.encode(),
+        *(text.encode() for text in DIFFERENT),
+        *mutations(ALIKE.encode(), 150),
+    ]
+    together = [raws(tmp_path, text) for text in texts]
+    monkeypatch.setattr(extxyz_file, "read_tables", lambda frames: [None] * len(frames))
+    monkeypatch.setattr(
+        extxyz_file, "parse_comments", lambda lines: list(map(parse_comment, lines))
+    )
+    for text, found in zip(texts, together, strict=True):
+        assert found == raws(tmp_path, text), text
+
+
+@pytest.mark.parametrize("change", [str, lambda text: text.replace(" -0.5 ", " \t -0.5  ")])
+def test_frames_that_are_alike_are_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[str], str]
+) -> None:
+    monkeypatch.setattr(extxyz_file, "_split", None)
+    monkeypatch.setattr(comments, "parse_comment", None)
+    assert len(raws(tmp_path, change(ALIKE).encode())) == 3
 
 
 # --- numbers ---

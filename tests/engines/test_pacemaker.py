@@ -19,7 +19,6 @@ from hpctrain.engines.pacemaker.input import (
     parameters,
     reference_energies,
     reference_warning,
-    relative_force_weight,
     share_notes,
     template_values,
 )
@@ -99,7 +98,6 @@ def test_weights_one_to_a_hundred() -> None:
      (0, 1, "1"), (1, 0, "0"), (0.5, 1.5, "3/4")],
 )  # fmt: skip
 def test_the_share_of_the_forces(kappa: float, kappa_f: float | None, share: str) -> None:
-    assert relative_force_weight(kappa, kappa_f) == pytest.approx(float(Fraction(share)), abs=1e-15)
     found = rendered(kappa=kappa, kappa_f=kappa_f)["fit"]["loss"]["kappa"]
     assert found == pytest.approx(float(Fraction(share)), abs=1e-15)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from faults.field import STATUS, SUBMIT, Field, copy_of, forget_answers, runs, states, trainings
+from waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -130,6 +131,32 @@ def test_resume_elsewhere(original_stays: bool, field: Field) -> None:
     if original_stays:
         assert runs(project)[0].attempts() == [1]
     field.note("resume", "trains where the run is now")
+
+
+@pytest.mark.fault("a run folder was copied elsewhere")
+def test_cancel_beside_a_copy(field: Field) -> None:
+    """Both are resumed, and the jobs of both carry the same token: each ends its own."""
+    project = field.finished(behaviour="timeout")
+    copied = project.parent / "copied"
+    shutil.copytree(project, copied, symlinks=True)
+    (run,) = runs(project)
+    for one in (project, copied):
+        script = one / "runs" / run.run_id / "job.sh"
+        script.write_text(script.read_text().replace("timeout", "wait"))
+        done = field.run(one, "resume", run.run_id)
+        assert done.code == 0, done.err
+    assert len(field.world.active_jobs()) == 2
+    for one, left in ((copied, 1), (project, 0)):
+        forget_answers(one)
+        done = field.run(one, "cancel", run.run_id)
+        assert done.code == 0, done.err
+        wait_for(lambda left=left: len(field.world.active_jobs()) == left, 60, "its end")
+        forget_answers(one)
+        assert states(field.run(one, *STATUS)) == ["cancelled"]
+        if left:
+            forget_answers(project)
+            assert states(field.run(project, *STATUS))[0] in ("queued", "running")
+    field.note("cancel", "ends the job that works there, and no other", cases=2)
 
 
 @pytest.mark.fault("a second job for an attempt, by hand")

@@ -116,7 +116,12 @@ def test_from_submit_to_a_potential(project: Project, standin: StandIn) -> None:
 
     # The page is what the archive alone gives.
     drawn = (report / "report.html").read_text(encoding="utf-8")
-    assert drawn == page(read_potential(card, project.potentials))
+    assert drawn == page(read_potential(card, project.potentials, output=report / "report.html"))
+    assert '<a href="../../potential_gen_01.yace">' in drawn
+    assert card["run"]["spent"]["attempts"] == card["run"]["spent"]["of"] == 1
+    assert card["run"]["spent"]["core_hours"] == pytest.approx(
+        card["run"]["seconds"]["total"] / 3600, abs=1e-4
+    )
     assert card["files"]["yace"]["sha256"] in drawn
 
     again = collect(project)
@@ -239,7 +244,7 @@ def test_a_job_script_that_fails(project: Project, standin: StandIn) -> None:
 
 def test_a_python_that_is_not_there(project: Project, standin: StandIn) -> None:
     site = {"trainer": {"python": "/no/such/python"}}
-    with pytest.raises(HpctrainError, match="/no/such/python, which is no program"):
+    with pytest.raises(HpctrainError, match="/no/such/python, which is not a program"):
         submit(project, "local", changes=standin.changes(**site))
     assert status(project).runs == []
 
@@ -347,6 +352,18 @@ def job(
         child.communicate()
     with contextlib.suppress(OSError, ValueError):
         os.kill(int((job.attempt / "left.pid").read_text()), signal.SIGKILL)
+
+
+def test_the_users_command_at_the_end(job: Job) -> None:
+    """It is called when all is written, and a failure of it is a note."""
+    edit(job.folder / "job/settings.json", '"on_end": []', '"on_end": ["./said", "done"]')
+    job.attempt.mkdir(parents=True)
+    (job.attempt / "said").write_text('#!/bin/sh\nls result.json\necho "$1"; exit 5\n')
+    (job.attempt / "said").chmod(0o755)
+    code, said = job.run()
+    assert (code, job.result["state"]) == (0, "completed"), said
+    assert (job.attempt / "on_end.out").read_text() == "result.json\ndone\n"
+    assert job.result["on_end"] == {"problem": "on_end failed (exit code 5): done"}
 
 
 def test_a_second_job_for_the_attempt_touches_nothing(hasty: Job) -> None:
@@ -857,7 +874,7 @@ def ask(job: Job, gpus: int, *, required: bool = False) -> None:
 
 ONE = "Thing(name='/physical_device:GPU:0')"
 TF = (TENSORPOTENTIAL, TENSORFLOW, ("numpy", "2.3.5", None))
-NONE_SEEN = "1 GPU asked for, the trainer sees none (nvidia-smi names "
+NONE_SEEN = "1 GPU requested, but the trainer sees none (nvidia-smi names "
 
 
 @pytest.mark.parametrize("job", TENSORPOT, indirect=True)
@@ -966,6 +983,8 @@ def test_cores(variables: dict[str, str], cores: str, monkeypatch: pytest.Monkey
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert environment.cores(None) == int(cores)
+    if "SLURM_JOB_ID" not in variables and cores in variables.values():
+        assert environment.cores(None, threads_per_core=2) == max(1, int(cores) // 2)
     assert environment.job_id() == variables.get(
         "HPCTRAIN_LOCAL_JOB_ID", variables.get("SLURM_JOB_ID")
     )

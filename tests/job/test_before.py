@@ -18,7 +18,8 @@ from hpctrain.render import render
 
 VALUES: dict[str, Any] = {
     "version": "0", "run_id": "R", "directives": [], "shell": "plain", "modules": [], "setup": [],
-    "environment": {}, "launcher": [], "python": "/bin/true", "umask": None, "output": "job-%j.out",
+    "environment": {}, "launcher": [], "container": [],
+    "python": "/bin/true", "umask": None, "output": "job-%j.out",
 }  # fmt: skip
 
 # How module systems fail. Tcl, until 4.0: a message, and exit code 0.
@@ -120,6 +121,9 @@ def begins(script: Script, **asked: Any) -> bool:
         ({"setup": ["set -efuC", "IFS=/", "PATH=", "false"]}, "*, false failed (exit code 1): *"),
         ({"setup": [r'cat "/ü\n" ']}, "*, cat '/??/n' failed (exit code 1): cat*"),
         ({"python": "/no/python"}, "*, exec /no/python job/train.py * failed (exit code 127): *No "
+         "such file or directory"),
+        ({"container": ["/no/runtime", "exec", "/an image.sif"]},
+         "*, /no/runtime exec '/an image.sif' /bin/true -V >/dev/null failed (exit code 127): *No "
          "such file or directory"),
         ({"launcher": ["/etc/passwd"]}, "*, exec /etc/passwd * failed (exit code 126): *denied"),
         ({"setup": ["cat /no/file"], "template": "local.sh.j2"}, "*cat /no/file failed*No such*"),

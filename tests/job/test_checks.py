@@ -36,7 +36,7 @@ from hpctrain.job.checks.result import result as result_of
 from hpctrain.job.checks.same_file import evaluators_agree, reproduces_test_rmse
 from hpctrain.job.checks.subject import Clock, Potential, Subject
 from hpctrain.job.checks.volume import energy_volume, equation_of_state
-from hpctrain.job.pacemaker.potential import load, load_without_repulsion
+from hpctrain.job.pacemaker.potential import load, load_grades, load_without_repulsion
 from hpctrain.settings import DataConfig
 
 HERE = RECORDED / "pacemaker" / "verification"
@@ -186,6 +186,26 @@ def test_the_errors_are_those_that_the_trainer_told(al_report: dict[str, Any]) -
     worst_row = data["train"]["largest_energy_errors"][0]
     rows = {row["id"]: row["error_mev_per_atom"] for row in data["train"]["largest_energy_errors"]}
     assert abs(worst_row["error_mev_per_atom"]) == max(abs(error) for error in rows.values())
+
+
+@needs_pyace
+def test_grades_are_those_of_the_active_set(
+    al_sides: dict[str, Structures], tmp_path: Path
+) -> None:
+    from pyace.basis import BBasisConfiguration
+
+    yaml, active_set = str(HERE / "al.yaml"), tmp_path / "al.asi"
+    number = BBasisConfiguration(yaml).total_number_of_functions
+    atoms = [al_sides["test"].read(n).atoms for n in range(4)]
+    found = []
+    for scale in (1.0, 2.0):
+        with active_set.open("wb") as file:
+            np.savez(file, Al=scale * np.eye(number))
+        found.append([load_grades(yaml, str(active_set))(one) for one in atoms])
+    for one, grades, doubled in zip(atoms, *found, strict=True):
+        assert grades.shape == (len(one),)
+        assert np.allclose(doubled, 2 * grades)
+    assert max(grades.max() for grades in found[0]) > 0
 
 
 @needs_pyace
@@ -481,7 +501,7 @@ def test_the_file_is_whole_while_a_check_is_at_work(tmp_path: Path) -> None:
     kept.begin("dimers")
     checks = {check["name"]: check for check in json.loads(out.read_text())["checks"]}
     assert set(checks) == set(main.CHECKS)
-    assert "ended within it" in checks["dimers"]["seen"]
-    assert "not reached" in checks["nve"]["seen"]
+    assert "ended during this check" in checks["dimers"]["seen"]
+    assert "not made" in checks["nve"]["seen"]
     kept.end("dimers", result_of("fail", "a hole"))
     assert json.loads(out.read_text())["verdict"] == "fail"

@@ -118,7 +118,7 @@ def test_a_molecule_that_holds(tmp_path: Path) -> None:
     result = bonds(subject(frames(tmp_path, water), water))
     assert (result["verdict"], result["seen"]) == (
         "pass",
-        "what was stretched or bent holds: 2 bonds and angles of H2O",
+        "no bond breaks and no angle gives way (2 scans of H2O)",
     )
     (molecule,) = result["data"]["molecules"]
     stretch, bend = molecule["scans"]

@@ -28,6 +28,7 @@ from paths import RECORDED
 from hpctrain.files import put_job
 from hpctrain.job.checks.data import FreeAtoms, Structures
 from hpctrain.job.checks.dimers import dimers
+from hpctrain.job.checks.distances import find_nearest
 from hpctrain.job.checks.same_file import reproduces_test_rmse
 from hpctrain.job.checks.subject import Clock, Subject
 from hpctrain.job.pacemaker import repulsion
@@ -248,7 +249,7 @@ def test_a_pair_that_is_only_seen_far_apart_may_come_nearer() -> None:
 
 def test_distances_with_and_without_cells() -> None:
     water = Atoms("OH2", [[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
-    found = repulsion.find_nearest([free("Cu"), COPPER, water, scaled(COPPER, 0.9)], 6.0)
+    found = find_nearest([free("Cu"), COPPER, water, scaled(COPPER, 0.9)], 6.0)
     assert {pair: round(distance, 3) for pair, (distance, _) in found.items()} == {
         ("Cu", "Cu"): 2.291, ("H", "O"): 0.96, ("H", "H"): 1.518,
     }  # fmt: skip

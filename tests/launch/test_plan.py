@@ -42,6 +42,14 @@ def test_variables_come_before_host_names_and_extending_before_extended() -> Non
     assert recognise(rules, {"HERE": "c"}, "b") == []
 
 
+def test_the_example_is_no_cluster_until_it_is_a_file_of_the_users(project: Project) -> None:
+    with pytest.raises(HpctrainError, match="mycluster is an example to copy") as caught:
+        plan(project, "mycluster", None)
+    assert "hpctrain sites init mycluster" in (caught.value.hint or "")
+    site(project, "mycluster", "extends: mycluster\npartition: cpu\n")
+    assert plan(project, "mycluster", None).profile.partition == "cpu"
+
+
 def test_the_site_this_machine_belongs_to(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,12 +57,12 @@ def test_the_site_this_machine_belongs_to(
     with pytest.raises(HpctrainError, match="no site is named"):
         plan(project, None, None)
     monkeypatch.setenv("CC_CLUSTER", "narval")
-    changes = {"site": {"account": "def-me"}}
+    changes = {"site": {"account": "def-me", "walltime": "12:00:00"}}
     planned = plan(project, None, changes)
     assert (planned.site.name, planned.target) == ("narval", "cpu")
     assert planned.notes[0] == "site narval, known by CC_CLUSTER=narval"
     assert plan(project, "local", None).site.name == "local"
-    site(project, "ours", "extends: narval\naccount: def-group\n")
+    site(project, "ours", "extends: narval\naccount: def-group\nwalltime: '12:00:00'\n")
     assert plan(project, None, None).site.name == "ours"
     site(project, "theirs", "extends: narval\n")
     with pytest.raises(HpctrainError, match=r"may be any of: ours .*, theirs "):
@@ -62,9 +70,9 @@ def test_the_site_this_machine_belongs_to(
 
 
 def test_an_account_that_follows_from_the_rules_is_told(project: Project) -> None:
-    changes = {"site": {"account": "m1", "gpus": 1}}
+    changes = {"site": {"account": "m1", "gpus": 1, "walltime": "12:00:00"}}
     assert "account m1_g, by the site's account_rule" in plan(project, "perlmutter", changes).notes
-    changes = {"site": {"account": "m1_g", "gpus": 1}}
+    changes = {"site": {"account": "m1_g", "gpus": 1, "walltime": "12:00:00"}}
     assert not any("account" in note for note in plan(project, "perlmutter", changes).notes)
 
 
@@ -73,7 +81,8 @@ def test_broken_profiles_are_nobody(project: Project, monkeypatch: pytest.Monkey
     site(project, "broken", "recognise: {variable: {CC_CLUSTER: narval}}\n")
     site(project, "torn", "recognise: {")
     monkeypatch.setenv("CC_CLUSTER", "narval")
-    assert plan(project, None, {"site": {"account": "a"}}).site.name == "narval"
+    answers = {"site": {"account": "a", "walltime": "12:00:00"}}
+    assert plan(project, None, answers).site.name == "narval"
 
 
 def test_what_costs_nothing_is_not_counted(project: Project) -> None:
@@ -103,7 +112,10 @@ def test_a_script_has_to_say_yes(
     assert main(argv(project)) == 1
     said = capsys.readouterr().err
     assert "cost: at most 6,400 core-hours\n" in said
-    assert "this costs at most 6,400 core-hours, and there is no terminal to ask you on" in said
+    assert (
+        "this costs at most 6,400 core-hours, and without a terminal hpctrain cannot ask you"
+        in said
+    )
     assert "--yes" in said
     assert list(project.runs.glob("2*")) == []
     assert main(argv(project, "--dry-run")) == 0
@@ -171,6 +183,8 @@ def test_targets_on_the_command_line(project: Project, capsys: pytest.CaptureFix
     assert out.startswith("#!/bin/bash -l\n")
     assert "cost: at most 24 GPU-hours, charged as 12 GPU-hours\n" in err
     assert "note: target gpu-shared\n" in err
+    assert "note: the GPUs are AMD's, and PyPI's TensorFlow uses NVIDIA's only" in err
+    account += ["--walltime", "02:00:00"]
     assert main([*base, *account, "--target", "cpu-shared", "--memory", "2G"]) == 0
     assert "#SBATCH --mem-per-cpu=2G\n" in capsys.readouterr().out
     assert main([*base, "--target", "cpu"]) == 1
@@ -191,10 +205,12 @@ def test_sites_on_the_command_line(
     listed = {row["name"]: row for row in json.loads(capsys.readouterr().out)["sites"]}
     assert [name for name, row in listed.items() if row["here"]] == ["perlmutter"]
     assert listed["perlmutter"]["targets"][:2] == ["gpu-shared", "cpu-shared"]
-    assert (listed["lumi"]["confidence"], listed["lumi"]["checked"]) == ("documented", "2024")
+    assert (listed["lumi"]["confidence"], listed["lumi"]["checked"]) == ("documented", "2026-11")
     assert main(["sites", "show", "lumi", "--target", "gpu", "--json", *where]) == 0
     shown = json.loads(capsys.readouterr().out)["profile"]
     assert (shown["partition"], shown["node"]["usable_cores"]) == ("standard-g", 56)
+    assert main(["sites", "show", "lumi", *where]) == 0
+    assert "\n# gpu-shared, gpu, gpu-dev: the GPUs are AMD's, and " in capsys.readouterr().out
     assert main(["sites", "show", "lumi", "--target", "gpuu", *where]) == 1
     assert "did you mean 'gpu'?" in capsys.readouterr().err
     init = ["sites", "init", "mine", "--scheduler", "practice-pbs", "--here", *where]
@@ -202,7 +218,7 @@ def test_sites_on_the_command_line(
     path = project.folder / "site_profiles" / "mine.yaml"
     assert json.loads(capsys.readouterr().out)["file"] == str(path)
     assert main(["sites", "check", "mine", *where]) == 0
-    assert capsys.readouterr().out == "ok: 4 looked at\n"
+    assert capsys.readouterr().out == "ok: 4 targets checked\n"
     wrong = ["sites", "check", "mine", "--target", "short", "--set", "site.queue=gone"]
     assert main([*wrong, "--json", *where]) == 1
     told = json.loads(capsys.readouterr().out)

@@ -94,7 +94,7 @@ def test_a_partition_that_is_not_there_and_a_limit_above_the_real_one(live: Live
     assert set(found) == {"absent", "longer", "dearer"}
     assert f"there is no {key} nowhere" in found["absent"]
     assert found["longer"] == "max_walltime is 02:00:00, and short allows 00:10:00"
-    assert "3000 cores are asked for, and nodes there have" in found["dearer"]
+    assert "3000 cores are requested, and nodes there have" in found["dearer"]
     assert live.check({"targets": targets}, target="right").ok
 
 

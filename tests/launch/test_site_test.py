@@ -69,7 +69,7 @@ def test_a_site_that_does_not(
         "the module mkl is not loaded",
         "this line before the trainer fails: conda activate x",
         "the trainer cannot be imported: ModuleNotFoundError: No module named 'tensorpotential'",
-        f"the node is {platform.machine()}, and the profile says {OTHER}",
+        f"the node is {platform.machine()}, but the profile says {OTHER}",
         "scratch $NO_SUCH/x: a variable in it is not set",
     ]
     assert main(["sites", "list", "--project", str(project.folder)]) == 0
@@ -170,7 +170,7 @@ def test_what_is_said_of_a_test(tmp_path: Path) -> None:
     [
         ("proof.json", '{"when": 3}', "cores is missing"),
         ("proof.json", '{"when": "2026', "it is not whole JSON"),
-        ("submitted.json", "[]", "it is no mapping of keys to values"),
+        ("submitted.json", "[]", "it is not a mapping of keys to values"),
     ],
 )
 def test_a_damaged_test_is_told_of(

@@ -89,7 +89,7 @@ def test_a_gpu_that_the_trainer_does_not_see(
     found = settled(project)
     assert found.state == "completed"
     (warning,) = found.warnings
-    assert warning.startswith("1 GPU asked for, the trainer sees none (")
+    assert warning.startswith("1 GPU requested, but the trainer sees none (")
     assert main(["status", "--project", str(project.folder)]) == 0
     assert f"{run.run_id} warning: {warning}" in capsys.readouterr().out.replace("\n", " ")
     (potential,) = collect(project).potentials
@@ -102,5 +102,5 @@ def test_a_gpu_that_the_trainer_does_not_see(
     submit(project, site, changes=changes)
     found = settled(project)
     assert (found.state, found.iteration) == ("failed", None)
-    assert found.reason.startswith("1 GPU asked for, the trainer sees none (")
+    assert found.reason.startswith("1 GPU requested, but the trainer sees none (")
     assert "; require_gpu is set." in found.reason

@@ -58,6 +58,9 @@ def test_five_structures_one_iteration(tmp_path: Path) -> None:
     assert card["metrics"]["test"]["structures"] == 1
     assert card["metrics"]["test"]["rmse_energy_mev_per_atom"] > 0
     assert card["evaluator"] == "pyace"
+    assert card["basis"]["functions"] == 5
+    assert card["basis"]["parameters"] > 5
+    assert card["metrics"]["train"]["mae_force_ev_per_a"] >= 0
     verdicts = {check["name"]: check["verdict"] for check in card["verification"]["checks"]}
     assert card["verification"]["verdict"] == "fail"
     assert card["verification"]["accepted"]["why"] == "only a test"

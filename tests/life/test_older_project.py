@@ -26,7 +26,7 @@ COLLECTED, COMPLETED, FAILED, CANCELLED = (
 @pytest.fixture
 def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     with tarfile.open(OF_PROJECT / "project.tar.gz") as archive:
-        archive.extractall(tmp_path)
+        archive.extractall(tmp_path, filter="fully_trusted")
     folder = tmp_path / "al"
     shutil.copyfile(resource("demo/al_pbe.db"), folder / "al_pbe.db")
     monkeypatch.chdir(folder)

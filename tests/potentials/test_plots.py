@@ -10,22 +10,31 @@ from typing import Any
 
 import pytest
 from paths import RECORDED
+from report_example import newer
 
+from hpctrain.pages.glance import tiles
+from hpctrain.pages.grades import grades
 from hpctrain.pages.parity import by_kind, histograms, judged, largest, parity
 from hpctrain.pages.physics import physics
+from hpctrain.pages.points import colours
+from hpctrain.pages.residuals import residuals
+from hpctrain.pages.structures import worst
 from hpctrain.pages.subject import Checks
 from hpctrain.potentials.card import read_verification
 from hpctrain.potentials.plots import plot_misfit
 from hpctrain.records import BadFile
 
 WHOLE = json.loads((RECORDED / "report" / "verification.json").read_text())
+SUBJECT = newer()
+NEWER: dict[str, Any] = dict(SUBJECT.verification or {})
 DRAWN = ("parity", "dimers", "energy_volume", "elastic", "phonons", "nve", "bonds", "vibrations")
 OF_MOLECULES: dict[str, Any] = {
     "bonds": {"molecules": [{"name": "H2O", "structures": 3, "scans": [
         {"name": "O–H bond of 0.96 Å", "unit": "Å", "rest": 0.96, "along": [0.9, 0.96, 1.0],
          "energies": [0.5, 0.0, None]}]}]},
     "vibrations": {"molecules": [{"name": "H2O", "frequencies_cm": [-20.0, 1600.0, 3700.0]}]},
-    "nve": {"molecule": {"time_fs": [0.0, 1.0], "energy_ev_per_atom": [-1.0, -1.0],
+    "nve": {"us_per_atom_and_step": 12.5, "atoms": 36,
+            "molecule": {"time_fs": [0.0, 1.0], "energy_ev_per_atom": [-1.0, -1.0],
                          "temperature_k": [300.0, 310.0]}},
 }  # fmt: skip
 WRONG = ("text", -1, 1e300, float("nan"), [], {}, None, True, [[]], 10**400, "\x1b[2J")
@@ -44,7 +53,8 @@ def places(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]
 
 
 def of(name: str) -> dict[str, Any]:
-    known = [check["data"] for check in WHOLE["checks"] if check["name"] == name]
+    content = NEWER if name == "parity" else WHOLE
+    known = [check["data"] for check in content["checks"] if check["name"] == name]
     return copy.deepcopy({**(known[0] if known else {}), **OF_MOLECULES.get(name, {})})
 
 
@@ -57,8 +67,11 @@ def put(content: Any, place: tuple[Any, ...], value: Any) -> None:
 def draw(check: str, data: dict[str, Any]) -> None:
     content = {"checks": [{"name": check, "verdict": "pass", "seen": "", "data": data}]}
     checks = Checks(content, "")
-    for make in (parity, histograms, by_kind, judged, largest, physics):
+    for make in (histograms, judged, largest, physics, grades, worst):
         make(checks)
+    for draw_kinds in (parity, residuals, by_kind):
+        draw_kinds(checks, colours(checks, {"slab": 10}))
+    tiles(SUBJECT, checks)
 
 
 @pytest.mark.parametrize("check", DRAWN)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from made_runs import RUN_ID, FakeSlurm, event, leave, make_project, make_run, submitted
 from paths import RECORDED
-from report_example import NAME, OF_REPORT, archive, subject
+from report_example import NAME, OF_REPORT, archive, read, subject
 
 from hpctrain.cli.main import main
 from hpctrain.errors import HpctrainError
 from hpctrain.files import as_json, iso, write_atomically
 from hpctrain.pages.page import page
+from hpctrain.pages.subject import of_potential
 from hpctrain.potentials.report import write_page
 from hpctrain.project import Project
 from hpctrain.runs.run import MANIFEST, Run
@@ -56,12 +59,25 @@ def test_a_potential(inside: Project, capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["report", NAME]) == 0
     assert capsys.readouterr().out == f"wrote {NAME}.html\n"
     text = Path(f"{NAME}.html").read_text(encoding="utf-8")
-    assert text == page(subject())
+    plain = subject()
+    linked = of_potential(read("card.json"), plain.curves, plain.verification, "potentials")
+    assert text == page(linked)
     # Again, over it, and as JSON.
     assert main(["report", NAME, "--output", f"{NAME}.html", "--json"]) == 0
     content = json.loads(capsys.readouterr().out)
     assert content == {"schema": "hpctrain.report/1", "name": NAME, "kind": "potential",
                        "path": f"{NAME}.html", "verdict": "warn"}  # fmt: skip
+
+
+def test_links_are_from_where_the_page_is(inside: Project, tmp_path: Path) -> None:
+    (tmp_path / "some where").mkdir()
+    done = write_page(inside, NAME, Path("some where") / "page.html")
+    links = re.findall(r'<a href="([^#"]+)"', done.path.read_text(encoding="utf-8"))
+    assert len(links) == 5
+    there = {path for link in links if (path := done.path.parent / unquote(link)).is_file()}
+    # Of the archive of the test there are no .yace and no .yaml.
+    assert {path.name for path in there} == {f"{NAME}.json", "learning_curve.csv",
+                                             "verification.json"}  # fmt: skip
 
 
 def test_a_card_of_before(inside: Project) -> None:
@@ -120,6 +136,8 @@ def test_a_run_that_waits(run: Run, tmp_path: Path) -> None:
     assert "the trainer has written no errors yet" in text
     assert "not verified: the job verifies a potential at its end" in text
     assert "161 structures" in text
+    links = re.findall(r'<a href="([^#"]+)"', text)
+    assert [(tmp_path / link).is_file() for link in links] == [True] * len(links)
 
 
 def test_what_the_card_will_warn_of_is_on_the_page_of_the_run(run: Run, tmp_path: Path) -> None:

@@ -167,12 +167,12 @@ def test_what_pyace_cannot_grade_is_named(
     gold, *others = cells(5, seed=2)
     gold.symbols[0] = "Au"
     ase.io.write(here / "more.extxyz", [gold, *others])
-    leaves = result(4, CHOSEN, {"1": "its functions are no finite numbers"})
+    leaves = result(4, CHOSEN, {"1": "its functions are not finite numbers"})
     run(monkeypatch, Grading(leaves), "more.extxyz", "--from", str(potential), "--json")
     facts = json.loads(capsys.readouterr().out)
     assert facts["unusable"] == [
         {"id": "1", "why": "Au: not among the elements of the potential"},
-        {"id": "3", "why": "its functions are no finite numbers"},
+        {"id": "3", "why": "its functions are not finite numbers"},
     ]
     assert facts["graded"] == 3
     # Ids stay those of the source, although a row before them is left out.

@@ -129,7 +129,7 @@ def test_collect_refuses_what_has_failed(
     assert main(["collect", run, "--accept", "--why", "dimers do not matter", *where]) == 0
     told = capsys.readouterr().out
     assert "verdict: fail" in told
-    assert "accepted all the same: dimers do not matter" in told
+    assert "accepted anyway: dimers do not matter" in told
     archived = project.potentials / "report/potential_gen_01/verification.json"
     assert archived.read_bytes() == path.read_bytes()
     card = json.loads((project.potentials / "potential_gen_01.json").read_text())

@@ -205,7 +205,7 @@ def test_rows_that_cannot_be_used_are_told(
     lines[2] = " ".join([*lines[2].split()[:4], "****", *lines[2].split()[5:]])
     (folder / "data.xyz").write_text("\n".join(lines) + "\n" + as_text(copper()))
     assert main(["init", "--from", "data.xyz"]) == 0
-    assert "note: 1 row cannot be trained on (a force is no number" in capsys.readouterr().err
+    assert "note: 1 row cannot be trained on (a force is not a number" in capsys.readouterr().err
     assert main(["check", "--site", "local", "--skip-bad"]) == 0
 
 

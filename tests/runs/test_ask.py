@@ -144,6 +144,24 @@ def test_what_an_absence_proves(
     assert asked(slurm, tmp_path, case, now=NOW + 10).word_on(case).unseen is None
 
 
+@pytest.mark.parametrize(
+    ("job_id", "moved_to", "unseen"),
+    [
+        ("7.b", None, "its id names the server b, and a was asked"),
+        ("7@b", None, "its id names the server b, and a was asked"),
+        ("7.a@b.example.org", None, "its id names the server b.example.org, and a was asked"),
+        ("7.a.example.org", None, "the queue has never shown it"),
+        ("7.a", "b", "it was moved to b, which was not asked"),
+    ],
+)
+def test_a_job_of_another_server(
+    slurm: FakeSlurm, tmp_path: Path, job_id: str, moved_to: str | None, unseen: str
+) -> None:
+    """It is not gone where this one does not show it, nor where it has once shown it."""
+    case = replace(CASE, submitter=ADA, job_id=job_id, moved_to=moved_to, seen=moved_to is not None)
+    assert asked(slurm, tmp_path, case).word_on(case).unseen == unseen
+
+
 def test_two_empty_replies_of_a_cluster_without_a_name(slurm: FakeSlurm, tmp_path: Path) -> None:
     """Programs that print nothing and exit with 0 may have asked nobody."""
     case = replace(CASE, submitter=replace(ADA, cluster=None, host=None), seen=True)

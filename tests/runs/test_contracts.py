@@ -47,7 +47,7 @@ def project(demo_project: Project) -> Project:
 def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("older")
     with tarfile.open(OF_PROJECT) as archive:
-        archive.extractall(folder)
+        archive.extractall(folder, filter="fully_trusted")
     return folder
 
 

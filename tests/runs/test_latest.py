@@ -79,6 +79,49 @@ def check(latest: Latest, run: Run) -> None:
             )  # fmt: skip
 
 
+def check_kept(latest: Latest, run: Run) -> None:
+    """It is the test point with the lowest loss, and the training point of the same iteration."""
+    whole = curves(run)
+    tests = [point for point in whole.test if point.key[2] > 0]
+    best = min(tests, key=lambda point: point.loss or 0.0, default=None)
+    assert (latest.kept is None) == (best is None)
+    if latest.kept is not None and best is not None:
+        assert latest.kept.test.key == best.key
+        there = {point.key: point for point in whole.train}.get(best.key, whole.train[-1])
+        assert latest.kept.train.key == there.key
+        assert latest.kept.iteration == there.epoch
+
+
+@pytest.mark.parametrize("training", [*TRAININGS, "killed"])
+def test_what_is_kept(run: Run, look: Looking, training: str) -> None:
+    """Also where the tables were read in parts, by many looks."""
+    copy(run, training)
+    check_kept(look(), run)
+    shutil.rmtree(run.attempt(1))
+    run.attempt(1).mkdir()
+    for part in range(1, 8):
+        for name in ("test_metrics.txt", "metrics.txt"):
+            content = (OF_PACEMAKER / training / name).read_bytes()
+            lines = content.splitlines(keepends=True)
+            with (run.attempt(1) / name).open("wb") as file:
+                file.writelines(lines[: len(lines) * part // 7])
+            latest = look()
+    check_kept(latest, run)
+
+
+def test_what_was_lost_is_not_kept(run: Run, look: Looking) -> None:
+    copy(run, "killed", 1)
+    first = look().kept
+    assert first is not None
+    (run.attempt(2) / "resume").mkdir(parents=True)
+    (run.attempt(2) / "resume/state.json").write_text(json.dumps({"total": first.iteration - 1}))
+    copy(run, "restart", 2)
+    kept = look().kept
+    assert kept is not None
+    assert kept.iteration > first.iteration - 1
+    assert kept.test.loss != first.test.loss
+
+
 def test_nothing_yet(run: Run, look: Looking) -> None:
     assert look() == Latest()
     assert look() == Latest()

@@ -79,7 +79,7 @@ def test_a_dead_holder_is_named_and_followed(tmp_path: Path, killed_holder: int)
         pass
     name = os.uname().nodename
     assert said == [
-        f"taking over the lock of 'hold' (process {killed_holder} on {name}), which is dead"
+        f"taking over the lock of 'hold' (process {killed_holder} on {name}), which has died"
     ]
 
 

@@ -7,9 +7,20 @@ import time
 from pathlib import Path
 
 import pytest
-from made_runs import DOWN, FakeSlurm, leave, make_project, make_run, queue_row, submitted
+from made_runs import (
+    DOWN,
+    RUN_ID,
+    FakeSlurm,
+    accounting_row,
+    leave,
+    make_project,
+    make_run,
+    queue_row,
+    submitted,
+)
 
-from hpctrain.errors import HpctrainError
+from hpctrain.errors import HpctrainError, SiteUnreachable
+from hpctrain.process import Reply
 from hpctrain.project import Project
 from hpctrain.render import shell_word
 from hpctrain.runs.actions.cancel import Cancelled, cancel
@@ -17,6 +28,7 @@ from hpctrain.runs.actions.recovery import recover
 from hpctrain.runs.actions.resume import resume
 from hpctrain.runs.actions.status import status
 from hpctrain.runs.run import EVENTS, Run, all_runs
+from hpctrain.runs.state.kept_answers import forget
 
 now = time.time
 # As every version has written it; setup may enter other folders.
@@ -122,6 +134,90 @@ def test_what_was_begun_elsewhere_is_finished_there(run: Run, tmp_path: Path) ->
     recover(project, slurm)
     assert len(slurm.calls("sbatch")) == 1
     assert str(there.folder) in (there.folder / "job.sh").read_text()
+
+
+SECOND = f"{RUN_ID}.02"
+
+
+@pytest.fixture
+def both(run: Run, tmp_path: Path) -> tuple[FakeSlurm, tuple[Project, Run], tuple[Project, Run]]:
+    """A run and its copy, both resumed: jobs 8 and 9, both with the token of attempt 2."""
+    ended(run)
+    place = copied(run, tmp_path / "copy")
+    first = Project(run.folder.parents[1] / "hpctrain.yaml"), run
+    slurm = FakeSlurm(sbatch=["8\n", "9\n"])
+    for project, one in (first, place):
+        (done,) = resume(project, (one.run_id,), program=slurm)
+        assert done.submitted
+        slurm.squeue.append(  # type: ignore[union-attr]
+            queue_row(str(done.job_id), "RUNNING", mark=SECOND, folder=one.folder)
+        )
+    slurm.asked.clear()
+    return slurm, first, place
+
+
+def test_a_copy_is_resumed_beside_its_original_and_each_ends_its_own(
+    both: tuple[FakeSlurm, tuple[Project, Run], tuple[Project, Run]],
+) -> None:
+    slurm, *places = both
+    for (project, one), job_id in zip(places, ("8", "9"), strict=True):
+        slurm.asked.clear()
+        (shown,) = status(project, program=slurm).runs
+        assert (shown.state, shown.job_id, shown.warnings) == ("running", job_id, [])
+        (done,) = cancel(project, (one.run_id,), program=slurm)
+        assert (done.job_id, done.asked) == (job_id, True)
+        assert slurm.calls("scancel") == [("scancel", job_id)]
+
+
+def test_the_end_of_a_copys_job_is_not_the_originals(
+    both: tuple[FakeSlurm, tuple[Project, Run], tuple[Project, Run]],
+) -> None:
+    """Neither a job that is in the queue nor one in the accounting stands in for one's own."""
+    slurm, (_, first), (project, there) = both
+    slurm.squeue = [queue_row("8", "RUNNING", mark=SECOND, folder=first.folder)]
+    slurm.sacct = [
+        accounting_row("8", "RUNNING", SECOND, folder=first.folder),
+        accounting_row("9", "FAILED", SECOND, "3:0", folder=there.folder),
+    ]
+    (shown,) = status(project, program=slurm).runs
+    assert (shown.state, shown.job_id) == ("failed", "9")
+    assert cancel(project, (there.run_id,), program=slurm)[0].asked is False
+    slurm.sacct = [accounting_row("8", "COMPLETED", SECOND, folder=first.folder)]
+    forget(project.cache)
+    (shown,) = status(project, program=slurm).runs
+    assert shown.state != "completed"
+    assert slurm.calls("scancel") == []
+
+
+def test_a_job_of_the_original_is_not_adopted(run: Run, tmp_path: Path) -> None:
+    ended(run)
+    project, there = copied(run, tmp_path / "copy")
+    lost = Reply(("sbatch",), 1, "", "sbatch: error: Unable to contact slurm controller")
+    slurm = FakeSlurm(sbatch=[lost, "9\n"])  # type: ignore[list-item]
+    slurm.squeue = [queue_row("8", "RUNNING", mark=SECOND, folder=run.folder)]
+    with pytest.raises(SiteUnreachable):
+        resume(project, (there.run_id,), program=slurm)
+    recover(project, slurm)
+    assert there.history().job_ids[2] == "9"
+
+
+def test_a_job_of_a_copy_is_no_stray(
+    both: tuple[FakeSlurm, tuple[Project, Run], tuple[Project, Run]],
+) -> None:
+    """Of a copy whose folder was deleted, only the job that works there is left."""
+    slurm, _, (project, there) = both
+    shutil.rmtree(there.folder)
+    forget(project.cache)
+    assert [stray.job_id for stray in status(project, program=slurm).strays] == ["9"]
+
+
+def test_one_folder_under_two_names_is_no_copy(run: Run, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(run.folder.parents[1])
+    row = queue_row("7", "RUNNING", folder=run.folder.resolve())
+    project = Project(link / "hpctrain.yaml")
+    (done,) = cancel(project, (run.run_id,), program=FakeSlurm(squeue=[row]))
+    assert done.asked
 
 
 def test_a_job_that_waits_while_its_folder_moves(run: Run, tmp_path: Path) -> None:

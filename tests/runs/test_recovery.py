@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Sequence
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -281,6 +284,81 @@ def test_an_event_that_cannot_be_written(
     (shown,) = status(project, program=controller).runs
     assert (shown.state, shown.job_id) == ("queued", "1")
     assert controller.calls.count("sbatch") == 1
+
+
+class Pressed(Chain):
+    """Ctrl-C is pressed while it is asked for the job behind these; it takes it, or is killed."""
+
+    def __init__(self, jobs: int, takes_it: bool = False) -> None:
+        super().__init__(jobs + takes_it, KeyboardInterrupt())
+        self.at, self.full = jobs + 1, False
+
+    def __call__(self, argv: Sequence[str], *, cwd: str | None = None) -> Reply:
+        if argv[0] == "sbatch" and self.calls.count("sbatch") + 1 == self.at:
+            os.kill(os.getpid(), signal.SIGINT)
+            self.full = True
+        return super().__call__(argv, cwd=cwd)
+
+
+@pytest.fixture
+def full_while(monkeypatch: pytest.MonkeyPatch) -> Callable[[Pressed, bool], None]:
+    """Let the disk be full as soon as Ctrl-C is pressed: of events, or of empty files too."""
+
+    def set_up(controller: Pressed, also_empty: bool) -> None:
+        record, touch = Run.record, Path.touch
+
+        def full(self: Any, *words: Any, **facts: Any) -> None:
+            if controller.full and (isinstance(self, Run) or also_empty):
+                raise OSError(errno.ENOSPC, "No space left on device", "events.jsonl")
+            (record if isinstance(self, Run) else touch)(self, *words, **facts)
+
+        monkeypatch.setattr(Run, "record", full)
+        monkeypatch.setattr(Path, "touch", full)
+
+    return set_up
+
+
+def test_ctrl_c_on_a_full_disk_is_not_forgotten(
+    project: Project, full_while: Callable[[Pressed, bool], None]
+) -> None:
+    controller = Pressed(0)
+    full_while(controller, False)
+    with pytest.raises(KeyboardInterrupt, match="submits nothing"):
+        submit(project, "slurm", changes=SMALL, program=controller)
+    controller.full = False
+    for _ in range(2):
+        (shown,) = status(project, program=controller).runs
+        assert shown.state == "prepared"
+    assert controller.calls.count("sbatch") == 1
+    controller.jobs = 9
+    (done,) = resume(project, (shown.run_id,), program=controller)
+    assert done.submitted
+    assert status(project, program=controller).runs[0].state == "queued"
+
+
+def test_nor_in_a_chain(project: Project, full_while: Callable[[Pressed, bool], None]) -> None:
+    """The job that was asked for just then is found, and the rest is not submitted."""
+    controller = Pressed(1, takes_it=True)
+    full_while(controller, False)
+    with pytest.raises(HpctrainError, match="it was submitted as job 2"):
+        begin_chain(project, controller)
+    controller.full = False
+    for _ in range(2):
+        (shown,) = status(project, program=controller).runs
+    assert fold(shown.run.events()).job_ids == {1: "1", 2: "2"}  # type: ignore[union-attr]
+    assert controller.calls.count("sbatch") == 2
+
+
+def test_where_nothing_at_all_can_be_written_that_is_said(
+    project: Project, full_while: Callable[[Pressed, bool], None]
+) -> None:
+    controller = Pressed(0)
+    full_while(controller, True)
+    with pytest.raises(HpctrainError, match="was interrupted, and that is recorded") as caught:
+        submit(project, "slurm", changes=SMALL, program=controller)
+    (run,) = all_runs(project.runs)
+    assert f"hpctrain cancel {run.run_id}, or the next command" in str(caught.value.hint)
+    assert caught.value.exit_code == 1
 
 
 def changed(project: Project, **facts: object) -> None:

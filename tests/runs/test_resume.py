@@ -203,6 +203,32 @@ def test_a_chain_is_submitted_ahead_again(project: Project) -> None:
     assert after == ["--dependency=afterany:8", "--dependency=afterany:9"]
 
 
+def test_max_attempts_counts_attempts_that_began(project: Project) -> None:
+    """Of a chain of three that was cancelled one began: two more may follow, numbered anew."""
+    run = make_run(project, continuation="chain", max_attempts=3)
+    for attempt in (1, 2, 3):
+        submitted(run, now() - 7200, attempt, str(attempt + 6))
+    leave(run, 1, "claim.json", now() - 7000, {"job_id": "7"})
+    event(run, now() - 100, "cancel_requested", attempt=1)
+    slurm = FakeSlurm(sbatch=["20\n", "21\n"])
+    resume(project, (run.run_id,), program=slurm)
+    assert [argv[-1] for argv in slurm.calls("sbatch")] == ["4", "5"]
+
+
+def test_a_job_learns_how_to_submit_attempts_with_new_numbers(project: Project) -> None:
+    run = make_run(project, continuation="resubmit", max_attempts=3)
+    for attempt in (1, 2):
+        submitted(run, now() - 7200, attempt, str(attempt + 6))
+    event(run, now() - 100, "cancel_requested", attempt=1)
+    settings = run.folder / "job" / "settings.json"
+    settings.parent.mkdir(exist_ok=True)
+    settings.write_text('{"max_attempts": 3, "submit_argv": {"2": ["sbatch"]}}')
+    resume(project, (run.run_id,), program=FakeSlurm(sbatch=["20\n"]))
+    argv = json.loads(settings.read_text())["submit_argv"]
+    assert list(argv) == ["2", "4", "5"]
+    assert argv["5"][-1] == "5" and any(f"{run.run_id}.05" in word for word in argv["5"])
+
+
 def test_refused_leaves_the_run_as_it_was(project: Project, run: Run) -> None:
     ended(run, "timeout")
     refusal = error("sbatch", "sbatch: error: Batch job submission failed: Invalid account")

@@ -201,11 +201,11 @@ def test_runs_are_found_by_unique_beginnings(tmp_path: Path) -> None:
     # A whole id is meant, also where another begins with it.
     assert ids(find_runs(tmp_path, ("20260101-a",))) == ["20260101-a"]
     for name, words in [
-        ("20260101", "the ids of 2 runs begin with 20260101"),
-        ("2026", "the ids of 3 runs begin with 2026"),
-        ("", "the ids of 3 runs begin with "),
-        ("x", "no run's id begins with x"),
-        ("20260102-b-more", "no run's id begins with 20260102-b-more"),
+        ("20260101", "the ids of 2 runs begin with 20260101: 20260101-a, 20260101-ab"),
+        ("2026", "the ids of 3 runs begin with 2026: 20260101-a, 20260101-ab, 20260102-b"),
+        ("", "the ids of 3 runs begin with : 20260101-a, 20260101-ab, 20260102-b"),
+        ("x", "no run's id begins with x (there are: 20260101-a, 20260101-ab, 20260102-b)"),
+        ("20260102-b-more", "no run's id begins with 20260102-b-more (did you mean '20260102-b'?)"),
     ]:
         with pytest.raises(HpctrainError) as caught:
             find_runs(tmp_path, ("20260102", name))

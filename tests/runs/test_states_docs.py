@@ -332,7 +332,7 @@ RULES |= {
     "node-failure": (said_by_accounting("NODE_FAIL"), "failed", "a compute node failed"),
     "preempted": (said_by_accounting("PREEMPTED"), "failed", "a job of higher priority"),
     "deadline": (said_by_accounting("DEADLINE"), "failed", "deadline"),
-    "out-of-memory": (said_by_accounting("OUT_OF_MEMORY"), "out_of_memory", "ask for more"),
+    "out-of-memory": (said_by_accounting("OUT_OF_MEMORY"), "out_of_memory", "request more"),
     "killed-at-walltime": (said_by_accounting("TIMEOUT"), "timeout", "its time limit"),
     "cancelled-by-you": (
         said_by_accounting(f"CANCELLED by {os.getuid()}"), "cancelled", "by you",
@@ -490,19 +490,19 @@ def submitting_elsewhere(scene: Scene) -> None:
 # -- training longer than a walltime
 
 
-@rule("queued", "goes on where the attempt before ended: jobs of higher priority")
+@rule("queued", "continues the previous attempt: jobs of higher priority")
 def next_queued(scene: Scene) -> None:
     scene.announced(job_id="8")
     scene.slurm.squeue = [queue_row("8", "PENDING", "Priority", mark=SECOND)]
 
 
-@rule("queued", "goes on where the attempt before ended: waits for its start time")
+@rule("queued", "continues the previous attempt: waits for its start time")
 def next_requeued(scene: Scene) -> None:
     scene.announced(job_id="7")
     scene.slurm.squeue = [queue_row("7", "PENDING", "BeginTime")]
 
 
-@rule("queued", "goes on where the attempt before ended")
+@rule("queued", "continues the previous attempt")
 def next_by_token(scene: Scene) -> None:
     scene.announced(job_id=None)
     scene.slurm.squeue = [queue_row("9", "PENDING", "Priority", mark=SECOND)]
@@ -513,7 +513,7 @@ def next_not_seen(scene: Scene) -> None:
     scene.announced(job_id="8")
 
 
-@rule("timeout", "no job is left that goes on")
+@rule("timeout", "no further job will continue it")
 def next_lost(scene: Scene) -> None:
     scene.announced(ago=301, job_id="8")
 
@@ -542,7 +542,7 @@ def chain_waits(scene: Scene) -> None:
     ]  # fmt: skip
 
 
-@rule("queued", "goes on where the attempt before ended")
+@rule("queued", "continues the previous attempt")
 def chain_goes_on(scene: Scene) -> None:
     chain_waits(scene)
     scene.slurm.squeue = [

@@ -15,6 +15,7 @@ import pytest
 from made_runs import (
     CLUSTER,
     DOWN,
+    RUN_ID,
     FakeSlurm,
     event,
     leave,
@@ -30,9 +31,11 @@ import hpctrain.runs.state.latest as latest_module
 from hpctrain.cli.runs import _report_json
 from hpctrain.cli.terminal.live import follow
 from hpctrain.cli.terminal.tables import explanation, status_table
+from hpctrain.errors import HpctrainError
 from hpctrain.files import iso
 from hpctrain.process import Reply
 from hpctrain.project import Project
+from hpctrain.runs.actions.resume import resume
 from hpctrain.runs.actions.status import RunStatus, StatusReport, status
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.curves import Reader
@@ -87,7 +90,7 @@ def test_every_key_of_the_contract(project: Project, run: Run, slurm: FakeSlurm)
     (one,) = content["runs"]
     assert one.keys() == {
         "run_id", "site", "job_id", "state", "since", "reason", "attempt", "iteration", "max_iter",
-        "train", "test", "eta_s", "warnings", "name", "trial", "changed",
+        "train", "test", "kept_iteration", "eta_s", "warnings", "name", "trial", "changed",
     }  # fmt: skip
     assert one["run_id"] == run.run_id
     assert (one["site"], one["job_id"], one["state"], one["attempt"]) == ("hal", "7", "running", 1)
@@ -130,7 +133,7 @@ def test_it_will_finish(project: Project, run: Run, slurm: FakeSlurm) -> None:
 
 def test_what_the_job_warns_of(project: Project, run: Run, slurm: FakeSlurm) -> None:
     training(run)
-    warning = "1 GPU asked for, the trainer sees none"
+    warning = "1 GPU requested, but the trainer sees none"
     leave(run, 1, "environment.json", NOW - 100, {"warnings": [warning]})
     assert look(project, slurm).warnings == [warning]
     # At the end the result says it; of what is damaged there is nothing to tell.
@@ -525,3 +528,56 @@ def test_a_job_that_was_shown_is_recorded_once(
     for minute in (1, 2):
         assert look(project, slurm, NOW + 60 * minute).job_id == "8"
     assert [event["job_id"] for event in run.events() if event.get("adopted")] == ["8"]
+
+
+class FakePbs:
+    """A server that has one job, or none; ``moved`` says where it has sent it."""
+
+    def __init__(self) -> None:
+        self.token: str | None = f"{RUN_ID}.01"
+        self.moved = False
+
+    def __call__(self, argv: Sequence[str], *, cwd: str | None = None) -> Reply:
+        if argv[0] == "qselect":
+            out = "7.a\n" if self.token else ""
+        elif "-B" in argv:
+            out = "Server: a\n"
+        else:
+            job = {"Job_Name": "al", "job_state": "M" if self.moved else "Q"}
+            job |= {"substate": "94" if self.moved else "10", "queue": "route@b"}
+            job["Variable_List"] = {"HPCTRAIN_TOKEN": self.token}  # type: ignore[assignment]
+            out = json.dumps({"Jobs": {"7.a": job} if self.token else {}})
+        return Reply(tuple(argv), 0, out, "")
+
+
+def test_a_job_that_was_moved_to_another_server_is_not_gone(project: Project) -> None:
+    """Not when this one, which has shown it, has forgotten it too."""
+    run = make_run(project, scheduler="pbs")
+    submitted(run, NOW - 7200, 1, "7.a")
+    pbs = FakePbs()
+    shown = []
+    for moved, token in ((False, pbs.token), (True, pbs.token), (True, None)):
+        pbs.moved, pbs.token = moved, token
+        shutil.rmtree(project.cache, ignore_errors=True)
+        shown += status(project, program=pbs).runs
+    assert [one.state for one in shown] == ["queued", "unknown", "unknown"]
+    assert shown[1].reason == ("PBS moved it to another server (b); ask there, with qstat -x 7.a@b")
+    assert "it was moved to b, which was not asked" in shown[2].reason
+
+
+def test_a_job_whose_id_names_another_server_is_not_gone(project: Project) -> None:
+    run = make_run(project, scheduler="pbs")
+    submitted(run, NOW - 7200, 1, "7.b")
+    text = "".join(line for line in run_events(run) if '"seen"' not in line)
+    (run.folder / "events.jsonl").write_text(text)
+    pbs = FakePbs()
+    pbs.token = None
+    (shown,) = status(project, program=pbs).runs
+    assert (shown.state, shown.job_id) == ("unknown", "7.b")
+    assert "its id names the server b, and a was asked" in shown.reason
+    with pytest.raises(HpctrainError, match="is not known"):
+        resume(project, (run.run_id,), program=pbs)
+
+
+def run_events(run: Run) -> list[str]:
+    return (run.folder / "events.jsonl").read_text().splitlines(keepends=True)

@@ -179,7 +179,7 @@ def test_an_attempt_that_was_announced_has_no_id_yet() -> None:
     found = verdict(LOST, None, None, NOBODY, coming)
     assert found == Verdict("unknown", "neither queue nor accounting knows the next attempt's job")
     assert verdict(LOST, None, None, saw("queued", "why"), coming) == Verdict(
-        "queued", "goes on where the attempt before ended: why"
+        "queued", "continues the previous attempt: why"
     )
 
 

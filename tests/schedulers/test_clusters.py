@@ -174,9 +174,9 @@ CLUSTER = LiveCluster(
 @pytest.mark.parametrize(
     ("keys", "severity", "words"),
     [
-        ({"partition": "cpuu"}, "wrong", "there is no partition cpuu (there are: big, cpu, gpu)"),
+        ({"partition": "cpuu"}, "wrong", "there is no partition cpuu (did you mean 'cpu'?)"),
         ({"partition": "cpu,gpuu"}, "wrong",
-         "there is no partition gpuu (there are: big, cpu, gpu)"),
+         "there is no partition gpuu (did you mean 'gpu'?)"),
         ({"partition": "cpu", "limits": {"max_walltime": "48:00:00"}}, "wrong",
          "max_walltime is 48:00:00, and cpu allows 1-00:00:00"),
         ({"partition": "cpu", "limits": {"max_walltime": "12:00:00"}}, "differs",
@@ -184,7 +184,7 @@ CLUSTER = LiveCluster(
         ({}, "differs", "max_walltime is not set; cpu allows 1-00:00:00"),
         ({"limits": {"max_nodes": 8}}, "wrong", "max_nodes is 8, and cpu allows 4"),
         ({"node": {"cores": 128}}, "wrong", "node.cores is 128, and nodes there have 64"),
-        ({"cores": 65}, "wrong", "65 cores are asked for, and nodes there have 64"),
+        ({"cores": 65}, "wrong", "65 cores are requested, and nodes there have 64"),
         ({"node": {"memory": "512G"}}, "wrong",
          "node.memory is 512G, and nodes there have 250000M"),
         ({"node": {"gpus": 4}}, "wrong", "cpu has no GPUs that can be asked for"),
@@ -196,8 +196,9 @@ CLUSTER = LiveCluster(
         ({"qos": "regular"}, "wrong", "there is no QOS regular (there are: debug, normal)"),
         ({"qos": "debug", "limits": {"max_walltime": "01:00:00"}}, "wrong",
          "max_walltime is 01:00:00, and the QOS debug allows 00:30:00"),
-        ({"account": "physics"}, "wrong", "physics is none of your accounts: materials"),
-        ({"partition": "big"}, "wrong", "big begins at 10 nodes, and 1 are asked for"),
+        ({"account": "physics"}, "wrong",
+         "physics is not one of your accounts (there are: materials)"),
+        ({"partition": "big"}, "wrong", "big takes jobs of 10 nodes and more, not of 1"),
         ({"partition": "big"}, "differs", "the partition big is closed at the moment"),
     ],
 )  # fmt: skip
@@ -214,11 +215,17 @@ def test_nothing_is_found_where_all_is_well() -> None:
     assert list(compare(profile, CLUSTER)) == []
 
 
-def slurm_with(gres: str = "gpu:a100:2", qos: str = "normal|\n", accounts: str = "mat|x\n") -> Any:
+def slurm_with(
+    gres: str = "gpu:a100:2",
+    qos: str = "normal|\n",
+    accounts: str = "mat|x\n",
+    config: str = "ClusterName = fir\n",
+    more: str = "",
+) -> Any:
     """A Slurm with one partition, which says this of its GPUs, QOS and accounts."""
-    partition = "PartitionName=mig Default=YES State=UP MaxTime=1-00:00:00 TotalNodes=2\n"
+    partition = f"PartitionName=mig Default=YES State=UP MaxTime=1-00:00:00 TotalNodes=2{more}\n"
     says = {
-        "scontrol show partition": partition, "scontrol show config": "ClusterName = fir\n",
+        "scontrol show partition": partition, "scontrol show config": config,
         "sinfo": f"mig*|2|64|512000|{gres}|(null)\n", "sacctmgr show qos": qos,
         "sacctmgr show associations": accounts,
     }  # fmt: skip
@@ -229,6 +236,22 @@ def slurm_with(gres: str = "gpu:a100:2", qos: str = "normal|\n", accounts: str =
         return Reply(tuple(argv), 0, text, "")
 
     return converse(SlurmScheduler().cluster(), answer)
+
+
+def test_what_a_core_brings_to_a_job_that_asks_for_no_memory(tmp_path: Path) -> None:
+    """Of the whole cluster, or of a partition; a draft then asks for more, and check is silent."""
+    cluster = slurm_with(config="ClusterName = fir\nDefMemPerCPU            = 256\n")
+    assert cluster.queues[0].core_memory_mb == 256
+    own = slurm_with(config="DefMemPerCPU = 256\n", more=" DefMemPerCPU=4000")
+    assert own.queues[0].core_memory_mb == 4000
+    plain = {"scheduler": "slurm", "partition": "mig", "limits": {"max_walltime": "24:00:00"}}
+    profile = SiteProfile.model_validate(plain)
+    words = "no memory is requested, and a core brings 256M: set memory"
+    assert [found.words for found in compare(profile, cluster)] == [words]
+    text = draft("fir", "slurm", cluster, tmp_path, "2026-11-28")
+    assert "default_memory_per_core: 256M" in text
+    assert "    memory: 4G " in text
+    assert list(compare(SiteProfile.model_validate({**plain, "memory": "4G"}), cluster)) == []
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_runs_a_script_and_tells_how_it_ended(queue: Queue) -> None:
     assert 0 <= job.pop("elapsed_s") < LIMIT_S
     assert job == {
         "id": "1", "name": "al-ace", "comment": "token-1", "state": "COMPLETED", "reason": "",
-        "walltime_s": None, "exit_code": 0, "cores": 1,
+        "walltime_s": None, "exit_code": 0, "cores": 1, "cwd": str(queue.cwd),
     }  # fmt: skip
     assert (queue.cwd / "job-1.out").read_text() == f"job 1 in {queue.cwd}\nbad\n"
     kept = json.loads((queue.folder / "1" / "ended.json").read_text())

@@ -16,7 +16,7 @@ from hpctrain.errors import SiteUnreachable
 from hpctrain.files import put_job
 from hpctrain.process import Reply, converse
 from hpctrain.project import Project
-from hpctrain.runs.submission import belongs, carries, job_request
+from hpctrain.runs.jobs import belongs, carries, job_request
 from hpctrain.schedulers import scheduler_of
 from hpctrain.schedulers.base import (
     JobState,
@@ -128,6 +128,8 @@ def test_taken(name: str, job_id: str) -> None:
         ),
         ("12.s\r\n", "12.s"),
         ("20261128\n12.s\n", "12.s"),  # a banner of digits
+        ("12.s@server2\n", "12.s@server2"),
+        ("12@server2\n", "12@server2"),
     ],
 )
 def test_the_id_has_a_line_of_its_own(out: str, job_id: str) -> None:
@@ -233,6 +235,8 @@ def test_qsub_is_not_here() -> None:
     outcome = PBS.read_submit(reply("qsub", code=None, problem="qsub: No such file or directory"))
     assert isinstance(outcome, Refused)
     assert "not on this machine" in outcome.reason
+    assert "on a login node of the cluster" in outcome.advice
+    assert "--site practice-pbs" in outcome.advice
 
 
 @pytest.mark.parametrize(
@@ -414,6 +418,21 @@ def test_without_json_text_is_read() -> None:
     server = Server(qselect=IDS, qstat__E=USAGE, qstat__x=recorded("multi_text"))
     assert ask(server) == ask(Server(qselect=IDS, qstat=recorded("multi_json_E")))
     assert server.asked[2] == ["qstat", "-x", "-f", "31.pbsnode", "32.pbsnode", "33.pbsnode"]
+
+
+def test_the_folder_that_a_job_works_in() -> None:
+    odd = TORQUE.replace(
+        "HOME=/home/alice", "HOME=/x,PBS_O_WORKDIR=/a\\,b c/d,NOT_PBS_O_WORKDIR=/e"
+    )
+    for listed, answer in ((IDS, recorded("multi_json_E")), ("7.torque.example\n", odd)):
+        server = Server(
+            qselect=listed if isinstance(listed, Reply) else reply("qselect", listed),
+            qstat__E=answer if isinstance(answer, Reply) else USAGE,
+            qstat__x=USAGE,
+            qstat__f=reply("qstat", odd),
+        )
+        folders = {view.folder for view in ask(server).values()}
+        assert folders == ({"/home/alice/jobs"} if listed is IDS else {"/a,b c/d", None})
 
 
 @pytest.mark.parametrize("name", ["json_f_u", "json_no_f"])

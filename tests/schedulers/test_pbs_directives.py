@@ -44,6 +44,12 @@ def test_everything_at_once() -> None:
     ]  # fmt: skip
 
 
+def test_a_scheduler_that_counts_threads_is_asked_for_those_of_the_cores() -> None:
+    node = {"cores": 32, "threads": 64}
+    assert head(cores=32, node=node) == ["-l select=1:ncpus=64"]
+    assert head(cores=32, node=node, resource_style="flat") == ["-l ncpus=64"]
+
+
 @pytest.mark.parametrize(
     ("option", "line"), [("A", "-A x"), ("P", "-P x"), ("group_list", "-W group_list=x")]
 )

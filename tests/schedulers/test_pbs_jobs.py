@@ -10,7 +10,7 @@ import pytest
 from waiting import wait_for
 
 from hpctrain.process import converse, run
-from hpctrain.runs.submission import carries, job_request
+from hpctrain.runs.jobs import carries, job_request
 from hpctrain.schedulers.base import ENDED, JobRequest, JobView, Refused, Submitted
 from hpctrain.schedulers.pbs.scheduler import PbsScheduler
 from hpctrain.sites.profile import SiteProfile

@@ -213,7 +213,7 @@ KINDS: dict[str, list[str]] = {
     "a number of a name": ['"B":1e5'],
     "leading zeros": ['"A":007'],
     "a lone minus": ['"A":-'],
-    "bytes that are no text": ['"A":"\ufffd\ufffd"'],
+    "bytes that are not text": ['"A":"\ufffd\ufffd"'],
     "a quote among them": ['"A":"^\x03\ufffd^"^\ufffd"'],
     "quotes": ['"A":"he said "hi" to me"'],
     "quotes at both ends": ['"A":""hi""'],
@@ -230,7 +230,7 @@ KINDS: dict[str, list[str]] = {
     "nothing": [],
 }
 # What a reader of JSON takes all the same.
-WHOLE = {"bare NaN", "a number of a name", "bytes that are no text", "control characters",
+WHOLE = {"bare NaN", "a number of a name", "bytes that are not text", "control characters",
          "an empty variable", "a line break", "braces", "nothing"}  # fmt: skip
 
 

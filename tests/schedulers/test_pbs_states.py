@@ -142,8 +142,8 @@ def job(letter: str, substate: str = "", job_id: str = "1.s", **attributes: str)
         ("-10", "failed", "the user or the group", None),
         ("-17", "failed", "rule of the site", None),
         ("-24", "failed", "more cores", None),
-        ("-26", "out_of_memory", "ask for more", None),
-        ("-27", "out_of_memory", "ask for more", None),
+        ("-26", "out_of_memory", "request more", None),
+        ("-27", "out_of_memory", "request more", None),
         ("-28", "failed", "processor time", None),
         ("-29", "timeout", "time limit", None),
         ("-77", "failed", "Exit_status -77", None),
@@ -274,7 +274,7 @@ def test_without_a_substate_a_dependency_is_known_by_itself() -> None:
         ("Not Running: Job would conflict with reservation or top job",
          "waits for a reservation, or a job that is ahead, to end"),
         ("Not Running: User has reached server running job limit.",
-         "your limit is reached; it waits for your other jobs, or asks too much (User has "
+         "your limit is reached; it waits for your other jobs, or requests too much (User has "
          "reached server running job limit.)"),
         ("Waiting for the moon", "Waiting for the moon"),
     ],
@@ -318,6 +318,21 @@ def test_what_an_array_is_doing() -> None:
 )  # fmt: skip
 def test_letters_and_substates(letter: str, substate: str, state: JobState) -> None:
     assert judge(job(letter, substate), "alice").state == state
+
+
+@pytest.mark.parametrize(
+    ("facts", "server"),
+    [
+        ({"comment": 'Job has been moved to "workq@mgr2"'}, "mgr2"),
+        ({"queue": "route@mgr2.example.org"}, "mgr2.example.org"),
+        ({"queue": "route"}, None),
+    ],
+)
+def test_a_job_that_was_moved(facts: dict[str, str], server: str | None) -> None:
+    what = judge(job("M", "94", "7.mgr1", **facts), "alice")
+    assert (what.state, what.moved_to) == ("unknown", server or "another server")
+    assert what.reason.startswith("PBS moved it to another server")
+    assert what.reason.endswith(f"qstat -x 7.mgr1@{server}" if server else "qstat -x")
 
 
 def test_an_unknown_word_is_passed_on() -> None:

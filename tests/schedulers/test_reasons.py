@@ -49,8 +49,9 @@ def test_what_one_job_alone_exceeds_never_runs() -> None:
          "it will never run: it asks for more cores than one job may have here; fewer cores "
          "(QOSMaxCpuPerJobLimit)"),
         ("InvalidAccount", "it will never run: the account is not valid; correct account"),
-        ("QOSMaxCpuPerUserLimit", "the limit of the QOS is reached; it waits for your other jobs, "
-         "or asks too much; sacctmgr show qos and sacctmgr show assoc tell the limits "
+        ("QOSMaxCpuPerUserLimit",
+         "the limit of the QOS is reached; it waits for your other jobs, or requests too much; "
+         "sacctmgr show qos and sacctmgr show assoc tell the limits "
          "(QOSMaxCpuPerUserLimit)"),
         ("uid 7 not in group permitted to use this partition (gpu)",
          "it will never run: the partition does not take your jobs; another partition (uid 7 not "

@@ -78,6 +78,12 @@ def test_everything_at_once() -> None:
     ]  # fmt: skip
 
 
+def test_a_scheduler_that_counts_threads_is_asked_for_those_of_the_cores() -> None:
+    node = {"cores": 64, "threads": 128}
+    assert "--cpus-per-task=32" in head(cores=16, node=node)
+    assert "--cpus-per-task=16" in head(cores=16, node={"threads": 128})
+
+
 def test_the_signal_before_the_limit() -> None:
     """To the batch script, which becomes the driver; behind a launcher to the steps."""
     assert "--signal=B:USR1@90" in head(margin="00:01:30")
@@ -345,6 +351,8 @@ def test_sbatch_is_not_here() -> None:
     outcome = SLURM.read_submit(answer)
     assert isinstance(outcome, Refused)
     assert "not on this machine" in outcome.reason
+    assert "on a login node of the cluster" in outcome.advice
+    assert "--site practice-slurm" in outcome.advice
 
 
 @pytest.mark.parametrize(
@@ -391,7 +399,7 @@ def test_unclear(answer: Reply) -> None:
 def test_queue_argv() -> None:
     assert SLURM.queue_argv() == [
         "squeue", "--me", "--noheader", "--states=all",
-        "--format=%i\x1f%T\x1f%r\x1f%M\x1f%l\x1f%j\x1f%k",
+        "--format=%i\x1f%T\x1f%r\x1f%M\x1f%l\x1f%Z\x1f%j\x1f%k",
     ]  # fmt: skip
 
 
@@ -451,6 +459,18 @@ def test_states_and_reasons(raw: str, reason: str, state: JobState, words: str) 
     assert (view.elapsed_s, view.walltime_s) == (93784.0, None)
 
 
+@pytest.mark.parametrize(
+    ("folder", "told"),
+    [(["/p/runs/x"], "/p/runs/x"), ([""], None), (["%Z"], None), ([], None)],
+)
+def test_the_folder_that_a_job_works_in(folder: list[str], told: str | None) -> None:
+    """A site's wrapper around squeue or sacct may know nothing of it."""
+    (view,) = SLURM.read_queue(row("7", "RUNNING", "None", "0:01", "1:00", *folder, "n", "c"))
+    assert (view.folder, view.name, view.comment) == (told, "n", "c")
+    (view,) = SLURM.read_accounting(row("7", "FAILED", "3:0", "12", "60", *folder, "n", "c"))
+    assert (view.folder, view.name, view.comment) == (told, "n", "c")
+
+
 GOOD = "\x1f".join(["7", "RUNNING", "None", "0:01", "1:00", "n", "c"])
 
 
@@ -468,6 +488,7 @@ def test_odd_jobs_and_greetings_hide_nothing() -> None:
         f"{GOOD}\n12\x1fRUNNING\n",
         f"{GOOD}\n12\x1fRUNNING",
         f"{GOOD}\n12\n",
+        f"{GOOD}\n12\x1fRUNNING\x1fNone\x1f0:01\x1f1:00\x1f/p/runs/x\x1fn\n",
         f"{GOOD}\n{GOOD}",  # in the middle of the last comment
         "squeue: down for maintenance\n",
         "x\x1fRUNNING\x1fNone\n",

@@ -83,11 +83,11 @@ def test_a_job_is_seen_by_its_token_and_ends(cluster: Cluster) -> None:
     assert isinstance(submitted, Submitted)
     seen = until(cluster.queue, lambda view: True)
     assert seen.job_id == submitted.job_id
-    assert seen.walltime_s == 480
+    assert (seen.walltime_s, seen.folder) == (480, str(cluster.folder))
     ended = cluster.ended()
     assert (ended.job_id, ended.state, ended.exit_code) == (submitted.job_id, "completed", 0)
     assert ended.comment == f"hpctrain {cluster.token}, a|b"
-    assert ended.walltime_s == 480
+    assert (ended.walltime_s, ended.folder) == (480, str(cluster.folder))
     assert (cluster.folder / "my job.out").read_text() == "here\n"
 
 

@@ -93,9 +93,9 @@ def test_the_first_that_fits(asked: dict[str, Any], target: str) -> None:
 
 def test_what_was_passed_over_is_told_with_every_reason() -> None:
     choice = chosen(cores=48, walltime="20:00:00")
-    assert choice.others == {"shared": ["48 cores are asked for, and a job may have 32"]}
+    assert choice.others == {"shared": ["48 cores are requested, and a job may have 32"]}
     [words] = explain_choice(made_site(CLUSTER), choice.target, choice.others)
-    assert words == "target whole (not shared: 48 cores are asked for, and a job may have 32)"
+    assert words == "target whole (not shared: 48 cores are requested, and a job may have 32)"
     assert explain_choice(made_site(CLUSTER, target="whole"), "whole", {}) == []
 
 
@@ -103,15 +103,71 @@ def test_none_fits() -> None:
     error = refusal(gpus=8, walltime="300:00:00")
     assert "the job fits none of the targets of here:" in error.message
     for line in (
-        "  shared: the job asks for 8 GPUs, and it has none; 300:00:00 is asked for, and the "
+        "  shared: the job asks for 8 GPUs, and it has none; 300:00:00 is requested, and the "
         "longest walltime is 48:00:00",
         "  gpu: the job asks for 8 GPUs, and a node has 4; the job asks for 8 GPUs, and a job may "
-        "have 2; 300:00:00 is asked for, and the longest walltime is 24:00:00; 128 cores are asked "
-        "for, and jobs can use 64 of a node: it would never run",
-        "  long: the job asks for 8 GPUs, and it has none; 300:00:00 is asked for, and the longest "
-        "walltime is 200:00:00; it is taken only when it is named",
+        "have 2; 300:00:00 is requested, and the longest walltime is 24:00:00; 128 cores "
+        "are requested, and jobs can use 64 of a node: it would never start",
+        "  long: the job asks for 8 GPUs, and it names none (if it has some, write gpus: 1 "
+        "there); 300:00:00 is requested, and the longest walltime is 200:00:00; it is taken only "
+        "when it is named",
     ):
         assert line in error.message.splitlines()
+
+
+def test_a_question_comes_with_the_option_and_the_line_that_answer_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/c")
+    short = 'ask: {walltime: "How long?"}\nlimits: {max_walltime: "00:30:00"}'
+    assert "for one run: --walltime 00:30:00; " in (refusal(short).hint or "")
+    text = """
+    account_rule: {needed: always}
+    ask: {walltime: "How long?", memory: "How much?", resources.filesystems: "Which?"}
+    """
+    error = refusal(text)
+    assert error.message.splitlines()[1:] == [
+        "  walltime: How long?", "  memory: How much?", "  resources.filesystems: Which?",
+        "  account: Which account pays?",
+    ]  # fmt: skip
+    assert error.hint == (
+        "for one run: --walltime 12:00:00 --memory 16G --set site.resources.filesystems=… "
+        "--set site.account=…; for all: write it into /c/hpctrain/site_profiles/here.yaml, below "
+        'the line `extends: here`: `walltime: "12:00:00"`, `memory: 16G`, '
+        "`resources: {filesystems: …}`, `account: …`"
+    )
+
+
+def test_an_own_gpu_target_needs_no_facts_about_its_nodes() -> None:
+    text = "targets:\n  cpu: {partition: std}\n  gpu: {partition: gpu, gpus: 1}\n"
+    assert choose(made_site(text, target="gpu"), {}).profile.gpus == 1
+    assert choose(made_site(text, gpus=1), {}).target == "gpu"
+    assert choose(made_site(text), {}).target == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "cores"),
+    [
+        ("cores: 8\ntargets: {gpu: {gpus: 1, cores_per_gpu: 16}}", {}, 16),
+        ("cores: 8\ntargets: {gpu: {gpus: 1, cores_per_gpu: 16, cores: 4}}", {}, 4),
+        ("cores_per_gpu: 16\ntargets: {gpu: {gpus: 1, cores: 4}}", {}, 4),
+        ("cores: 8\ntargets: {gpu: {cores_per_gpu: 16, node: {gpus: 8}}}", {"gpus": 2}, 32),
+        ("cores: 8\ntargets: {gpu: {gpus: 1, cores_per_gpu: 16}}", {"cores": 2}, 2),
+        ("cores: 8\ntargets: {gpu: {gpus: 1, cores_per_gpu: 16}}", {"gpus": 0}, 8),
+    ],
+)
+def test_the_cores_of_the_gpus_or_the_files_own(
+    text: str, asked: dict[str, Any], cores: int
+) -> None:
+    """What is said nearer to the job counts: a target's ``cores_per_gpu`` beats the file's."""
+    site = made_site(text, target="gpu", **asked)
+    assert choose(site, {}).profile.cores == cores
+
+
+def test_cores_are_cores_where_the_scheduler_counts_threads() -> None:
+    text = "targets: {cpu: {node: {cores: 64, threads: 128}, cores: 64}}"
+    assert choose(made_site(text), {}).profile.cores == 64
+    assert "65 cores are requested, and jobs can use 64" in refusal(text, cores=65).message
 
 
 def test_where_only_the_walltime_is_too_long_the_way_is_to_go_on() -> None:
@@ -130,16 +186,16 @@ def test_where_only_the_walltime_is_too_long_the_way_is_to_go_on() -> None:
         ({"target": "shared", "gpus": 1}, "the job asks for 1 GPU, and it has none"),
         ({"target": "gpu", "gpus": 3}, "the job asks for 3 GPUs, and a job may have 2"),
         ({"target": "gpu-whole", "cores": 60},
-         "60 cores are asked for, and jobs can use 56 (64 less those kept for the system) of a "
-         "node: it would never run"),
+         "60 cores are requested, and jobs can use 56 (64 less those kept for the system) of a "
+         "node: it would never start"),
         ({"target": "gpu-whole", "walltime": "03:00:00"},
-         "03:00:00 is asked for, and the longest walltime for 1 node is 02:00:00"),
+         "03:00:00 is requested, and the longest walltime for 1 node is 02:00:00"),
         ({"target": "dev", "walltime": "00:02:00", "margin": "00:01:00"},
-         "00:02:00 is asked for, and the shortest walltime is 00:05:00"),
+         "00:02:00 is requested, and the shortest walltime is 00:05:00"),
         ({"target": "shared", "memory": "300G"},
-         "300G is asked for (mem), and a node has 256G"),
+         "300G is requested (mem), and a node has 256G"),
         ({"target": "shared", "memory": "10G", "memory_style": "mem-per-cpu", "cores": 32},
-         "10G is asked for (mem-per-cpu), and a node has 256G"),
+         "10G is requested (mem-per-cpu), and a node has 256G"),
         ({"target": "big-memory"}, "it is for jobs that ask for 512G or more"),
         ({"target": "big-memory", "memory": "8G"},
          "it is for jobs that ask for 512G or more, not for 8G"),
@@ -158,15 +214,15 @@ def test_a_named_target_that_does_not_fit(asked: dict[str, Any], reason: str) ->
 @pytest.mark.parametrize(
     ("text", "asked", "reason"),
     [
-        ("limits: {max_nodes: 2}", {"nodes": 3}, "3 nodes are asked for, and a job may have 2"),
+        ("limits: {max_nodes: 2}", {"nodes": 3}, "3 nodes are requested, and a job may have 2"),
         ("limits: {min_nodes: 3}", {},
          "jobs here have at least 3 nodes, and this one has 1"),
         ("limits: {cores_multiple_of: 128}", {"cores": 64},
          "cores are given in multiples of 128, not 64"),
         ("{cores_per_gpu: 12, cores_per_gpu_rule: exact}", {"gpus": 2, "cores": 12},
-         "2 GPUs come with 24 cores exactly, and 12 are asked for"),
+         "2 GPUs come with 24 cores exactly, and 12 are requested"),
         ("memory_style: forbidden", {"memory": "4G"},
-         "4G is asked for, and jobs that ask for memory are refused here"),
+         "4G is requested, and jobs that ask for memory are refused here"),
         ("limits: {submissions_per_minute: 5}", {"continuation": "chain"},
          "a chain is 10 jobs at once (max_attempts), and may be submitted in a minute: 5"),
         ("account_rule: {pattern: 'project_\\w+'}", {"account": "mine"},
@@ -200,9 +256,7 @@ def test_an_account_from_the_login_session() -> None:
     assert choose(site, {"PROJECT": "p1"}).profile.account == "p1"
     with pytest.raises(HpctrainError) as caught:
         choose(site, {"PROJECT": ""})
-    assert caught.value.message == (
-        "the site here needs to be told:\n  account: Which account pays?"
-    )
+    assert caught.value.message == ("the site here needs to know:\n  account: Which account pays?")
     mine = made_site("account_rule: {needed: always, variable: PROJECT}", account="mine")
     assert choose(mine, {"PROJECT": "p1"}).profile.account == "mine"
 
@@ -214,12 +268,12 @@ def test_questions_are_asked_until_they_are_answered() -> None:
     )
     error = refusal(text)
     assert error.message.splitlines() == [
-        "the site here needs to be told:",
+        "the site here needs to know:",
         "  walltime: How long?",
         "  resources.storage: Which disks?",
         "  account: Which account pays? `projects` lists yours.",
     ]
-    assert "--set site.walltime=…" in (error.hint or "")
+    assert "--walltime 12:00:00" in (error.hint or "")
     assert "here.yaml, below the line `extends: here`" in (error.hint or "")
     answers = {"walltime": "01:00:00", "account": "a", "resources": {"storage": "x"}}
     assert choose(made_site(text, **answers), {}).target is None
@@ -234,8 +288,8 @@ def test_questions_are_asked_until_they_are_answered() -> None:
         ({"target": "whole", "cores": 8},
          "a whole node with 64 cores is charged, and 8 are used; a part of a node: "
          "--target shared"),
-        ({"target": "gpu", "gpus": 2}, "2 GPUs are asked for, and the trainer uses one"),
-        ({"target": "shared", "nodes": 2}, "2 nodes are asked for, and the trainer uses one"),
+        ({"target": "gpu", "gpus": 2}, "2 GPUs are requested, and the trainer uses one"),
+        ({"target": "shared", "nodes": 2}, "2 nodes are requested, and the trainer uses one"),
         ({"target": "long"},
          "the job may be ended for others once it has run 01:00:00 and put back into the queue; "
          "hpctrain resume goes on from its last checkpoint"),

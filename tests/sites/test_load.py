@@ -115,14 +115,15 @@ def test_circles(folders: Folders) -> None:
 
 def test_unknown_names(folders: Folders) -> None:
     assert folders.message("slrum") == "there is no site 'slrum' (did you mean 'slurm'?)"
-    there = f"(there are: {', '.join(sorted(names(None)))})"
-    assert there in folders.message("qqqq")
+    message = folders.message("qqqq")
+    assert f"there is no site 'qqqq' (of {len(names(None))}, the nearest: " in message
+    assert message.count(",") == 5
     mine = folders.write("project", "mine", "extends: slrum\n")
     assert folders.message("mine") == (
         f"{mine}: extends: there is no site 'slrum' (did you mean 'slurm'?)"
     )
     folders.write("project", "cluster9", "extends: slurm\n")
-    assert "did you mean 'cluster9'?" in folders.message("cluster8")
+    assert "did you mean 'cluster9'" in folders.message("cluster8")
 
 
 def test_mistakes_are_told_with_the_file_they_are_in(folders: Folders) -> None:

@@ -11,7 +11,8 @@ import yaml
 
 from hpctrain.errors import HpctrainError
 from hpctrain.files import resource
-from hpctrain.sites.choose import choose
+from hpctrain.sites.choose import choose, complete, open_questions
+from hpctrain.sites.hardware import gpu_maker
 from hpctrain.sites.load import names
 from hpctrain.sites.profile import SCHEMA_FILE, json_schema, schema_text
 from hpctrain.sites.recognise import read_rules, recognise
@@ -82,9 +83,47 @@ def test_a_profile_says_where_its_facts_are_from(name: str) -> None:
     assert profile.until is None
     for source in profile.sources:
         assert source.title and source.where
-    if profile.checked:
-        dates = [source.checked for source in profile.sources if source.checked]
-        assert max(dates) == profile.checked
+        assert source.checked, f"{source.title}: when was it read?"
+        named = "Users' job scripts" in source.title
+        assert source.where.startswith(("https://", "http://www.idris.fr/")) or named
+    assert profile.checked == max(str(source.checked) for source in profile.sources)
+
+
+# The node's type is all that is asked for there, and what it brings is not established.
+BRINGS_ITS_CORES = {"hunter"}
+
+
+@pytest.mark.parametrize("name", shipped.NAMES)
+def test_every_target_states_its_time_cores_and_memory_or_asks_for_them(name: str) -> None:
+    """A cluster's own default may be ten minutes, one core, or 256 MB."""
+    for target in shipped.site(name).profile.targets:
+        site = complete(shipped.site(name).at(target), {})
+        asked, whole = open_questions(site), site.node_sharing == "whole"
+        assert site.walltime or "walltime" in asked, target
+        brought = whole or "--cpus-per-task" in site.forbidden_directives
+        assert site.cores or "cores" in asked or brought or name in BRINGS_ITS_CORES, target
+        brought = whole or site.memory_style in ("omit", "forbidden", "mem-zero")
+        stated = site.memory or site.limits.min_memory
+        assert stated or "memory" in asked or brought, target
+
+
+def test_nodes_that_the_trainer_was_not_made_for_are_known() -> None:
+    """Their profiles say so: a dry run tells what works there (tests/launch/test_container.py)."""
+    found: dict[str, set[str]] = {}
+    for name in shipped.NAMES:
+        for target in shipped.site(name).profile.targets:
+            node = shipped.site(name).at(target).node
+            if node.arch == "aarch64":
+                found.setdefault("aarch64", set()).add(name)
+            if (maker := gpu_maker(node.gpu)) in ("AMD", "Intel"):
+                found.setdefault(str(maker), set()).add(name)
+    assert found == {
+        "aarch64": {
+            "daint", "deltaai", "isambard-ai", "isambard3", "jupiter", "roihu", "vista",
+        },
+        "AMD": {"adastra", "bunya", "frontier", "hunter", "lumi", "setonix", "viper"},
+        "Intel": {"aurora", "stampede3"},
+    }  # fmt: skip
 
 
 def test_a_closed_cluster_is_not_shipped() -> None:
@@ -105,7 +144,7 @@ def test_every_question_is_asked_of_those_who_have_not_answered() -> None:
             named = shipped.site(name).profile.model_copy(update={"target": target})
             with pytest.raises(HpctrainError) as caught:
                 choose(type(site)(name, named, site.files, site.layers), {})
-            assert "needs to be told" in caught.value.message
+            assert "needs to know" in caught.value.message
             for key in needs:
                 assert f"  {key}: " in caught.value.message, f"{name} {target}"
 

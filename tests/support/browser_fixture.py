@@ -18,7 +18,7 @@ import pytest
 from debian import install
 
 # What is measured of a page in a frame, in its own document d. Texts of a figure must lie inside
-# it, and not on each other.
+# it, and not on each other; near atoms may cover the names of far ones.
 _MEASURE = """
 const box=e=>e.getBoundingClientRect(),all=s=>[...d.querySelectorAll(s)];
 const meet=(a,b)=>Math.min(a.right,b.right)-Math.max(a.left,b.left)>1&&
@@ -26,9 +26,9 @@ const meet=(a,b)=>Math.min(a.right,b.right)-Math.max(a.left,b.left)>1&&
 const figures=all('figure').map(f=>{const svg=f.querySelector('svg');
   const caption=f.querySelector('figcaption').textContent;
   if(!svg)return{caption,text:f.textContent,drawn:0};
-  const s=box(svg),t=[...svg.querySelectorAll('text')].map(e=>[e.textContent,box(e)]);
+  const s=box(svg),t=[...svg.querySelectorAll('text:not(.place)')].map(e=>[e.textContent,box(e)]);
   return{caption,width:s.width,height:s.height,texts:t.length,
-    drawn:[...svg.querySelectorAll('path:not(.grid):not(.axis)')]
+    drawn:[...svg.querySelectorAll('path:not(.grid):not(.axis),circle')]
       .filter(p=>box(p).width+box(p).height>1).length,
     outside:t.filter(([_,b])=>b.left<s.left-1||b.right>s.right+1||b.bottom>s.bottom+1)
       .map(x=>x[0]),

@@ -20,13 +20,13 @@ def _walk(kind: Any, value: Any, name: str) -> Iterator[str]:
         yield from _walk_typed_dict(kind, value, name)
     elif origin in (Union, types.UnionType):
         if all(mismatches(one, value) for one in get_args(kind)):
-            yield f"{name}: {value!r} is none of {kind}"
+            yield f"{name}: {value!r} is not one of {kind}"
     elif origin is Literal:
         if value not in get_args(kind):
-            yield f"{name}: {value!r} is none of {kind}"
+            yield f"{name}: {value!r} is not one of {kind}"
     elif origin is list:
         if not isinstance(value, list):
-            yield f"{name}: {value!r} is no list"
+            yield f"{name}: {value!r} is not a list"
             return
         for number, item in enumerate(value):
             yield from _walk(get_args(kind)[0], item, f"{name}[{number}]")
@@ -38,7 +38,7 @@ def _walk(kind: Any, value: Any, name: str) -> Iterator[str]:
             yield from _walk(get_args(kind)[1], item, f"{name}.{key}")
     elif kind is float:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            yield f"{name}: {value!r} is no number"
+            yield f"{name}: {value!r} is not a number"
     elif not isinstance(value, kind):
         yield f"{name}: {value!r} is not {kind.__name__}"
 

@@ -97,15 +97,19 @@ def leave(run: Run, attempt: int, name: str, written: float, content: Any) -> Pa
 
 def queue_row(
     job_id: str, state: str, reason: str = "None", mark: str = f"{RUN_ID}.01",
-    elapsed: str = "1:00", limit: str = "1:00:00",
+    elapsed: str = "1:00", limit: str = "1:00:00", folder: Path | None = None,
 ) -> str:  # fmt: skip
-    return "\x1f".join([job_id, state, reason, elapsed, limit, f"al.{mark}", f"hpctrain:{mark}"])
+    place = [] if folder is None else [str(folder)]
+    names = [f"al.{mark}", f"hpctrain:{mark}"]
+    return "\x1f".join([job_id, state, reason, elapsed, limit, *place, *names])
 
 
 def accounting_row(
-    job_id: str, state: str, mark: str = f"{RUN_ID}.01", exit_code: str = "0:0"
-) -> str:
-    return "\x1f".join([job_id, state, exit_code, "60", "60", f"al.{mark}", ""])
+    job_id: str, state: str, mark: str = f"{RUN_ID}.01", exit_code: str = "0:0",
+    folder: Path | None = None,
+) -> str:  # fmt: skip
+    place = [] if folder is None else [str(folder)]
+    return "\x1f".join([job_id, state, exit_code, "60", "60", *place, f"al.{mark}", ""])
 
 
 @dataclass

@@ -20,6 +20,7 @@ from hpctrain.launch.script import job_script
 from hpctrain.schedulers import scheduler_of
 from hpctrain.schedulers.base import JobRequest
 from hpctrain.sites.choose import complete, open_questions
+from hpctrain.sites.hardware import gpu_maker
 from hpctrain.sites.load import Site, load
 from hpctrain.sites.misfits import longest, misfits
 from hpctrain.sites.profile import SiteProfile
@@ -34,6 +35,7 @@ CLUSTERS = [*NAMES, *sorted(path.stem for path in CLOSED.glob("*.yaml"))]
 # How a user of these tests answers the profiles' questions.
 ACCOUNTS = {"lumi": "project_465000001", "bunya": "a_group"}
 ANSWERS: dict[str, Any] = {
+    "cores": 8,
     "gpu_dialect": "gres",
     "gpu_type": "h100",
     "memory": "16G",
@@ -112,6 +114,14 @@ def golden(name: str) -> str:
     return "\n".join(parts)
 
 
+def hardware(name: str) -> list[str]:
+    """What the trainer as PyPI has it cannot use there."""
+    nodes = [site(name).at(target).node for target in site(name).profile.targets]
+    makers = {gpu_maker(node.gpu) for node in nodes} & {"AMD", "Intel"}
+    arch = {f"{node.arch}" for node in nodes} & {"aarch64"}
+    return [*sorted(arch), *(f"GPUs of {maker}" for maker in sorted(map(str, makers)))]
+
+
 def rows() -> str:
     """The table of docs/clusters.md."""
     lines = [
@@ -131,6 +141,7 @@ def rows() -> str:
         known = [profile.confidence or "", profile.checked or "undated"]
         if profile.recognise.variable or profile.recognise.host:
             known.append("recognised")
+        known += hardware(name)
         lines.append(
             f"| `{name}` | {profile.description} | {profile.scheduler} | {', '.join(targets)} "
             f"| {account} | {', '.join(known)} |"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hpctrain.cli.terminal.layout import Column, fit_table, wrap
 from hpctrain.cli.terminal.tables import day, file_size, indented, sides, table
 from hpctrain.engines.pacemaker.usage import total_energy, usage
 from hpctrain.text import metrics_rows, verdict_words
@@ -19,15 +20,15 @@ if TYPE_CHECKING:
 WIDTH = 76
 
 
-def card_page(card: Card, folder: Path, *, is_current: bool) -> str:
-    """Write all that is needed to judge a potential and to use it."""
+def card_page(card: Card, folder: Path, *, is_current: bool, width: int | None = None) -> str:
+    """Write all that is needed to judge a potential and to use it; lines to copy stay whole."""
     use = usage(str(folder / card["name"]), card["elements"], "asi" in card["files"])
     parts = [
         card["name"] + (" (the current one)" if is_current else ""),
-        _what(card),
+        wrap(_what(card), width, " " * 14),
         "Errors (RMSE)\n" + indented(_errors(card)),
-        "Verification\n" + indented(_verification(card)),
-        "Energies\n" + indented(_energies(card, use)),
+        "Verification\n" + wrap(indented(_verification(card)), width, " " * 10),
+        "Energies\n" + wrap(indented(_energies(card, use)), width, " " * 4),
         "ASE, in the trainer's environment\n" + indented(use["ase"]),
         f"LAMMPS with ML-PACE, atom types 1 … {len(card['elements'])} = "
         f"{' '.join(card['elements'])}\n" + indented(["units metal", *use["lammps"]]),
@@ -129,7 +130,7 @@ def _verification(card: Card) -> list[str]:
         for check in verification.get("checks", [])
     ]
     accepted = verification.get("accepted")
-    return lines + ([f"accepted all the same: {accepted['why']}"] if accepted else [])
+    return lines + ([f"accepted anyway: {accepted['why']}"] if accepted else [])
 
 
 def _energies(card: Card, use: Mapping[str, Any]) -> list[str]:
@@ -141,13 +142,15 @@ def _energies(card: Card, use: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def verdict_table(verification: Verification | CardVerification) -> str:
+def verdict_table(verification: Verification | CardVerification, width: int | None = None) -> str:
     """Write the checks of a verification, or of what a card keeps of it, and the verdict."""
     lines = []
     for check in verification["checks"]:
         lines.append([check["verdict"], _number(check["value"], check["unit"]), check["title"]])
-        lines += [["", "", f"  {line}"] for line in textwrap.wrap(check["seen"], WIDTH)]
-    text = table(("VERDICT", "NUMBER", "CHECK"), lines)
+        room = WIDTH if width is None else len(check["seen"]) + 1
+        lines += [["", "", f"  {line}"] for line in textwrap.wrap(check["seen"], room)]
+    columns = (Column("VERDICT"), Column("NUMBER", least=0), Column("CHECK", least=30))
+    text = fit_table(columns, lines, width)
     words = verdict_words(verification["verdict"], verification["checks"])
     return f"{text}\n\nverdict: {words}"
 
@@ -156,7 +159,7 @@ def _number(value: float | None, unit: str | None) -> str:
     return "-" if value is None else f"{value:.3g} {unit or ''}".rstrip()
 
 
-def collected_potential(one: Collected) -> str:
+def collected_potential(one: Collected, width: int | None = None) -> str:
     """Write the errors of a collected potential, its checks, its files and how to use it."""
     card, stem = one.card, one.path.with_suffix("")
     of_sets = {"train": card["metrics"]["train"], "test": card["metrics"]["test"]}
@@ -167,7 +170,7 @@ def collected_potential(one: Collected) -> str:
     return "\n\n".join(
         (
             errors,
-            _verification_or_why_not(card),
+            _verification_or_why_not(card, width),
             "\n".join(_files(one)),
             "Use it from ASE, in the trainer's environment, and from LAMMPS with ML-PACE:\n"
             f"{use}\nfor all details: hpctrain potentials show {one.name}",
@@ -175,14 +178,16 @@ def collected_potential(one: Collected) -> str:
     )
 
 
-def _verification_or_why_not(card: Card) -> str:
+def _verification_or_why_not(card: Card, width: int | None) -> str:
     verification = card.get("verification")
     if not verification:
         why = card.get("not_verified", "archived before there were checks")
-        return f"not verified: {why}; to do it now: hpctrain verify {card['name']}"
-    text, accepted = verdict_table(verification), verification["accepted"]
+        words = f"not verified: {why}; to do it now: hpctrain verify {card['name']}"
+        return wrap(words, width)
+    text, accepted = verdict_table(verification, width), verification["accepted"]
     if accepted:
-        text += f"\naccepted all the same: {accepted['why'] or 'no reason was given'}"
+        words = f"accepted anyway: {accepted['why'] or 'no reason was given'}"
+        text += "\n" + wrap(words, width)
     return text
 
 

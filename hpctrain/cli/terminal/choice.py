@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hpctrain.cli.terminal.tables import table
+from hpctrain.cli.terminal.layout import Column, fit_table
 
 LISTED = 20
 
 
-def choice_table(facts: Mapping[str, Any]) -> str:
+def choice_table(facts: Mapping[str, Any], width: int | None = None) -> str:
     """Write how many candidates there were, and a line for each of the first that were chosen."""
     counts = (
         f"{facts['candidates']:,} candidates, {facts['graded']:,} graded, "
@@ -23,6 +23,10 @@ def choice_table(facts: Mapping[str, Any]) -> str:
          f"{one['atom']} {one['element']}", f"{one['adds']:.3g}", one["reason"]]
         for one in facts["chosen"][:LISTED]
     ]  # fmt: skip
-    lines = [counts, "", table(("", "ID", "ATOMS", "GRADE", "AT", "ADDS", "WHY"), rows)]
+    columns = (
+        Column(""), Column("ID", least=12), Column("ATOMS", least=8), Column("GRADE"),
+        Column("AT", leaves=1), Column("ADDS", leaves=2), Column("WHY", least=0),
+    )  # fmt: skip
+    lines = [counts, "", fit_table(columns, rows, width)]
     more = len(facts["chosen"]) - LISTED
     return "\n".join([*lines, f"… and {more:,} more"] if more > 0 else lines)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hpctrain.cli.terminal.tables import table
+from hpctrain.cli.terminal.layout import Column, fit_table
 from hpctrain.text import rmse
 
 MOST_IDS = 10
 
 
-def comparison(diff: Mapping[str, Any]) -> str:
+def comparison(diff: Mapping[str, Any], width: int | None = None) -> str:
     """Write where two potentials differ, and the errors of both."""
     a, b = diff["names"]
     parts = [f"A  {a}\nB  {b}"]
@@ -19,7 +19,8 @@ def comparison(diff: Mapping[str, Any]) -> str:
                        ("Versions", "versions"), ("Reference energies (eV)", "reference_energies"),
                        ):  # fmt: skip
         rows = [["", name, _value(old), _value(new)] for name, (old, new) in diff[key].items()]
-        text = table(("", title, "A", "B"), rows) if rows else f"{title}: the same"
+        columns = Column(""), Column(title), Column("A", least=12), Column("B", least=12)
+        text = fit_table(columns, rows, width) if rows else f"{title}: the same"
         parts.append(text)
     parts.append(_data(diff["data"]))
     parts.append("Errors as in the cards, each on its own data\n" + "\n".join(

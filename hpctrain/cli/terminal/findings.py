@@ -13,8 +13,11 @@ from hpctrain.text import printable
 _IDS = 5
 
 
-def findings(report: Findings, width: int = 100) -> str:
-    """Write severity, name, count and ids of each finding, what was seen, and what to do."""
+def findings(report: Findings, select: str | None = None, width: int = 100) -> str:
+    """Write severity, name, count and ids of each finding, what was seen, and what to do.
+
+    ``select`` is the selection that the rows were chosen by; None if it is not known.
+    """
     shown = [one for one in report.findings if not one.silenced]
     silent = [one.name for one in report.findings if one.silenced]
     lines = []
@@ -27,12 +30,19 @@ def findings(report: Findings, width: int = 100) -> str:
             said = f"{check.title}: {one.seen}" if one.seen else check.title
             lines += [line, *_wrap(said, width), *_wrap(f"→ {check.todo}", width)]
             if one.without:
-                lines += _wrap(f"without these rows, data.select: …,{one.without}", width)
+                lines += _wrap(_without(one.without, select), width)
     else:
-        lines.append("nothing found that is wrong with the data")
+        lines.append("no problem found in the data")
     if silent:
         lines.append(f"silenced by data.silence: {', '.join(dict.fromkeys(silent))}")
     return "\n".join(lines)
+
+
+def _without(words: str, select: str | None) -> str:
+    if select is None:
+        return f"to leave these rows out, add to data.select: {words}"
+    whole = ",".join(filter(None, [select, words]))
+    return f"to leave these rows out, in hpctrain.yaml: select: {whole}"
 
 
 def _ids(finding: Finding) -> str:
@@ -41,4 +51,7 @@ def _ids(finding: Finding) -> str:
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    return textwrap.wrap(printable(text), width, initial_indent="    ", subsequent_indent="    ")
+    return textwrap.wrap(
+        printable(text), width, initial_indent="    ", subsequent_indent="    ",
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip

@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator
 from typing import IO, TYPE_CHECKING
 
 from hpctrain.cli.terminal.curve import SMALLEST, lines
-from hpctrain.cli.terminal.tables import explanation, runs_table
+from hpctrain.cli.terminal.layout import wrap
+from hpctrain.cli.terminal.tables import LEGEND, explanation, status_rows
+from hpctrain.interrupts import Stopped
 from hpctrain.runs.state.verdict import SETTLED
 from hpctrain.text import duration, printable_lines, rmse
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
+    from rich.progress import Progress
     from rich.text import Text
 
     from hpctrain.runs.actions.status import RunStatus, StatusReport
@@ -25,11 +28,29 @@ def follow(
 ) -> StatusReport:
     """Show the runs until none will change by itself any more, and return their last status.
 
-    ``files`` are those that ``read_status`` reads; on a terminal they tell the curves, too.
+    ``files`` are those that ``read_status`` reads; on a terminal they tell the curves, too. Raises
+    Stopped on Ctrl-C, which ends the watching and no training.
     """
-    if out.isatty():
-        return _redraw(read_status, files, out)
-    return _print_changes(read_status, out)
+    last: list[StatusReport] = []
+
+    def read() -> StatusReport:
+        last[:] = [read_status()]
+        return last[0]
+
+    try:
+        return _redraw(read, files, out) if out.isatty() else _print_changes(read, out)
+    except KeyboardInterrupt as interrupt:
+        raise Stopped(_goes_on(last)) from interrupt
+
+
+def _goes_on(last: list[StatusReport]) -> str:
+    """Say what Ctrl-C has stopped, and how to end what it has not."""
+    runs = [run.run_id for report in last for run in _active(report)]
+    if last and not runs:
+        return "Stopped watching."
+    if len(runs) == 1:
+        return f"Stopped watching; the training goes on. To end it: hpctrain cancel {runs[0]}"
+    return "Stopped watching; the trainings go on. To end one: hpctrain cancel RUN"
 
 
 def _active(report: StatusReport) -> list[RunStatus]:
@@ -107,11 +128,11 @@ def _learning(
     """Draw the curves of as many runs as there are lines for."""
     from rich.text import Text
 
-    styles = {"train": "cyan", "test": "magenta", "": ""}
+    styles = {"train": "cyan", "test": "magenta", "kept": "green", "": ""}
     for number, (run, so_far) in enumerate(trained):
         height = max(SMALLEST, room // (len(trained) - number) - 1)
         drawn = lines(so_far, console.width, min(height, room - 1),
-                      ascii_only=console.options.ascii_only)  # fmt: skip
+                      ascii_only=console.options.ascii_only, kept=run.kept_iteration)  # fmt: skip
         if drawn and len(trained) > 1:
             yield Text(run.run_id)
         for line in drawn:
@@ -122,32 +143,35 @@ def _learning(
 def _picture(report: StatusReport, console: Console, trained: _Curves) -> Group:
     """Put together the table, a bar for each active run, and curves in the room that is left."""
     from rich.console import Group
-    from rich.progress import BarColumn, Progress, TextColumn
     from rich.text import Text
 
-    parts: list[Text | Progress] = [
-        Text(
-            printable_lines(runs_table(report.runs)),
-            no_wrap=True,
-        )
-    ]
+    def text(words: str, style: str = "") -> Text:
+        return Text(wrap(printable_lines(words), console.width), style=style, no_wrap=True)
+
+    parts: list[Text | Progress] = [text(status_rows(report.runs, console.width))]
+    if any(run.test for run in report.runs):
+        parts.append(text(LEGEND, "dim"))
     for run in _active(report):
-        bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=40),
-            TextColumn("{task.percentage:>3.0f} %  {task.fields[left]}"),
-        )
-        left = f"{duration(run.eta_s)} left" if run.eta_s is not None else run.reason
-        left = printable_lines(left)
-        bar.add_task(
-            printable_lines(run.run_id), total=run.max_iter, completed=run.iteration or 0, left=left
-        )
-        parts.append(bar)
-        parts += [Text(printable_lines(warning), style="yellow") for warning in run.warnings]
-    parts += [
-        Text(printable_lines(f"{site.site}: {site.error}"), style="yellow")
-        for site in report.sites
-        if site.error
-    ]
+        parts.append(_bar(run, console.width))
+        if run.eta_s is None and run.reason:
+            parts.append(text(f"  {run.reason}"))
+        parts += [text(warning, "yellow") for warning in run.warnings]
+    parts += [text(f"{site.site}: {site.error}", "yellow") for site in report.sites if site.error]
     room = console.height - len(console.render_lines(Group(*parts), pad=False)) - 1
     return Group(*parts, *_learning(trained.of(report), console, room))
+
+
+def _bar(run: RunStatus, width: int) -> Progress:
+    """Draw how far a run is, with the time left where it is known."""
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    name = printable_lines(run.run_id)
+    left = f"{duration(run.eta_s)} left" if run.eta_s is not None else ""
+    others = len(name) + len("100 %") + len(left) + 4
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=max(4, min(40, width - others))),
+        TextColumn("{task.percentage:>3.0f} %  {task.fields[left]}"),
+    )
+    bar.add_task(name, total=run.max_iter, completed=run.iteration or 0, left=left)
+    return bar

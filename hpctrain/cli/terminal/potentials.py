@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hpctrain.cli.terminal.layout import Column, fit_table
 from hpctrain.cli.terminal.tables import day, file_size, table
 from hpctrain.text import rmse
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from hpctrain.potentials.current import Pointer
 
 
-def potentials_table(potentials: Sequence[Mapping[str, Any]]) -> str:
+def potentials_table(potentials: Sequence[Mapping[str, Any]], width: int | None = None) -> str:
     """Write a line for each potential, with a star at the current one."""
     rows = [
         ["*" if one["current"] else "", one["name"], str(one["generation"]),
@@ -23,9 +24,14 @@ def potentials_table(potentials: Sequence[Mapping[str, Any]]) -> str:
          one["run_id"]]
         for one in potentials
     ]  # fmt: skip
-    header = ("", "NAME", "GEN", "REV", "TRAIN", "TEST", "VERDICT", "DATE", "SIZE", "RUN")
+    columns = (
+        Column(""), Column("NAME"), Column("GEN", leaves=5), Column("REV", leaves=3),
+        Column("TRAIN", leaves=6), Column("TEST"), Column("VERDICT", least=0),
+        Column("DATE", leaves=4), Column("SIZE", leaves=2), Column("RUN", leaves=1),
+    )  # fmt: skip
     return (
-        f"{table(header, rows)}\n\nTRAIN and TEST: RMSE of energies (meV/atom) / forces (eV/Å)"
+        f"{fit_table(columns, rows, width)}\n\n"
+        "TRAIN and TEST: RMSE of energies (meV/atom) / forces (eV/Å)"
         + ("\n* the current one" if any(one["current"] for one in potentials) else "")
     )
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hpctrain.cli.terminal.tables import indented, table
+from hpctrain.cli.terminal.layout import Column, fit_table, wrap
+from hpctrain.cli.terminal.tables import indented
 
 if TYPE_CHECKING:
     from hpctrain.launch.site_check import SiteCheck
     from hpctrain.launch.site_test import SiteTest
 
 
-def sites_table(sites: Sequence[Mapping[str, Any]]) -> str:
+def sites_table(sites: Sequence[Mapping[str, Any]], width: int | None = None) -> str:
     """Write a line for each site, with an asterisk at the one this machine belongs to."""
-    header = ("SITE", "SCHEDULER", "FACTS", "PROOF", "DESCRIPTION", "FILE")
-    return table(header, [_cells(site) for site in sites])
+    proved = any(site["proofs"] for site in sites)
+    columns = (
+        Column("SITE"), Column("SCHEDULER", leaves=4), Column("FACTS", leaves=3, least=0),
+        Column("PROOF", leaves=None if proved else 0, least=0), Column("DESCRIPTION", least=24),
+        Column("FILE", leaves=1),
+    )  # fmt: skip
+    return fit_table(columns, [_cells(site) for site in sites], width)
 
 
 def _cells(site: Mapping[str, Any]) -> list[str]:
@@ -25,15 +31,16 @@ def _cells(site: Mapping[str, Any]) -> list[str]:
     return [name, site["scheduler"], facts, proofs, site["description"], site["file"]]
 
 
-def check_result(checked: SiteCheck) -> str:
+def check_result(checked: SiteCheck, width: int | None = None) -> str:
     """Write a line for each finding, and how many targets were looked at."""
     lines = [
         f"{finding.severity:8} {finding.target or '-'}: {finding.words}"
         for finding in checked.findings
     ]
-    tried = f", {len(checked.tried)} judged by the scheduler itself" if checked.tried else ""
-    lines.append(f"{'ok' if checked.ok else 'not ok'}: {len(checked.targets)} looked at{tried}")
-    return "\n".join(lines)
+    tried = f", {len(checked.tried)} also tested by the scheduler itself" if checked.tried else ""
+    count, verdict = len(checked.targets), "ok" if checked.ok else "not ok"
+    lines.append(f"{verdict}: {count} target{'s' * (count != 1)} checked{tried}")
+    return wrap("\n".join(lines), width, " " * 9)
 
 
 def test_result(test: SiteTest) -> str:
@@ -47,6 +54,7 @@ def _found(found: Mapping[str, Any]) -> list[str]:
     visible = found["trainer"].get("gpus") or found["gpus"]
     lines = [
         f"host {found['host']}, Python {found['python']}",
+        *([f"container {found['container']}"] if found.get("container") else []),
         f"{packages or 'no package of the trainer'}",
         f"cores {found['cores']}, threads {found['threads']}",
         f"GPUs: {', '.join(visible) or 'none'}",

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from hpctrain.text import duration, rmse, verdict_of
+from hpctrain.cli.terminal.layout import Column, fit_table, wrap
+from hpctrain.text import duration, rmse, short_rmse, verdict_of
 
 if TYPE_CHECKING:
     from hpctrain.runs.actions.status import RunStatus
@@ -57,29 +58,32 @@ def indented(lines: Sequence[str]) -> str:
 
 
 EVERY_ROW = "every row"
-STATUS_HEADER = (
-    "RUN", "SITE", "JOB", "STATE", "SINCE", "ITERATION", "TRAIN", "TEST", "LEFT",
+# What says least of how a training is doing goes first where a terminal is narrow.
+_STATUS = (
+    Column("RUN"), Column("SITE", leaves=1), Column("JOB", leaves=2), Column("STATE", least=0),
+    Column("SINCE", leaves=3), Column("ITERATION"), Column("TRAIN", leaves=4), Column("TEST"),
+    Column("LEFT"),
 )  # fmt: skip
+LEGEND = (
+    "TRAIN and TEST: errors (RMSE) of the potential that is kept, the one with the lowest test "
+    "loss so far; energies in meV/atom / forces in eV/Å"
+)
 
 
-def status_row(run: RunStatus) -> list[str]:
-    """Return the cells of one run, in the order of STATUS_HEADER."""
-    state = run.state
+def _status_row(run: RunStatus, *, short: bool) -> list[str]:
+    """Return the cells of one run, in the order of _STATUS; ``short``: with fewer digits."""
+    state: str = run.state
     if run.state == "running" and run.phase not in (None, "train"):
         state = f"running ({run.phase})"
     elif run.state == "unknown" and run.before is not None:
         state = f"unknown (was {run.before})"
-    return [
-        run.run_id,
-        run.site,
-        run.job_id or "-",
-        state,
-        clock_time(run.since),
-        f"{'-' if run.iteration is None else run.iteration} / {run.max_iter or '-'}",
-        rmse(run.train),
-        rmse(run.test),
-        duration(run.eta_s),
-    ]
+    done = f"{'-' if run.iteration is None else run.iteration} / {run.max_iter or '-'}"
+    errors, left = rmse, duration(run.eta_s)
+    if short:
+        done, state = done.replace(" / ", "/"), state.replace("_", " ")
+        errors, left = short_rmse, left.partition(" min ")[0] + " min" * (" min " in left)
+    return [run.run_id, run.site, run.job_id or "-", state, clock_time(run.since), done,
+            errors(run.train), errors(run.test), left]  # fmt: skip
 
 
 def name_cell(run: RunStatus) -> str:
@@ -90,31 +94,54 @@ def name_cell(run: RunStatus) -> str:
     return f"{words} (trial)".strip() if run.trial else words
 
 
-def runs_table(runs: Sequence[RunStatus]) -> str:
-    """Write a line for each run, with its name where any has one."""
-    header, rows = [*STATUS_HEADER], [status_row(run) for run in runs]
-    names = [name_cell(run) for run in runs]
+def status_rows(runs: Sequence[RunStatus], width: int | None = None) -> str:
+    """Write all runs as a table; where not even its main columns fit, in two lines each."""
+    columns, names = [*_STATUS], [name_cell(run) for run in runs]
     if any(names):
-        header.insert(1, "NAME")
-        for row, name in zip(rows, names, strict=True):
-            row.insert(1, name)
-    return table(header, rows)
+        columns.insert(1, Column("NAME", leaves=4))
+    rows = {
+        short: [
+            [row[0], *([name] if any(names) else []), *row[1:]]
+            for run, name in zip(runs, names, strict=True)
+            for row in (_status_row(run, short=short),)
+        ]
+        for short in (False, True)
+    }
+    whole = fit_table(columns, rows[False])
+    if _fits(whole, width):
+        return whole
+    short = fit_table(columns, rows[True], width)
+    if _fits(short, width):
+        return short
+    return "\n".join(wrap(line, width) for run in runs for line in _stacked(run))
 
 
-def status_table(runs: Sequence[RunStatus]) -> str:
+def _fits(text: str, width: int | None) -> bool:
+    return width is None or max(map(len, text.splitlines())) <= width
+
+
+def _stacked(run: RunStatus) -> list[str]:
+    run_id, _, _, state, _, iteration, train, test, left = _status_row(run, short=True)
+    return [
+        f"{run_id}  {name_cell(run)}  {state}".replace("    ", "  "),
+        f"  iteration {iteration}  train {train}  test {test}  left {left}",
+    ]
+
+
+def status_table(runs: Sequence[RunStatus], width: int | None = None) -> str:
     """Write all runs as a table, with reasons and warnings below it."""
-    text = runs_table(runs)
-    text += "\n\nTRAIN and TEST: RMSE of energies (meV/atom) / forces (eV/Å)"
+    lines = []
     for run in runs:
         words = explanation(run)
         if words:
-            text += f"\n{run.run_id} {words}"
+            lines.append(f"{run.run_id} {words}")
         verified = run.verification or {}
         if run.state == "completed" and verified.get("verdict"):
             verdict = verdict_of(str(verified["verdict"]), verified.get("made"), verified.get("of"))
-            text += f"\n{run.run_id} verification: {verdict}"
-        text += "".join(f"\n{run.run_id} warning: {warning}" for warning in run.warnings)
-    return text
+            lines.append(f"{run.run_id} verification: {verdict}")
+        lines += [f"{run.run_id} warning: {warning}" for warning in run.warnings]
+    below = "\n".join(wrap(line, width) for line in (LEGEND, *lines))
+    return f"{status_rows(runs, width)}\n\n{below}"
 
 
 def explanation(run: RunStatus) -> str:
@@ -140,8 +167,14 @@ def sides(dataset: DatasetFacts) -> str:
     return ", ".join(words)
 
 
-def manifest(content: Manifest) -> str:
-    """Write the data and settings of a run, from its manifest, in a few lines."""
+LEFT = 12  # columns for the names of facts, as a manifest has them
+
+
+def manifest(content: Manifest, site: str | None = None, width: int | None = None) -> str:
+    """Write the data and settings of a run, from its manifest, in a few lines.
+
+    ``site`` is what to say instead of the site's name.
+    """
     data, training = content["dataset"], content["settings"]["training"]
     kinds = ", ".join(f"{name} {count}" for name, count in sorted(data["config_types"].items()))
     generations = ", ".join(f"{g}: {count}" for g, count in sorted(data["generations"].items()))
@@ -157,11 +190,18 @@ def manifest(content: Manifest) -> str:
         f"training    {training['engine']} ({content['evaluator']}), cutoff "
         f"{training['cutoff']:g} Å, {_functions(content)}, "
         f"κ = {content['input']['fit']['loss']['kappa']}, {training['max_iter']} iterations",
-        f"site        {content['site']['name']} ({content['site']['profile']['scheduler']})",
+        f"site        {site or _site(content)}",
     ]
-    lines += [f"goes on     from {parent['name']}" for parent in content.get("parents", [])]
-    lines += [f"left out    {one['count']} rows: {one['reason']}" for one in data["skipped"]]
-    return "\n".join(lines)
+    lines += [f"continues   from {parent['name']}" for parent in content.get("parents", [])]
+    lines += [
+        f"left out    {one['count']} row{'s' * (one['count'] != 1)}: {one['reason']}"
+        for one in data["skipped"]
+    ]
+    return wrap("\n".join(lines), width, " " * LEFT)
+
+
+def _site(content: Manifest) -> str:
+    return f"{content['site']['name']} ({content['site']['profile']['scheduler']})"
 
 
 def _functions(content: Manifest) -> str:

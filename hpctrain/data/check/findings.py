@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpctrain.data.check.names import CHECKS, Severity
+from hpctrain.text import printable
 
 KEPT = 20  # ids of a finding; there is also the count
+_IN_A_LINE = 3  # ids that are named in one line
 NAMED = 200  # rows that the selection which leaves them out names; it would be long with more
 
 
@@ -31,6 +33,16 @@ class Finding:
     def stops(self) -> bool:
         """Say whether this ends the check with exit code 1."""
         return self.severity == "stop" and not self.silenced
+
+    def line(self) -> str:
+        """Write the finding in one line: how many rows, what is wrong, what was seen, its name."""
+        words = CHECKS[self.name].title
+        if self.seen:
+            words = f"{words}: {self.seen}"
+        rows = f"{self.count} row{'s' * (self.count > 1)}"
+        if self.ids and self.count <= _IN_A_LINE:
+            rows = f"row{'s' * (self.count > 1)} {', '.join(map(printable, self.ids))}"
+        return printable(f"{rows}: {words}" if self.count else words) + f" [{self.name}]"
 
     def facts(self) -> dict[str, Any]:
         """Return the finding as ``--json`` has it."""

@@ -1,15 +1,13 @@
-"""All findings of a check, and what the data are: as a table of facts, and in words."""
+"""All findings of a check."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from hpctrain.data.check import energies, units
+from hpctrain.data.check.facts import describe_data
 from hpctrain.data.check.findings import KEPT, NAMED, Finding, Hits
 from hpctrain.data.check.names import CHECKS, Severity
 from hpctrain.data.check.references import Jump, find_jump
@@ -17,14 +15,11 @@ from hpctrain.data.check.sample import make_model
 from hpctrain.data.duplicates import search
 from hpctrain.data.structures.elements import SYMBOLS
 from hpctrain.data.structures.ids import leaves_out
-from hpctrain.text import duration, printable
+from hpctrain.fields import SAME_ATOM
 
 if TYPE_CHECKING:
     from hpctrain.data.check.scan import Preflight
 
-# Isolated atoms of one element may differ by so much (eV) before somebody has to choose.
-_SAME_ATOM = 1e-3
-_MOST_LISTED = 50
 _UNITS = {
     "absurd_energy": "up to {:.3g} eV per atom",
     "large_force": "up to {:.4g} eV/Å",
@@ -32,7 +27,7 @@ _UNITS = {
     "net_force": "up to {:.3g} eV/Å per atom",
     "energy_outlier": "up to {:.3g} eV per atom away",
     "overlapping": "down to {:.3g} Å",
-    "short_distance": "down to {:.2f} of the covalent radii",
+    "short_distance": "down to {:.2f} times the sum",
     "few_neighbours": "down to {:.0f} neighbours",
 }
 # Findings that are of single rows: the data may be good without them.
@@ -79,7 +74,7 @@ def find_all(
     silence: Collection[str] = (),
     references: Literal["isolated_atoms", "auto"] | dict[str, float] = "isolated_atoms",
     skip_bad: bool = False,
-    leakage: dict[str, Any] | None = None,
+    leakage: search.Leakage | None = None,
 ) -> Findings:
     """List all findings, when the preflight has seen every row.
 
@@ -111,12 +106,14 @@ def find_all(
     _add_isolated_atoms(preflight, references, add)
     _add_of_all_rows(preflight, seen, references, add)
     if size is not None:
-        _add_of_the_size(preflight, size, add)
+        many = find_many_parameters(size, preflight.atoms, preflight.telling_atoms)
+        if many:
+            add("many_parameters", 0, (), many)
     if leakage is not None:
         _add_of_the_split(leakage, add)
     order = {name: number for number, name in enumerate(CHECKS)}
     found.sort(key=lambda one: (one.silenced, one.severity != "stop", order[one.name]))
-    return Findings(found, describe_data(preflight, seen))
+    return Findings(found, describe_data(preflight, seen.slope, seen.verdict))
 
 
 def _worst_in_words(name: str, hits: Hits) -> str:
@@ -135,7 +132,7 @@ def _add_isolated_atoms(preflight: Preflight, references: Any, add: Any) -> None
         add("isolated_atoms", 0, (), f"none of {', '.join(missing)}", severity)
     for number, atoms in preflight.free.items():
         values = [energy for _, energy in atoms]
-        if max(values) - min(values) > _SAME_ATOM:
+        if max(values) - min(values) > SAME_ATOM:
             said = f"{SYMBOLS[number]}: {min(values):.4f} to {max(values):.4f} eV"
             add("isolated_atoms", len(atoms), [row for row, _ in atoms][:KEPT], said, severity)
 
@@ -183,20 +180,23 @@ def _add_of_all_rows(preflight: Preflight, seen: _All, references: Any, add: Any
         add("mixed_theory", rows, ids, said_of_states)
 
 
-def _add_of_the_size(preflight: Preflight, size: Size, add: Any) -> None:
-    """Add that there are more parameters than energies and forces to determine them."""
-    share = size.atoms / preflight.atoms if preflight.atoms else 0.0
-    components = round(3 * preflight.telling_atoms * share)
+def find_many_parameters(size: Size, atoms: int, telling_atoms: int) -> str:
+    """Say that there are more parameters than energies and forces to determine them, else nothing.
+
+    ``atoms`` of all rows, and ``telling_atoms`` of these, whose force does not vanish.
+    """
+    components = round(3 * telling_atoms * size.atoms / atoms) if atoms else 0
     labels = size.structures + components
-    if size.parameters > labels:
-        add("many_parameters", 0, (), (
-            f"about {size.parameters:,} parameters ({size.functions} functions per element) for "
-            f"{size.structures:,} energies and {components:,} force components that do not "
-            f"vanish; b_basis_size: {size.smaller(labels)} has no more than that"
-        ))  # fmt: skip
+    if size.parameters <= labels:
+        return ""
+    return (
+        f"about {size.parameters:,} parameters ({size.functions} functions per element) for "
+        f"{size.structures:,} energies and {components:,} force components that do not "
+        f"vanish; b_basis_size: {size.smaller(labels)} has no more than that"
+    )
 
 
-def _add_of_the_split(leakage: dict[str, Any], add: Any) -> None:
+def _add_of_the_split(leakage: search.Leakage, add: Any) -> None:
     """Add structures that are on both sides, and structures with several energies."""
     if leakage["test_structures"]:
         ids = [row_id for one in leakage["first"] for row_id in one["test"]]
@@ -206,141 +206,3 @@ def _add_of_the_split(leakage: dict[str, Any], add: Any) -> None:
     if conflicts["groups"]:
         ids = [row_id for one in conflicts["first"] for row_id in one]
         add("other_energy", conflicts["groups"], ids[:KEPT], search.conflicts_in_words(conflicts))
-
-
-def describe_data(preflight: Preflight, seen: _All) -> dict[str, Any]:
-    """Return what the data are, JSON-able; numbers that are not known are None."""
-    columns = preflight.columns
-    values = columns.energies
-    slope, verdict = seen.slope, seen.verdict
-    counts = columns.element_counts()
-    rows_of = np.bincount(columns.composition_of, minlength=len(counts))
-    symbols = {int(n): SYMBOLS[n] for n in np.flatnonzero(counts.any(axis=0))}
-    common = np.argsort(-rows_of, kind="stable")[:_MOST_LISTED]
-    kinds = np.bincount(columns.kind_of, minlength=len(columns.kinds.names)).tolist()
-    return {
-        "rows": preflight.rows,
-        "usable": len(columns),
-        "atoms": preflight.atoms,
-        "elements": {
-            symbol: {
-                "structures": int(rows_of[counts[:, n] > 0].sum()),
-                "atoms": int((counts[:, n] * rows_of).sum()),
-            }
-            for n, symbol in symbols.items()
-        },
-        "compositions": {
-            "different": len(columns.compositions.names),
-            "commonest": {_formula(counts[c]): int(rows_of[c]) for c in common},
-        },
-        "kinds": dict(zip(columns.kinds.names, kinds, strict=True)),
-        "generations": {
-            "none" if generation is None else str(generation): rows
-            for generation, rows in sorted(
-                preflight.generations.items(), key=lambda one: (one[0] is None, one[0] or 0)
-            )
-        },
-        "pbc": {
-            "".join("T" if periodic else "F" for periodic in pbc): rows
-            for pbc, rows in sorted(preflight.pbc.items())
-        },
-        "energy_per_atom_ev": _range(values),
-        "force_ev_per_a": {
-            "rms": _number(math.sqrt(preflight.force_sum / preflight.atoms))
-            if preflight.atoms else None,
-            "max": _number(preflight.largest_force),
-        },
-        "shortest_distances_a": {
-            f"{SYMBOLS[a]}-{SYMBOLS[b]}": round(distance, 4)
-            for (a, b), distance in sorted(preflight.shortest.items())
-        },
-        "cells": {
-            "below_cutoff": preflight.small_cells,
-            "smallest_height_a": _number(preflight.smallest_height),
-            "too_flat_to_search": preflight.unsearched,
-        },
-        "isolated_atoms_ev": {
-            SYMBOLS[n]: [energy for _, energy in atoms] for n, atoms in preflight.free.items()
-        },
-        "neighbours_per_atom": preflight.neighbours_per_atom(),
-        "theory": preflight.theory.table(),
-        "electrons": preflight.states.table(),
-        "energies_follow_forces": slope
-        and {"pairs": slope.pairs, "slope": slope.value, "spread": _number(slope.spread)},
-        "units": {"judged_by": verdict.by, "structures": verdict.structures,
-                  "not_judged": verdict.unknown},
-        "seconds": preflight.seconds,
-    }  # fmt: skip
-
-
-def _range(values: Any) -> dict[str, float] | None:
-    if not len(values):
-        return None
-    return {"min": float(values.min()), "median": float(np.median(values)),
-            "max": float(values.max())}  # fmt: skip
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _formula(counts: Any) -> str:
-    parts = [f"{SYMBOLS[n]}{counts[n] if counts[n] > 1 else ''}" for n in np.flatnonzero(counts)]
-    return "".join(parts) or "(others)"
-
-
-def summary(data: dict[str, Any]) -> str:
-    """Say what the data are in a few lines; ``data`` as in Findings."""
-    energy, force, cells = data["energy_per_atom_ev"], data["force_ev_per_a"], data["cells"]
-    lines = [f"rows        {data['rows']}, of which {data['usable']} can be trained on, with "
-             f"{data['atoms']} atoms"]  # fmt: skip
-    if energy:
-        lines.append(
-            f"energies    {energy['min']:.3f} to {energy['max']:.3f} eV per atom, median "
-            f"{energy['median']:.3f}"
-        )
-    if force["rms"] is not None:
-        lines.append(f"forces      {force['rms']:.3f} eV/Å RMS, {force['max']:.2f} at most")
-    shortest = sorted(data["shortest_distances_a"].items(), key=lambda one: one[1])
-    if shortest:
-        pairs = ", ".join(f"{pair} {distance:.2f}" for pair, distance in shortest[:6])
-        lines.append(f"distances   shortest, Å: {pairs}{', …' if len(shortest) > 6 else ''}")
-    if data["neighbours_per_atom"] is not None:
-        lines.append(
-            f"neighbours  {data['neighbours_per_atom']:.0f} per atom within the cutoff; "
-            f"{cells['below_cutoff']} cells are smaller than it, which is no harm"
-        )
-    if said := _units_in_words(data):
-        lines.append(f"units       {said}")
-    lines += [_describe_cost(data["training"])] if data.get("training") else []
-    return "\n".join(map(printable, lines))
-
-
-def _units_in_words(data: dict[str, Any]) -> str:
-    verdict, follow = data["units"], data["energies_follow_forces"]
-    if not data["usable"]:
-        return ""
-    if verdict["judged_by"] is None:
-        return (
-            f"could not be judged: {verdict['not_judged']}; energies must be eV, forces eV/Å, "
-            "minus the gradient"
-        )
-    if verdict["judged_by"] == "fit":
-        return f"judged by a linear fit of energies and forces ({verdict['structures']} rows)"
-    if follow["spread"] is None:
-        return ""
-    return (
-        f"energies change by {follow['slope']:.2f} of what the forces say "
-        f"({follow['pairs']} pairs of rows)"
-    )
-
-
-def _describe_cost(task: dict[str, Any]) -> str:
-    step, whole, memory = task["seconds_per_iteration"], task["seconds"], task["memory_bytes"]
-    return (
-        f"training    roughly {step['likely']:.2g} s per iteration on {task['cores']} cores "
-        f"({step['from']:.2g} to {step['to']:.2g}), {duration(whole['likely'])} in all "
-        f"({duration(whole['from'])} to {duration(whole['to'])}), "
-        f"{memory['likely'] / 1e9:.1f} GB of memory ({memory['from'] / 1e9:.1f} to "
-        f"{memory['to'] / 1e9:.1f})"
-    )

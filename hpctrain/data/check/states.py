@@ -170,7 +170,7 @@ def _all_of(state: State) -> tuple[tuple[str, Any], ...]:
 
 
 def _in_words(told: tuple[tuple[str, Any], ...]) -> str:
-    return " ".join(f"{name} {value}" for name, value in told) or "not told"
+    return " ".join(f"{name} {value}" for name, value in told) or "not given"
 
 
 def _read_state(told: Mapping[str, Any], atoms: int) -> State:

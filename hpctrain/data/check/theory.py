@@ -16,7 +16,7 @@ KEYS = frozenset({
 })  # fmt: skip
 _MOST_VALUES = 30
 _NOTHING: Mapping[str, Any] = {}
-ABSENT = "(not told)"
+ABSENT = "(not given)"
 
 
 class Theory:

@@ -160,7 +160,7 @@ def find_wrong_units(slope: Slope) -> str | None:
         return None
     said = (
         f"between {slope.pairs} pairs of nearly equal structures, the energy changes by "
-        f"{slope.value:.3g} of what the forces say"
+        f"{slope.value:.3g} times what the forces predict"
     )
     factors = {**_FACTORS, "energies in eV per atom": slope.value / slope.per_atom}
     off = {
@@ -191,7 +191,7 @@ class Fit:
 
     ``wrong`` and ``least`` are shares of the squares that are not explained, of energies and of
     forces, added: in the units as they are, and in the ``best`` others, which change the energies
-    by so much of what the forces say.
+    by so much times what the forces predict.
     """
 
     structures: int

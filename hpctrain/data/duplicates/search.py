@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 
@@ -44,6 +44,34 @@ REASONS = {
 }
 
 
+class _Pair(TypedDict):
+    kind: Likeness
+    train: list[str]
+    test: list[str]
+
+
+class _Differences(TypedDict, total=False):
+    energy_ev_per_atom: float
+    force_ev_per_a: float
+
+
+class Conflicts(_Differences):
+    """Structures that are there several times, with different labels: the ids of the first."""
+
+    groups: int
+    first: list[list[str]]
+
+
+class Leakage(TypedDict):
+    """What is on both sides of the split, and what has two energies."""
+
+    looked_for: Likeness
+    test_structures: int
+    groups: dict[Likeness, int]
+    first: list[_Pair]
+    conflicts: Conflicts
+
+
 @dataclass(frozen=True)
 class Search:
     """A search among the rows at ``places``; they are read again where it has to confirm.
@@ -73,7 +101,7 @@ class Search:
         stays = np.delete(self.places, gone)
         return replace(self, places=stays), [self._id(index) for index in gone]
 
-    def facts(self, tested: NDArray[np.bool_], degree: Likeness) -> dict[str, Any]:
+    def facts(self, tested: NDArray[np.bool_], degree: Likeness) -> Leakage:
         """List what is on both sides, and what has two energies, for manifests and ``--json``.
 
         ``tested`` [places] says which are tested on.
@@ -183,28 +211,30 @@ def with_signatures(
     return see
 
 
-def leakage_notes(facts: dict[str, Any] | None) -> list[str]:
+def leakage_notes(facts: Leakage | None) -> list[str]:
     """Say what people should know of a search's facts, in at most two sentences."""
     if not facts:
         return []
     lines = []
     if facts["test_structures"]:
+        verb = "is" if facts["test_structures"] == 1 else "are"
         lines.append(
-            f"{facts['test_structures']} of the test structures are in the training set too "
+            f"{facts['test_structures']} of the test structures {verb} in the training set too "
             f"({count_by_degree(facts)}): {first_pairs(facts)}; "
             "leave them out with --dedupe, or keep groups together with data.split: grouped"
         )
     conflicts = facts["conflicts"]
     if conflicts["groups"]:
+        words = "structures occur" if conflicts["groups"] != 1 else "structure occurs"
         lines.append(
-            f"{conflicts['groups']} structures are there several times with different "
-            f"{conflicts_in_words(conflicts)}: which is right, hpctrain cannot know, and none is "
-            "left out"
+            f"{conflicts['groups']} {words} several times with different "
+            f"{conflicts_in_words(conflicts)}: hpctrain cannot tell which is right, and leaves "
+            "none out"
         )
     return lines
 
 
-def conflicts_in_words(conflicts: dict[str, Any]) -> str:
+def conflicts_in_words(conflicts: Conflicts) -> str:
     """Say what differs by how much, and name the first rows; of older facts only energies."""
     differ = []
     if conflicts.get("energy_ev_per_atom", CONFLICT) >= CONFLICT:
@@ -217,13 +247,13 @@ def conflicts_in_words(conflicts: dict[str, Any]) -> str:
     return f"{' and '.join(differ)} (rows {first}{more})"
 
 
-def count_by_degree(facts: dict[str, Any]) -> str:
+def count_by_degree(facts: Leakage) -> str:
     """Say how many groups there are of each degree."""
     words = {"identical": "identical", "same": "the same written differently", "near": "nearly"}
     return ", ".join(f"{count} {words[kind]}" for kind, count in facts["groups"].items() if count)
 
 
-def first_pairs(facts: dict[str, Any], most: int = 3) -> str:
+def first_pairs(facts: Leakage, most: int = 3) -> str:
     """Name the first of them, each as test ~ training rows."""
     first = [f"{one['test'][0]} ~ {one['train'][0]}" for one in facts["first"][:most]]
     more = ", …" if sum(facts["groups"].values()) > most else ""

@@ -44,6 +44,7 @@ VERSIONS = (8, 9)
 MAGIC = b"SQLite format 3\0"
 _READERS = 0x40000002
 LITTLE = sys.byteorder == "little"
+_INTEGERS, _FLOATS = np.dtype("<i4"), np.dtype("<f8")
 _PBC = [(bool(bits & 1), bool(bits & 2), bool(bits & 4)) for bits in range(8)]
 
 
@@ -66,7 +67,7 @@ def refuse_other_files(path: Path, name: str) -> None:
     if not head.startswith(MAGIC) or len(head) < 100:
         said = "it is empty" if not head else "it does not begin as one"
         raise HpctrainError(
-            f"{name} is no SQLite database: {said}", "name an ASE database in data.source"
+            f"{name} is not an SQLite database: {said}", "name an ASE database in data.source"
         )
     # Where the header tells the file's length (sqlite.org/fileformat.html, 1.3).
     page = int.from_bytes(head[16:18], "big")
@@ -100,9 +101,9 @@ def refuse_locked(error: Exception, name: str) -> None:
         ) from error
 
 
-def lock_notes(sources: str | Sequence[str], base: Path) -> list[str]:
+def lock_notes(sources: Sequence[str], base: Path) -> list[str]:
     """Tell of each database that is read without locks."""
-    paths = [base / one for one in ([sources] if isinstance(sources, str) else sources)]
+    paths = [base / one for one in sources]
     return [
         f"{path} is read without locks, which its file system does not have: nothing may write to "
         "it meanwhile"
@@ -186,7 +187,7 @@ def _parse(row: Sequence[Any]) -> DatabaseRow:
      magmoms, magmom, charge, parameters, data) = row  # fmt: skip
     return (
         number,
-        np.frombuffer(numbers, "<i4").astype(np.int64),
+        np.frombuffer(numbers, _INTEGERS).astype(np.int64),
         _floats(positions).reshape(-1, 3),
         _floats(cell).reshape(3, 3),
         _PBC[pbc or 0],
@@ -247,7 +248,7 @@ def _read_parameters(text: str) -> dict[str, Any]:
 
 
 def _floats(blob: bytes) -> NDArray[np.float64]:
-    values = np.frombuffer(blob, "<f8")
+    values = np.frombuffer(blob, _FLOATS)
     return values if LITTLE else values.astype(np.float64)
 
 
@@ -270,12 +271,14 @@ def _decode_as_ase(value: str | bytes) -> Any:
 
 def _decode(text: str | bytes) -> Mapping[str, Any]:
     # ASE marks arrays and dates by names that begin so (ase/io/jsonio.py), and writes NaN.
-    pairs: Any = None
+    pairs: Any
     if isinstance(text, str) and '"__' not in text:
-        with contextlib.suppress(orjson.JSONDecodeError):
+        try:
             pairs = orjson.loads(text)
-    if pairs is None:
+        except orjson.JSONDecodeError:
+            pairs = _decode_as_ase(text)
+    else:
         pairs = _decode_as_ase(text)
     if not isinstance(pairs, dict):
-        raise ValueError("its key_value_pairs are no pairs")
+        raise ValueError("its key_value_pairs are not pairs")
     return pairs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from sys import getsizeof
 from typing import Any
 
@@ -18,7 +18,7 @@ from hpctrain.data.sources.names import error_text
 from hpctrain.data.sources.pieces import put_together, whole_generation
 from hpctrain.data.sources.selection import Selection
 from hpctrain.data.structures.extxyz import Structure
-from hpctrain.data.structures.other_labels import looks_like
+from hpctrain.data.structures.other_labels import have_labels, looks_like
 from hpctrain.errors import HpctrainError
 
 
@@ -67,7 +67,7 @@ class DatabaseRows:
             and forces.dtype == np.float64
             and (free_energy is None or _same(energy, free_energy))
             and (stress is None or getattr(stress, "shape", None) == (6,))
-            and _no_labels(tuple(keys))
+            and not have_labels(tuple(keys))
         ):
             return Structure(row_id, self.name, numbers, positions, cell, pbc, energy, forces,
                              stress, kind, generation, keys, calculation=calculation)  # fmt: skip
@@ -123,12 +123,6 @@ def _size(row: Any) -> int:
 
 def _same(energy: float, free_energy: Any) -> bool:
     return type(free_energy) is float and abs(energy - free_energy) <= SAME_ENERGY
-
-
-@lru_cache(maxsize=1000)
-def _no_labels(names: tuple[str, ...]) -> bool:
-    """Say whether no key looks like a label; the keys are the same for most rows."""
-    return not any(map(looks_like, names))
 
 
 def _parse(row: Any) -> DatabaseRow:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from hpctrain.data.sources.frames import DAMAGED, Frame, latin_1, read_frames
-from hpctrain.data.sources.key_values import Column, parse_comment, parse_properties
+from hpctrain.data.sources.atom_lines import Table, read_tables
+from hpctrain.data.sources.comments import parse_comments
+from hpctrain.data.sources.frames import DAMAGED, MENDING, Frame, latin_1, read_frames
+from hpctrain.data.sources.key_values import Column, parse_properties
 from hpctrain.data.sources.label_names import Raw
 from hpctrain.data.sources.names import error_text
 from hpctrain.data.sources.pieces import put_together, select_structures
@@ -24,13 +27,13 @@ if TYPE_CHECKING:
     from hpctrain.data.structures.extxyz import Structure
 
 _NUMBERS, _SPECIES, _POSITIONS = ("Z", "numbers"), ("species", "symbols"), ("pos", "positions")
+_ATOMS = frozenset((*_NUMBERS, *_SPECIES, *_POSITIONS))
 _RESULTS = ("energy", "free_energy", "stress")
 _KEYS = {"lattice": "Lattice", "pbc": "pbc", "properties": "Properties"}
 _MARK = ";"
 _USUAL = "species:S:1:pos:R:3"
-ELEMENT = "{{rows}}: {word} is no element's symbol: read as {symbol}"
+ELEMENT = "{{rows}}: {word} is not an element's symbol: read as {symbol}"
 ENCODING = "{rows}: the second line is not UTF-8: read as Latin-1"
-MENDING = "mend the file, or name another in data.source"
 
 
 class Unreadable(ValueError):
@@ -57,9 +60,13 @@ class ExtxyzFrames:
 
     def raws(self) -> Iterator[tuple[int, Raw]]:
         """Read all, with their numbers."""
-        for frame in self.frames:
+        comments = [_decode(frame.comment) for frame in self.frames]
+        infos = parse_comments(comments)
+        tables = read_tables(self.frames)
+        for frame, comment, info, table in zip(self.frames, comments, infos, tables, strict=True):
+            notes = [(ENCODING, 0.0)] if comment is not frame.comment else []
             try:
-                raw = _parse(frame, self.name)
+                raw = _parse(frame, self.name, info, table, notes)
             except Unreadable as error:
                 raise HpctrainError(
                     f"{self.name}, structure {frame.number}, line {frame.line + error.line}: "
@@ -88,29 +95,38 @@ def _cannot_be_read(name: str, error: Exception) -> HpctrainError:
     return HpctrainError(f"{name} cannot be read: {error_text(error)}")
 
 
-def _parse(frame: Frame, name: str) -> Raw:
-    comment, notes = frame.comment, []
+def _decode(comment: str) -> str:
+    """Return a second line; one with bytes that are not UTF-8 is another string."""
     if not comment.isascii() and any("\udc80" <= char <= "\udcff" for char in comment):
-        comment = latin_1(comment)
-        notes.append((ENCODING, 0.0))
-    info = parse_comment(comment)
+        return latin_1(comment)
+    return comment
+
+
+def _parse(
+    frame: Frame, name: str, info: dict[str, Any], table: Table | None, notes: list[Note]
+) -> Raw:
     _refuse_other_case(info)
     columns = _columns(info.pop("Properties", None), frame)
-    words = _split(frame, columns)
     places = {column.name: column for column in columns}
-    numbers = _read_numbers(places, words, notes)
-    positions = _read_positions(places, words, frame, name)
+    read: Callable[[Column], Any]
+    if table is not None and table.values.shape[1] == _count_numbers(columns):
+        numbers, read = table.numbers, table.column
+        positions = read(places[_POSITIONS[0]])
+    else:
+        words = _split(frame, columns)
+        numbers = np.array(_read_numbers(places, words, notes), dtype=np.int64)
+        positions = _read_positions(places, words, frame, name)
+        read = partial(_delay, words, frame.line + 2, name)
     lattice = info.pop("Lattice", None)
     results: dict[str, Any] = {key: info.pop(key) for key in _RESULTS if key in info}
     arrays: dict[str, Any] = {}
     for column in places.values():
-        if column.name in (*_NUMBERS, *_SPECIES, *_POSITIONS) or column.kind not in "RI":
+        if column.name in _ATOMS or column.kind not in "RI":
             continue
-        values = Words(words[column.first : column.end], frame.line + 2, name)
-        (results if column.name == "forces" else arrays)[column.name] = values
+        (results if column.name == "forces" else arrays)[column.name] = read(column)
     return Raw(
         f"line {frame.line + 1} of {name}",
-        np.array(numbers, dtype=np.int64),
+        numbers,
         positions,
         _read_cell(lattice),
         _read_pbc(info.pop("pbc", None), lattice is not None),
@@ -122,12 +138,19 @@ def _parse(frame: Frame, name: str) -> Raw:
     )
 
 
-def _refuse_other_case(info: dict[str, Any]) -> None:
+def _refuse_other_case(keys: Iterable[str]) -> None:
     """Raise Unreadable where a key that has a meaning is written otherwise: ASE overlooks it."""
-    for key in info:
+    if wrong := _find_other_case(tuple(keys)):
+        raise Unreadable(1, f"it has {wrong[0]}, which is written {wrong[1]}")
+
+
+@lru_cache(maxsize=256)
+def _find_other_case(keys: tuple[str, ...]) -> tuple[str, str] | None:
+    for key in keys:
         name = _KEYS.get(key.lower())
-        if name is not None and name not in info:
-            raise Unreadable(1, f"it has {key}, which is written {name}")
+        if name is not None and name not in keys:
+            return key, name
+    return None
 
 
 def _columns(properties: Any, frame: Frame) -> tuple[Column, ...]:
@@ -141,6 +164,26 @@ def _columns(properties: Any, frame: Frame) -> tuple[Column, ...]:
         more = len(frame.lines[0].split()) - wide
         columns += (Column("", "S", wide, wide + max(more, 0)),)
     return columns
+
+
+@lru_cache(maxsize=256)
+def _count_numbers(columns: tuple[Column, ...]) -> int | None:
+    """Count the numbers of a line, if they stand behind an element's symbol; else None."""
+    places = {column.name: column for column in columns}
+    position = places.get(_POSITIONS[0])
+    if (
+        position is None
+        or position.end - position.first != 3
+        or columns[0] != Column(_SPECIES[0], "S", 0, 1)
+        or any(column.kind not in "RI" for column in columns[1:])
+        or not _ATOMS.isdisjoint(places.keys() - {_SPECIES[0], _POSITIONS[0]})
+    ):
+        return None
+    return columns[-1].end - 1
+
+
+def _delay(words: Sequence[Sequence[str]], line: int, name: str, column: Column) -> Words:
+    return Words(words[column.first : column.end], line, name)
 
 
 def _split(frame: Frame, columns: tuple[Column, ...]) -> Sequence[Sequence[str]]:
@@ -173,7 +216,7 @@ def _read_numbers(
     except ValueError as error:
         word, place = error.args
         word = word.encode("utf-8", "backslashreplace").decode()  # bytes of another encoding
-        raise Unreadable(2 + place, f"{word} is no element") from None
+        raise Unreadable(2 + place, f"{word} is not an element") from None
     if column.name not in _NUMBERS:
         notes += [(ELEMENT.format(word=_plain(w), symbol=s), 0.0) for w, s in read.items()]
     return numbers
@@ -193,7 +236,7 @@ def _read_positions(
         return Words(words[column.first : column.end], frame.line + 2, name).floats()
     except NoNumber as error:
         line = int((error.where or "line 0").split()[1]) - frame.line
-        raise Unreadable(line, f"the position {error.text} is no number") from None
+        raise Unreadable(line, f"the position {error.text} is not a number") from None
 
 
 def _read_cell(lattice: Any) -> Any:

@@ -17,7 +17,7 @@ from hpctrain.errors import HpctrainError
 
 # What a damaged file raises, besides OSError.
 DAMAGED = (EOFError, zlib.error, lzma.LZMAError)
-_MENDING = "mend the file, or name another in data.source"
+MENDING = "correct the file, or name another in data.source"
 
 
 class Frame(NamedTuple):
@@ -62,11 +62,11 @@ def read_frames(path: Path, name: str) -> Iterator[Frame]:
                 raise HpctrainError(
                     f"{name}, structure {number}: line {line} is {first.strip()[:60]!r}, "
                     "not its number of atoms",
-                    _MENDING,
+                    MENDING,
                 ) from None
             if atoms < 0:
                 raise HpctrainError(
-                    f"{name}, structure {number}: line {line} says {atoms} atoms", _MENDING
+                    f"{name}, structure {number}: line {line} says {atoms} atoms", MENDING
                 )
             lines = list(islice(file, atoms + 1))
             if len(lines) <= atoms:
@@ -89,7 +89,7 @@ def _open(path: Path, name: str) -> IO[str]:
             encoding = "utf-16"
         elif b"\0" in head:
             raise HpctrainError(
-                f"{name}, line 1 has NUL characters: it is no text, or UTF-16 without its mark",
+                f"{name}, line 1 has NUL characters: it is not text, or UTF-16 without its mark",
                 f"write it as UTF-8: iconv -f UTF-16 -t UTF-8 {name} > new.xyz",
             )
         errors = "strict" if encoding == "utf-16" else "surrogateescape"

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,8 @@ _TOKEN = re.compile(
     r"""|\[(?:\\.|[^]\\])*(?:\]|$)|[^\s=\\"'{[])+"""
 )
 # What most lines are made of, which is read at once.
-_PLAIN_PAIR = re.compile(r"""([^\s="'{}\[\]\\]+)=(?:"([^"\\]*)"|([^\s="'{}\[\]\\]+))(?:\s+|$)""")
+BARE, QUOTED = r"""[^\s="'{}\[\]\\]+""", r"""[^"\\]*"""
+_PLAIN_PAIR = re.compile(rf'({BARE})=(?:"({QUOTED})"|({BARE}))(?:\s+|$)')
 _PLAIN_LINE = re.compile(rf"\s*(?:{_PLAIN_PAIR.pattern})*")
 _SPECIAL = re.compile(r"""[\\"'{[]""")
 _PIECE = re.compile(
@@ -31,8 +33,10 @@ _PROPERTY = re.compile(r"(.+?):([A-Za-z]+):([0-9]+)(?::|$)")
 _TRUTH = {"T": True, "F": False, "true": True, "false": False,
           "True": True, "False": False, "TRUE": True, "FALSE": False}  # fmt: skip
 # Taken as they stand: they are not values.
-_RAW = frozenset({"Properties"})
-_MATRICES = frozenset({"Lattice", "stress", "virial"})
+RAW = frozenset({"Properties"})
+UNREAD = frozenset(map("".join, product("uU", "iI", "dD")))  # as ASE, in whatever case
+_FEW = 20
+MATRICES = frozenset({"Lattice", "stress", "virial"})
 
 
 class Column(NamedTuple):
@@ -47,15 +51,20 @@ class Column(NamedTuple):
 def parse_comment(line: str) -> dict[str, Any]:
     """Return the keys of a second line with their values: numbers, arrays, truths, texts."""
     return {
-        key: raw if key in _RAW else _value(key, raw)
+        key: raw if key in RAW else parse_value(key, raw)
         for key, raw in _pairs(line)
-        if key.lower() != "uid"
+        if key not in UNREAD
     }
 
 
+def find_plain_pairs(line: str) -> list[tuple[str, str, str]] | None:
+    """Return each key and its value, in quotes or without; None where a line has more than that."""
+    return _PLAIN_PAIR.findall(line) if _PLAIN_LINE.fullmatch(line) else None
+
+
 def _pairs(line: str) -> Iterator[tuple[str, str]]:
-    if _PLAIN_LINE.fullmatch(line):
-        for name, quoted, bare in _PLAIN_PAIR.findall(line):
+    if (plain := find_plain_pairs(line)) is not None:
+        for name, quoted, bare in plain:
             yield name, quoted or bare
         return
     key: str | None = None
@@ -87,11 +96,12 @@ def _unquote(token: str) -> str:
     )
 
 
-def _value(key: str, raw: str) -> Any:
-    words = raw.replace(",", " ").split()
+def parse_value(key: str, raw: str) -> Any:
+    """Return the value that a text is, of a key that is not in RAW."""
+    words = (raw.replace(",", " ") if "," in raw else raw).split()
     if len(words) == 1:
         return _read_value(raw, words[0])
-    if len(words) == 9 and key in _MATRICES:
+    if len(words) == 9 and key in MATRICES:
         numbers = _numbers(words)
         # As ASE reads it, column by column.
         return raw if numbers is None else numbers.reshape(3, 3).T
@@ -119,9 +129,11 @@ def _read_value(raw: str, *words: str) -> Any:
 
 
 def _numbers(words: Sequence[str]) -> Any:
-    if any("." in word for word in words) and (found := read_plain(words)) is not None:
-        return found
     try:
+        if any("." in word for word in words):
+            # Of few words this is quicker, and it is the same.
+            found = read_plain(words) if len(words) > _FEW else None
+            return np.array(list(map(float, words))) if found is None else found
         try:
             return np.array([int(word) for word in words])
         except (ValueError, OverflowError):

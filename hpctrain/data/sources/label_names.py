@@ -11,7 +11,7 @@ import numpy as np
 from hpctrain.data.sources.values import NoNumber, to_array, to_float, to_voigt
 from hpctrain.data.structures.extxyz import Structure
 from hpctrain.data.structures.labels import NO_STRESS
-from hpctrain.data.structures.other_labels import OtherLabels, looks_like
+from hpctrain.data.structures.other_labels import OtherLabels, have_labels, looks_like
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,7 +105,7 @@ class Labels:
             pass
         elif energy is None or forces is None:
             others = list_others(raw)
-        elif self.asks and (raw.has_more or any(map(looks_like, (*raw.keys, *raw.arrays)))):
+        elif self.asks and (raw.has_more or have_labels((*raw.keys, *raw.arrays))):
             others = find_second_set(raw, energy, forces)
         return Structure(
             row_id, source, raw.numbers, raw.positions, raw.cell, raw.pbc, energy, forces,
@@ -117,8 +117,8 @@ class Labels:
         """Name a value and its place; of very many only the first are named."""
         self.named += 1
         if self.named > MOST_NAMED:
-            return f"{what} is no number"
-        return f"{what} is no number: {error.text} in {error.where or raw.where}"
+            return f"{what} is not a number"
+        return f"{what} is not a number: {error.text} in {error.where or raw.where}"
 
     def _find_energy(self, raw: Raw, notes: list[Note]) -> float | None:
         if raw.free_energy is not None and self.energy in (None, "free_energy"):
@@ -155,7 +155,7 @@ class Labels:
                     raise ValueError("a virial needs a cell that is periodic in all directions")
                 stress = stress / -volume
         except NoNumber:
-            notes.append((NO_STRESS + "it is no number", 0.0))
+            notes.append((NO_STRESS + "it is not a number", 0.0))
             return None
         except ValueError as error:
             notes.append((NO_STRESS + str(error), 0.0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from hpctrain.errors import HpctrainError
 
@@ -32,23 +33,31 @@ def expand(source: str | list[str], base: Path) -> tuple[list[str], bool]:
         if not found:
             raise HpctrainError(
                 f"data.source: no file fits {one} (in {base})",
-                "mend the pattern: * stands for a part of one name, ** for folders",
+                "correct the pattern: * stands for a part of one name, ** for folders",
             )
         names += found
     return list(dict.fromkeys(names)), globs > 0 or len(given) > 1
 
 
+class Sources(NamedTuple):
+    """All sources, those that are tested on, and whether there can be several."""
+
+    names: list[str]
+    tests: frozenset[str]
+    several: bool
+
+
 def expand_sides(
     source: str | list[str], test_source: str | list[str] | None, base: Path
-) -> tuple[list[str], frozenset[str], bool]:
-    """Return all sources, those that are tested on, and whether there can be several.
+) -> Sources:
+    """Return the sources that data.source and data.test_source name.
 
     What a pattern of ``source`` fits and ``test_source`` names is tested on; what both name is a
     contradiction: HpctrainError.
     """
     names, several = expand(source, base)
     if test_source is None:
-        return names, frozenset(), several
+        return Sources(names, frozenset(), several)
     try:
         tests, _ = expand(test_source, base)
     except HpctrainError as error:
@@ -68,7 +77,7 @@ def expand_sides(
             "data.test_source names all files of data.source: there is nothing to train on",
             "name other files in one of them",
         )
-    return [*train, *tests], frozenset(tests), True
+    return Sources([*train, *tests], frozenset(tests), True)
 
 
 def _file_of(source: str, base: Path) -> str:

@@ -72,7 +72,7 @@ def find_format(path: Path, name: str) -> str:
     other = kind == "espresso-out" and not ending(name)[1] and b"PWSCF" not in head
     if known is None or not known.can_read or kind in _OTHERS or other:
         raise HpctrainError(
-            f"{name} cannot be read: it is no database, extxyz file, Pacemaker table, "
+            f"{name} cannot be read: it is not a database, extxyz file, Pacemaker table, "
             "trajectory or output that ASE knows",
             "unpack it" if is_packed(name) else "name another file in data.source",
         )

@@ -51,7 +51,7 @@ ALLOWED: dict[str, frozenset[str]] = {
 }  # fmt: skip
 
 
-_REFUSED = "it constructs {}, which is not let through"
+_REFUSED = "it constructs {}, which is not allowed"
 
 
 _PLAIN_TYPES = [(order, None, None, None) for order in ("|", "<" if np.little_endian else ">")]

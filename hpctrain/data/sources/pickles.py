@@ -24,7 +24,7 @@ ENDINGS = (".pckl", ".pkl", ".pickle")
 _COMPRESSED = (".gzip", ".gz", ".bz2", ".xz")
 _PROGRAM = "hpctrain.data.sources.pickle_process"
 TIME_LIMIT_S = 3600.0
-TABLE = "a table in Pacemaker's way needs columns ase_atoms, energy and forces"
+TABLE = "a table in Pacemaker's format needs the columns ase_atoms, energy and forces"
 
 
 def is_pickle(name: str) -> bool:
@@ -41,7 +41,7 @@ def read_pickle(path: Path, name: str) -> Iterator[tuple[int, Raw]]:
     if path.stat().st_uid != os.geteuid():
         raise HpctrainError(
             f"{name} belongs to another user: a pickle is a program, and only your own are read",
-            "look where it is from; then copy it, so that the copy is yours",
+            "check where it comes from, then copy it so that the copy is yours",
         )
     with tempfile.TemporaryDirectory(prefix="hpctrain-") as folder:
         rows = Path(folder) / "rows"

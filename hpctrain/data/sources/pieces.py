@@ -60,8 +60,9 @@ def select_structures(
 
     ``name`` is what it is called in errors; the ids begin with ``prefix``.
     """
+    everything = selection.everything
     for number, raw in raws:
-        if raw.fault is None and not selection.matches(number, raw):
+        if not everything and raw.fault is None and not selection.matches(number, raw):
             continue
         generation = raw.keys.get("generation")
         if generation is not None:

@@ -123,7 +123,7 @@ def _parse(text: str, select: str) -> tuple[list[str], list[tuple[Any, str, Any]
         keys, comparisons = parse_selection(text)
     except Exception as error:  # ASE raises whatever a bad expression leads to
         raise HpctrainError(
-            f"data.select '{select}' is no selection: {error_text(error)}"
+            f"data.select '{select}' is not a valid selection: {error_text(error)}"
         ) from error
     return keys, comparisons
 
@@ -134,7 +134,7 @@ def refuse_unknown_sources(select: str, names: Collection[str]) -> None:
         found = _ID.fullmatch(word.strip())
         if found is not None and found[2] is not None and found[2] not in names:
             raise HpctrainError(
-                f"data.select names a row of {found[2]}, which is no source",
+                f"data.select names a row of {found[2]}, which is not a source",
                 f"sources are: {', '.join(sorted(names)[:10])}{', …' * (len(names) > 10)}",
             )
 

@@ -31,7 +31,7 @@ class NoNumber(ValueError):
         text = repr(value)
         self.text = text if len(text) <= 60 else f"{text[:57]}…"
         self.where = where
-        super().__init__(f"{self.text} is no number")
+        super().__init__(f"{self.text} is not a number")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 # As in ase.data: the place is the atomic number; X, in place 0, is no element.
 SYMBOLS: list[str] = [
     "X", "H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P",
@@ -14,3 +16,8 @@ SYMBOLS: list[str] = [
     "Db", "Sg", "Bh", "Hs", "Mt", "Ds", "Rg", "Cn", "Nh", "Fl", "Mc", "Lv", "Ts", "Og",
 ]  # fmt: skip
 NUMBERS: dict[str, int] = {symbol: number for number, symbol in enumerate(SYMBOLS)}
+
+
+def formula_of(counts: Iterable[tuple[int, int]]) -> str:
+    """Return a formula, of atomic numbers and how many atoms there are of each."""
+    return "".join(f"{SYMBOLS[number]}{count if count > 1 else ''}" for number, count in counts)

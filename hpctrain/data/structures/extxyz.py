@@ -1,12 +1,10 @@
-"""A labelled structure as extended XYZ, with every digit, and as a digest."""
+"""A labelled structure, many of them put together, and as extended XYZ, with every digit."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate, pairwise, product
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
+from hpctrain.data.structures.elements import SYMBOLS
 from hpctrain.data.structures.other_labels import OtherLabels
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ _NUMBER = re.compile("[1-9][0-9]*")
 # xx yy zz yz xz xy as nine numbers.
 _FULL = np.array([0, 5, 4, 5, 1, 3, 4, 3, 2])
 _AXES = list(product((False, True), repeat=3))
-_PBC_BYTES = {pbc: bytes(pbc) for pbc in _AXES}
 _PBC_TEXT = {
     pbc: b' pbc="' + b" ".join(b"T" if axis else b"F" for axis in pbc) + b'"' for pbc in _AXES
 }
@@ -39,6 +37,13 @@ _BEGINNING = re.compile(
     rb' pbc="([TF]) ([TF]) ([TF])"[^\n]*\n'
 )
 _BLANKS = bytes.maketrans(b",", b" ")
+_NUMPY = orjson.OPT_SERIALIZE_NUMPY
+# Symbols by atomic number [118 + 1, 4], filled up to the length of "null".
+_WIDE, _FILLER = len("null"), ord("[")
+_SYMBOLS = np.array(
+    [list(symbol.encode().ljust(_WIDE, bytes([_FILLER]))) for symbol in SYMBOLS], dtype=np.uint8
+)
+_FILLED = (_SYMBOLS == _FILLER).sum(axis=1)
 _TRUTH = frozenset({"t", "f", "true", "false", "nan", "inf", "infinity"})
 
 
@@ -79,79 +84,55 @@ class Structure:
 
 @dataclass(slots=True)
 class Batch:
-    """Structures put together with their labels: numpy and orjson work on all at once.
+    """Structures with an energy and forces, put together: numpy and orjson work on all at once.
 
-    ``positions`` and ``forces`` [atoms, 3], ``ends`` the number of atoms up to each structure.
+    ``numbers`` [atoms], ``positions`` and ``forces`` [atoms, 3], ``ends`` the number of atoms up to
+    each structure; ``cells`` [n, 3, 3], ``energies`` [n]; ``stresses`` [m, 6] of those that have
+    one. Units as in a Structure.
     """
 
     structures: Sequence[Structure]
+    numbers: NDArray[np.int64]
     positions: Array
     forces: Array
     ends: list[int]
+    cells: Array
+    energies: Array
+    stresses: Array
 
     @classmethod
     def of(cls, structures: Sequence[Structure]) -> Batch:
-        """Put structures together; all of them have forces."""
-        forces = [one.forces for one in structures if one.forces is not None]
-        assert len(forces) == len(structures)
+        """Put structures together, one at least; all of them have energy and forces."""
+        stresses = [one.stress for one in structures if one.stress is not None]
         return cls(
             structures,
+            np.concatenate([one.numbers for one in structures]),
             np.concatenate([one.positions for one in structures]),
-            np.concatenate(forces),
+            np.concatenate([one.forces for one in structures if one.forces is not None]),
             [0, *accumulate(len(one.numbers) for one in structures)],
+            np.array([one.cell for one in structures]),
+            np.array([one.energy for one in structures], dtype=float),
+            np.array(stresses) if stresses else np.empty((0, 6)),
         )
 
 
-def digest_structures(batch: Batch) -> list[tuple[bytes, bytes]]:
-    """Compute SHA-256 of each structure with its labels, and without, whatever its row number.
+def format_structures(batch: Batch) -> list[bytes]:
+    """Format each structure as text in UTF-8; all numbers must be finite.
 
-    Little-endian numbers, so that every machine agrees; adding 0.0 makes -0.0 a plain zero.
+    They are written by orjson, in the fewest digits that read back the same.
     """
-    positions, forces = _as_little_endian(batch.positions), _as_little_endian(batch.forces)
-    cells = _as_little_endian(np.array([one.cell for one in batch.structures]))
-    found = []
-    for place, (one, (begin, end)) in enumerate(
-        zip(batch.structures, pairwise(batch.ends), strict=True)
-    ):
-        atoms = slice(24 * begin, 24 * end)
-        numbers = one.numbers.astype("<i8", copy=False).tobytes()
-        cell = cells[72 * place : 72 * place + 72]
-        geometry = (numbers, _PBC_BYTES[one.pbc], positions[atoms], cell)
-        sha = hashlib.sha256(b"%b%b|%b|%b" % geometry)
-        known = sha.digest()
-        energy = struct.pack("<d", (one.energy or 0.0) + 0.0)
-        sha.update(b"|%b|%b" % (energy, forces[atoms]))
-        if one.stress is not None:
-            sha.update(b"|%b" % _as_little_endian(one.stress))
-        found.append((sha.digest(), known))
-    return found
-
-
-def _as_little_endian(values: Array) -> bytes:
-    return (values + 0.0).astype("<f8", copy=False).tobytes()
-
-
-def format_structures(batch: Batch, symbols: Sequence[bytes]) -> list[bytes]:
-    """Format each structure as text in UTF-8; ``symbols`` by atomic number.
-
-    Numbers are written by orjson, in the fewest digits that read back the same; one that is not
-    finite becomes ``null``.
-    """
-    structures = batch.structures
-    cells = _format_table(np.array([one.cell.ravel() for one in structures]))
+    cells = _format_table(batch.cells.reshape(-1, 9))
     # As in the digest, a plain zero: SQLite keeps no other.
-    energies = orjson.dumps([(one.energy or 0.0) + 0.0 for one in structures])[1:-1].split(b",")
-    stressed = [one.stress[_FULL] for one in structures if one.stress is not None]
-    stresses = iter(_format_table(np.array(stressed)) if stressed else ())
-    atoms = _format_atoms(batch, symbols)
+    energies = orjson.dumps(batch.energies + 0.0, option=_NUMPY)[1:-1].split(b",")
+    stresses = iter(_format_table(batch.stresses[:, _FULL]))
     texts = []
-    for one, cell, energy, (begin, end) in zip(
-        structures, cells, energies, pairwise(batch.ends), strict=True
+    for one, cell, energy, lines in zip(
+        batch.structures, cells, energies, _format_atoms(batch), strict=True
     ):
         # A database's own ids are numbers; those of several sources, and all else, are text.
         plain = _NUMBER.fullmatch(one.row_id)
         head = b'%d\nLattice="%b" Properties=species:S:1:pos:R:3:forces:R:3 energy=%b%b%b%b%b%b' % (
-            end - begin,
+            len(one.numbers),
             cell,
             energy,
             b"" if one.stress is None else b' stress="%b"' % next(stresses),
@@ -160,7 +141,7 @@ def format_structures(batch: Batch, symbols: Sequence[bytes]) -> list[bytes]:
             b" db_id=%b" % (one.row_id.encode() if plain else _format_text(one.row_id)),
             b" source=%b" % _format_text(one.source),
         )
-        texts.append(b"".join([head, *atoms[2 * begin : 2 * end], b"\n"]))
+        texts.append(b"".join((head, lines, b"\n")))
     return texts
 
 
@@ -189,24 +170,32 @@ def parse_structure(text: bytes, row_id: str, symbols: Mapping[bytes, int]) -> S
     )
 
 
-def _format_atoms(batch: Batch, symbols: Sequence[bytes]) -> list[bytes]:
-    """Format each atom as two pieces: a new line with its symbol, and its numbers after a blank."""
-    table = np.hstack([batch.positions, batch.forces])
-    # From ,[[0.1,0.2],[0.3,0.4]] to " 0.1 0.2] 0.3 0.4]]".
-    text = b"," + orjson.dumps(table, option=orjson.OPT_SERIALIZE_NUMPY)
-    rows = text.translate(_BLANKS, b"[").split(b"]")[: len(table)]
-    pieces = [b""] * (2 * len(table))
-    numbers = np.concatenate([one.numbers for one in batch.structures]).tolist()
-    pieces[::2] = map([b"\n" + symbol for symbol in symbols].__getitem__, numbers)
-    pieces[1::2] = rows
-    return pieces
+def _format_atoms(batch: Batch) -> Iterator[memoryview]:
+    """Format the atoms of each structure as lines, with a line break before each."""
+    table = np.empty((len(batch.numbers), 7))
+    table[:, 0] = np.nan
+    table[:, 1:4], table[:, 4:] = batch.positions, batch.forces
+    # From [null,0.1,0.2,…,null,0.3,… to "\nAl 0.1 0.2 …\nO 0.3 …": where an atom begins is a null,
+    # which stands for no other number. Brackets fill what is too much, and are taken out.
+    text = bytearray(orjson.dumps(table.ravel(), option=_NUMPY))
+    characters = np.frombuffer(text, np.uint8)
+    starts = np.flatnonzero(characters == ord("n"))
+    symbols = _SYMBOLS[batch.numbers]
+    characters[starts - 1] = ord("\n")
+    for place in range(_WIDE):
+        characters[starts + place] = symbols[:, place]
+    filled = np.append(0, np.cumsum(_FILLED[batch.numbers]))
+    starts = np.append(starts - 1, len(text) - 1) - filled
+    lines = memoryview(text.translate(_BLANKS, b"[]"))
+    for begin, end in pairwise(starts[batch.ends].tolist()):
+        yield lines[begin:end]
 
 
 def _format_table(values: Array) -> list[bytes]:
     """Format each row as numbers with blanks between them."""
     if not values.size:
         return []
-    text = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
+    text = orjson.dumps(np.ascontiguousarray(values), option=_NUMPY)
     return text[2:-2].replace(b",", b" ").split(b"] [")
 
 

@@ -20,19 +20,23 @@ class Ids(Sequence[str]):
 
     def append(self, row_id: str) -> None:
         """Add the id of the next row."""
-        if len(self._ends) == 1:
-            if _NUMBER.fullmatch(row_id):
-                self._numbers.append(int(row_id))
-                return
-            for number in self._numbers:
-                self._append_text(str(number))
-            self._numbers = array("I")
-        self._append_text(row_id)
+        self.extend([row_id])
 
-    def _append_text(self, text: str) -> None:
-        # An id may begin with the name of a file, which need not be UTF-8.
-        self._bytes += text.encode(errors="surrogatepass")
-        self._ends.append(len(self._bytes))
+    def extend(self, ids: Sequence[str]) -> None:
+        """Add the ids of the next rows."""
+        if len(self._ends) == 1:
+            if all(map(_NUMBER.fullmatch, ids)):
+                self._numbers.extend(map(int, ids))
+                return
+            numbers, self._numbers = self._numbers, array("I")
+            self._extend_text(map(str, numbers))
+        self._extend_text(ids)
+
+    def _extend_text(self, texts: Iterable[str]) -> None:
+        for text in texts:
+            # An id may begin with the name of a file, which need not be UTF-8.
+            self._bytes += text.encode(errors="surrogatepass")
+            self._ends.append(len(self._bytes))
 
     def __len__(self) -> int:
         return len(self._numbers) or len(self._ends) - 1
@@ -54,6 +58,11 @@ class Names:
         self.names: list[Any] = []
         self._numbers: dict[Hashable, int] = {}
         self._most, self._others = most, others
+
+    def numbers(self, names: Iterable[Hashable]) -> list[int]:
+        """Return the numbers of some names."""
+        known = self._numbers
+        return [known[name] if name in known else self.number(name) for name in names]
 
     def number(self, name: Hashable) -> int:
         """Return the number of a name; a new one gets the next."""

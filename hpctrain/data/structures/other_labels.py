@@ -66,6 +66,12 @@ def looks_like(name: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=1000)
+def have_labels(names: tuple[str, ...]) -> bool:
+    """Say whether any name seems to be of a label; most rows have the names of many others."""
+    return any(map(looks_like, names))
+
+
 def _affix(name: str, pattern: re.Pattern[str]) -> tuple[str, str] | None:
     """Return what stands before and after a label's usual name, in lower case."""
     found = pattern.search(name)

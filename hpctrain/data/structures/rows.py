@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -27,30 +28,32 @@ NO_GENERATION = -(2**31)
 TEST = "test"  # the side of the rows of data.test_source
 
 
-class Row(NamedTuple):
-    """What is kept of one selected row.
+class SomeRows(NamedTuple):
+    """What is kept of some selected rows, column by column: little to send to another process.
 
-    ``digest`` is of the structure with its labels, ``geometry`` the first GEOMETRY bytes of that
-    without; ``length``: of its text in the spool (bytes); ``composition``: the number of atoms by
-    atomic number; ``group``: its value of data.group_by; ``isolated``: the energy (eV) of an
-    isolated atom; ``bad``: why it cannot be used. ``side``: as in Structure.
-    Of a bad row only the notes and the side count.
+    ``digests`` are of the structures with their labels, 32 bytes each, ``geometries`` of those
+    without, GEOMETRY bytes each; ``lengths``: of their texts in the spool (bytes);
+    ``compositions``: the number of atoms by atomic number; ``groups``: their values of
+    data.group_by; ``sides``: as in Structure.
+
+    By the place among them, of those that have such: ``isolated``: the energy (eV) of an isolated
+    atom; ``bad``: why a row cannot be used; of such only notes and side count. ``remarks``: notes
+    and others of a Structure.
     """
 
-    row_id: str
-    config_type: str | None = None
-    generation: int | None = None
-    notes: tuple[tuple[str, float], ...] = ()
-    others: OtherLabels | None = None
-    bad: str | None = None
-    digest: bytes = bytes(32)
-    geometry: bytes = bytes(GEOMETRY)
-    length: int = 0
-    atoms: int = 0
-    composition: bytes = b""
-    group: str | None = None
-    isolated: float | None = None
-    side: str | None = None
+    ids: list[str]
+    config_types: list[str | None]
+    generations: list[int | None]
+    digests: bytes
+    geometries: bytes
+    lengths: list[int]
+    atoms: list[int]
+    compositions: list[bytes]
+    groups: list[str | None]
+    sides: list[str | None]
+    isolated: dict[int, float]
+    bad: dict[int, str]
+    remarks: dict[int, tuple[tuple[tuple[str, float], ...], OtherLabels | None]]
 
 
 class Rows:
@@ -76,40 +79,38 @@ class Rows:
     def __len__(self) -> int:
         return len(self._atoms)
 
-    def add(self, row: Row) -> None:
-        """Add the next row."""
-        place = len(self)
-        if row.notes or row.others is not None:
-            self._remember(place, row)
-        if row.isolated is not None:
-            self.isolated[place] = row.isolated
-        good = row.bad is None
-        if row.bad is not None:
-            self.bad[place] = row.bad
-        self.ids.append(row.row_id)
-        self._generations.append(NO_GENERATION if row.generation is None else row.generation)
-        self._digests += row.digest
-        self._geometries += row.geometry
-        self._ends.append(self._ends[-1] + row.length)
-        self._atoms.append(row.atoms)
-        self._kinds.append(self.kinds.number(row.config_type) if good else 0)
-        self._compositions.append(self.compositions.number(row.composition) if good else 0)
+    def extend(self, some: SomeRows) -> None:
+        """Add the next rows."""
+        first = len(self)
+        for place, (notes, others) in some.remarks.items():
+            self._remember(first + place, notes, others)
+        for place, energy in some.isolated.items():
+            self.isolated[first + place] = energy
+        for place, reason in some.bad.items():
+            self.bad[first + place] = reason
+        self.ids.extend(some.ids)
+        self._generations.extend(NO_GENERATION if one is None else one for one in some.generations)
+        self._digests += some.digests
+        self._geometries += some.geometries
+        start = self._ends[-1]
+        self._ends.extend(start + end for end in accumulate(some.lengths))
+        self._atoms.extend(some.atoms)
+        self._kinds.extend(_number(self.kinds, some.config_types, some.bad))
+        self._compositions.extend(_number(self.compositions, some.compositions, some.bad))
         if self._groups is not None:
-            if good:
-                self._groups.append(-1 if row.group is None else self.groups.number(row.group))
-            else:
-                self._groups.append(0)
+            self._groups.extend(_number(self.groups, some.groups, some.bad, none=-1))
         if self._sides is not None:
-            self._sides.append(-1 if row.side is None else self.sides.number(row.side))
+            self._sides.extend(_number(self.sides, some.sides, (), none=-1))
 
-    def _remember(self, place: int, row: Row) -> None:
-        for sentence, size in row.notes:
+    def _remember(
+        self, place: int, notes: Iterable[tuple[str, float]], others: OtherLabels | None
+    ) -> None:
+        for sentence, size in notes:
             if sentence not in self.notes and len(self.notes) >= MOST_KINDS:
                 sentence = _MORE_NOTES
             places, sizes = self.notes.setdefault(sentence, (array("I"), array("d")))
             places.append(place)
             sizes.append(size)
-        others = row.others
         if others is not None and (others in self.others or len(self.others) < MOST_KINDS):
             self.others.setdefault(others, array("I")).append(place)
 
@@ -142,6 +143,20 @@ class Rows:
         """Return the elements of a composition, by its number."""
         counts = np.frombuffer(self.compositions.names[composition], np.int64)
         return frozenset(SYMBOLS[number] for number in np.flatnonzero(counts))
+
+
+def _number(
+    names: Names, values: Iterable[Hashable], bad: Collection[int], none: int | None = None
+) -> list[int]:
+    """Number the values of some rows; those at the places ``bad`` get 0, a None gets ``none``."""
+    if none is None and not bad:
+        return names.numbers(values)
+    return [
+        0 if place in bad
+        else none if value is None and none is not None
+        else names.number(value)
+        for place, value in enumerate(values)
+    ]  # fmt: skip
 
 
 def select_generations(rows: Rows, data: DataConfig, up_to: int | None) -> NDArray[Any]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from hpctrain.engines.pacemaker.input import DENSITIES
+
 # Measured: 555 and 2,775 atoms with 55 neighbours each, 30 to 300 functions, two shared cores.
 _TENSORPOT_S = 12.7e-6  # core-seconds per neighbour and iteration, whatever the functions
 _TENSORPOT_FUNCTION_S = 0.105e-6  # … and for each function
@@ -26,7 +28,6 @@ RANGE = 3.0  # the truth is within a factor of three for what was measured
 # with python-ace 0.4.0rc1, of one element and of several (2, 3 and 5 agree to 10 %).
 _RADIAL_ONE = ((20, 105), (40, 144), (80, 240), (160, 288), (320, 336), (640, 360))
 _RADIAL = ((10, 25), (20, 72), (40, 127), (80, 200), (160, 258), (320, 304))
-_DENSITIES = 2
 
 
 def expected_parameters(functions: int, elements: int) -> int:
@@ -34,7 +35,7 @@ def expected_parameters(functions: int, elements: int) -> int:
     table = _RADIAL_ONE if elements == 1 else _RADIAL
     block = functions / 2 ** (elements - 1)
     pairs = elements * (elements + 1) // 2
-    return round(_DENSITIES * functions * elements + pairs * _interpolate(table, block))
+    return round(DENSITIES * functions * elements + pairs * _interpolate(table, block))
 
 
 def functions_within(parameters: float, elements: int) -> int:

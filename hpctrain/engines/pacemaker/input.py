@@ -12,7 +12,7 @@ from hpctrain.yamlfile import merge
 
 if TYPE_CHECKING:
     from hpctrain.settings import TrainingConfig
-from hpctrain.fields import Evaluator
+from hpctrain.fields import SAME_ATOM, Evaluator
 
 CALLBACK = "continuation.on_iteration"
 TEMPLATE = "pacemaker/input.yaml.j2"
@@ -37,18 +37,17 @@ class DataFacts:
     reference_energies: dict[str, float] | str
 
 
-def relative_force_weight(kappa: float, kappa_f: float | None) -> float:
+def relative_force_weight(energies: float, forces: float) -> float:
     """Return Pacemaker's kappa, in [0, 1], from the weights of energies and forces.
 
     Its loss is (1 - κ) · energies + κ · forces, so κ = w_F / (w_E + w_F); 1 : 100 is 100/101.
     """
-    forces = 100.0 * kappa if kappa_f is None else kappa_f
-    if kappa + forces == 0:
+    if energies + forces == 0:
         raise HpctrainError(
             "training.kappa and training.kappa_f are both 0: nothing would be fitted",
             "write force_share: 0.5 instead of both",
         )
-    return forces / (kappa + forces)
+    return forces / (energies + forces)
 
 
 def weights(training: TrainingConfig) -> tuple[float, float] | None:
@@ -191,7 +190,7 @@ def reference_warning(
 
 def _energies_of_isolated_atoms(isolated_atoms: Mapping[str, Sequence[float]]) -> dict[str, float]:
     for element, energies in isolated_atoms.items():
-        if max(energies) - min(energies) > 1e-3:
+        if max(energies) - min(energies) > SAME_ATOM:
             raise HpctrainError(
                 f"the data hold {len(energies)} isolated atoms of {element} with different "
                 f"energies ({min(energies):.4f} to {max(energies):.4f} eV)",
@@ -269,7 +268,7 @@ def input_mapping(
     if found:
         raise HpctrainError(
             "\n".join(["Pacemaker would not train properly on these settings:", *found]),
-            "mend them in hpctrain.yaml, training: and its overrides:",
+            "correct them in hpctrain.yaml, under training:",
         )
     return mapping
 

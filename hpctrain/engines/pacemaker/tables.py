@@ -10,12 +10,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
+from math import inf
 from typing import Any
 
 from hpctrain.engines.base import TrainingMetrics
 
 _DIGITS = 9  # of a count; a longer number is damage
 _COLUMNS = ("ladder_step", "cycle_step", "iter_num", "loss", "rmse_epa", "rmse_f_comp")
+Key = tuple[int, int, int]
 _POINT = tuple(field.name for field in fields(TrainingMetrics))
 
 
@@ -87,12 +89,26 @@ class Lines:
 class TableReader(Lines):
     """metrics.txt or test_metrics.txt, as `points`; rows that are torn are left out.
 
-    A second header is a restart into the same file: the points before it are forgotten.
+    A second header is a restart into the same file: the points before it are forgotten. ``best`` is
+    the point with the lowest loss after the start, ``at_wanted`` the one that ``look_for``
+    asks for.
     """
 
     def __init__(self) -> None:
-        self.points: list[TrainingMetrics] = []
+        self._forget()
+        self._wanted: Key | None = None
         self._begin([])
+
+    def _forget(self) -> None:
+        self.points: list[TrainingMetrics] = []
+        self.best: TrainingMetrics | None = None
+        self.at_wanted: TrainingMetrics | None = None
+
+    def look_for(self, key: Key) -> None:
+        """Keep the point with this key, if it is there or once it comes."""
+        if key != self._wanted:
+            self._wanted = key
+            self.at_wanted = next((p for p in reversed(self.points) if p.key == key), None)
 
     def _begin(self, columns: list[str]) -> None:
         """Take a header; where a column stands is looked up once for all rows."""
@@ -104,7 +120,7 @@ class TableReader(Lines):
     def _read_line(self, line: str) -> None:
         if _COLUMNS[0] in line:
             _, header, rest = line.partition(_COLUMNS[0])
-            self.points = []
+            self._forget()
             self._begin([header, *rest.split()])
             return
         words = line.split()
@@ -117,11 +133,25 @@ class TableReader(Lines):
             key = int(words[a]), int(words[b]), int(words[c])
             numbers = float(words[d]), float(words[e]) * 1e3, float(words[f])
             add_point(self.points, key, numbers)
+            self._note(self.points[-1])
+
+    def _note(self, point: TrainingMetrics) -> None:
+        if point.key == self._wanted:
+            self.at_wanted = point
+        least = inf if self.best is None or self.best.loss is None else self.best.loss
+        if point.key[2] > 0 and point.loss is not None and point.loss < least:
+            self.best = point
 
     def state(self) -> dict[str, Any]:
         """Return all that is needed to read on, as JSON: of the points, the last."""
-        points = [write_point(point) for point in self.points[-1:]]
-        return {"rest": self._rest, "columns": self._columns, "points": points}
+        return {
+            "rest": self._rest,
+            "columns": self._columns,
+            "points": [write_point(point) for point in self.points[-1:]],
+            "best": [write_point(self.best)] if self.best else [],
+            "wanted": self._wanted,
+            "at_wanted": [write_point(self.at_wanted)] if self.at_wanted else [],
+        }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> TableReader:
@@ -130,4 +160,7 @@ class TableReader(Lines):
         reader._rest = state["rest"]
         reader._begin(list(state["columns"]))
         reader.points = read_points(state["points"])
+        reader.best = next(iter(read_points(state["best"])), None)
+        reader.at_wanted = next(iter(read_points(state["at_wanted"])), None)
+        reader._wanted = state["wanted"] and tuple(state["wanted"])
         return reader

@@ -8,7 +8,7 @@ import numpy as np
 
 from .dimers import fall_inward
 from .molecules import Molecule, molecules
-from .result import NotReached, result, verdict_on, worst
+from .result import NotReached, count_of, not_checked, result, verdict_on, worst
 from .scans import Scan, bends, stretches
 from .subject import Subject
 
@@ -46,13 +46,13 @@ def bonds(subject: Subject) -> dict[str, Any]:
             ],
         })  # fmt: skip
     if not verdicts:
-        raise NotReached("the time was up before the first bond")
+        raise NotReached("no time was left for the first bond")
     if len(rows) < len(every):
         verdicts.append("warn")
-        words.append(f"{len(every) - len(rows)} molecules not reached")
+        words.append(not_checked(len(every) - len(rows), "molecule"))
     count = sum(len(row["scans"]) for row in rows)
     names = ", ".join(row["name"] for row in rows)
-    fine = f"what was stretched or bent holds: {count} bonds and angles of {names}"
+    fine = f"no bond breaks and no angle gives way ({count_of(count, 'scan')} of {names})"
     return result(worst(verdicts), "; ".join(words) or fine, max(values, default=None), "eV",
                   LIMITS, molecules=rows)  # fmt: skip
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from itertools import combinations_with_replacement
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Iterator, Tuple
 
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers, covalent_radii
-from ase.neighborlist import neighbor_list
 
-from .result import NotReached, result, verdict_on, worst
+from .distances import Nearest, Pair, find_nearest
+from .result import NotReached, not_checked, result, verdict_on, worst
 from .subject import Potential, Subject
 
 # eV by which the energy may fall again on the way inward.
@@ -34,7 +34,8 @@ def dimers(subject: Subject) -> dict[str, Any]:
         name, radii = f"{one}-{other}", sum_of_radii(one, other)
         distances = np.arange(INNERMOST * radii, subject.potential.cutoff, STEP)
         energies = [_energy(subject.potential, one, other, float(r)) for r in distances]
-        known = shortest.get((one, other))
+        pair = (min(one, other), max(one, other))
+        known = shortest[pair][0] if pair in shortest else None
         fall, where = fall_inward(distances, np.array(energies), known or radii, BOND * radii)
         wall = energies[0] - min(energies)
         verdict = verdict_on(fall, *LIMITS)
@@ -53,16 +54,17 @@ def dimers(subject: Subject) -> dict[str, Any]:
             "wall_ev": wall,
         }
     if not pairs:
-        raise NotReached("the time was up before the first pair")
+        raise NotReached("no time was left for the first pair")
     count = len(subject.potential.elements)
     missing = count * (count + 1) // 2 - len(pairs)
     if missing:
         verdicts.append("warn")
-        words.append(f"{missing} pairs not reached")
+        words.append(not_checked(missing, "pair"))
     if looked < of:
         words.append(f"shortest distances from {looked} of {of} structures")
+    fine = "the energy rises all the way below the distances in the data"
     return result(
-        worst(verdicts), "; ".join(words) or "repulsive below the data, without a hole",
+        worst(verdicts), "; ".join(words) or fine,
         max(falls), "eV", LIMITS, pairs=pairs,
     )  # fmt: skip
 
@@ -96,20 +98,18 @@ def sum_of_radii(one: str, other: str) -> float:
     return float(covalent_radii[atomic_numbers[one]] + covalent_radii[atomic_numbers[other]])
 
 
-def _shortest_distances(subject: Subject) -> Tuple[Dict[Tuple[str, str], float], int, int]:
+def _shortest_distances(subject: Subject) -> Tuple[Dict[Pair, Nearest], int, int]:
     """Find the shortest distance of each pair in the data; in how many structures, of how many."""
-    elements, looked = subject.potential.elements, 0
-    shortest: Dict[Tuple[str, str], float] = {}
+    elements, clock = subject.potential.elements, subject.clock.half()
     longest = max(sum_of_radii(one, other) for one in elements for other in elements) * 1.5
-    clock = subject.clock.half()
-    for side, number in subject.every():
-        if clock.up():
-            break
-        looked += 1
-        atoms = subject.sides[side].read(number).atoms
-        symbols = atoms.get_chemical_symbols()
-        first, second, distances = neighbor_list("ijd", atoms, longest)
-        for place, distance in enumerate(distances.tolist()):
-            pair = (symbols[first[place]], symbols[second[place]])
-            shortest[pair] = min(distance, shortest.get(pair, np.inf))
-    return shortest, looked, len(subject)
+    looked = 0
+
+    def structures() -> Iterator[Any]:
+        nonlocal looked
+        for side, number in subject.every():
+            if clock.up():
+                break
+            looked += 1
+            yield subject.sides[side].read(number).atoms
+
+    return find_nearest(structures(), longest), looked, len(subject)

@@ -44,7 +44,7 @@ def run(potential: Potential, clock: Clock, task: Task) -> Dict[str, Any]:
     """Make a run, as long as there is time; a value of None where it went wrong."""
     atoms, one = task.atoms, task.one
     step = min(task.longest, task.step * float(np.sqrt(min(atoms.get_masses()))))
-    atoms.calc = PotentialCalculator(potential)
+    atoms.calc = calculator = PotentialCalculator(potential)
     times, energies, temperatures = [], [], []
     trouble = ""
     try:
@@ -70,6 +70,7 @@ def run(potential: Potential, clock: Clock, task: Task) -> Dict[str, Any]:
         "time_fs": times, "energy_ev_per_atom": [round(value, 7) for value in energies],
         "temperature_k": [round(value, 2) for value in temperatures],
         "id": one.id, "kind": one.kind, "atoms": len(atoms), "time_step_fs": step,
+        "us_per_atom_and_step": _cost(calculator, len(atoms)),
     }  # fmt: skip
     if trouble:
         return result("fail", f"{where}: {trouble}", None, "meV/atom/ps", LIMITS, **data)
@@ -78,6 +79,13 @@ def run(potential: Potential, clock: Clock, task: Task) -> Dict[str, Any]:
         verdict_on(drift, *LIMITS), f"{where}: the energy drifts by {drift:.2g} meV/atom/ps",
         drift, "meV/atom/ps", LIMITS, **data,
     )  # fmt: skip
+
+
+def _cost(calculator: PotentialCalculator, atoms: int) -> float | None:
+    """Return what energy, forces and stress cost, µs per atom and step on one core."""
+    if not calculator.calls:
+        return None
+    return round(1e6 * calculator.seconds / calculator.calls / atoms, 3)
 
 
 def heat(atoms: Any, temperature: float) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .phases import GPA
 from .result import Skipped, result, verdict_on
-from .springs import force_constants, phases_at_rest
+from .springs import force_constants, in_words, phases_at_rest
 from .subject import Potential, Subject
 
 # GPa: the smallest eigenvalue of the 6x6 matrix. Born: positive.
@@ -34,10 +34,13 @@ def elastic(subject: Subject) -> dict[str, Any]:
         if phase.ground_state:
             smallest.append(lowest)
     if not smallest:
-        raise Skipped("the potential has no ground state of the data at rest")
-    words = "; ".join(f"{one['name']}: {one['smallest_eigenvalue_gpa']:.1f} GPa" for one in rows)
+        raise Skipped("the potential has no minimum for the phase of lowest energy")
+    words = in_words("smallest eigenvalue of the elastic constants", [
+        (one["ground_state"], one["name"], f"{one['smallest_eigenvalue_gpa']:.1f} GPa")
+        for one in rows
+    ])  # fmt: skip
     return result(
-        verdict_on(min(smallest), *LIMITS), f"smallest eigenvalue of C: {words}",
+        verdict_on(min(smallest), *LIMITS), words,
         min(smallest), "GPa", LIMITS, phases=rows,
     )  # fmt: skip
 

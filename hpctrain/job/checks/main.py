@@ -3,8 +3,8 @@
 Called as: python -m job.checks.main REQUEST, a JSON object with ``yace`` and ``yaml`` (the
 potential's files), ``engine``, ``sides`` (train and test: extxyz), ``free_atoms`` (eV by element;
 null: those of the data), ``shift`` (eV/atom), ``predictions`` (the trainer's own, pickles),
-``known_errors`` (of the file, measured before), ``evaluator``, ``seconds`` and ``out``. What is not
-known is null.
+``known_errors`` (of the file, measured before), ``evaluator``, ``seconds`` and ``out``, and
+``active_set`` (its file). What is not known is null.
 
 The file is written anew before and after each check: whatever ends this process, what was found
 until then is there, and what was not reached is told as skipped. Python >= 3.8.
@@ -64,6 +64,7 @@ def read_subject(request: Mapping[str, Any]) -> Subject:
     free_atoms = FreeAtoms(known, request["shift"] or 0.0)
     sides = {side: Structures(path, free_atoms) for side, path in request["sides"].items()}
     yaml, predictions = _existing(request["yaml"]), _read_predictions(request, engine)
+    active_set = _existing(request.get("active_set"))
     return Subject(
         engine.load(request["yace"]),
         sides,
@@ -72,6 +73,7 @@ def read_subject(request: Mapping[str, Any]) -> Subject:
         request["known_errors"],
         engine.load_without_repulsion(yaml) if yaml else None,
         request["evaluator"],
+        engine.load_grades(yaml, active_set) if yaml and active_set else None,
     )
 
 
@@ -103,7 +105,7 @@ def make(check: Check, subject: Subject) -> Dict[str, Any]:
         return skipped(str(reason), "time")
     except Exception as error:  # noqa: BLE001 it must not cost the other checks, nor the potential
         traceback.print_exc()
-        return skipped(f"the check broke: {type(error).__name__}: {error}", "crash")
+        return skipped(f"the check itself failed: {type(error).__name__}: {error}", "crash")
 
 
 def verify(subject: Subject, out: str) -> Dict[str, Any]:

@@ -100,7 +100,7 @@ def _find_molecules(subject: Subject) -> List[Molecule]:
         groups[_graph(free)].append(labelled)
     if not groups:
         if clock.up():
-            raise NotReached("the time was up while molecules were looked for in the data")
+            raise NotReached("time ran out while molecules were looked for in the data")
         raise Skipped("the data hold no molecule: bonded atoms with nothing around them")
     names = Counter(formula for formula, _ in groups)
     found = []

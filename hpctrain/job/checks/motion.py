@@ -1,4 +1,4 @@
-"""Check that a short run of molecular dynamics keeps its energy, and nothing flies apart."""
+"""Check that a short run of molecular dynamics conserves energy, and nothing flies apart."""
 
 from __future__ import annotations
 

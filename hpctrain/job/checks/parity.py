@@ -8,14 +8,15 @@ from typing import Any, Dict, List
 import numpy as np
 
 from .data import SEED
+from .grades import grades
 from .result import NotReached, Skipped, result, verdict_on, worst
+from .samples import largest, points
 from .shares import (
     LIMITS,
     Row,
     Share,
     describe,
     energy_errors,
-    flat,
     force_errors,
     in_words,
     judge_groups,
@@ -26,14 +27,21 @@ from .subject import Subject
 
 # eV/atom and eV/Å: below it the words say that the labels differ little.
 LITTLE = (0.05, 0.25)
-POINTS = {"energies": 2000, "forces": 4000}
 LARGEST = 10
+# Of more kinds nobody would look at each: every structure may have its own.
+KINDS = 200
 BINS = 40
+# A histogram reaches so many times as far as this part of the errors: a few far ones must not press
+# all others into one bin.
+MOST, WIDE = 0.98, 1.5
 
 
 def parity(subject: Subject) -> dict[str, Any]:
     """Compare energies and forces of both sides; the verdict is about the test structures."""
     # Test first: if the time is up, it is the training structures that were not all computed.
+    graded = None
+    if "test" in subject.sides:
+        graded = grades(subject, "test", subject.clock.half().half())
     read = {name: _rows(subject, name) for name in ("test", "train") if name in subject.sides}
     sides = {name: rows for name, rows in read.items() if rows}
     if not sides:
@@ -42,7 +50,7 @@ def parity(subject: Subject) -> dict[str, Any]:
     known = {name: bool(np.isfinite(energy_errors(rows)).all()) for name, rows in sides.items()}
     of_spread = {name: shares_of_all(rows, known[name]) for name, rows in sides.items()}
     errors = {
-        name: _errors(rows, len(subject.sides[name]), known[name], of_spread[name])
+        name: _errors(subject, name, rows, known[name], of_spread[name])
         for name, rows in sides.items()
     }
     shares = of_spread[judged_on]
@@ -53,7 +61,8 @@ def parity(subject: Subject) -> dict[str, Any]:
     words += [in_words(one) for one in groups if one["verdict"] != "pass"]
     return result(
         worst([verdict_on(part, *LIMITS), of_groups]), "; ".join(words), part,
-        "of the labels' spread", LIMITS, judged_on=judged_on, groups=groups, **errors,
+        "of the labels' spread", LIMITS, judged_on=judged_on, groups=groups, grades=graded,
+        **errors,
     )  # fmt: skip
 
 
@@ -93,6 +102,7 @@ def _rows(subject: Subject, name: str) -> List[Row]:
                 here.energy / len(one.atoms),
                 one.forces,
                 here.forces,
+                number,
             )
         )
     return rows
@@ -104,45 +114,44 @@ def _fractions(atoms: Any) -> Dict[str, float]:
 
 
 def _errors(
-    rows: List[Row], of: int, known: bool, shares: Dict[str, Share | None]
+    subject: Subject, side: str, rows: List[Row], known: bool, shares: Dict[str, Share | None]
 ) -> Dict[str, Any]:
     """Return the errors of one side; of energies null where the free atoms are unknown."""
-    kinds: Dict[str, List[Row]] = defaultdict(list)
-    for row in rows:
-        kinds[row.kind].append(row)
+    kinds = _by_kind(rows)
     order = np.random.RandomState(SEED)
     energies, forces = energy_errors(rows), force_errors(rows)
     return {
         "structures": len(rows),
-        "of": of,
+        "of": len(subject.sides[side]),
+        "atoms": sum(len(row.forces) for row in rows),
         **_rmses(rows, known),
         "of_spread": {name: share and share.part for name, share in shares.items()},
         "kinds": {
             kind: {
                 "structures": len(some),
                 **_rmses(some, known),
-                "energies": _sample(
-                    order, POINTS["energies"] // len(kinds),
-                    [row.label for row in some], [row.energy for row in some],
-                ) if known else [],
-                "forces": _sample(
-                    order, POINTS["forces"] // len(kinds),
-                    flat([row.label_forces for row in some]), flat([row.forces for row in some]),
-                ),
+                **points(subject, side, some, len(kinds), known, order),
             }
             for kind, some in sorted(kinds.items())
         },
-        "largest_energy_errors": [
-            {"id": row.id, "kind": row.kind, "error_mev_per_atom": 1000 * (row.energy - row.label)}
-            for row in sorted(rows, key=lambda row: -abs(row.energy - row.label))[:LARGEST] if known
-        ],
-        "largest_force_errors": [
-            {"id": row.id, "kind": row.kind, "error_ev_per_a": _largest_force_error(row)}
-            for row in sorted(rows, key=_largest_force_error, reverse=True)[:LARGEST]
-        ],
+        "largest_energy_errors": largest(subject, side, rows, "energies", LARGEST) if known else [],
+        "largest_force_errors": largest(subject, side, rows, "forces", LARGEST),
         "energy_error_histogram": _histogram(1000 * energies) if known else None,
         "force_error_histogram": _histogram(forces),
-    }  # fmt: skip
+    }
+
+
+def _by_kind(rows: List[Row]) -> Dict[str, List[Row]]:
+    """Put the rows of each kind together; those of kinds beyond so many as one."""
+    kinds: Dict[str, List[Row]] = defaultdict(list)
+    for row in rows:
+        kinds[row.kind].append(row)
+    if len(kinds) <= KINDS:
+        return kinds
+    order = sorted(kinds, key=lambda kind: -len(kinds[kind]))
+    told = {kind: kinds[kind] for kind in order[: KINDS - 1]}
+    rest = [row for kind in order[KINDS - 1 :] for row in kinds[kind]]
+    return {**told, f"{len(order) - KINDS + 1} rarer kinds": rest}
 
 
 def _words(side: Dict[str, Any]) -> str:
@@ -154,11 +163,6 @@ def _words(side: Dict[str, Any]) -> str:
     )
 
 
-def _largest_force_error(row: Row) -> float:
-    """Return the largest error of an atom, as the length of a vector."""
-    return float(np.linalg.norm(row.forces - row.label_forces, axis=1).max())
-
-
 def _rmses(rows: List[Row], known: bool) -> Dict[str, float | None]:
     return {
         "rmse_energy_mev_per_atom": 1000 * rms(energy_errors(rows)) if known else None,
@@ -166,15 +170,13 @@ def _rmses(rows: List[Row], known: bool) -> Dict[str, float | None]:
     }
 
 
-def _sample(order: Any, number: int, labels: Any, predicted: Any) -> List[List[float]]:
-    """Choose pairs of label and prediction, at most so many."""
-    chosen = np.sort(order.permutation(len(labels))[:number])
-    pairs: List[List[float]] = np.column_stack([labels, predicted])[chosen].round(5).tolist()
-    return pairs
-
-
-def _histogram(errors: Any) -> Dict[str, List[float]]:
-    """Count the errors by size, of either sign."""
-    limit = max(float(np.abs(errors).max()), 1e-9)
-    counts, edges = np.histogram(errors, bins=BINS, range=(-limit, limit))
-    return {"edges": [round(float(edge), 6) for edge in edges], "counts": counts.tolist()}
+def _histogram(errors: Any) -> Dict[str, Any]:
+    """Count the errors by size, of either sign; ``beyond`` are in the outermost bins."""
+    sizes = np.abs(errors)
+    limit = max(min(float(sizes.max()), WIDE * float(np.quantile(sizes, MOST))), 1e-9)
+    counts, edges = np.histogram(np.clip(errors, -limit, limit), bins=BINS, range=(-limit, limit))
+    return {
+        "edges": [round(float(edge), 6) for edge in edges],
+        "counts": counts.tolist(),
+        "beyond": int((sizes > limit).sum()),
+    }

@@ -106,7 +106,7 @@ def _find_phases(subject: Subject) -> List[Phase]:
     found = [_phase(members) for _, members in groups if _is_phase(members)]
     if not found:
         if clock.up():
-            raise NotReached("the time was up while crystals were looked for in the data")
+            raise NotReached("time ran out while crystals were looked for in the data")
         raise Skipped(
             f"the data hold no crystal at rest with up to {ATOMS} atoms in its primitive cell"
         )

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Tuple
 import numpy as np
 
 from .result import Skipped, result, verdict_on
-from .springs import force_constants, phases_at_rest
+from .springs import force_constants, in_words, phases_at_rest
 from .subject import Potential, Subject
 
 # THz, imaginary frequencies as negative ones. Noise of the labels can soften a mode to about zero.
@@ -39,11 +39,13 @@ def phonons(subject: Subject) -> dict[str, Any]:
             lowest.append(least)
     if not lowest:
         raise Skipped(
-            f"the potential has no ground state of the data at rest with up to {ATOMS} atoms"
+            f"the potential has no minimum for the phase of lowest energy with up to {ATOMS} atoms"
         )
-    words = "; ".join(f"{one['name']}: {one['lowest_thz']:.2f} THz" for one in rows)
+    words = in_words("lowest frequency", [
+        (one["ground_state"], one["name"], f"{one['lowest_thz']:.2f} THz") for one in rows
+    ])  # fmt: skip
     return result(
-        verdict_on(min(lowest), *LIMITS), f"lowest frequency: {words}",
+        verdict_on(min(lowest), *LIMITS), words,
         min(lowest), "THz", LIMITS, phases=rows,
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ cell leave as it is has a cell with the m-th part of the volume.
 from __future__ import annotations
 
 from itertools import product
-from typing import Any, List, Tuple
+from typing import Any, Iterator, List, Tuple
 
 import numpy as np
 from ase import Atoms
@@ -27,7 +27,7 @@ def primitive(atoms: Any) -> Any:
 
     Atoms that translations take to each other have their mean place.
     """
-    found = _translations(atoms)
+    found = list(_translations(atoms))
     if len(found) == 1:
         return atoms
     # The m-fold of a translation is one of the whole cell.
@@ -55,33 +55,31 @@ def primitive(atoms: Any) -> Any:
     return reduced
 
 
-def _translations(atoms: Any) -> List[Translation]:
-    """List all that take each atom to one of its element, none first."""
+def _translations(atoms: Any, turned: Any = None) -> Iterator[Translation]:
+    """Yield all that take each atom to one of its element, from where they are: none first.
+
+    With ``turned`` they are taken from where a rotation has brought them, in parts of the vectors.
+    """
     numbers, scaled = atoms.numbers, atoms.get_scaled_positions(wrap=False)
+    begin = scaled if turned is None else turned
     rarest = min(set(numbers.tolist()), key=lambda number: (numbers == number).sum())
     of_rarest = np.flatnonzero(numbers == rarest)
     cell = np.array(atoms.cell)
-    found = []
     for other in of_rarest:
-        part = scaled[other] - scaled[of_rarest[0]]
-        place = _places(scaled, numbers, part, cell)
+        part = scaled[other] - begin[of_rarest[0]]
+        place = _places(scaled, numbers, begin + part, cell)
         if place is not None:
-            found.append((part, place))
-    return found
+            yield part, place
 
 
-def _places(scaled: Any, numbers: Any, part: Any, cell: Any, turned: Any = None) -> Any:
-    """Return which atom is at the place to which each is moved; None if one has none.
-
-    From where they are, or from where they were ``turned`` to before.
-    """
-    begin = scaled if turned is None else turned
+def _places(scaled: Any, numbers: Any, moved: Any, cell: Any) -> Any:
+    """Return which atom is at the place to which each was moved; None if one has none."""
     found = np.empty(len(scaled), dtype=int)
     for number in sorted(set(numbers.tolist())):
         same = np.flatnonzero(numbers == number)
         # A few first: most of what is no translation is seen by them.
         for some in (same[:2], same[2:]):
-            away = scaled[same][None] - (begin[some] + part)[:, None]
+            away = scaled[same][None] - moved[some][:, None]
             distances = np.linalg.norm((away - np.round(away)) @ cell, axis=2)
             if len(some) and (distances.min(axis=1) > TOLERANCE).any():
                 return None
@@ -150,12 +148,5 @@ def _rotations(vectors: Any) -> List[Any]:
 
 def _is_symmetry(atoms: Any, matrix: Any) -> bool:
     """Say whether a rotation, with some translation, takes each atom to one of its element."""
-    scaled = atoms.get_scaled_positions(wrap=False)
-    turned = scaled @ matrix
-    rarest = min(set(atoms.numbers.tolist()), key=lambda number: (atoms.numbers == number).sum())
-    of_rarest = np.flatnonzero(atoms.numbers == rarest)
-    return any(
-        _places(scaled, atoms.numbers, scaled[other] - turned[of_rarest[0]], np.array(atoms.cell),
-                turned) is not None
-        for other in of_rarest
-    )  # fmt: skip
+    turned = atoms.get_scaled_positions(wrap=False) @ matrix
+    return next(_translations(atoms, turned), None) is not None

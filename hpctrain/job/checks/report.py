@@ -10,16 +10,16 @@ from .subject import Clock
 
 SCHEMA = "hpctrain.verification/1"
 TITLES = {
-    "reproduces_test_rmse": "the file has the errors that were measured",
+    "reproduces_test_rmse": "the archived file reproduces the errors of the training",
     "parity": "energies and forces against the labels",
     "finite_differences": "forces against finite differences",
-    "dimers": "repulsive at short range, no hole",
-    "bonds": "molecules hold: bonds and angles",
+    "dimers": "repulsive at short range",
+    "bonds": "bonds and angles of molecules",
     "energy_volume": "energy against volume",
     "elastic": "elastic stability",
     "phonons": "phonons at Γ and the zone boundary",
     "vibrations": "vibrations of molecules at rest",
-    "nve": "molecular dynamics keeps its energy",
+    "nve": "molecular dynamics conserves energy",
     "evaluators_agree": "tensorpot and pyace agree",
 }
 
@@ -29,13 +29,13 @@ class Report:
 
     def __init__(self, path: str, clock: Clock) -> None:
         self._path, self._clock = path, clock
-        reason = "not reached: the job ended, or was ended, before"
+        reason = "not made: the job ended before"
         self.checks = {name: skipped(reason, "time") for name in TITLES}
         self.write()
 
     def begin(self, name: str) -> None:
         """Note that a check begins: should the program end within it, the file says so."""
-        self.checks[name] = skipped("it was begun, and the program ended within it", "crash")
+        self.checks[name] = skipped("the program ended during this check", "crash")
         self.write()
 
     def end(self, name: str, outcome: Dict[str, Any]) -> None:

@@ -47,3 +47,13 @@ def result(
         "seen": seen,
         "data": data,
     }
+
+
+def count_of(number: int, what: str) -> str:
+    """Write a number of things, as ``1 bond`` or ``2 bonds``."""
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def not_checked(number: int, what: str) -> str:
+    """Say of how many things there was no time to check them."""
+    return f"{count_of(number, what)} not checked: no time was left"

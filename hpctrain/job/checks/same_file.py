@@ -53,7 +53,9 @@ def reproduces_test_rmse(subject: Subject) -> dict[str, Any]:
 def _reproduces_known_errors(subject: Subject) -> dict[str, Any]:
     """Compare with errors that were measured with the file once, on the first test structures."""
     if subject.known_errors is None:
-        raise Skipped("neither the trainer's predictions nor earlier errors of the file are here")
+        raise Skipped(
+            "neither the trainer's predictions nor earlier errors of the file are available"
+        )
     structures = subject.side("test")
     count = int(subject.known_errors["structures"])
     if count > len(structures):
@@ -65,7 +67,7 @@ def _reproduces_known_errors(subject: Subject) -> dict[str, Any]:
         rows.append((structures.read(number), here.energy, here.forces))
     known = subject.known_errors
     before = (known["rmse_energy_mev_per_atom"], known["rmse_force_ev_per_a"])
-    return _compare([(_rmse(rows), before, f"on {count} test structures, as the card tells")])
+    return _compare([(_rmse(rows), before, f"on {count} test structures")])
 
 
 def _rmse(rows: List[Tuple[Any, float, Any]]) -> Tuple[float, float]:
@@ -77,17 +79,19 @@ def _rmse(rows: List[Tuple[Any, float, Any]]) -> Tuple[float, float]:
 def _compare(
     found: List[Tuple[Tuple[float, float], Tuple[float, float], str]], words: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Compare RMSEs of the file with those that were told before, for each set of structures."""
+    """Compare RMSEs of the file with those measured before, for each set of structures."""
     if not np.isfinite([number for file, before, _ in found for number in (*file, *before)]).all():
-        raise Skipped("without the free atoms' energies no error of an energy is known")
+        raise Skipped(
+            "without the energies of the free atoms, errors of energies cannot be computed"
+        )
     value = max(
         abs(file[i] - before[i]) / max(before[i], RMSE_FLOORS[i])
         for file, before, _ in found
         for i in range(2)
     )
     said = [
-        f"{file[0]:.4g} meV/atom and {file[1]:.4g} eV/Å, told were {before[0]:.4g} and "
-        f"{before[1]:.4g}, {where}"
+        f"the .yace has {file[0]:.4g} meV/atom and {file[1]:.4g} eV/Å {where}; the training "
+        f"measured {before[0]:.4g} and {before[1]:.4g}"
         for file, before, where in found
     ]
     return result(
@@ -100,7 +104,7 @@ def evaluators_agree(subject: Subject) -> dict[str, Any]:
     if subject.evaluator is not None and subject.evaluator != "tensorpot":
         raise Skipped(f"trained with {subject.evaluator}: there is no second evaluator")
     if subject.predictions is None:
-        raise Skipped("the trainer's own predictions are only in the run's folder")
+        raise Skipped("the trainer's own predictions are only in the folder of the run")
     if subject.bare is None:
         raise Skipped("the potential's .yaml, from which the core repulsion is taken, is not here")
     energies, forces = [], []

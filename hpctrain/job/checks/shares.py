@@ -43,6 +43,7 @@ class Row(NamedTuple):
     energy: float
     label_forces: Any
     forces: Any
+    number: int = -1  # of the structure, on its side
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,12 @@ def flat(arrays: Sequence[Any]) -> Any:
 def rms(values: Any) -> float:
     """Return the root of the mean square."""
     return float(np.sqrt(np.mean(np.square(values))))
+
+
+def explained(errors: Any, labels: Any) -> float | None:
+    """Return R², the explained part of the labels' variance; None where they do not vary."""
+    variance = float(np.square(labels - np.mean(labels)).sum())
+    return 1.0 - float(np.square(errors).sum()) / variance if variance > 0 else None
 
 
 def shares_of_all(rows: Sequence[Row], known: bool) -> Dict[str, Share | None]:

@@ -18,6 +18,20 @@ from .volume import at_rest
 DISPLACEMENT = 0.01  # Å
 
 
+def in_words(quantity: str, numbers: List[Tuple[bool, str, str]]) -> str:
+    """Say which phases are judged, and which are there for information only.
+
+    ``numbers``: of each phase whether it is a ground state of the data, its name, and the number.
+    """
+    judged, others = (
+        ", ".join(f"{name} {number}" for ground, name, number in numbers if ground == wanted)
+        for wanted in (True, False)
+    )
+    many = sum(ground for ground, _, _ in numbers) > 1
+    said = f"{quantity}; judged: {judged}, the phase{'s' * many} of lowest energy"
+    return f"{said}; for information: {others}" if others else said
+
+
 def phases_at_rest(subject: Subject) -> List[Tuple[Phase, Any]]:
     """Find each phase at the volume where the potential has it at rest, if anywhere."""
     cells = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterator, Mapping, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, Mapping, Sequence, Tuple
 
 import numpy as np
 from ase.calculators.calculator import all_changes
@@ -49,15 +49,23 @@ class Potential:
 
 
 class PotentialCalculator:
-    """A potential as the calculator that ase's dynamics and relaxations ask."""
+    """A potential as the calculator that ase's dynamics and relaxations ask.
+
+    ``calls`` counts how often it was computed, which took ``seconds`` of a core: others who use the
+    machine do not count.
+    """
 
     def __init__(self, potential: Potential) -> None:
         self._potential = potential
         self._known: Tuple[Any, Computed] | None = None
+        self.calls, self.seconds = 0, 0.0
 
     def _of(self, atoms: Any) -> Computed:
         if self._known is None or not np.array_equal(self._known[0], atoms.positions):
+            began = time.process_time()
             self._known = atoms.positions.copy(), self._potential.compute(atoms)
+            self.seconds += time.process_time() - began
+            self.calls += 1
         return self._known[1]
 
     def get_forces(self, atoms: Any) -> Any:
@@ -97,7 +105,7 @@ class Clock:
     def check(self, doing: str) -> None:
         """Raise NotReached if the time is up."""
         if self.up():
-            raise NotReached(f"the time was up while {doing}")
+            raise NotReached(f"time ran out while {doing}")
 
 
 @dataclass
@@ -106,7 +114,8 @@ class Subject:
 
     ``predictions`` are the trainer's own on the labelled structures, by id: total energy in eV and
     forces; ``known_errors`` were measured with this file before (see pacemaker/evaluate.py).
-    ``bare`` is the potential without its core repulsion, as it was fitted, or None.
+    ``bare`` is the potential without its core repulsion, as it was fitted, or None. ``grades``
+    gives the extrapolation grade of each atom of a structure; None without an active set.
     """
 
     potential: Potential
@@ -116,6 +125,7 @@ class Subject:
     known_errors: Mapping[str, Any] | None = None
     bare: Potential | None = None
     evaluator: str | None = None
+    grades: Callable[[Any], Any] | None = None
     phases: Any = None  # see phases.py: looked for once
     molecules: Any = None  # see molecules.py: looked for once
     _computed: Dict[Tuple[str, int], Computed] = field(default_factory=dict)

@@ -8,7 +8,7 @@ import numpy as np
 
 from .molecules import molecules
 from .phonons import THZ
-from .result import NotReached, result, verdict_on, worst
+from .result import NotReached, not_checked, result, verdict_on, worst
 from .springs import force_constants
 from .subject import Potential, Subject
 
@@ -29,7 +29,7 @@ def vibrations(subject: Subject) -> dict[str, Any]:
     for number, molecule in enumerate(every):
         if subject.clock.up() and verdicts:
             verdicts.append("warn")
-            words.append(f"{len(every) - number} molecules not reached")
+            words.append(not_checked(len(every) - number, "molecule"))
             break
         molecule.relax(subject.potential, subject.clock)
         if molecule.rest is None:
@@ -45,7 +45,7 @@ def vibrations(subject: Subject) -> dict[str, Any]:
             "frequencies_cm": [round(one, 2) for one in found],
         })  # fmt: skip
     if not verdicts:
-        raise NotReached("the time was up before the first molecule")
+        raise NotReached("no time was left for the first molecule")
     return result(
         worst(verdicts), f"frequencies: {'; '.join(words)}", min(lowest, default=None), "cm⁻¹",
         LIMITS, molecules=rows,

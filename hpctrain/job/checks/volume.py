@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 import numpy as np
 
 from .phases import GPA, Phase, phases
-from .result import NotReached, result, verdict_on, worst
+from .result import NotReached, not_checked, result, verdict_on, worst
 from .subject import Potential, Subject
 
 # Per cent between the potential's and the labels' own, from the same fit at the same volumes.
@@ -19,6 +19,7 @@ BULK_LIMITS = (15.0, 50.0)
 WITHIN = 0.25
 POINTS = 5
 SCANNED = np.linspace(0.7, 1.4, 71)
+DRAWN = 61
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,10 @@ def energy_volume(subject: Subject) -> dict[str, Any]:
             differences.append(abs(row["a0_difference_percent"]))
         words.append(_words(phase.name, row))
     if not rows:
-        raise NotReached("the time was up before the first phase")
+        raise NotReached("no time was left for the first phase")
     if len(rows) < len(every):
         verdicts.append("warn")
-        words.append(f"{len(every) - len(rows)} phases not reached")
+        words.append(not_checked(len(every) - len(rows), "phase"))
     return result(
         worst(verdicts), "; ".join(words), max(differences, default=None), "% of a0", LENGTH_LIMITS,
         phases=rows, bulk_modulus_limits_percent=list(BULK_LIMITS),
@@ -104,7 +105,7 @@ def _row(potential: Potential, phase: Phase) -> Tuple[Dict[str, Any], str]:
         length = 100 * ((best.volume / labels.volume) ** (1 / 3) - 1)
         bulk = 100 * (best.bulk / labels.bulk - 1)
         verdicts += [verdict_on(abs(length), *LENGTH_LIMITS), verdict_on(abs(bulk), *BULK_LIMITS)]
-    span = np.linspace(0.8, 1.25, 46) * (own.volume if own else phase.curve[0][0])
+    span = _span([volume for volume, _ in phase.curve], own)
     return {
         "name": phase.name,
         "atoms": len(phase.cell),
@@ -121,6 +122,14 @@ def _row(potential: Potential, phase: Phase) -> Tuple[Dict[str, Any], str]:
         "a0_difference_percent": length,
         "bulk_modulus_difference_percent": bulk,
     }, worst(verdicts)
+
+
+def _span(labelled: Sequence[float], own: Rest | None) -> Any:
+    """Return volumes to draw: around the minimum, and as far as the labels go."""
+    middle = own.volume if own else min(labelled)
+    low, high = min(0.8 * middle, *labelled), max(1.25 * middle, *labelled)
+    # In even steps of the length: a compressed crystal's energy changes fastest.
+    return np.linspace(low ** (1 / 3), high ** (1 / 3), DRAWN) ** 3
 
 
 def _energy(potential: Potential, phase: Phase, volume: float) -> float:

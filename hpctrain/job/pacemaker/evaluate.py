@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from pathlib import Path
 from typing import Any, Sequence
 
@@ -17,6 +18,7 @@ import numpy as np
 import pandas
 import yaml
 
+from ..checks.shares import explained, rms
 from ..evidence import read_json, write_json
 
 # The check that the .yace loads and predicts runs on one core: a sample of this size is enough.
@@ -30,28 +32,35 @@ class Unusable(Exception):
 def errors_of(file: str) -> dict[str, Any] | None:
     """Return the errors of the trainer's own predictions; None without its file.
 
-    They are RMSEs: meV/atom, and eV/Å per force component.
+    In meV/atom, and eV/Å per force component.
     """
     if not Path(file).is_file():
         return None
     predictions = pandas.read_pickle(file, compression="gzip")
     atoms = predictions["NUMBER_OF_ATOMS"].to_numpy(dtype=float)
-    energies = (predictions["energy_pred"] - predictions["energy_corrected"]).to_numpy(dtype=float)
-    forces = np.vstack(predictions["forces_pred"].to_list()) - np.vstack(
-        predictions["forces"].to_list()
+    energies, labels = (
+        predictions[key].to_numpy(dtype=float) / atoms
+        for key in ("energy_pred", "energy_corrected")
     )
-    return _errors(energies / atoms, forces)
+    forces, known = (np.vstack(predictions[key].to_list()) for key in ("forces_pred", "forces"))
+    return _errors(energies, labels, forces, known)
 
 
-def _errors(energies_per_atom: Any, forces: Any) -> dict[str, Any]:
-    energy = 1000.0 * float(np.sqrt(np.mean(np.square(energies_per_atom))))
-    force = float(np.sqrt(np.mean(np.square(forces))))
-    if not np.isfinite([energy, force]).all():
-        raise Unusable("the potential predicts energies or forces that are no numbers")
+def _errors(energies: Any, labels: Any, forces: Any, known: Any) -> dict[str, Any]:
+    """Compare predicted energies [n], eV/atom, and forces [m, 3] with their labels."""
+    of_energies, of_forces = energies - labels, forces - known
+    if not (np.isfinite(of_energies).all() and np.isfinite(of_forces).all()):
+        raise Unusable("the potential predicts energies or forces that are not numbers")
     return {
-        "rmse_energy_mev_per_atom": energy,
-        "rmse_force_ev_per_a": force,
-        "structures": len(energies_per_atom),
+        "rmse_energy_mev_per_atom": 1000.0 * rms(of_energies),
+        "rmse_force_ev_per_a": rms(of_forces),
+        "structures": len(of_energies),
+        "mae_energy_mev_per_atom": 1000.0 * float(np.abs(of_energies).mean()),
+        "max_energy_mev_per_atom": 1000.0 * float(np.abs(of_energies).max()),
+        "r2_energy": explained(of_energies, labels),
+        "mae_force_ev_per_a": float(np.abs(of_forces).mean()),
+        "max_force_ev_per_a": float(np.abs(of_forces).max()),
+        "r2_force": explained(of_forces, known),
     }
 
 
@@ -78,15 +87,35 @@ def errors_of_file(
     from pyace import PyACECalculator
 
     calculator = PyACECalculator(potential)
-    energy_errors, force_errors = [], []
+    # The labels count from the free atoms, as what was fitted does: R² is of that.
+    predicted, known, forces, known_forces = [], [], [], []
     for atoms in structures:
         labels = atoms.calc.results
         atoms.calc = calculator
         free_atoms = sum(energies[symbol] for symbol in atoms.get_chemical_symbols())
-        predicted = atoms.get_potential_energy() + free_atoms - shift * len(atoms)
-        energy_errors.append((predicted - labels["energy"]) / len(atoms))
-        force_errors.append(atoms.get_forces() - labels["forces"])
-    return _errors(np.array(energy_errors), np.vstack(force_errors))
+        predicted.append(atoms.get_potential_energy() / len(atoms))
+        known.append((labels["energy"] - free_atoms) / len(atoms) + shift)
+        forces.append(atoms.get_forces())
+        known_forces.append(labels["forces"])
+    return _errors(np.array(predicted), np.array(known), np.vstack(forces), np.vstack(known_forces))
+
+
+def basis(potential_yaml: str) -> dict[str, int] | None:
+    """Count the basis functions, over all elements, and the parameters that were fitted.
+
+    None where the library does not tell: it is for information only.
+    """
+    try:
+        from pyace.basis import BBasisConfiguration
+
+        potential = BBasisConfiguration(potential_yaml)
+        return {
+            "functions": potential.total_number_of_functions,
+            "parameters": len(potential.get_all_coeffs()),
+        }
+    except Exception:  # noqa: BLE001 whatever it is, the potential is finished
+        traceback.print_exc()
+        return None
 
 
 def compare(request_file: str) -> int:
@@ -142,6 +171,7 @@ def main() -> int:
         found = {
             "reference_energies": energies,
             "shift": shift,
+            "basis": basis("output_potential.yaml"),
             "train": errors_on("train", run, energies, shift),
             "test": errors_on("test", run, energies, shift),
             "yace": errors_of_file("output_potential.yace", energies, shift, sample),

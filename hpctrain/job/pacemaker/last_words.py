@@ -26,7 +26,7 @@ _CAUSES = (
     ),
     (
         r"energy_corrected contains NaNs",
-        "At least one structure has no energy, or NaN for one: mend it or take it out of the data.",
+        "At least one structure has no energy, or NaN for one: correct it, or leave it out.",
     ),
     (
         r"Column `?(\w+)`? not found in dataset",

@@ -5,7 +5,10 @@ Python 3.8 and later, in the trainer's environment.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Tuple
+from typing import Any, Callable, Dict, List, Tuple
+
+import numpy as np
+from ase.calculators.calculator import all_changes
 
 from ..checks.subject import Potential
 
@@ -32,6 +35,26 @@ def load_without_repulsion(path: str) -> Potential:
             block.inner_cutoff_type = "distance"
             block.rho_cut, block.drho_cut = 100000.0, 250.0
     return load(fitted)
+
+
+def load_grades(yaml: str, active_set: str) -> Callable[[Any], Any]:
+    """Load what gives the extrapolation grade of each atom of a structure, once it is asked.
+
+    It needs the .yaml: python-ace refuses a .yace.
+    """
+    calculators: List[Any] = []
+
+    def grades(atoms: Any) -> Any:
+        if not calculators:
+            from pyace import PyACECalculator
+
+            calculator = PyACECalculator(yaml)
+            calculator.set_active_set(active_set)
+            calculators.append(calculator)
+        calculators[0].calculate(atoms, ("energy",), all_changes)
+        return np.array(calculators[0].results["gamma"], dtype=float)
+
+    return grades
 
 
 def read_predictions(path: str) -> Dict[str, Tuple[float, Any]] | None:

@@ -12,10 +12,11 @@ in the trainer's environment.
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 from itertools import combinations_with_replacement
-from typing import Any, Dict, Iterable, Mapping, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Sequence
+
+if TYPE_CHECKING:
+    from ..checks.distances import Nearest, Pair
 
 # How far below the shortest labelled distance, as a part of it; the next where a curve falls. First
 # farther: the change from ACE to ZBL is steep, and molecular dynamics does not keep its energy in
@@ -34,13 +35,11 @@ DELTA = 0.1
 COMPRESSED, MOST_ATOMS = 0.75, 100
 POINTS = 20
 
-Pair = Tuple[str, str]
-# The shortest distance (Å) of a pair, and a structure that has it.
-Nearest = Tuple[float, Any]
-
 
 def place(trainer: Any, potential: Any) -> Dict[str, Any]:
     """Put the repulsion into the potential; return what was placed where, by pair."""
+    from ..checks.distances import find_nearest
+
     elements = sorted({e for block in potential.funcspecs_blocks for e in block.elements_vec})
     tables = [data for data in (trainer.fitting_data, trainer.test_data) if data is not None]
     structures = (atoms for data in tables for atoms in data["ase_atoms"])
@@ -82,42 +81,6 @@ def limits(
             shortest = None
         found[pair] = {"r_in": round(r_in, 4), "shortest": shortest}
     return found
-
-
-def find_nearest(structures: Iterable[Any], cutoff: float) -> Dict[Pair, Nearest]:
-    """Find the shortest distance of each pair of elements that occurs within the cutoff (Å)."""
-    import numpy as np
-
-    nearest: Dict[Pair, Nearest] = {}
-    for atoms in structures:
-        symbols = np.array(atoms.get_chemical_symbols())
-        elements = sorted(set(symbols.tolist()))
-        pairs = list(combinations_with_replacement(elements, 2))
-        # No farther than what could still be shorter: with time, to the nearest neighbours.
-        radius = max(nearest[pair][0] if pair in nearest else cutoff for pair in pairs)
-        first, second, distances = _search(atoms, radius)
-        for pair in pairs:
-            of_pair = (symbols[first] == pair[0]) & (symbols[second] == pair[1])
-            if of_pair.any():
-                shortest = float(distances[of_pair].min())
-                if pair not in nearest or shortest < nearest[pair][0]:
-                    nearest[pair] = (shortest, atoms)
-    return nearest
-
-
-def _search(atoms: Any, radius: float) -> Any:
-    """Return the first and second atoms and the distances (Å) of all pairs within the radius.
-
-    By matscipy, which tensorpot needs and which is quicker, where it is there. It fails without a
-    cell (1.3.1).
-    """
-    if all(atoms.pbc):
-        with contextlib.suppress(ImportError):
-            matscipy: Any = importlib.import_module("matscipy.neighbours")
-            return matscipy.neighbour_list("ijd", atoms, radius)
-    from ase.neighborlist import neighbor_list
-
-    return neighbor_list("ijd", atoms, radius)
 
 
 def _put(potential: Any, elements: Sequence[str], found: Mapping[Pair, Mapping[str, Any]]) -> None:

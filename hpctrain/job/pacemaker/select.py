@@ -114,7 +114,7 @@ class Grader:
                 coefficients[element] = of_atoms @ known.coefficients
         finite = np.isfinite(grades).all()
         if not finite or not all(np.isfinite(one).all() for one in coefficients.values()):
-            words = "its functions are no finite numbers: atoms may be on top of each other"
+            words = "its functions are not finite numbers: atoms may be on top of each other"
             return Graded(index, math.nan, 0, None, problem=words)
         gain = add(coefficients, {}, self.ranks)
         rows = {element: coefficients[element][rows] for element, rows in gain.rows.items()}
@@ -143,11 +143,7 @@ def _as_pyace_takes_it(atoms: Any, cutoff: float) -> Any:
     return atoms
 
 
-_grader: List[Grader] = []  # of this process
-
-
-def _begin(potential: str, active_set: str) -> None:
-    _grader[:] = [Grader(potential, active_set)]
+_grader: List[Grader] = []  # forked processes have it from the one that made it
 
 
 def _grade_part(part: Part) -> List[Graded]:
@@ -171,17 +167,13 @@ def _parts(path: str) -> List[Part]:
     return [*parts, (first, begin, count)] if count else parts
 
 
-def _graded(parts: List[Part], workers: int, request: Dict[str, Any]) -> Iterator[List[Graded]]:
+def _graded(parts: List[Part], workers: int) -> Iterator[List[Graded]]:
     """Yield the graded candidates in their order, part by part."""
-    given = (request["potential"], request["active_set"])
     if workers <= 1 or len(parts) <= 1:
-        _begin(*given)
         yield from map(_grade_part, parts)
         return
     # Where a process is killed, for want of memory, this raises; a multiprocessing.Pool would wait.
-    with ProcessPoolExecutor(
-        min(workers, len(parts)), get_context("fork"), _begin, given
-    ) as processes:
+    with ProcessPoolExecutor(min(workers, len(parts)), get_context("fork")) as processes:
         yield from processes.map(_grade_part, parts)
 
 
@@ -194,6 +186,7 @@ def select(request: Dict[str, Any]) -> Dict[str, Any]:
     """Grade the candidates, and choose; return what choice.json says."""
     began = time.time()
     grader = Grader(request["potential"], request["active_set"])
+    _grader[:] = [grader]
     parts = _parts(CANDIDATES)
     total = sum(count for *_, count in parts)
     pool = Pool(request["wanted"], grader.ranks)
@@ -201,7 +194,7 @@ def select(request: Dict[str, Any]) -> Dict[str, Any]:
     atoms: Dict[int, int] = {}
     problems: Dict[str, str] = {}
     extrapolating, said = 0, 0.0
-    for part in _graded(parts, _cores(request.get("cores")), request):
+    for part in _graded(parts, _cores(request.get("cores"))):
         for one in part:
             grades.append(None if one.problem else float(f"{one.grade:.6g}"))
             if one.problem:

@@ -46,7 +46,7 @@ def _has_text(path: Path, say: Callable[[str], None]) -> bool:
     except OSError:
         return False
     if not stat.S_ISREG(found.st_mode):
-        say(f"{path} is no regular file, and is not read")
+        say(f"{path} is not a regular file, and is not read")
         return False
     return found.st_size > 0
 

@@ -21,20 +21,20 @@ from hpctrain.process import converse
 from hpctrain.project import Project
 from hpctrain.records import BadFile
 from hpctrain.runs.history import History
+from hpctrain.runs.jobs import job_of, token
 from hpctrain.runs.lock import Locked, hold_lock
-from hpctrain.runs.place import SCRIPT, original
+from hpctrain.runs.place import SCRIPT, original, own_jobs
 from hpctrain.runs.run import Run, all_runs
 from hpctrain.runs.state.kept_answers import answer_name, ask_unless_fresh, forget
 from hpctrain.runs.state.settled import SettledRuns
 from hpctrain.runs.submission import (
+    INTERRUPTED,
     adopt,
-    job_of,
     look,
     scheduler_of_run,
     send,
     send_all,
     send_chain,
-    token,
 )
 from hpctrain.runs.submitter import Submitter, owned_by, stranger, who_asks
 from hpctrain.schedulers.base import ENDED, JobView, Scheduler
@@ -101,6 +101,9 @@ def _finish(project: Project, run: Run, program: RunProgram, say: Say) -> None:
     if there is not None:
         say(f"{run.run_id}: a copy of {there}, where its submission is to be finished")
         return
+    if not history.interrupted and (run.folder / INTERRUPTED).exists():
+        run.record("interrupted", attempt=history.attempt or 1)  # there is room for it now
+        history = run.history()
     if history.unfinished:
         _finish_submission(project, run, history, program, say)
         history = run.history()
@@ -118,7 +121,8 @@ def _finish_chain(
     who = who_asks(scheduler, program)
     _refuse_strangers(run, history, who)
     before = history.job_ids[last]
-    job = job_of(_queue(project, scheduler, program), run.run_id, last, before)
+    views = own_jobs(_queue(project, scheduler, program), run)
+    job = job_of(views, run.run_id, last, before)
     if (
         job is None
         or job.state in ENDED

@@ -23,7 +23,7 @@ from hpctrain.runs.run import Run
 from hpctrain.runs.state.ask import ask_for_jobs, without_a_result
 from hpctrain.runs.state.kept_answers import forget
 from hpctrain.runs.state.verdict import IN_THE_QUEUE
-from hpctrain.runs.submission import scheduler_of_run, send_all
+from hpctrain.runs.submission import INTERRUPTED, scheduler_of_run, send_all
 from hpctrain.runs.submitter import Submitter, owned_by, stranger, who_asks
 from hpctrain.schedulers.base import ENDED, Scheduler
 
@@ -86,8 +86,8 @@ def _resume(
 ) -> Resumed:
     run, state = found.run, found.state
     assert run is not None
-    if state == "unknown" and found.reason in run.bad_files.values():
-        raise BadFile(run.folder, f"cannot be resumed: {found.reason}")
+    if found.damage is not None:
+        raise BadFile(run.folder, f"cannot be resumed: {found.damage}")
     there = original(run)
     if there is not None and state in IN_THE_QUEUE:
         raise HpctrainError(
@@ -127,6 +127,7 @@ def _resume(
             run.record("resuming", attempt=attempt)
         # Whatever was cancelled has ended: the jobs to come must not take it as meant for them.
         (run.folder / "cancel").unlink(missing_ok=True)
+        (run.folder / INTERRUPTED).unlink(missing_ok=True)
         for note in variables.notes(os.environ, run.manifest["site"]["profile"]):
             say(f"{run.run_id}: {note}")
         job_id = send_all(run, attempt, scheduler, program, who)

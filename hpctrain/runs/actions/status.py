@@ -18,6 +18,7 @@ from hpctrain.runs.actions.follow import follow_adopted
 from hpctrain.runs.actions.recovery import recover
 from hpctrain.runs.history import History
 from hpctrain.runs.names import find_runs
+from hpctrain.runs.place import own_jobs
 from hpctrain.runs.run import Run
 from hpctrain.runs.state import adopted
 from hpctrain.runs.state.ask import Answer, Case, ask
@@ -152,7 +153,7 @@ def _find_strays(project: Project, program: RunProgram, now: float) -> list[Stra
             continue
         asks = None
         for gone in missing:
-            jobs = answer.live_jobs(gone.run_id)
+            jobs = own_jobs(answer.live_jobs(gone.run_id), Run(project.runs / gone.run_id))
             for job in jobs:
                 there = scheduler_of(kind, project.queue, job.cluster or clusters)
                 command = shlex.join(there.cancel_argv([job.job_id]))
@@ -191,7 +192,8 @@ class _Inquiry:
         if history.adopted is not None:
             found = adopted.look_if_there(history, time)
             return cls(run, history, now, adopted.verdict(history, now.result, found), seen)
-        return cls(run, history, now, _verdict_without_asking(history, now), seen)
+        known = verdict_without_asking(history, now.job_id, now.result, now.damage)
+        return cls(run, history, now, known, seen)
 
     @property
     def state(self) -> str | None:
@@ -231,6 +233,7 @@ class _Inquiry:
         return Case(
             self.run.run_id, attempt, job_id, submitted,
             submitter=owned_by(history.submitter, self.run.manifest_file), seen=seen,
+            folder=self.run.folder, moved_to=history.moved.get(attempt),
         )  # fmt: skip
 
     def judge(self, answer: Answer, now: float, *, remember_it: bool) -> None:
@@ -256,7 +259,9 @@ class _Inquiry:
                 self.word, self.counting, self.verdict = word, there, state
                 return
         if self.verdict is not None and self.verdict.state == "timeout":
-            reason = "; ".join(filter(None, [self.verdict.reason, "no job is left that goes on"]))
+            reason = "; ".join(
+                filter(None, [self.verdict.reason, "no further job will continue it"])
+            )
             self.verdict = replace(self.verdict, reason=reason)
 
     def _verdict_on(
@@ -266,17 +271,16 @@ class _Inquiry:
         word = answer.word_on(case)
         if word.view is not None:
             here = replace(here, job_id=self._job_id_of(word.view, here, case))
-        settled = _verdict_without_asking(self.history, here)
-        if settled is not None:
-            return word, here, settled
         signs = self._signs(here, now)
-        return word, here, verdict(self.history, here.job_id, here.result, word, signs)
+        state = verdict(self.history, here.job_id, here.result, word, signs, here.damage)
+        return word, here, state
 
     def _job_id_of(self, view: JobView, here: CountingAttempt, case: Case) -> str:
         """Return the id of a job that is shown, after recording once that it is."""
         job_id, number = here.job_id or view.job_id, number_of(view.job_id)
         known = self.history.job_ids.get(here.attempt, job_id)
         is_news = here.attempt not in self.history.seen or number_of(known) != number
+        is_news |= view.moved_to is not None and here.attempt not in self.history.moved
         if self.remember_it and is_news and case.submitter.uid in (None, os.getuid()):
             remember(self.run, here.attempt, view, known)
         return job_id if number_of(job_id) == number else view.job_id
@@ -301,11 +305,3 @@ class _Inquiry:
         return summarise(
             self.run, self.history, self.counting, self.verdict, self.word, latest, now
         )
-
-
-def _verdict_without_asking(history: History, here: CountingAttempt) -> Verdict | None:
-    """Return the verdict where no scheduler needs to be asked; a damaged result tells nothing."""
-    settled = verdict_without_asking(history, here.job_id, here.result)
-    if settled is None and here.damage is not None:
-        return Verdict("unknown", here.damage)
-    return settled

@@ -10,12 +10,13 @@ from hpctrain.errors import SiteUnreachable
 from hpctrain.files import iso
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse
+from hpctrain.runs.jobs import job_of, live_jobs
+from hpctrain.runs.place import known_jobs, own_jobs
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.kept_answers import KeptAnswer, answer_name, ask_unless_fresh
 from hpctrain.runs.state.verdict import SchedulerWord
-from hpctrain.runs.submission import job_of, live_jobs
-from hpctrain.runs.submitter import Submitter, stranger, who_asks
-from hpctrain.schedulers.base import ENDED, JobView, Scheduler
+from hpctrain.runs.submitter import Submitter, is_same_cluster, stranger, who_asks
+from hpctrain.schedulers.base import ENDED, JobView, Scheduler, number_of, server_of
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Case:
 
     ``begun``: it may have ended and left the queue, so that the accounting is worth asking.
     ``submitter`` is who submitted it and where, ``seen`` whether the scheduler has once shown it.
+    ``folder`` is the run's: a job of its copy carries the same token. ``moved_to`` is the server
+    that the scheduler has handed it on to.
     """
 
     run_id: str
@@ -33,6 +36,8 @@ class Case:
     begun: bool = True
     submitter: Submitter = field(default_factory=Submitter)
     seen: bool = False
+    folder: Path | None = None
+    moved_to: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,12 @@ class Answer:
         """Return why it proves little that a job is not shown; None if it proves something."""
         if self.asks is None or self._accounting_is_complete:
             return None
+        if case.moved_to is not None:
+            return f"it was moved to {case.moved_to}, which was not asked"
         if not case.seen:
+            here, there = self.asks.cluster, server_of(case.job_id or "")
+            if here and there and not is_same_cluster(here, there):
+                return f"its id names the server {there}, and {here} was asked"
             return "the queue has never shown it"
         said = [self.queue] if self.accounting is None else [self.queue, self.accounting]
         is_empty = not any(answer.views or answer.error for answer in said)
@@ -130,15 +140,18 @@ def ask_for_jobs(
     answer = ask([], scheduler, program, cache, now)
     if answer.error is not None:
         raise SiteUnreachable(answer.error)
-    return answer.live_jobs(run.run_id)
+    return own_jobs(answer.live_jobs(run.run_id), run)
 
 
 def without_a_result(run: Run, jobs: Sequence[JobView]) -> list[JobView]:
     """Leave out the jobs that have written their result, and are about to end by themselves."""
     claims = [run.claim(number) for number in run.attempts() if run.result_if_whole(number)]
-    over = {str(claim.get("job_id")) for claim in claims if claim is not None}
+    # Its environment and the queue may call it by a longer and a shorter name of the server.
+    over = {number_of(str(claim.get("job_id"))) for claim in claims if claim is not None}
     return [
-        job for job in jobs if not (job.state in ("running", "stopping") and job.job_id in over)
+        job
+        for job in jobs
+        if job.state not in ("running", "stopping") or number_of(job.job_id) not in over
     ]
 
 
@@ -163,4 +176,7 @@ def _ask_accounting(
 
 def _of(case: Case, answer: KeptAnswer) -> JobView | None:
     """Find a run's job in an answer; the run's token must agree, so that a reused id does not."""
-    return job_of(answer.by_run.get(case.run_id, []), case.run_id, case.attempt, case.job_id)
+    views = answer.by_run.get(case.run_id, [])
+    if case.folder is not None:
+        views = known_jobs(views, Run(case.folder))
+    return job_of(views, case.run_id, case.attempt, case.job_id)

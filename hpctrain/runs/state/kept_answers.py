@@ -19,7 +19,7 @@ from typing import Any
 from hpctrain.errors import SiteUnreachable
 from hpctrain.files import encodable, write_atomically
 from hpctrain.records import BadFile, read_record
-from hpctrain.runs.submission import run_ids_of
+from hpctrain.runs.jobs import run_ids_of
 from hpctrain.schedulers.base import JobView, NotKept, Scheduler
 from hpctrain.shapes import Seconds
 

@@ -17,13 +17,14 @@ from typing import Any, BinaryIO
 
 from hpctrain.engines.base import TrainingMetrics
 from hpctrain.engines.pacemaker.log import LogReader
+from hpctrain.engines.pacemaker.tables import Key, TableReader
 from hpctrain.records import BadFile, damaged, open_binary, read_pieces, text_of
 from hpctrain.runs.cache import read_kept, write_kept
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.curves import READERS, Curves, Reader, choose, iterations_before, join
 
-VERSION = 2  # of what is kept; what another one kept is not read
-ITERATIONS = next(iter(READERS))  # it is read first
+VERSION = 3  # of what is kept; what another one kept is not read
+ITERATIONS, TESTS = "metrics.txt", "test_metrics.txt"
 # The end of what was read is compared before reading on: a file may have been begun again.
 KNOWN_BYTES = 64
 # The trainer's files are complete when the result is there, after the file system's lag.
@@ -33,13 +34,33 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class Kept:
+    """The potential that is kept if nothing better comes: that of the lowest test loss so far."""
+
+    iteration: int
+    train: TrainingMetrics
+    test: TrainingMetrics
+
+    def better(self, other: Kept | None) -> Kept:
+        """Return the one with the lower loss; the earlier one where they are the same."""
+        losses = self.test.loss, None if other is None else other.test.loss
+        if other is None or losses[0] is None or losses[1] is None or losses[0] < losses[1]:
+            return self
+        return other
+
+
+@dataclass(frozen=True)
 class Latest:
-    """Where a training stands. ``pace`` is seconds per iteration in the present attempt."""
+    """Where a training stands. ``pace`` is seconds per iteration in the present attempt.
+
+    ``kept`` is None where nothing is tested.
+    """
 
     iteration: int | None = None
     train: TrainingMetrics | None = None
     test: TrainingMetrics | None = None
     pace: float | None = None
+    kept: Kept | None = None
 
 
 class TrainingFiles:
@@ -86,12 +107,19 @@ class TrainingFiles:
             attempt = kept.get(name, {})
             if not attempt.get("final") or (attempt.get("in_part") and not iterations_only):
                 attempt = kept[name] = self._read_on(run, number, attempt, now, iterations_only)
-            here = _latest(attempt)
+            here, kept_before = _latest(attempt), latest.kept
+            if (
+                kept_before is not None
+                and here.iteration is not None
+                and kept_before.iteration > int(attempt["base"] or 0)
+            ):
+                kept_before = None  # after the checkpoint: it was lost
             latest = Latest(
                 here.iteration if here.iteration is not None else latest.iteration,
                 here.train or latest.train,
                 here.test or latest.test,
                 here.pace,
+                here.kept.better(kept_before) if here.kept else kept_before,
             )
         if kept:
             self._runs[run.run_id] = kept
@@ -130,40 +158,49 @@ class TrainingFiles:
             # What the attempt goes on from is written before its trainer starts.
             base = iterations_before(run, number)
         new: Json = {"base": base, "files": {}}
-        for name in READERS:
+        best = None
+        # The tests first: they tell which of the training's points is wanted.
+        for name in READERS if iterations_only else sorted(READERS, key=lambda name: name != TESTS):
             if iterations_only and _point(new["files"].get(ITERATIONS)) is not None:
                 new["in_part"] = True
                 break
             file = None
             try:
-                file = self._read_file(folder / name, files.get(name))
+                wanted = best.key if best is not None and name == ITERATIONS else None
+                file = self._read_file(folder / name, files.get(name), wanted)
             except BadFile as bad:
                 run.note(bad)
             if file is not None:
                 new["files"][name] = file
+            if name == TESTS:
+                best = _point(file, "best")
         with contextlib.suppress(OSError):
             new["final"] = now - (folder / "result.json").stat().st_mtime > SETTLED_S
         if new != kept:
             self._changed = True
         return new
 
-    def _read_file(self, path: Path, kept: Json | None) -> Json | None:
-        """Read what was appended to a file; None if it is not there."""
+    def _read_file(self, path: Path, kept: Json | None, wanted: Key | None) -> Json | None:
+        """Read what was appended to a file; None if it is not there.
+
+        ``wanted``: the point with this key is kept.
+        """
         try:
             found = path.lstat()
             mark = [found.st_ino, found.st_size, found.st_mtime_ns]
-            if kept and kept["mark"] == mark:
+            known = wanted is None or (kept and kept["state"]["wanted"] == list(wanted))
+            if kept and kept["mark"] == mark and known:
                 return kept
             if not stat.S_ISREG(found.st_mode):
-                raise damaged(path, "it is no regular file")
+                raise damaged(path, "it is not a regular file")
             opened = open_binary(path)
             if opened is None:
                 raise FileNotFoundError(path)
             with opened as file:
                 if kept and kept["mark"][0] == found.st_ino and _goes_on(file, kept):
-                    return self._feed_rest(path, file, kept, mark)
+                    return self._feed_rest(path, file, kept, mark, wanted)
                 self._begin_again(path)
-                return self._feed_rest(path, file, _unread(path), mark)
+                return self._feed_rest(path, file, _unread(path), mark, wanted)
         except FileNotFoundError:
             self._begin_again(path)
             return None
@@ -174,10 +211,14 @@ class TrainingFiles:
         if path in self._whole:
             self._whole[path] = READERS[path.name]()
 
-    def _feed_rest(self, path: Path, file: BinaryIO, kept: Json, mark: list[int]) -> Json:
+    def _feed_rest(
+        self, path: Path, file: BinaryIO, kept: Json, mark: list[int], wanted: Key | None
+    ) -> Json:
         """Feed a file's reader from where it was read to, and return what to keep of it."""
         reader_of, whole = READERS[path.name], path in self._whole
         reader = self._whole[path] if whole else reader_of.from_state(kept["state"])
+        if wanted is not None and isinstance(reader, TableReader):
+            reader.look_for(wanted)
         position, known, first = kept["offset"], bytes.fromhex(kept["known"]), kept["first"]
         try:
             file.seek(position)
@@ -199,17 +240,21 @@ def _latest(attempt: Json) -> Latest:
     files = attempt["files"]
     log = files.get("log.txt", {})
     started = int(attempt["base"] or 0)  # without a checkpoint it has begun from the start
-    train = _point(files.get("metrics.txt")) or _point(log, "points")
-    test = _point(files.get("test_metrics.txt")) or _point(log, "test_points")
-    return Latest(None if train is None else started + train.epoch, train, test, _pace(log))
+    train = _point(files.get(ITERATIONS)) or _point(log, "points")
+    test = _point(files.get(TESTS)) or _point(log, "test_points")
+    kept, best = None, _point(files.get(TESTS), "best")
+    if best is not None and train is not None:
+        # The closing test of a fit has a number that no iteration has.
+        there = _point(files.get(ITERATIONS), "at_wanted") or train
+        kept = Kept(started + there.epoch, there, best)
+    return Latest(None if train is None else started + train.epoch, train, test, _pace(log), kept)
 
 
-def _point(file: Json | None, curve: str | None = None) -> TrainingMetrics | None:
-    """Return the last point that a reader has met."""
+def _point(file: Json | None, points_of: str = "points") -> TrainingMetrics | None:
+    """Return the last point that a reader has met, or another that it keeps."""
     if not file:
         return None
-    state = file["state"] if curve is None else file["state"]["part"]
-    points = state[curve or "points"]
+    points = file["state"].get("part", file["state"])[points_of]
     if not points:
         return None
     last = points[-1]

@@ -47,6 +47,7 @@ class _Kept(TypedDict, total=False):
     trial: bool
     origin: str | None
     asked: str
+    kept_iteration: int | None
     attempts: list[AttemptNumber]
     stamp: str
 

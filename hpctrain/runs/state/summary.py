@@ -37,8 +37,12 @@ Metrics = dict[str, float | None]
 class RunStatus:
     """One run, as ``status`` shows it. Metrics are in meV/atom and eV/Å; times in seconds.
 
-    ``before`` is the last known state of a job that cannot be asked about. ``asked`` is what was
-    asked for, and ``changed`` what of it is not as in the run that is shown before.
+    ``before`` is the last known state of a job that cannot be asked about. ``damage`` is what is
+    wrong with a file without which nothing more can be said: it is the reason then. ``train`` and
+    ``test`` are the errors of the potential that is kept: while it trains, that of
+    ``kept_iteration``, which has the lowest loss on the test set so far; the last one where nothing
+    is tested. ``asked`` is what was asked for, and ``changed`` what of it is not as in the run that
+    is shown before.
     """
 
     run_id: str
@@ -63,6 +67,8 @@ class RunStatus:
     origin: str | None = None
     asked: str = ""
     changed: list[Change] = field(default_factory=list)
+    damage: str | None = None
+    kept_iteration: int | None = None
 
 
 def summarise(
@@ -84,6 +90,8 @@ def summarise(
     eta = None
     if phase == "train" and latest.pace is not None:
         eta = max(0.0, latest.pace * (max_iter - (latest.iteration or 0)))
+    here = latest.kept or latest
+    best = (counting.result or {}).get("best")
     reason = found.reason
     if found.state == "failed" and counting.result is None:
         told = _last_lines(run.job_output(counting.job_id))
@@ -101,8 +109,8 @@ def summarise(
         attempt=counting.attempt if counting.job_id else 0,
         iteration=latest.iteration,
         max_iter=max_iter,
-        train=_both_errors(potential.get("train")) or _metrics_of(latest.train),
-        test=_both_errors(potential.get("test")) or _metrics_of(latest.test),
+        train=_both_errors(potential.get("train")) or _metrics_of(here.train),
+        test=_both_errors(potential.get("test")) or _metrics_of(here.test),
         eta_s=eta,
         warnings=[
             *_told_by_the_job(run, folder, found, counting.result),
@@ -117,6 +125,8 @@ def summarise(
         trial=run.manifest.get("trial", False),
         origin=run.manifest.get("origin"),
         asked=asked_for(run.manifest),
+        damage=counting.damage if found.state == "unknown" else None,
+        kept_iteration=best["iteration"] if best else getattr(latest.kept, "iteration", None),
     )
 
 
@@ -143,6 +153,7 @@ def unreadable(run: Run, bad: BadFile) -> RunStatus:
         eta_s=None,
         warnings=_bad_files(run, reason),
         run=run,
+        damage=reason,
     )
 
 
@@ -168,7 +179,10 @@ def _told_by_the_job(run: Run, folder: Path, found: Verdict, result: Result | No
     if found.state == "collected":
         return []
     if result is not None:
-        told = result.get("warnings")
+        told = list(result.get("warnings") or [])
+        problem = (result.get("on_end") or {}).get("problem")
+        if problem:
+            told.append(f"on_end, the command at the end: {problem}")
     elif found.state == "running":
         told = (run.try_read(folder / "environment.json", Environment) or {}).get("warnings")
     return told or []
@@ -252,7 +266,7 @@ def _warnings(
         allowed = settings.get("max_attempts")
         if settings.get("continuation", "manual") == "manual":
             words += f", each begun with: hpctrain resume {run.run_id}"
-        elif isinstance(allowed, int) and attempt + more > allowed:
+        elif isinstance(allowed, int) and run.count_begun() + more > allowed:
             words += f", and max_attempts is {allowed}"
         found.append(words)
     return found

@@ -82,9 +82,12 @@ class Signs:
 
 
 def verdict_without_asking(
-    history: History, job_id: str | None, result: Result | None
+    history: History, job_id: str | None, result: Result | None, damage: str | None = None
 ) -> Verdict | None:
-    """Return the verdict where no scheduler needs to be asked, else None."""
+    """Return the verdict where no scheduler needs to be asked, else None.
+
+    ``damage`` is what is wrong with a result that cannot be read: it tells nothing else.
+    """
     if history.collected is not None:
         return Verdict("collected", history.collected)
     if result is not None:
@@ -101,8 +104,9 @@ def verdict_without_asking(
             return Verdict("prepared", f"refused: {history.refused}")
         if history.abandoned:
             return Verdict("prepared", "interrupted before it was submitted")
-        return Verdict("prepared") if not history.attempt else None
-    return None
+        if not history.attempt:
+            return Verdict("prepared")
+    return None if damage is None else Verdict("unknown", damage)
 
 
 def verdict(
@@ -111,9 +115,10 @@ def verdict(
     result: Result | None,
     word: SchedulerWord,
     signs: Signs,
+    damage: str | None = None,
 ) -> Verdict:
     """Return the state of one attempt of a run."""
-    settled = verdict_without_asking(history, job_id, result)
+    settled = verdict_without_asking(history, job_id, result, damage)
     if settled is not None:
         return settled
     if word.silence is not None:
@@ -137,10 +142,12 @@ def verdict(
     if view.state == "cancelled":
         return Verdict("cancelled", BY_HPCTRAIN if history.cancel_requested else view.reason)
     if view.state == "unknown" and not view.reason:
-        return Verdict("unknown", f"the scheduler calls it {view.raw}: not a word hpctrain knows")
+        return Verdict(
+            "unknown", f"the scheduler reports the state {view.raw}, which hpctrain does not know"
+        )
     reason = view.reason
     if view.state == "queued" and signs.coming:
-        reason = ": ".join(filter(None, ["goes on where the attempt before ended", reason]))
+        reason = ": ".join(filter(None, ["continues the previous attempt", reason]))
     return Verdict(view.state, reason)
 
 

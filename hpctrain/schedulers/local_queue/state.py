@@ -17,7 +17,21 @@ Json = dict[str, Any]
 ACTIVE = ("QUEUED", "RUNNING", "STOPPING")
 # In nobody's way: somebody must let it go, or another job must end.
 WAITING = ("HELD", "DEPENDS")
-MOST = 4 << 20  # bytes of a record
+MOST, MOST_OF_WORDS = 4 << 20, 1 << 16  # bytes of a record, and of a file of some words
+LARGEST = 1e12  # no time and no number in a record comes near it
+# The modules of records and their shapes would take longer to import than this program runs.
+_NUMBER, _TEXT = (int, float, type(None)), (str, type(None))
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "name": str, "comment": _TEXT, "output": str, "script": str, "cwd": str, "state": str,
+    "reason": str, "begins_in": str, "walltime_s": _NUMBER, "grace_s": _NUMBER,
+    "elapsed_s": _NUMBER, "exit_code": _NUMBER, "submitted": _NUMBER, "ended": _NUMBER,
+    "started": _NUMBER, "monotonic": _NUMBER, "not_before": _NUMBER, "signal": _NUMBER,
+    "cores": int, "room": int, "group": int, "session": int, "supervisor": dict, "facts": dict,
+    "after": list, "arguments": list,
+    # What a practice cluster keeps of the request.
+    "partition": str, "queue": str, "user": str, "limit_s": _NUMBER, "letters": dict,
+    "lists": dict, "variables": dict, "attributes": dict, "words": str,
+}  # fmt: skip
 LOST = "its supervisor ended and left no result (it was killed, or the machine restarted)"
 
 
@@ -41,29 +55,50 @@ def write(path: Path, record: Json) -> None:
 
 
 def read(path: Path) -> Json:
-    """Read a record; it is empty where there is none, and a damaged one is a ValueError.
+    """Read a record; it is empty where there is none, and a damaged one is a ValueError."""
+    text = _read_regular(path, MOST)
+    if text is None:
+        return {}
+    try:
+        record = json.loads(text)
+    except RecursionError:
+        raise ValueError(f"{path} is nested too deeply") from None
+    if not isinstance(record, dict):
+        raise ValueError(f"{path} is no record")
+    facts = record.get("facts")
+    inner = facts.items() if isinstance(facts, dict) else ()
+    for key, value in [*record.items(), *inner]:
+        kind = _KINDS.get(key)
+        number = isinstance(value, int | float)
+        if (kind and not isinstance(value, kind)) or (number and not abs(value) < LARGEST):
+            raise ValueError(f"{path} is damaged: {key} is not as it should be")
+    return record
 
-    A link is not followed, and a FIFO not waited for.
-    """
+
+def read_words(path: Path) -> str:
+    """Read a file of a few words; empty where there is none, and where there is no such file."""
+    try:
+        return (_read_regular(path, MOST_OF_WORDS) or b"").decode("utf-8")
+    except (OSError, ValueError):
+        return ""
+
+
+def _read_regular(path: Path, most: int) -> bytes | None:
+    """Read the beginning of a file; a link is not followed, and a FIFO not waited for."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
-        return {}
+        return None
     except OSError as error:
         if error.errno not in (errno.ELOOP, errno.ENXIO):
             raise
-        raise ValueError(f"{path} is no regular file") from None
+        raise ValueError(f"{path} is not a regular file") from None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError(f"{path} is no regular file")
-        record = json.loads(os.read(descriptor, MOST))
-    except RecursionError:
-        raise ValueError(f"{path} is nested too deeply") from None
+            raise ValueError(f"{path} is not a regular file")
+        return os.read(descriptor, most)
     finally:
         os.close(descriptor)
-    if not isinstance(record, dict):
-        raise ValueError(f"{path} is no record")
-    return record
 
 
 def is_id(text: str) -> bool:
@@ -149,6 +184,6 @@ def job_row(folder: Path) -> Json | None:
     with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError, OverflowError):
         job = read(folder / "job.json")
         shown |= {key: job[key] for key in ("name", "comment", "walltime_s")}
-        shown["cores"] = job.get("cores", 1)
+        shown |= {"cores": job.get("cores", 1), "cwd": job.get("cwd")}
         shown |= job_state(folder, job)
     return shown if (folder / "job.json").exists() else None

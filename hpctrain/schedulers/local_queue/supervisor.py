@@ -41,7 +41,7 @@ class Supervisor:
     def why_unwanted(self) -> str:
         """Return why the job should not go on, or nothing."""
         if self.signals:
-            return "its supervisor was told to end"
+            return "its supervisor was asked to end"
         if (self.folder / "cancel").exists():
             return "cancelled"
         try:

@@ -11,9 +11,9 @@ import re
 
 NOT_NOW, NEVER = "Not Running", "Can Never Run"  # src/scheduler/constant.h
 
-_YOURS = "your limit is reached; it waits for your other jobs, or asks too much"
-_GROUPS = "the group's limit is reached; it waits for its other jobs, or asks too much"
-_PROJECTS = "the project's limit is reached; it waits for its other jobs, or asks too much"
+_YOURS = "your limit is reached; it waits for your other jobs, or requests too much"
+_GROUPS = "the group's limit is reached; it waits for its other jobs, or requests too much"
+_PROJECTS = "the project's limit is reached; it waits for its other jobs, or requests too much"
 _ALL = "the limit of all jobs together is reached; it waits for others"
 _FREE = "waits for free cores, memory or GPUs"
 _AHEAD = "waits for a reservation, or a job that is ahead, to end"
@@ -50,7 +50,7 @@ WAITS: tuple[tuple[str, str], ...] = (
      "walltime may fit"),
     ("Specified {} does not exist", "what it asks for does not exist; check chunk and resources"),
     ("No available resources on nodes", _FREE),
-    ("Can't preempt enough work to run job", "so many jobs of lower priority cannot give way"),
+    ("Can't preempt enough work to run job", "not enough jobs of lower priority can give way"),
     ("Queue {} per-user limit reached on resource {}", _YOURS),
     ("Server per-user limit reached on resource {}", _YOURS),
     ("Queue {} per-group limit reached on resource {}", _GROUPS),
@@ -63,10 +63,10 @@ WAITS: tuple[tuple[str, str], ...] = (
     ("Nodes not available", "waits for free nodes"),
     ("{} is requesting an exclusive node and node is in use", "waits for a node without other "
      "jobs"),
-    ("Node has reached job run limit", "so many jobs run on the node already as may"),
-    ("Node has reached user run limit", "so many of your jobs run on the node already as may"),
-    ("Node has reached group run limit", "so many of your group's jobs run on the node already as "
-     "may"),
+    ("Node has reached job run limit", "as many jobs run on the node as are allowed"),
+    ("Node has reached user run limit", "as many of your jobs run on the node as are allowed"),
+    ("Node has reached group run limit", "as many of your group's jobs run on the node as are "
+     "allowed"),
     ("Node can't satisfy a multi-node job", "the nodes take jobs of one node only"),
     ("Node has no PBS license", "a node has no licence of PBS; ask the site"),
     ("Max number of small cpusets has been reached", _FREE),
@@ -93,10 +93,10 @@ WAITS: tuple[tuple[str, str], ...] = (
     ("Invalid Job/Resv", "PBS finds a mistake in it; ask the site"),
     ("Job is under job_sort_formula threshold value", "its priority is too low to run; ask the "
      "site"),
-    ("Number of concurrent running subjobs limit reached", "so many parts of the array run already "
-     "as may"),
+    ("Number of concurrent running subjobs limit reached", "as many parts of the array run as are "
+     "allowed"),
     ("Job would exceed mission CPU share", _GROUPS),
-    ("Job exceeds total mission share", "it asks for more than the group may have at all"),
+    ("Job exceeds total mission share", "it requests more than the group may have"),
     ("Too few free resources", _FREE),
 )  # fmt: skip
 

@@ -9,6 +9,7 @@ from hpctrain.errors import HpctrainError
 from hpctrain.schedulers import directive_rules
 from hpctrain.schedulers.base import refuse_foreign
 from hpctrain.schedulers.times import clock
+from hpctrain.sites.demand import threads_per_core
 
 if TYPE_CHECKING:
     from hpctrain.sites.profile import SiteProfile
@@ -99,7 +100,7 @@ def _check(site: SiteProfile) -> None:
         for name in amounts:
             if name in _OWN_RESOURCES:
                 raise HpctrainError(
-                    f"{key}: {name} is asked for by keys of the site's own",
+                    f"{key}: {name} is requested by keys of the site's own",
                     f"set {_OWN_RESOURCES[name]} instead",
                 )
 
@@ -147,7 +148,7 @@ def _select(site: SiteProfile) -> list[str]:
         return []
     chunk = [str(nodes)]
     if site.cores is not None or site.tasks is not None:
-        chunk.append(f"ncpus={(site.cores or 1) * tasks}")
+        chunk.append(f"ncpus={_cpus(site) * tasks}")
     if site.tasks is not None:
         chunk.append(f"mpiprocs={tasks}")
     if gpus:
@@ -170,7 +171,7 @@ def _flat(site: SiteProfile) -> list[str]:
         )
     found = []
     if site.cores is not None or site.tasks is not None:
-        found.append(f"ncpus={(site.cores or 1) * (site.tasks or 1)}")
+        found.append(f"ncpus={_cpus(site) * (site.tasks or 1)}")
     if _gpus(site):
         found.append(f"ngpus={site.gpus}")
     if site.memory is not None:
@@ -184,7 +185,7 @@ def _nodes_ppn(site: SiteProfile) -> list[str]:
     gpus = _shared(site, "gpus")[1] if _gpus(site) else 0
     found = []
     if (site.cores, site.nodes, site.tasks) != (None, None, None) or gpus:
-        place = f"nodes={nodes}:ppn={(site.cores or 1) * tasks}"
+        place = f"nodes={nodes}:ppn={_cpus(site) * tasks}"
         found.append(f"{place}:gpus={gpus}" if gpus else place)
     if site.memory is not None:
         found.append(f"mem={_memory(site.memory)}")
@@ -202,6 +203,11 @@ def _only_select(site: SiteProfile) -> None:
 
 def _gpus(site: SiteProfile) -> bool:
     return site.gpus > 0 and site.gpu_dialect not in _IMPLICIT
+
+
+def _cpus(site: SiteProfile) -> int:
+    """Return what the scheduler calls the cores of a task: hardware threads, if it counts them."""
+    return (site.cores or 1) * (threads_per_core(site) if site.cores else 1)
 
 
 def _shared(site: SiteProfile, key: str) -> tuple[int, int]:

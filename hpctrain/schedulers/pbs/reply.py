@@ -78,6 +78,7 @@ _MEMBER = re.compile(r'[ \t]*"([^"]*)"[ \t]*:[ \t]*(.*?),?[ \t]*')
 _CLOSED = re.compile(r"[ \t]*\},?[ \t]*")
 _ATTRIBUTE = re.compile(r" {4}([\w.]+) = (.*)")
 _TOKEN = re.compile(r"""HPCTRAIN_TOKEN["'=:\s]{1,8}(\d{8}-\d{6}-[0-9a-z]+\.\d{2,})""")
+_FOLDER = re.compile(r"(?:^|,)PBS_O_WORKDIR=((?:\\.|[^,\\])*)")
 _DECODER = json.JSONDecoder(
     parse_int=str, parse_float=str, parse_constant=str, strict=False
 )  # a job called 1e5, 12 or NaN keeps its name
@@ -106,6 +107,12 @@ class Job:
             if match:
                 return match[1]
         return None
+
+    @property
+    def folder(self) -> str | None:
+        """Return the folder that the job was submitted from, which is where ours work."""
+        match = _FOLDER.search(self.get("Variable_List") or "")
+        return re.sub(r"\\(.)", r"\1", match[1]) if match else None
 
 
 def from_json(text: str) -> tuple[list[Job], bool]:

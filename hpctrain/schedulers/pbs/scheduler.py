@@ -22,6 +22,8 @@ from hpctrain.schedulers.base import (
     Refused,
     Submitted,
     Unclear,
+    absolute,
+    elsewhere,
     is_absent,
     message,
     whole_lines,
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 MOST_IDS = 2000
 NAME_LENGTH = 15  # of a job's name on older servers
 
-_SUBMITTED = re.compile(r"^(\d+(?:(?:\[\])?\.[\w.-]+)?)\s*$", re.MULTILINE)
+_SUBMITTED = re.compile(r"^(\d+(?:(?:\[\])?\.[\w.-]+)?(?:@[\w.-]+)?)\s*$", re.MULTILINE)
 
 
 class PbsScheduler:
@@ -79,12 +81,12 @@ class PbsScheduler:
         """Take the id from stdout alone; what is on stderr can hold numbers too."""
         said = message(reply)
         if is_absent(reply):
-            return Refused(f"qsub is not on this machine: {said}")
+            return Refused(f"qsub is not on this machine: {said}", elsewhere(self.name))
         if reply.code == 0:
             # The last: a site's greeting may have a line of digits too.
             *_, match = None, *_SUBMITTED.finditer(reply.out)
             if match is None:
-                return Unclear(f"qsub told no job id: {said}")
+                return Unclear(f"qsub printed no job id: {said}")
             return Submitted(match[1], match[0].strip())
         lines = [line.strip() for line in reply.err.splitlines()]
         complained = any(line.startswith("qsub: ") for line in lines)
@@ -202,6 +204,8 @@ def _view(job: words.Job, user: str) -> JobView:
         elapsed_s=seconds(job.get("resources_used.walltime")),
         walltime_s=seconds(job.get("Resource_List.walltime")),
         exit_code=what.exit_code,
+        folder=absolute(job.folder),
+        moved_to=what.moved_to,
     )
 
 

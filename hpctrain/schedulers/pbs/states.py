@@ -64,7 +64,7 @@ LETTERS: dict[str, tuple[JobState | None, str]] = {
     "C": (None, ""),
 }  # fmt: skip
 
-MEMORY = "it used more memory than it asked for; ask for more"
+MEMORY = "it used more memory than it requested; request more"
 LIMIT = "it ran to its time limit"
 # Negative Exit_status, JOB_EXEC_… in job.h; -29 was seen. Unlisted ones are failures too.
 EXITS: dict[int, tuple[JobState, str]] = {
@@ -109,12 +109,16 @@ HOLDS: tuple[tuple[str, str], ...] = (
 
 @dataclass(frozen=True)
 class Judgement:
-    """A job's state, PBS's own word for it, why, and the exit code as a shell says it."""
+    """A job's state, PBS's own word for it, why, and the exit code as a shell says it.
+
+    ``moved_to`` is the server that has it now.
+    """
 
     state: JobState
     raw: str
     reason: str = ""
     exit_code: int | None = None
+    moved_to: str | None = None
 
 
 def judge(job: Job, user: str) -> Judgement:
@@ -133,6 +137,8 @@ def judge(job: Job, user: str) -> Judgement:
     if letter == "H":
         return _judge_held(job, raw, state, words)
     comment = job.get("comment") or ""
+    if letter == "M":
+        return _judge_moved(job, raw, comment, words)
     if state == "queued":
         return Judgement(state, raw, words or sentence(comment))
     if letter == "R" and _who_cancelled(job, user):  # seen for the seconds it takes to end
@@ -141,6 +147,18 @@ def judge(job: Job, user: str) -> Judgement:
         counts = re.findall(r"(\w+):([1-9]\d*)", job.get("array_state_count") or "")
         words = ", ".join(f"{number} {name.lower()}" for name, number in counts)
     return Judgement(state, raw, words)
+
+
+def _judge_moved(job: Job, raw: str, comment: str, words: str) -> Judgement:
+    """Name the server that a job was moved to, and how to ask there (qstat(1B), job ids)."""
+    match = re.search(r"@([\w.-]+)", comment) or re.search(r"@([\w.-]+)", job.get("queue") or "")
+    if match is None:
+        return Judgement("unknown", raw, words, moved_to="another server")
+    words = (
+        f"PBS moved it to another server ({match[1]}); ask there, with "
+        f"qstat -x {job.job_id}@{match[1]}"
+    )
+    return Judgement("unknown", raw, words, moved_to=match[1])
 
 
 def _judge_ended(job: Job, raw: str, code: int | None) -> Judgement:

@@ -19,6 +19,7 @@ NODES = "%P|%D|%c|%m|%G|%f"
 _FIELD = re.compile(r"(\w+)=(\S*)")
 # gpu:4, gpu:a100:4(S:0-1), gpu:1g.10gb:7: kinds may begin with a digit, as those of MIG slices do.
 _GPU = re.compile(r"(?:^|,)gpu(?::([^:,()\s]+))?:(\d+)(?=[,(]|$)")
+_CORE_MEMORY = re.compile(r"^DefMemPerCPU\s*=\s*(\d+)", re.MULTILINE)
 _CLUSTER = re.compile(r"^ClusterName\s*=\s*(\S+)", re.MULTILINE)
 
 
@@ -40,7 +41,13 @@ def ask() -> ClusterConversation:
             qos = None
             untold.append("sacctmgr show qos: nothing; the QOS could not be looked at")
     # One database may serve several clusters, and knows this one by its name.
-    cluster = _CLUSTER.search((yield ["scontrol", "show", "config"]).out)
+    config = (yield ["scontrol", "show", "config"]).out
+    if share := _CORE_MEMORY.search(config):
+        # What is said of a partition comes before.
+        queues = tuple(
+            replace(queue, core_memory_mb=queue.core_memory_mb or int(share[1])) for queue in queues
+        )
+    cluster = _CLUSTER.search(config)
     where = [f"user={getpass.getuser()}", *([f"cluster={cluster[1]}"] if cluster else [])]
     said = yield [*show, "associations", *where, "format=Account,QOS"]
     accounts = None
@@ -65,6 +72,7 @@ def partition(line: str) -> LiveQueue | None:
         default_walltime_s=seconds(fields.get("DefaultTime")),
         min_nodes=int(fields["MinNodes"]) if fields.get("MinNodes", "").isdigit() else None,
         max_nodes=int(most) if most.isdigit() else None,
+        core_memory_mb=int(share) if (share := fields.get("DefMemPerCPU", "")).isdigit() else None,
         nodes=int(fields["TotalNodes"]) if fields.get("TotalNodes", "").isdigit() else None,
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hpctrain.errors import HpctrainError
 from hpctrain.schedulers import directive_rules
 from hpctrain.schedulers.base import JobRequest
+from hpctrain.sites.demand import threads_per_core
 
 if TYPE_CHECKING:
     from hpctrain.sites.profile import SiteProfile
@@ -36,7 +37,7 @@ def directives(site: SiteProfile, job: JobRequest) -> list[str]:
         ("signal", f"{'' if site.launcher else 'B:'}USR1@{walltime_seconds(site.margin)}"),
         ("nodes", site.nodes),
         ("ntasks", site.tasks),
-        ("cpus-per-task", site.cores),
+        ("cpus-per-task", site.cores and site.cores * threads_per_core(site)),
         _memory(site),
         _gpus(site),
         ("mail-user", site.mail_user),

@@ -50,13 +50,13 @@ ROWS: tuple[Row, ...] = (
     _row("waits", "a node it needs is down", "", "NodeDown"),
     _row("waits", "the partition is down", "", "PartitionDown"),
     _row("waits", "the partition is closed to jobs", "", "PartitionInactive"),
-    _row("waits", "no node that fits is there at the moment", "", "Constraints"),
+    _row("waits", "no suitable node is available at the moment", "", "Constraints"),
     _row("waits", "the scheduler looks at new jobs later", "", "SchedDefer"),
     _row("waits", "waits for room in the burst buffer", "", "BurstBufferResources"),
     _row("waits", "its files are being copied into the burst buffer", "", "BurstBufferStageIn"),
-    _row("waits", "so many parts of the array run already as may", "", "JobArrayTaskLimit"),
+    _row("waits", "as many parts of the array run as are allowed", "", "JobArrayTaskLimit"),
     _row("waits", "the clusters of the federation have to agree", "", "FedJobLock"),
-    _row("waits", "so many nodes are switched on already as may", "", "MaxPoweredUpNodes"),
+    _row("waits", "as many nodes are switched on as are allowed", "", "MaxPoweredUpNodes"),
     _row("waits", "waits for network ports", "", "MpiPortsBusy"),
     _row("waits", "waits for channels between GPUs", "", "NvidiaImexChannels"),
     _row("waits", "a limit of the account or QOS is reached", _SHOW,
@@ -70,15 +70,16 @@ ROWS: tuple[Row, ...] = (
     _row("waits", "too many of your jobs are queued; it waits for the others", "",
          "AssocMaxSubmitJobLimit QOSMaxSubmitJobPerUserLimit MaxSubmitJobsPerAccount "
          "AssocGrpSubmitJobsLimit QOSGrpSubmitJobsLimit"),
-    _row("waits", "the limit of the QOS is reached; it waits for your other jobs, or asks too much",
+    _row("waits", "the limit of the QOS is reached; it waits for your other jobs, or requests "
+         "too much",
          _SHOW,
          "QOSMaxBBPerUser QOSMaxBillingPerUser QOSMaxCpuPerUserLimit QOSMaxEnergyPerUser "
          "QOSMaxGRESPerUser QOSMaxLicensePerUser QOSMaxMemoryPerUser QOSMaxNodePerUserLimit "
          "QOSMaxUnknownPerUser MaxBBRunMinsPerUser MaxBillingRunMinsPerUser MaxCpuRunMinsPerUser "
          "MaxEnergyRunMinsPerUser MaxGRESRunMinsPerUser MaxLicenseRunMinsPerUser "
          "MaxMemoryRunMinsPerUser MaxNodeRunMinsPerUser MaxUnknownRunMinsPerUser"),
-    _row("waits", "the limit of the account is reached; it waits for its other jobs, or asks too "
-         "much", _SHOW,
+    _row("waits", "the limit of the account is reached; it waits for its other jobs, or "
+         "requests too much", _SHOW,
          "MaxBBPerAccount MaxBillingPerAccount MaxCpuPerAccount MaxEnergyPerAccount "
          "MaxGRESPerAccount MaxLicensePerAccount MaxMemoryPerAccount MaxNodePerAccount "
          "MaxUnknownPerAccount MaxBBRunMinsPerAccount MaxBillingRunMinsPerAccount "
@@ -98,11 +99,11 @@ ROWS: tuple[Row, ...] = (
          "QOSGrpMemLimit QOSGrpMemoryRunMinutes QOSGrpNodeLimit QOSGrpNodeRunMinutes "
          "QOSGrpUnknown QOSGrpUnknownRunMinutes"),
     # Past, present and future jobs together: what was used does not come back by itself.
-    _row("waits", "the account as a whole has used what it may", _GRANT,
+    _row("waits", "the account has used up its limit", _GRANT,
          "AssocGrpBBMinutes AssocGrpBillingMinutes AssocGrpCPUMinutesLimit AssocGrpEnergyMinutes "
          "AssocGrpGRESMinutes AssocGrpLicenseMinutes AssocGrpMemMinutes AssocGrpNodeMinutes "
          "AssocGrpUnknownMinutes AssocGrpWallLimit"),
-    _row("waits", "the QOS as a whole has used what it may", _GRANT,
+    _row("waits", "the QOS has used up its limit", _GRANT,
          "QOSGrpBBMinutes QOSGrpBillingMinutes QOSGrpCPUMinutesLimit QOSGrpEnergyMinutes "
          "QOSGrpGRESMinutes QOSGrpLicenseMinutes QOSGrpMemoryMinutes QOSGrpNodeMinutes "
          "QOSGrpUnknownMinutes QOSGrpWallLimit"),
@@ -141,19 +142,19 @@ ROWS: tuple[Row, ...] = (
          "QOSMaxEnergyMinutesPerJob QOSMaxEnergyPerJob QOSMaxEnergyPerNode "
          "QOSMaxLicenseMinutesPerJob QOSMaxLicensePerJob QOSMaxUnknownMinutesPerJob "
          "QOSMaxUnknownPerJob QOSMaxUnknownPerNode"),
-    _row("never", "asks for fewer cores than the QOS wants", "more cores, or another qos",
+    _row("never", "asks for fewer cores than the QOS requires", "more cores, or another qos",
          "QOSMinCpuNotSatisfied"),
-    _row("never", "asks for fewer GPUs than the QOS wants", "more gpus, or another qos",
+    _row("never", "asks for fewer GPUs than the QOS requires", "more gpus, or another qos",
          "QOSMinGRES"),
-    _row("never", "asks for less memory than the QOS wants", "more memory, or another qos",
+    _row("never", "asks for less memory than the QOS requires", "more memory, or another qos",
          "QOSMinMemory"),
-    _row("never", "asks for fewer nodes than the QOS wants", "more nodes, or another qos",
+    _row("never", "asks for fewer nodes than the QOS requires", "more nodes, or another qos",
          "QOSMinNode"),
-    _row("never", "asks for less than the QOS wants", f"another qos; {_SHOW}",
+    _row("never", "asks for less than the QOS requires", f"another qos; {_SHOW}",
          "QOSMinBB QOSMinBilling QOSMinEnergy QOSMinLicense QOSMinUnknown"),
-    _row("never", "no node has what was asked", "check constraint, gpus and memory",
+    _row("never", "no node has what the job requests", "check constraint, gpus and memory",
          "BadConstraints"),
-    _row("never", "asks for more than the partition has, or less than it wants",
+    _row("never", "requests more than the partition has, or less than it requires",
          "ask for less, or name another partition", "PartitionConfig"),
     _row("never", "asks for more nodes than the partition allows, or for fewer",
          "other nodes, or another partition", "PartitionNodeLimit"),
@@ -168,7 +169,7 @@ ROWS: tuple[Row, ...] = (
          "ReservationInvalid"),
     _row("never", "it cannot end before its deadline", "a later --deadline, or a shorter walltime",
          "DeadLine"),
-    _row("held", "held by its owner", "scontrol release JOB lets it go on", "JobHeldUser"),
+    _row("held", "held by its owner", "to release it: scontrol release JOB", "JobHeldUser"),
     _row("held", "held by an administrator", "ask the site", "JobHeldAdmin"),
     _row("held", "held because it was put back into the queue too often", "ask the site",
          "JobHoldMaxRequeue"),
@@ -191,9 +192,9 @@ REASONS: dict[str, Row] = {name: row for row in ROWS for name in row.names}
 # Names that Slurm builds from the limit that was met, of releases that are not listed.
 _FAMILIES: tuple[tuple[str, Row], ...] = (
     (r"\w+Per(Job|Node)(Limit)?", Row("never", _LESS.format("of a resource"), _SHOW, ())),
-    (r"QOSMin\w+", Row("never", "asks for less than the QOS wants", _SHOW, ())),
+    (r"QOSMin\w+", Row("never", "asks for less than the QOS requires", _SHOW, ())),
     (r"QOSMax\w+|AssocMax\w+|Max\w+Per(User|Account)",
-     Row("waits", "a limit of yours is reached; it waits for your other jobs, or asks too much",
+     Row("waits", "a limit of yours is reached; it waits for your other jobs, or requests too much",
          _SHOW, ())),
     (r"QOSGrp\w+", Row("waits", "the QOS as a whole is at its limit; it waits for others", "", ())),
     (r"AssocGrp\w+",
@@ -213,7 +214,7 @@ def row_of(reason: str) -> Row | None:
         return REASONS[name]
     if " " in reason:
         if _HELD.search(reason):
-            return Row("held", "held", "scontrol release JOB lets it go on", ())
+            return Row("held", "held", "to release it: scontrol release JOB", ())
         if _NOT_ADMITTED.search(reason):
             return Row("never", "the partition does not take your jobs", "another partition", ())
         return None

@@ -23,6 +23,8 @@ from hpctrain.schedulers.base import (
     Refused,
     Submitted,
     Unclear,
+    absolute,
+    elsewhere,
     is_absent,
     message,
     refuse_foreign,
@@ -39,8 +41,8 @@ if TYPE_CHECKING:
     from hpctrain.sites.profile import SiteProfile
 
 SEPARATOR = "\x1f"
-QUEUE_FORMAT = SEPARATOR.join(["%i", "%T", "%r", "%M", "%l", "%j", "%k"])
-ACCOUNTING_FIELDS = "JobID,State,ExitCode,ElapsedRaw,TimelimitRaw,JobName,Comment"
+QUEUE_FORMAT = SEPARATOR.join(["%i", "%T", "%r", "%M", "%l", "%Z", "%j", "%k"])
+ACCOUNTING_FIELDS = "JobID,State,ExitCode,ElapsedRaw,TimelimitRaw,WorkDir,JobName,Comment"
 # sacct's own choice leaves out jobs that were cancelled while held, and, for a while, jobs that
 # began at once: it goes by a time of eligibility that they lack. Naming every state does not.
 ACCOUNTING_STATES = "BF,CA,CD,DL,F,NF,OOM,PD,PR,R,RQ,RS,RV,S,TO"
@@ -90,14 +92,14 @@ class SlurmScheduler:
         """Take the id from stdout alone: on success stderr has warnings, with numbers in them."""
         said = message(reply)
         if is_absent(reply):
-            return Refused(f"sbatch is not on this machine: {said}")
+            return Refused(f"sbatch is not on this machine: {said}", elsewhere(self.name))
         if reply.code is None:
             return Unclear(said)
         if reply.code == 0:
             # The last: a site's greeting may have a line of digits too.
             *_, match = None, *_SUBMITTED.finditer(reply.out)
             if match is None:
-                return Unclear(f"sbatch told no job id: {said}")
+                return Unclear(f"sbatch printed no job id: {said}")
             return Submitted(match[1], match[0].strip(), match[2])
         if refusals.is_lost(reply.err):
             return Unclear(said)
@@ -138,7 +140,7 @@ class SlurmScheduler:
             if isinstance(fields, str):
                 cluster = fields
                 continue
-            job_id, raw, reason, elapsed, limit, name, comment = fields
+            job_id, raw, reason, elapsed, limit, folder, name, comment = fields
             views.append(
                 JobView(
                     job_id=job_id,
@@ -150,6 +152,7 @@ class SlurmScheduler:
                     elapsed_s=seconds(elapsed),
                     walltime_s=seconds(limit),
                     cluster=cluster,
+                    folder=absolute(folder),
                 )
             )
         return views
@@ -180,7 +183,7 @@ class SlurmScheduler:
         for fields in _rows(reply):
             if isinstance(fields, str):
                 continue
-            job_id, raw, exit_code, elapsed, limit, name, comment = fields
+            job_id, raw, exit_code, elapsed, limit, folder, name, comment = fields
             state = words.state_of(raw, "")
             code, said = _exit(exit_code)
             if state not in ("completed", "failed") and code == 0:
@@ -197,6 +200,7 @@ class SlurmScheduler:
                     walltime_s=float(limit) * 60 if limit.isdigit() else None,
                     exit_code=code,
                     cluster=cluster,
+                    folder=absolute(folder),
                 )
             )
         return views
@@ -233,7 +237,7 @@ def _on(cluster: str | None) -> list[str]:
 
 
 def _rows(reply: Reply) -> list[list[str] | str]:
-    """Read the rows of seven fields that begin with a job's id, and the headings of clusters."""
+    """Read the rows of eight fields that begin with a job's id, and the headings of clusters."""
     # squeue exits 0 after some errors, with no rows: that is no answer either.
     if reply.code != 0 or re.search(r"^(squeue|sacct): error:", reply.err, re.MULTILINE):
         absent = is_absent(reply) and reply.argv[0] == "sacct"
@@ -246,13 +250,21 @@ def _rows(reply: Reply) -> list[list[str] | str]:
     rows: list[list[str] | str] = []
     for line in whole_lines(replace(reply, out=_unfolded(reply.out)), _is_row):
         header = _HEADER.fullmatch(line)
-        rows.append(header[1] if header else line.split(SEPARATOR, 6))
+        rows.append(header[1] if header else _fields(line))
     return rows
 
 
+def _fields(line: str) -> list[str]:
+    """Split a row; a site's wrapper that knows nothing of the folder leaves it out."""
+    fields = line.split(SEPARATOR, 7)
+    if len(fields) == 7 and not fields[5].startswith("/"):
+        fields.insert(5, "")
+    return fields
+
+
 def _is_row(line: str) -> bool:
-    fields = line.split(SEPARATOR, 6)
-    return (len(fields) == 7 and bool(_JOB_ID.fullmatch(fields[0]))) or bool(
+    fields = _fields(line)
+    return (len(fields) == 8 and bool(_JOB_ID.fullmatch(fields[0]))) or bool(
         _HEADER.fullmatch(line)
     )
 

@@ -5,7 +5,7 @@
 #PBS -r n
 #PBS -q normal
 #PBS -A abc123
-#PBS -l select=1:ncpus=8
+#PBS -l select=1:ncpus=8:mem=16gb
 #PBS -l walltime=01:00:00
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -31,7 +31,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #PBS -r n
 #PBS -q normal
 #PBS -A abc123
-#PBS -l select=1:ngpus=1
+#PBS -l select=1:ncpus=8:ngpus=1:mem=16gb
 #PBS -l walltime=01:00:00
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -57,7 +57,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #PBS -r n
 #PBS -q ai
 #PBS -A abc123
-#PBS -l select=1:ngpus=1
+#PBS -l select=1:ncpus=8:ngpus=1:mem=16gb
 #PBS -l walltime=01:00:00
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -83,7 +83,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #PBS -r n
 #PBS -q ai
 #PBS -A abc123
-#PBS -l select=1:ngpus=1
+#PBS -l select=1:ncpus=8:ngpus=1:mem=16gb
 #PBS -l walltime=01:00:00
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -109,7 +109,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #PBS -r n
 #PBS -q normal
 #PBS -A abc123
-#PBS -l select=1:ncpus=8
+#PBS -l select=1:ncpus=8:mem=16gb
 #PBS -l walltime=24:00:00
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 

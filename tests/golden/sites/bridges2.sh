@@ -9,6 +9,7 @@
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@60
 #SBATCH --cpus-per-task=8
+#SBATCH --mem=16G
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
 # From here on, what fails ends the attempt with its reason.
@@ -29,6 +30,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --signal=B:USR1@60
 #SBATCH --nodes=1
 #SBATCH --cpus-per-task=128
+#SBATCH --mem=16G
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
 # From here on, what fails ends the attempt with its reason.
@@ -47,6 +49,8 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --account=abc123
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@60
+#SBATCH --cpus-per-task=8
+#SBATCH --mem=16G
 #SBATCH --gpus=h100:1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -67,6 +71,8 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@60
 #SBATCH --nodes=1
+#SBATCH --cpus-per-task=8
+#SBATCH --mem=16G
 #SBATCH --gpus=h100:8
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 

@@ -9,6 +9,7 @@
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@60
 #SBATCH --cpus-per-task=72
+#SBATCH --mem=60G
 #SBATCH --gpus-per-node=1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -28,6 +29,8 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --account=abc123
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@60
+#SBATCH --cpus-per-task=72
+#SBATCH --mem=60G
 #SBATCH --gpus-per-node=1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 

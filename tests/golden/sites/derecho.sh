@@ -5,7 +5,7 @@
 #PBS -r n
 #PBS -q develop
 #PBS -A abc123
-#PBS -l select=1:ncpus=16:mpiprocs=1:ngpus=1
+#PBS -l select=1:ncpus=16:mpiprocs=1:ngpus=1:mem=100gb
 #PBS -l walltime=01:00:00
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -31,7 +31,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #PBS -r n
 #PBS -q develop
 #PBS -A abc123
-#PBS -l select=1:ncpus=8:mpiprocs=1
+#PBS -l select=1:ncpus=8:mpiprocs=1:mem=16gb
 #PBS -l walltime=01:00:00
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -109,7 +109,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #PBS -r n
 #PBS -q preempt
 #PBS -A abc123
-#PBS -l select=1:ncpus=8:mpiprocs=1
+#PBS -l select=1:ncpus=8:mpiprocs=1:mem=16gb
 #PBS -l walltime=01:00:00
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 

@@ -11,6 +11,7 @@
 #SBATCH --nodes=1
 #SBATCH --ntasks=1
 #SBATCH --cpus-per-task=8
+#SBATCH --mem=16G
 #SBATCH --no-requeue
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -55,6 +56,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --nodes=1
 #SBATCH --ntasks=1
 #SBATCH --cpus-per-task=10
+#SBATCH --mem=90G
 #SBATCH --gpus=1
 #SBATCH --no-requeue
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
@@ -100,6 +102,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --signal=B:USR1@60
 #SBATCH --nodes=1
 #SBATCH --ntasks=1
+#SBATCH --cpus-per-task=8
 #SBATCH --mem=256G
 #SBATCH --no-requeue
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
@@ -122,6 +125,8 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --signal=B:USR1@60
 #SBATCH --nodes=1
 #SBATCH --ntasks=1
+#SBATCH --cpus-per-task=8
+#SBATCH --mem=16G
 #SBATCH --no-requeue
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -144,6 +149,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --nodes=1
 #SBATCH --ntasks=1
 #SBATCH --cpus-per-task=10
+#SBATCH --mem=90G
 #SBATCH --gpus=1
 #SBATCH --no-requeue
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
@@ -166,6 +172,8 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --signal=B:USR1@60
 #SBATCH --nodes=1
 #SBATCH --ntasks=1
+#SBATCH --cpus-per-task=8
+#SBATCH --mem=16G
 #SBATCH --no-requeue
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -188,6 +196,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --nodes=1
 #SBATCH --ntasks=1
 #SBATCH --cpus-per-task=10
+#SBATCH --mem=90G
 #SBATCH --gpus=1
 #SBATCH --no-requeue
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.

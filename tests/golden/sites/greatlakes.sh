@@ -28,6 +28,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --account=abc123
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@60
+#SBATCH --cpus-per-task=4
 #SBATCH --mem-per-gpu=60G
 #SBATCH --gres=gpu:1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
@@ -48,6 +49,8 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --account=abc123
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@60
+#SBATCH --cpus-per-task=4
+#SBATCH --mem-per-cpu=5G
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
 # From here on, what fails ends the attempt with its reason.

@@ -9,6 +9,7 @@
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@60
 #SBATCH --cpus-per-task=8
+#SBATCH --mem=12G
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
 # From here on, what fails ends the attempt with its reason.

@@ -8,6 +8,8 @@
 #SBATCH --account=abc123
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@60
+#SBATCH --cpus-per-task=8
+#SBATCH --mem=16G
 #SBATCH --gres=gpu:1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 

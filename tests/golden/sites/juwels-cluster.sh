@@ -10,6 +10,7 @@
 #SBATCH --signal=B:USR1@60
 #SBATCH --nodes=1
 #SBATCH --cpus-per-task=48
+#SBATCH --mem=16G
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
 # From here on, what fails ends the attempt with its reason.
@@ -28,6 +29,8 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --account=abc123
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@60
+#SBATCH --cpus-per-task=8
+#SBATCH --mem=16G
 #SBATCH --gres=gpu:1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -49,6 +52,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --signal=B:USR1@60
 #SBATCH --nodes=1
 #SBATCH --cpus-per-task=48
+#SBATCH --mem=16G
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
 # From here on, what fails ends the attempt with its reason.

@@ -29,6 +29,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@60
 #SBATCH --cpus-per-task=16
+#SBATCH --mem=60G
 #SBATCH --gpus=1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -129,6 +130,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@60
 #SBATCH --cpus-per-task=16
+#SBATCH --mem=60G
 #SBATCH --gpus=1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 

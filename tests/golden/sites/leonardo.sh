@@ -9,6 +9,7 @@
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@60
 #SBATCH --cpus-per-task=8
+#SBATCH --mem=120000M
 #SBATCH --gres=gpu:1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -29,6 +30,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@60
 #SBATCH --cpus-per-task=8
+#SBATCH --mem=32G
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
 # From here on, what fails ends the attempt with its reason.
@@ -49,6 +51,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@60
 #SBATCH --cpus-per-task=8
+#SBATCH --mem=120000M
 #SBATCH --gres=gpu:1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -70,6 +73,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@60
 #SBATCH --cpus-per-task=8
+#SBATCH --mem=32G
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
 # From here on, what fails ends the attempt with its reason.
@@ -90,6 +94,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --time=00:30:00
 #SBATCH --signal=B:USR1@60
 #SBATCH --cpus-per-task=8
+#SBATCH --mem=120000M
 #SBATCH --gres=gpu:1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -111,6 +116,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --time=00:30:00
 #SBATCH --signal=B:USR1@60
 #SBATCH --cpus-per-task=8
+#SBATCH --mem=32G
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
 # From here on, what fails ends the attempt with its reason.

@@ -10,6 +10,7 @@
 #SBATCH --signal=B:USR1@60
 #SBATCH --nodes=1
 #SBATCH --cpus-per-task=7
+#SBATCH --mem-per-gpu=60G
 #SBATCH --gpus-per-node=1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -94,6 +95,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --signal=B:USR1@60
 #SBATCH --nodes=1
 #SBATCH --cpus-per-task=8
+#SBATCH --mem=16G
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
 # From here on, what fails ends the attempt with its reason.
@@ -114,6 +116,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --signal=B:USR1@60
 #SBATCH --nodes=1
 #SBATCH --cpus-per-task=7
+#SBATCH --mem-per-gpu=60G
 #SBATCH --gpus-per-node=1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -135,6 +138,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --signal=B:USR1@60
 #SBATCH --nodes=1
 #SBATCH --cpus-per-task=8
+#SBATCH --mem-per-cpu=1750M
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
 # From here on, what fails ends the attempt with its reason.

@@ -9,7 +9,8 @@
 #SBATCH --constraint=gpu
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@60
-#SBATCH --cpus-per-task=16
+#SBATCH --cpus-per-task=32
+#SBATCH --mem=56G
 #SBATCH --gpus-per-node=1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -30,7 +31,8 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --constraint=cpu
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@60
-#SBATCH --cpus-per-task=8
+#SBATCH --cpus-per-task=16
+#SBATCH --mem=16G
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
 # From here on, what fails ends the attempt with its reason.
@@ -51,6 +53,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@60
 #SBATCH --nodes=1
+#SBATCH --cpus-per-task=128
 #SBATCH --gpus-per-node=1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -93,7 +96,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@60
 #SBATCH --nodes=1
-#SBATCH --cpus-per-task=128
+#SBATCH --cpus-per-task=256
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
 # From here on, what fails ends the attempt with its reason.
@@ -114,6 +117,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --time=00:30:00
 #SBATCH --signal=B:USR1@60
 #SBATCH --nodes=1
+#SBATCH --cpus-per-task=256
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
 # From here on, what fails ends the attempt with its reason.

@@ -31,7 +31,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #PBS -r n
 #PBS -q long
 #PBS -W group_list=abc123
-#PBS -l select=1:ncpus=1:mpiprocs=1:model=mil_ait
+#PBS -l select=1:ncpus=8:mpiprocs=1:model=mil_ait
 #PBS -l walltime=01:00:00
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -57,7 +57,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #PBS -r n
 #PBS -q devel
 #PBS -W group_list=abc123
-#PBS -l select=1:ncpus=1:mpiprocs=1:model=mil_ait
+#PBS -l select=1:ncpus=8:mpiprocs=1:model=mil_ait
 #PBS -l walltime=01:00:00
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -83,7 +83,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #PBS -r n
 #PBS -q debug
 #PBS -W group_list=abc123
-#PBS -l select=1:ncpus=1:mpiprocs=1:model=mil_ait
+#PBS -l select=1:ncpus=8:mpiprocs=1:model=mil_ait
 #PBS -l walltime=00:30:00
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 

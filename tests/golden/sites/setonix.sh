@@ -10,6 +10,7 @@
 #SBATCH --signal=B:USR1@60
 #SBATCH --nodes=1
 #SBATCH --cpus-per-task=8
+#SBATCH --mem=14G
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
 # From here on, what fails ends the attempt with its reason.
@@ -50,6 +51,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --signal=B:USR1@60
 #SBATCH --nodes=1
 #SBATCH --cpus-per-task=8
+#SBATCH --mem=60G
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
 # From here on, what fails ends the attempt with its reason.

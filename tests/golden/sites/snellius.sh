@@ -10,6 +10,7 @@
 #SBATCH --signal=B:USR1@60
 #SBATCH --nodes=1
 #SBATCH --cpus-per-task=16
+#SBATCH --mem=28G
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
 # From here on, what fails ends the attempt with its reason.
@@ -30,6 +31,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --signal=B:USR1@60
 #SBATCH --nodes=1
 #SBATCH --cpus-per-task=24
+#SBATCH --mem=42G
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
 # From here on, what fails ends the attempt with its reason.
@@ -50,6 +52,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --signal=B:USR1@60
 #SBATCH --nodes=1
 #SBATCH --cpus-per-task=18
+#SBATCH --mem=120G
 #SBATCH --gres=gpu:1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -71,6 +74,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --signal=B:USR1@60
 #SBATCH --nodes=1
 #SBATCH --cpus-per-task=16
+#SBATCH --mem=180G
 #SBATCH --gres=gpu:1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 

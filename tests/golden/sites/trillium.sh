@@ -26,6 +26,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@60
 #SBATCH --nodes=1
+#SBATCH --cpus-per-task=8
 #SBATCH --gpus-per-node=h100:1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 

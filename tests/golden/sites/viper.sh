@@ -8,6 +8,7 @@
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@60
 #SBATCH --cpus-per-task=24
+#SBATCH --mem=60G
 #SBATCH --gres=gpu:1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
@@ -26,6 +27,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --time=01:00:00
 #SBATCH --signal=B:USR1@60
 #SBATCH --cpus-per-task=8
+#SBATCH --mem=16G
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 
 # From here on, what fails ends the attempt with its reason.
@@ -45,6 +47,7 @@ exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
 #SBATCH --time=00:15:00
 #SBATCH --signal=B:USR1@60
 #SBATCH --cpus-per-task=24
+#SBATCH --mem=60G
 #SBATCH --gres=gpu:1
 # Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
 

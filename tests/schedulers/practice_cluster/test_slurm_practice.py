@@ -287,7 +287,7 @@ def test_time_limits(site: Site, text: str, shown: str) -> None:
 def test_what_is_not_imitated_is_refused(site: Site) -> None:
     for words in (
         ["squeue", "--json"],
-        ["squeue", "-o", "%Z"],
+        ["squeue", "-o", "%Q"],
         ["sacct", "-X"],
         ["scontrol", "show", "job", "1"],
         ["scancel", "-n", "x"],

@@ -7,6 +7,7 @@ Beside the queue's own files, PBS's own: ``user-hold`` and ``released`` (when), 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import re
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hpctrain.schedulers.local_queue import queue
-from hpctrain.schedulers.local_queue.state import ids, is_id, job_row, read
+from hpctrain.schedulers.local_queue.state import ids, is_id, job_row, read, read_words
 from hpctrain.schedulers.practice_cluster.pbs.resources import NODE
 from hpctrain.schedulers.practice_cluster.pbs.usage import SERVER, Refusal, refusal
 
@@ -25,6 +26,8 @@ from hpctrain.schedulers.practice_cluster.pbs.usage import SERVER, Refusal, refu
 STARTING_S = EXITING_S = 0.3
 OVER = ("COMPLETED", "FAILED", "TIMEOUT", "CANCELLED", "LOST", "NEVER")
 CLIENTS = ("23.06.06", "master", "old", "torque")
+# What is always kept of the request.
+FACTS = {"attributes", "cwd", "letters", "lists", "never", "queue", "user", "variables", "words"}
 BEGINS = {"afterok": "beforeok", "afternotok": "beforenotok", "afterany": "beforeany"}
 
 
@@ -105,27 +108,19 @@ class Server:
     @property
     def client(self) -> str:
         """Return whose programs these are, one of CLIENTS."""
-        try:
-            text = (self.folder / "client").read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
-            text = CLIENTS[0]
+        text = read_words(self.folder / "client").strip() or CLIENTS[0]
         if text not in CLIENTS:
             raise refusal(SERVER, 1, f"{self.folder}/client is none of {', '.join(CLIENTS)}")
         return text
 
     def number(self, name: str, default: float) -> float:
         """Return a number that a file of that name sets."""
-        try:
-            return float((self.folder / name).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return default
+        text = read_words(self.folder / name).strip()
+        return float(text) if text else default
 
     def names(self, file: str) -> list[str]:
         """List the queues, or resources, that a site has beside those of every practice cluster."""
-        try:
-            return (self.folder / file).read_text(encoding="utf-8").split()
-        except FileNotFoundError:
-            return []
+        return read_words(self.folder / file).split()
 
     def all(self) -> Iterator[Job]:
         """Yield all jobs, in order."""
@@ -143,9 +138,13 @@ class Server:
             job = Job(number, record) if record else None
             if job is None or not job.facts:
                 return None
+            if not set(job.facts) >= FACTS:
+                return None
             self.judge(job, folder, names)
-        except (FileNotFoundError, NotADirectoryError, KeyError, ValueError):
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except (KeyError, ValueError, TypeError, AttributeError, OverflowError):
+            return None  # its files are damaged: the other jobs are shown
         if job.finished and ("purged" in names or not self.history):
             return None
         return job
@@ -156,7 +155,8 @@ class Server:
         for number in ids(self.jobs):
             folder = self.jobs / str(number)
             if (folder / "running.json").exists() and not (folder / "ended.json").exists():
-                taken += read(folder / "job.json").get("cores", 0)
+                with contextlib.suppress(ValueError):  # a damaged record holds no cores
+                    taken += read(folder / "job.json").get("cores", 0)
         return NODE["ncpus"] - taken
 
     def parent(self, job_id: str) -> int:
@@ -225,7 +225,7 @@ class Server:
         if "released" in names:
             job.released_at = (folder / "released").stat().st_mtime
         if "comment" in names:
-            job.kept = (folder / "comment").read_text(encoding="utf-8")
+            job.kept = read_words(folder / "comment")
         for name in sorted(names):
             if match := re.fullmatch(r"before\.(\w+)\.(\d+)", name):
                 job.before.append((match[1], int(match[2])))

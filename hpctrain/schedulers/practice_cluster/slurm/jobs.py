@@ -74,6 +74,7 @@ class Job:
     held: bool
     ran: bool
     by: int
+    work_dir: str
 
     @property
     def purged(self) -> bool:
@@ -90,7 +91,7 @@ def job_of(folder: Path) -> Job | None:
         record, end = read(folder / "job.json"), read(folder / "ended.json")
     except ValueError:
         record, end = {}, {}
-    facts = record.get("facts") or {}
+    facts: Json = record.get("facts") or {}
     engine, wanted = str(shown["state"]), folder / "cancel"
     state = ENGINE.get(engine, engine)
     reason = REASONS.get(engine, "None")
@@ -132,6 +133,7 @@ def job_of(folder: Path) -> Job | None:
         held=held,
         ran=ran,
         by=_owner(wanted),
+        work_dir=str(record.get("begins_in") or record.get("cwd") or ""),
     )
 
 

@@ -41,6 +41,7 @@ ACCOUNTING_FIELDS: dict[str, tuple[str, Callable[[Job], str]]] = {
         "Elapsed": lambda job: time.strftime("%H:%M:%S", time.gmtime(job.elapsed_s)),
         "ElapsedRaw": lambda job: str(int(job.elapsed_s)),
         "TimelimitRaw": lambda job: str(-int(-job.limit_s // 60)) if job.limit_s else "UNLIMITED",
+        "WorkDir": lambda job: job.work_dir,
         # It comes with the end of the job.
         "Comment": lambda job: (job.comment or "") if job.state in OVER else "",
     }.items()

@@ -53,6 +53,7 @@ QUEUE_FIELDS: dict[str, tuple[str, Callable[[Job], str]]] = {
     "l": ("TIME_LIMIT", lambda job: clock(job.limit_s) if job.limit_s else "UNLIMITED"),
     "j": ("NAME", lambda job: job.name),
     "k": ("COMMENT", lambda job: "(null)" if job.comment is None else job.comment),
+    "Z": ("WORK_DIR", lambda job: job.work_dir),
     "P": ("PARTITION", lambda job: str(job.facts.get("partition", ""))),
     "u": ("USER", lambda _: user_name()),
     "D": ("NODES", lambda job: str(job.facts.get("nodes", 1))),

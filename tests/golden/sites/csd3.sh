@@ -1,0 +1,111 @@
+######## csd3, target cpu
+#!/bin/bash
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --partition=icelake
+#SBATCH --account=abc123
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --nodes=1
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=8
+#SBATCH --mem-per-cpu=3300M
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
+cd /project/runs/R || exit 1
+trap - ERR
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## csd3, target cpu-sapphire
+#!/bin/bash
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --partition=sapphire
+#SBATCH --account=abc123
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --nodes=1
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=8
+#SBATCH --mem-per-cpu=4400M
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
+cd /project/runs/R || exit 1
+trap - ERR
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## csd3, target gpu
+#!/bin/bash
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --partition=ampere
+#SBATCH --account=abc123-GPU
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --nodes=1
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=32
+#SBATCH --mem=240G
+#SBATCH --gres=gpu:1
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
+cd /project/runs/R || exit 1
+trap - ERR
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## csd3, target cpu-long
+#!/bin/bash
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --partition=icelake-long
+#SBATCH --account=abc123
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --nodes=1
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=8
+#SBATCH --mem-per-cpu=3300M
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
+cd /project/runs/R || exit 1
+trap - ERR
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## csd3, target gpu-long
+#!/bin/bash
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --partition=ampere-long
+#SBATCH --account=abc123-GPU
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --nodes=1
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=32
+#SBATCH --mem=240G
+#SBATCH --gres=gpu:1
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
+cd /project/runs/R || exit 1
+trap - ERR
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"

@@ -1,0 +1,71 @@
+######## supermuc-ng, target cpu
+#!/bin/bash -l
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --partition=micro
+#SBATCH --account=abc123
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --nodes=1
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=48
+#SBATCH --no-requeue
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
+module load slurm_setup
+are_loaded slurm_setup
+cd /project/runs/R || exit 1
+trap - ERR
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## supermuc-ng, target cpu-big-memory
+#!/bin/bash -l
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --partition=fat
+#SBATCH --account=abc123
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --nodes=1
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=48
+#SBATCH --no-requeue
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
+module load slurm_setup
+are_loaded slurm_setup
+cd /project/runs/R || exit 1
+trap - ERR
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
+
+######## supermuc-ng, target dev
+#!/bin/bash -l
+#SBATCH --job-name=p.20260101-000000-abcd.01
+#SBATCH --comment=hpctrain:20260101-000000-abcd.01
+#SBATCH --output=job-%j.out
+#SBATCH --open-mode=append
+#SBATCH --partition=test
+#SBATCH --account=abc123
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@60
+#SBATCH --nodes=1
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=48
+#SBATCH --no-requeue
+# Job script of the run 20260101-000000-abcd, written by hpctrain VERSION. Its argument is the attempt.
+
+# From here on, what fails ends the attempt with its reason.
+. /project/runs/R/job/before.sh
+module load slurm_setup
+are_loaded slurm_setup
+cd /project/runs/R || exit 1
+trap - ERR
+exec /envs/pacemaker/bin/python job/train.py "${1:-1}"
