@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hpctrain.pages.html import Table, number, together
@@ -35,13 +35,21 @@ def tiles(subject: Subject, checks: Checks) -> list[Tile]:
         Tile("Elements", ", ".join(subject.dataset["elements"]),
              f"cutoff {number(training.get('cutoff'))} Å"),
         _size(subject),
-        Tile("Structures", " + ".join(f"{side['structures']:,}" for side in sides),
-             f"train + test; {sum(side['atoms'] for side in sides):,} atoms"),
+        _structures(sides),
         _speed(subject, checks),
         _cost(subject),
         _grades(checks),
     ]  # fmt: skip
     return [tile for tile in found if tile is not None]
+
+
+def _structures(sides: Sequence[Mapping[str, Any] | None]) -> Tile:
+    """Count the structures of both sets; those of an adopted training may not be known."""
+    known = [side for side in sides if side is not None]
+    if len(known) < len(sides):
+        return Tile("Structures", "unknown", "trained by hand")
+    return Tile("Structures", " + ".join(f"{side['structures']:,}" for side in known),
+                f"train + test; {sum(side['atoms'] for side in known):,} atoms")  # fmt: skip
 
 
 def errors(subject: Subject) -> list[Table]:

@@ -314,7 +314,7 @@ def _usage_blocks(card: Json) -> tuple[Block, ...]:
         blocks = [Block("In ASE and LAMMPS", _usage_lines(use))]
     else:
         energy, types = (_mapping(use.get(key)) for key in ("energy", "atom_types"))
-        facts = [total_energy(card["reference_energies"], card["shift"])]
+        facts = [total_energy(card["reference_energies"], card["shift"] or 0.0)]
         facts += [str(words) for words in (energy.get("where"), use.get("units")) if words]
         named = ", ".join(f"{n} {name}" for n, name in types.items())
         facts += [f"atom types in LAMMPS: {named}"] if named else []
