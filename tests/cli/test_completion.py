@@ -66,6 +66,8 @@ def offered(line: str) -> list[str]:
         ("check --set ", ["data.", "training.", "site."]),
         ("check --set training.cut", ["training.cutoff="]),
         ("check --set site.trainer.e", ["site.trainer.evaluator="]),
+        ("check --set site.trainer.py", ["site.trainer.python="]),
+        ("check --set site.trai", ["site.trainer."]),
         ("check --set data.split=g", ["data.split=grouped", "data.split=given"]),
         ("check --set training.active_set=", ["training.active_set=true",
                                               "training.active_set=false"]),

@@ -23,14 +23,14 @@ LARGEST = 1e12  # no time and no number in a record comes near it
 _NUMBER, _TEXT = (int, float, type(None)), (str, type(None))
 _KINDS: dict[str, type | tuple[type, ...]] = {
     "name": str, "comment": _TEXT, "output": str, "script": str, "cwd": str, "state": str,
-    "reason": str, "begins_in": str, "walltime_s": _NUMBER, "grace_s": _NUMBER,
+    "reason": _TEXT, "begins_in": str, "walltime_s": _NUMBER, "grace_s": _NUMBER,
     "elapsed_s": _NUMBER, "exit_code": _NUMBER, "submitted": _NUMBER, "ended": _NUMBER,
     "started": _NUMBER, "monotonic": _NUMBER, "not_before": _NUMBER, "signal": _NUMBER,
     "cores": int, "room": int, "group": int, "session": int, "supervisor": dict, "facts": dict,
     "after": list, "arguments": list,
     # What a practice cluster keeps of the request.
-    "partition": str, "queue": str, "user": str, "limit_s": _NUMBER, "letters": dict,
-    "lists": dict, "variables": dict, "attributes": dict, "words": str,
+    "partition": _TEXT, "queue": _TEXT, "user": _TEXT, "limit_s": _NUMBER, "letters": dict,
+    "lists": dict, "variables": dict, "attributes": dict, "words": _TEXT,
 }  # fmt: skip
 LOST = "its supervisor ended and left no result (it was killed, or the machine restarted)"
 
