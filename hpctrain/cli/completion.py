@@ -93,16 +93,23 @@ def complete_targets(context: click.Context, _: str) -> Iterator[tuple[str, str 
 
 
 @_offer
-def complete_runs(context: click.Context, _: str) -> Iterator[tuple[str, None]]:
-    """Offer the ids of runs, the newest first."""
-    project = _project(context)
-    yield from ((run_id, None) for run_id in _run_ids(project))
+def complete_runs(context: click.Context, _: str) -> Iterator[tuple[str, str | None]]:
+    """Offer the names and ids of runs, the newest first."""
+    yield from _runs(_project(context))
 
 
-def _run_ids(project: Project | None) -> list[str]:
+def _runs(project: Project | None) -> Iterator[tuple[str, str | None]]:
+    from hpctrain.runs.names import run_names
     from hpctrain.runs.run import all_runs
 
-    return [run.run_id for run in all_runs(project.runs)][::-1] if project else []
+    if project is None:
+        return
+    named = {run_id: name for name, run_id in run_names(project.runs).items()}
+    for run_id in [run.run_id for run in all_runs(project.runs)][::-1]:
+        name = named.get(run_id)
+        if name is not None:
+            yield name, run_id
+        yield run_id, name
 
 
 @_offer
@@ -132,7 +139,7 @@ def complete_runs_and_potentials(
     """Offer whatever a report can be about."""
     project = _project(context)
     yield from (one for one in _potentials(project) if one[0] != "current")
-    yield from ((run_id, None) for run_id in _run_ids(project))
+    yield from _runs(project)
 
 
 @_offer

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hpctrain.cli.completion import complete_runs
 from hpctrain.cli.options import common, print_json, print_message, print_text
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ yes_option = click.option("--yes", is_flag=True, help="Remove without asking.")
 
 
 @click.command("rm")
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=complete_runs)
 @yes_option
 @common
 def remove_command(

@@ -34,18 +34,22 @@ def _find(folder: Path, every: list[Run], name: str) -> Run:
         named = run_names(folder)
         exact = [run for run in every if run.run_id == named.get(name)]
     if len(exact or matches) != 1:
-        from hpctrain.yamlfile import MOST_NAMED, nearest
-
-        ids = [run.run_id for run in matches or every]
-        some = ", ".join(ids[-MOST_NAMED:])
-        more = f" (of {len(ids)}, the last: {some})" if len(ids) > MOST_NAMED else f": {some}"
-        problem = f"the ids of {len(ids)} runs begin with {name}{more}"
-        if not matches:
-            others = ", and no run has that name" if named else ""
-            near = nearest(name, [*named, *ids])
-            problem = f"no run's id begins with {name}{others}{near}"
+        problem = _no_such_run(name, matches, every, [] if matches else list(named))
         raise HpctrainError(problem, "list them with: hpctrain status")
     return (exact or matches)[0]
+
+
+def _no_such_run(name: str, matches: list[Run], every: list[Run], names: list[str]) -> str:
+    """Say that a name fits no run, or several, with the runs that may be meant."""
+    from hpctrain.yamlfile import MOST_NAMED, nearest
+
+    ids = [run.run_id for run in matches or every]
+    if not matches:
+        also = ", and no run has that name" if names else ""
+        return f"no run's id begins with {name}{also}{nearest(name, [*names, *ids])}"
+    some = ", ".join(ids[-MOST_NAMED:])
+    more = f" (of {len(ids)}, the last: {some})" if len(ids) > MOST_NAMED else f": {some}"
+    return f"the ids of {len(ids)} runs begin with {name}{more}"
 
 
 def run_names(folder: Path) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -80,6 +81,13 @@ def test_what_is_offered(line: str, words: list[str], inside: Project) -> None:
     assert offered(line) == words
 
 
+def test_runs_have_names_too(inside: Project) -> None:
+    manifest = inside.runs / RUNS[0] / "run.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "name": "cutoff6"}))
+    assert offered("status ") == ["cutoff6", *RUNS]
+    assert offered("status cut") == ["cutoff6"]
+
+
 def test_settings_are_explained(inside: Project) -> None:
     complete = ShellComplete(cli, {}, "hpctrain", "_HPCTRAIN_COMPLETE")
     (item,) = complete.get_completions(["check", "--set"], "training.cut")
@@ -103,6 +111,11 @@ def test_whatever_names_a_thing_is_completed(inside: Project) -> None:
                 assert parameter.shell_complete(context, ""), (command.name, parameter.name)
 
 
+def files(folder: Path) -> list[Path]:
+    """All that is in a folder, but for what is kept to be quick."""
+    return sorted(path for path in folder.rglob("*") if ".cache" not in path.parts)
+
+
 @pytest.mark.parametrize("damage", ["no folder", "hpctrain.yaml", "profile", "runs"])
 def test_nothing_is_raised_asked_or_changed(
     damage: str,
@@ -123,7 +136,7 @@ def test_nothing_is_raised_asked_or_changed(
         (profiles / "local.yaml").write_text("{")
     else:
         inside.file.write_text("{")
-    before = sorted(inside.folder.rglob("*"))
+    before = files(inside.folder)
     for words in ("status ", "submit --site local --target ", "submit --target ", "report ",
                   "submit --site ", "check --set site.", "potentials show "):  # fmt: skip
         monkeypatch.setenv("COMP_WORDS", f"hpctrain {words}")
@@ -131,7 +144,7 @@ def test_nothing_is_raised_asked_or_changed(
         monkeypatch.setenv("_HPCTRAIN_COMPLETE", "bash_complete")
         assert main([]) == 0
         assert capsys.readouterr().err == ""
-    assert sorted(inside.folder.rglob("*")) == before
+    assert files(inside.folder) == before
     assert programs == []
 
 

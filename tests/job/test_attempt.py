@@ -905,7 +905,7 @@ def test_the_gpus_that_the_trainer_sees(
 @pytest.mark.parametrize("job", TENSORPOT, indirect=True)
 @pytest.mark.parametrize(
     ("gpus", "action", "words"),
-    [(1, "return []", NONE_SEEN), (0, "return []", "a GPU is needed, the trainer sees none"),
+    [(1, "return []", NONE_SEEN), (0, "return []", "a GPU is needed, but the trainer sees none"),
      (1, "1 / 0", "TensorFlow does not say whether the trainer sees one")],
 )  # fmt: skip
 def test_a_gpu_that_is_required(

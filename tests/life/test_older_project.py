@@ -57,6 +57,13 @@ def as_before(now: Any, before: Any) -> Any:
 def test_its_runs_have_the_same_states(older: Project, capsys: pytest.CaptureFixture[str]) -> None:
     now, before = answer(capsys, "status"), recorded("status", older)
     del now["queried_at"], before["queried_at"]
+    # It showed the errors of the last iteration, where the run was ended; now those of the best.
+    cancelled = now["runs"][-1]
+    assert (cancelled["state"], cancelled["kept_iteration"] < cancelled["iteration"]) == (
+        "cancelled", True
+    )  # fmt: skip
+    for key in ("train", "test"):
+        assert cancelled.pop(key) != before["runs"][-1].pop(key)
     assert as_before(now, before) == before
 
 

@@ -335,7 +335,7 @@ def test_a_supervisor_told_to_end_ends_its_job(queue: Queue, number: signal.Sign
     queue.submit("echo $$ > first; sleep 1000")
     leader = queue.pid("first")
     os.kill(queue.supervisor("1"), number)
-    assert "told to end" in queue.reaches("1", "CANCELLED")["reason"]
+    assert "asked to end" in queue.reaches("1", "CANCELLED")["reason"]
     assert ended(leader)
 
 

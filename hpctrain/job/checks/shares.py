@@ -27,6 +27,8 @@ GROUP_SPREAD = (0.05, 0.25)
 LEAST = 5
 # eV/atom above the lowest of the same composition.
 LOW = 0.5
+# eV/atom or eV/Å: labels that vary by less are the same but for rounding.
+NO_SPREAD = 1e-6
 # eV of a whole molecule, 1 kcal/mol: what chemists call accurate is no warning.
 CHEMICAL = 0.0434
 
@@ -81,9 +83,14 @@ def rms(values: Any) -> float:
 
 
 def explained(errors: Any, labels: Any) -> float | None:
-    """Return R², the explained part of the labels' variance; None where they do not vary."""
-    variance = float(np.square(labels - np.mean(labels)).sum())
-    return 1.0 - float(np.square(errors).sum()) / variance if variance > 0 else None
+    """Return R², the explained part of the labels' variance; None where they do not vary.
+
+    Forces that are zero by symmetry vary by rounding alone.
+    """
+    variance = float(np.mean(np.square(labels - np.mean(labels))))
+    if variance <= NO_SPREAD**2:
+        return None
+    return 1.0 - float(np.mean(np.square(errors))) / variance
 
 
 def shares_of_all(rows: Sequence[Row], known: bool) -> Dict[str, Share | None]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
 from pathlib import Path
 from typing import Any, Sequence
 
@@ -113,8 +112,8 @@ def basis(potential_yaml: str) -> dict[str, int] | None:
             "functions": potential.total_number_of_functions,
             "parameters": len(potential.get_all_coeffs()),
         }
-    except Exception:  # noqa: BLE001 whatever it is, the potential is finished
-        traceback.print_exc()
+    except Exception as error:  # noqa: BLE001 whatever it is, the potential is finished
+        print(f"the basis functions are not counted: {error!r}")
         return None
 
 
@@ -171,10 +170,10 @@ def main() -> int:
         found = {
             "reference_energies": energies,
             "shift": shift,
-            "basis": basis("output_potential.yaml"),
             "train": errors_on("train", run, energies, shift),
             "test": errors_on("test", run, energies, shift),
             "yace": errors_of_file("output_potential.yace", energies, shift, sample),
+            "basis": basis("output_potential.yaml"),
         }
     except Unusable as problem:
         print(problem)
