@@ -31,4 +31,4 @@ else
     [ -z "${CI-}" ] || cat "$work/log" >&2
 fi
 wait $!
-"$python" -m pytest --numprocesses "${TEST_PROCESSES:-4}" --dist loadgroup "$@"
+"$python" -m pytest --numprocesses "${TEST_PROCESSES:-6}" --dist loadgroup "$@"
