@@ -67,7 +67,7 @@ def collect_command(
 
 def _facts(one: Collected) -> dict[str, Any]:
     """Return a potential as --json prints it."""
-    from hpctrain.potentials.card import checks_made
+    from hpctrain.potentials.verification import checks_made
 
     made = checks_made(one.card)
     return {

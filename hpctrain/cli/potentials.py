@@ -59,7 +59,7 @@ def list_command(with_retired: bool, project_file: str | None, as_json: bool) ->
 def _summary(card: Card) -> dict[str, Any]:
     """Return a line of the list, as --json prints it."""
     from hpctrain.potentials.archive import number_of
-    from hpctrain.potentials.card import checks_made
+    from hpctrain.potentials.verification import checks_made
 
     numbers, made = number_of(card["name"]), checks_made(card)
     return {

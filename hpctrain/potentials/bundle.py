@@ -15,9 +15,10 @@ from hpctrain.errors import HpctrainError
 from hpctrain.files import as_json, naming, sha256_of
 from hpctrain.pages.page import page
 from hpctrain.potentials import archive
-from hpctrain.potentials.card import VERIFICATION, Card
+from hpctrain.potentials.card import Card
 from hpctrain.potentials.citation import citation
 from hpctrain.potentials.report import read_potential
+from hpctrain.potentials.verification import VERIFICATION
 from hpctrain.project import Project
 from hpctrain.records import LARGE, read_bytes
 from hpctrain.runs.submitter import name_of

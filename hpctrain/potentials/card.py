@@ -1,19 +1,14 @@
-"""A potential's card: all that is needed to trust it, to make it again, and to use it.
-
-And of a verification (docs/verification.md) what a card keeps.
-"""
+"""A potential's card: all that is needed to trust it, to make it again, and to use it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypedDict, TypeGuard, cast
+from typing import Annotated, Any, TypedDict, cast
 
 from hpctrain import __version__
 from hpctrain.engines.pacemaker.usage import usage
 from hpctrain.errors import HpctrainError
-from hpctrain.potentials.plots import plot_misfit
-from hpctrain.records import LARGE, BadFile, damaged, read_record
+from hpctrain.records import LARGE, damaged, read_record
 from hpctrain.runs.history import Accepted, History
 from hpctrain.runs.manifest import (
     DatasetFacts,
@@ -37,7 +32,6 @@ from hpctrain.runs.result import (
     Repulsion,
     Result,
     StartCounts,
-    Verification,
 )
 from hpctrain.runs.run import Run
 from hpctrain.runs.spent import Spent, spent
@@ -57,9 +51,6 @@ from hpctrain.shapes import (
 
 # The files of a potential, by suffix; the .asi where there is one.
 SUFFIXES = ("yace", "yaml", "asi")
-VERIFICATION = "verification.json"
-VERIFICATION_BYTES = 64 << 20  # it has the points of plots
-VERIFICATION_SCHEMA = "hpctrain.verification/1"
 
 
 class CardFile(FileFacts):
@@ -182,28 +173,6 @@ class _Finished(TypedDict):
 def read_card(path: Path) -> Card | None:
     """Read a card; None if it is not there, BadFile if it is damaged."""
     return read_record(path, Card, LARGE)
-
-
-def read_verification(
-    path: Path, note: Callable[[BadFile], None] = lambda _: None
-) -> Verification | None:
-    """Read a verification.json; None if it is not there, or cannot be read, which is noted.
-
-    What a check has to draw is left out, and noted, where it is damaged: its verdict stands.
-    """
-    try:
-        content = read_record(path, Verification, VERIFICATION_BYTES)
-        if content is not None and not is_verification(content):
-            raise damaged(path, "it is not a verification that this version knows")
-    except BadFile as bad:
-        note(bad)
-        return None
-    for number, check in enumerate(content["checks"] if content is not None else ()):
-        problem = plot_misfit(check["name"], check["data"])
-        if problem is not None:
-            note(damaged(path, f"checks[{number}].data{problem}"))
-            check["data"] = {}
-    return content
 
 
 def refuse_unfinished(path: Path, result: Result) -> None:
@@ -330,52 +299,3 @@ def _job_ids(run: Run, history: History) -> list[str]:
     claims = {number: (run.claim(number) or {}).get("job_id") for number in run.attempts()}
     job_ids = [claims[number] or history.job_ids.get(number) for number in sorted(claims)]
     return list(dict.fromkeys(str(job_id) for job_id in job_ids if job_id))
-
-
-def verification_summary(content: Verification, accepted: Accepted | None) -> CardVerification:
-    """Reduce a verification to what a card keeps: verdicts and numbers, without points of plots."""
-    numbers: CardVerification = {}
-    if "made" in content and "of" in content:
-        numbers = {"made": content["made"], "of": content["of"]}
-    return {
-        "verdict": content["verdict"],
-        **numbers,
-        "checks": [
-            {
-                "name": check["name"],
-                "title": check["title"],
-                "verdict": check["verdict"],
-                "value": check["value"],
-                "unit": check["unit"],
-                "seen": check["seen"],
-            }
-            for check in content["checks"]
-        ],
-        "accepted": accepted,
-    }
-
-
-def checks_made(card: Card) -> dict[str, int] | None:
-    """Return how many checks were ``made``, ``of`` how many; None where the card does not say."""
-    known = card.get("verification") or {}
-    return {"made": known["made"], "of": known["of"]} if "made" in known and "of" in known else None
-
-
-def is_verification(content: Mapping[str, Any] | None) -> TypeGuard[Verification]:
-    """Say whether this is a verification that this version can read."""
-    return (
-        content is not None
-        and content.get("schema") == VERIFICATION_SCHEMA
-        and content.get("verdict") in ("pass", "warn", "fail")
-        and bool(content.get("checks"))
-        and all(CheckFacts.__required_keys__ <= set(check) for check in content["checks"])
-    )
-
-
-def failed_checks(content: Verification) -> list[str]:
-    """List the checks that failed, each with what was seen."""
-    return [
-        f"{check['name']} ({check['seen']})"
-        for check in content["checks"]
-        if check["verdict"] == "fail"
-    ]

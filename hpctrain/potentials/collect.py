@@ -9,14 +9,11 @@ from pathlib import Path
 
 from hpctrain.files import as_json, sha256_of, write_text
 from hpctrain.potentials import archive
-from hpctrain.potentials.card import (
-    SUFFIXES,
+from hpctrain.potentials.card import SUFFIXES, Card, make_card, refuse_unfinished
+from hpctrain.potentials.verification import (
     VERIFICATION,
-    Card,
     failed_checks,
-    make_card,
     read_verification,
-    refuse_unfinished,
     verification_summary,
 )
 from hpctrain.process import Run as RunProgram

@@ -15,7 +15,8 @@ from hpctrain.pages.learning_curve import curves_of_csv
 from hpctrain.pages.page import page
 from hpctrain.pages.subject import Link, RunFiles, Subject, of_potential, of_run
 from hpctrain.potentials.archive import read_cards
-from hpctrain.potentials.card import VERIFICATION, Card, read_verification
+from hpctrain.potentials.card import Card
+from hpctrain.potentials.verification import VERIFICATION, read_verification
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run_scheduler
 from hpctrain.project import Project

@@ -13,9 +13,10 @@ from typing import Any
 
 from hpctrain.errors import HpctrainError
 from hpctrain.files import put_job, sha256_of
-from hpctrain.potentials.card import VERIFICATION, Card, read_card, read_verification
+from hpctrain.potentials.card import Card, read_card
 from hpctrain.potentials.export_again import structures_of
 from hpctrain.potentials.trainer import find_trainer
+from hpctrain.potentials.verification import VERIFICATION, read_verification
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run as run_program
 from hpctrain.project import Project

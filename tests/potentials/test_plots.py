@@ -20,8 +20,8 @@ from hpctrain.pages.points import colours
 from hpctrain.pages.residuals import residuals
 from hpctrain.pages.structures import worst
 from hpctrain.pages.subject import Checks
-from hpctrain.potentials.card import read_verification
 from hpctrain.potentials.plots import plot_misfit
+from hpctrain.potentials.verification import read_verification
 from hpctrain.records import BadFile
 
 WHOLE = json.loads((RECORDED / "report" / "verification.json").read_text())

@@ -18,8 +18,8 @@ from hpctrain.cli.main import main
 from hpctrain.cli.terminal.cards import verdict_table
 from hpctrain.errors import HpctrainError
 from hpctrain.launch.submit import submit
-from hpctrain.potentials.card import checks_made, is_verification, verification_summary
 from hpctrain.potentials.collect import collect
+from hpctrain.potentials.verification import checks_made, is_verification, verification_summary
 from hpctrain.potentials.verify import verify
 from hpctrain.process import Reply
 from hpctrain.project import Project
