@@ -28,7 +28,7 @@ from hpctrain.runs.state.latest import TrainingFiles
 from hpctrain.runs.state.settled import Seen, SettledRuns, see
 from hpctrain.runs.state.summary import Metrics as Metrics
 from hpctrain.runs.state.summary import RunStatus as RunStatus
-from hpctrain.runs.state.summary import age, summarise, unreadable
+from hpctrain.runs.state.summary import summarise, unreadable
 from hpctrain.runs.state.verdict import (
     IN_THE_QUEUE,
     LAG_S,
@@ -39,6 +39,7 @@ from hpctrain.runs.state.verdict import (
     verdict,
     verdict_without_asking,
 )
+from hpctrain.runs.state.warnings import age
 from hpctrain.runs.strays import Gone, Stray, gone_runs, strike_off
 from hpctrain.runs.submission import remember, scheduler_of_run
 from hpctrain.runs.submitter import owned_by, stranger, who_asks
