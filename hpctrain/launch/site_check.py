@@ -117,7 +117,14 @@ def _ask_cluster(scheduler: Scheduler, program: RunProgram) -> LiveCluster:
             f"the scheduler {scheduler.name} has no cluster to ask",
             "sites init and sites check are for Slurm and PBS",
         )
-    return converse(conversation, program)
+    try:
+        return converse(conversation, program)
+    except SiteUnreachable as error:
+        raise SiteUnreachable(
+            error.message,
+            f"no {scheduler.name} answers here: run this on a login node of the cluster, or try "
+            "again when it is back",
+        ) from None
 
 
 def _try_script(

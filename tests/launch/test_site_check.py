@@ -131,8 +131,9 @@ def test_where_there_is_nobody_to_ask(tmp_path: Path) -> None:
         init("x", tmp_path, tmp_path / "queue", which=lambda _: None)
     (tmp_path / "runs" / ".practice-pbs").mkdir(parents=True)
     (tmp_path / "runs" / ".practice-pbs" / "down").touch()
-    with pytest.raises(SiteUnreachable):
+    with pytest.raises(SiteUnreachable) as caught:
         Live("practice-pbs", tmp_path).init()
+    assert "login node" in str(caught.value.hint)
     assert not (tmp_path / "profiles").exists()
 
 
