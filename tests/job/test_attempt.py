@@ -211,7 +211,8 @@ def test_cancel_ends_the_trainer(project: Project, standin: StandIn) -> None:
 
 def test_walltime(project: Project, standin: StandIn) -> None:
     """A trainer that does not end when asked is ended in time for the job to say so."""
-    site = {"walltime": "00:00:06", "margin": "00:00:02"}
+    # Long enough for the trainer to begin on a busy machine.
+    site = {"walltime": "00:00:20", "margin": "00:00:02"}
     submitted = submit(project, "local", changes=standin.changes("hang", **site))
     trainer = pid_in(submitted.run_dir / "attempts/01/standin.pid")
     run = settled(project)

@@ -1,14 +1,12 @@
 """A training over three walltimes, on a real Slurm: as good as in one piece.
 
-The first attempt runs into its walltime: the job's own clock, or Slurm, asks it to stop. The second
-is sent Slurm's signal. The trainer waits for that after known iterations, so that each attempt has
-its share of them.
+Two attempts are sent the signal that Slurm sends before the walltime. The trainer waits for it
+after known iterations, so that each attempt has its share of them, however busy the machine is.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -36,7 +34,7 @@ PROFILE = """
 extends: slurm
 partition: cpu
 account: materials
-walltime: "00:04:00"
+walltime: "00:15:00"
 margin: "00:01:00"
 cores: 1
 memory: 1500M
@@ -105,9 +103,9 @@ def warn(run: SubmittedRun, attempt: int) -> None:
 @pytest.mark.usefixtures("pacemaker")
 def test_three_walltimes_are_as_good_as_one(project: Project) -> None:
     parts = submit(project, "mycluster", changes=changes(project, EACH - 1))
-    once = {"walltime": "00:15:00"}
-    whole = submit(project, "mycluster", changes=changes(project, 0, **once))
-    warn(parts, 2)
+    whole = submit(project, "mycluster", changes=changes(project, 0))
+    for attempt in (1, 2):
+        warn(parts, attempt)
     in_parts = wait_for(lambda: settled(project, parts), 480, "the three attempts")
     assert (in_parts.state, in_parts.reason) == ("completed", "")
     assert (in_parts.attempt, in_parts.iteration) == (3, TOTAL)
@@ -115,13 +113,9 @@ def test_three_walltimes_are_as_good_as_one(project: Project) -> None:
     assert (in_one.state, in_one.attempt, in_one.iteration) == ("completed", 1, TOTAL)
 
     first, second, third = (result(parts, number) for number in (1, 2, 3))
-    # The job's own clock, or Slurm, which may send its signal up to a minute early.
-    asked = r"asked to end (60 s before the walltime|by SIGUSR1)"
-    done = first["iterations"]
-    assert 0 < done <= EACH
-    assert re.fullmatch(f"{asked}; {done} of {TOTAL} iterations are done", first["reason"])
-    seams = [done, done + EACH]
-    assert second["reason"] == f"asked to end by SIGUSR1; {seams[1]} of {TOTAL} iterations are done"
+    seams = [EACH, 2 * EACH]
+    for told, done in zip((first, second), seams, strict=True):
+        assert told["reason"] == f"asked to end by SIGUSR1; {done} of {TOTAL} iterations are done"
     jobs = [json.loads((parts.run_dir / f"attempts/{n:02d}/claim.json").read_text())["job_id"]
             for n in (1, 2, 3)]  # fmt: skip
     assert len(set(jobs)) == 3
@@ -147,7 +141,7 @@ def test_three_walltimes_are_as_good_as_one(project: Project) -> None:
         for name, curve in (("one", one), ("three", three))
     }
     # Until the first seam it is the same training.
-    assert losses["three"][done] == pytest.approx(losses["one"][done], rel=1e-6)
+    assert losses["three"][EACH] == pytest.approx(losses["one"][EACH], rel=1e-6)
     ratio = losses["three"][TOTAL] / losses["one"][TOTAL]
     print(
         f"loss after {TOTAL} iterations: in one piece {losses['one'][TOTAL]:.6g}, in three "
