@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,7 +20,7 @@ from hpctrain.runs.actions.status import status
 from hpctrain.runs.lock import hold_lock
 from hpctrain.runs.manifest import DatasetFacts, Manifest
 from hpctrain.runs.names import refuse_name
-from hpctrain.runs.run import MANIFEST, Run, all_runs
+from hpctrain.runs.run import MANIFEST, Run, all_runs, new_run_id
 from hpctrain.runs.state.adopted import NO_SCHEDULER, ORIGIN, SITE, look
 from hpctrain.yamlfile import read_mapping
 
@@ -142,7 +140,7 @@ def _manifest(
     unknown.append("the site, the job, and how it was submitted")
     return {
         "schema": "hpctrain.run/1",
-        "run_id": f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        "run_id": new_run_id(),
         "project": project.config().project,
         "created": now(),
         "generation": 0,

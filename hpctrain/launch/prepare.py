@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import platform
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -26,7 +24,7 @@ from hpctrain.runs.jobs import job_request
 from hpctrain.runs.manifest import DatasetFacts, Manifest
 from hpctrain.runs.names import refuse_name
 from hpctrain.runs.place import SCRIPT
-from hpctrain.runs.run import MANIFEST
+from hpctrain.runs.run import MANIFEST, new_run_id
 from hpctrain.schedulers.base import JobRequest, Scheduler
 from hpctrain.settings import ProjectConfig
 from hpctrain.sites import load
@@ -101,7 +99,7 @@ def prepare(
     agree(planned)
     config, site, profile = planned.config, planned.site, planned.profile
     scheduler, notes = planned.scheduler, list(planned.notes)
-    run_id = f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    run_id = new_run_id()
     job = job_request(config.project, run_id, 1, profile.output)
     # Before the data are read: what the site cannot do is known already.
     scheduler.directives(profile, job)

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -204,6 +205,13 @@ def _event(line: bytes | None) -> tuple[str | None, dict[str, Any]]:
     if not isinstance(event, dict):
         return "is not an event", {}
     return event_misfit(event), event
+
+
+def new_run_id() -> str:
+    """Return an id for a new run: they sort by time, and two in one second differ."""
+    import secrets  # 5 ms, and only new runs need it
+
+    return f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 def all_runs(folder: Path) -> Iterator[Run]:
