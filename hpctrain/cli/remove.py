@@ -47,7 +47,7 @@ def remove_command(
 def _parse_age(_: click.Context, __: click.Parameter, value: str) -> float:
     match = _AGE.fullmatch(value)
     if match is None:
-        raise click.BadParameter(f"{value} is no age; examples: 12h, 30d, 8w")
+        raise click.BadParameter(f"{value} is not an age; examples: 12h, 30d, 8w")
     return int(match[1]) * _SECONDS[match[2]]
 
 

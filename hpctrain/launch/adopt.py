@@ -64,7 +64,7 @@ def adopt(
     for file in (by_hand.INPUT, by_hand.LOG):
         if not (folder / file).is_file():
             raise HpctrainError(
-                f"{folder} has no {file}: it is no folder that Pacemaker was run in",
+                f"{folder} has no {file}: Pacemaker was not run in it",
                 "name the folder with its input.yaml and log.txt",
             )
     if name is not None:
@@ -124,7 +124,7 @@ def _manifest(
     elements = by_hand.elements(given) or dataset["elements"]
     if not elements:
         raise HpctrainError(
-            f"for which elements {folder} is, neither its input.yaml nor its data tell",
+            f"neither input.yaml nor the data of {folder} say for which elements it is",
             f"write potential: {{elements: [...]}} in {folder / by_hand.INPUT}",
         )
     for words, is_known in (

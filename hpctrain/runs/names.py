@@ -61,7 +61,9 @@ def refuse_name(folder: Path, name: str) -> None:
     """Raise HpctrainError if a new run cannot have this name, or another one has it."""
     problem = None
     if misfit(name, RunName):
-        problem = "a name has letters, digits and - _ . (60 at most), and begins with no sign"
+        problem = (
+            "a name has letters, digits and - _ . (60 at most), and begins with a letter or digit"
+        )
     elif _OTHERS.fullmatch(name):
         problem = "that would be taken for the id of a run, or for a potential"
     if problem is not None:

@@ -319,6 +319,18 @@ def test_a_filter_on_this_machine_says_no() -> None:
     assert isinstance(SLURM.read_submit(reply(code=1, err=said)), Refused)
 
 
+def test_slurm_without_a_cluster_on_this_machine() -> None:
+    said = (
+        "sbatch: error: resolve_ctls_from_dns_srv: res_nsearch error: Unknown host\n"
+        "sbatch: error: fetch_config: DNS SRV lookup failed\n"
+        "sbatch: error: _establish_config_source: failed to fetch config\n"
+        "sbatch: fatal: Could not establish a configuration source"
+    )
+    outcome = SLURM.read_submit(reply(code=1, err=said))
+    assert isinstance(outcome, Refused)
+    assert "a login node of the cluster" in outcome.advice
+
+
 @pytest.mark.parametrize(
     ("said", "advice"),
     [

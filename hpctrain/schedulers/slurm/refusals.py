@@ -53,6 +53,9 @@ OWN_REFUSALS: tuple[str, ...] = (
     "sbatch: error: cli_filter plugin terminated with error",  # src/sbatch/opt.c
 )
 
+# Slurm's programs are here, and no cluster is known to them; seen from 22.05.
+NO_CLUSTER = "sbatch: fatal: Could not establish a configuration source"
+
 # Slurm's own functions, in the log of what failed on the way: "slurm_receive_msg: …".
 _INTERNAL = re.compile(r"_*[a-z]+(_[a-z0-9]+)+(\(\))?: |auth/|Munge |If munged")
 _LINE = re.compile(r"sbatch: (?:error: )?(.+)")

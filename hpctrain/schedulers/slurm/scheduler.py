@@ -103,6 +103,8 @@ class SlurmScheduler:
             return Submitted(match[1], match[0].strip(), match[2])
         if refusals.is_lost(reply.err):
             return Unclear(said)
+        if refusals.NO_CLUSTER in reply.err:
+            return Refused(said, elsewhere(self.name))
         if reply.code in (1, 255):
             if told := refusals.site_says(reply.err):
                 return Refused("; ".join(told), refusals.SITE)
