@@ -32,16 +32,16 @@ def until(**_: Any) -> None:
 
 def prepared(folder: Path, split: int) -> Path:
     """An attempt of a run of the demo's data with the defaults of ``training``."""
+    from hpctrain.engines.pacemaker.settings import PacemakerTraining
     from hpctrain.launch.prepare import prepare
     from hpctrain.project import find_project, init
-    from hpctrain.settings import TrainingConfig
 
     project = folder / "project"
     if not project.exists():
         init(project, demo=True)
     own = {"evaluator": "tensorpot", "max_iter": FOREVER,
            "overrides": {"fit": {"callbacks": ["bench_training.until"]}}}  # fmt: skip
-    defaults = TrainingConfig().model_dump(exclude={"evaluator", "max_iter", "overrides"})
+    defaults = PacemakerTraining().model_dump(exclude={"evaluator", "max_iter", "overrides"})
     run = folder / f"run-{split}"
     prepare(find_project(str(project / "hpctrain.yaml")), run, "local",
             changes={"data": {"seed": split}, "training": {**defaults, **own}})  # fmt: skip
@@ -87,12 +87,12 @@ def program() -> str:
 
 
 def train(attempt: Path, seconds: float, on_path: Path) -> None:
-    from hpctrain.settings import TrainingConfig
+    from hpctrain.engines.pacemaker.settings import PacemakerTraining
 
     one = dict.fromkeys(
         ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1"
     )
-    defaults = TrainingConfig()
+    defaults = PacemakerTraining()
     told = {"HPCTRAIN_START": defaults.start, "HPCTRAIN_PATIENCE": str(defaults.patience),
             "BENCH_CPU_S": str(seconds),
             "PYTHONPATH": f"{on_path}{os.pathsep}{Path(__file__).parent}"}  # fmt: skip

@@ -111,9 +111,6 @@ def _check_walltime(walltime: object) -> object:
 
 Walltime = Annotated[str, BeforeValidator(_check_walltime)]
 
-Evaluator = Literal["tensorpot", "pyace"]
-
-
 # The largest number that a key may sensibly be, and why.
 Most = dict[str, tuple[float, str]]
 

@@ -46,17 +46,20 @@ class Project:
         """Return the folder of the queue of the site ``local``."""
         return self.runs / ".queue"
 
-    def config(self, changes: dict[str, Any] | None = None) -> ProjectConfig:
-        """Read hpctrain.yaml, with ``changes`` (nested like the file) on top."""
-        from hpctrain.settings import ProjectConfig
-        from hpctrain.yamlfile import merge, read_mapping, validate
+    def config(
+        self, changes: dict[str, Any] | None = None, notes: list[str] | None = None
+    ) -> ProjectConfig:
+        """Read hpctrain.yaml, with ``changes`` (nested like the file) on top.
 
-        content = read_mapping(self.file)
-        if changes:
-            # First the file alone, so that its mistakes are reported with their lines.
-            validate(ProjectConfig, content, self.file)
-            return validate(ProjectConfig, merge(content, changes), "--set")
-        return validate(ProjectConfig, content, self.file)
+        ``notes`` learns what of the file is not used with them.
+        """
+        from hpctrain.settings import read_settings
+        from hpctrain.yamlfile import read_mapping
+
+        config, found = read_settings(read_mapping(self.file), changes or {}, self.file)
+        if notes is not None:
+            notes += found
+        return config
 
 
 def find_project(file: str | None = None) -> Project:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, create_model, field_validator
 from pydantic_core import PydanticKnownError
 
-from hpctrain.fields import Evaluator, Likeness, Line, Most, PlainName, Record
-from hpctrain.yamlfile import nearest
+from hpctrain.engines import DEFAULT, NAMES, engine_of
+from hpctrain.engines.training import TrainingConfig
+from hpctrain.fields import Likeness, Line, PlainName, Record
+from hpctrain.yamlfile import merge, nearest, validate
 
 # The checks of `hpctrain check` that can be silenced: all in data/check/names, but one.
 CheckName = Literal[
@@ -176,81 +179,12 @@ class DataConfig(Record):
         return stratify
 
 
-class TrainingConfig(Record):
-    """What is fitted, and for how long."""
-
-    most: ClassVar[Most] = {
-        "cutoff": (30, "4 to 12 Å are usual, and the neighbours grow with its cube"),
-        "b_basis_size": (100_000, "some hundreds are usual, and a fit grows with the square"),
-        "kappa": (1_000_000_000, "only the ratio of kappa and kappa_f counts"),
-        "kappa_f": (1_000_000_000, "only the ratio of kappa and kappa_f counts"),
-        "max_iter": (10_000_000, "some thousands are usual, and each takes a second or so"),
-        "batch_size": (10_000_000, "it is a number of structures, and some hundreds are usual"),
-        "display_step": (10_000_000, "the test set would never be looked at"),
-        "patience": (10_000_000, "0 switches the early stopping off"),
-        "verify_minutes": (10_080, "that is a week; 0 switches the checks off"),
-        "reference_energies": (10_000_000, "these are eV per atom"),
-        "overrides": (math.inf, "what the trainer takes there, the trainer knows"),
-    }
-
-    engine: Literal["pacemaker"] = "pacemaker"
-    cutoff: float = Field(6.0, gt=0, description="Å; every bond's rcut")
-    b_basis_size: Annotated[int, Field(gt=0)] | Literal["auto"] = Field(
-        300,
-        description="basis functions per element; auto: as many as the data bear, by "
-        "cross-validation in the job",
-    )
-    force_share: float = Field(
-        0.5, ge=0, le=1, description="share of the forces in the loss, Pacemaker's κ"
-    )
-    kappa: float | None = Field(
-        None, ge=0, description="instead of force_share, the weight of the energies: no share"
-    )
-    kappa_f: float | None = Field(
-        None, ge=0, description="with kappa, the weight of the forces; 100 times kappa if not given"
-    )
-    max_iter: int = Field(1000, gt=0, description="iterations of the optimiser, in all")
-    evaluator: Evaluator | None = Field(
-        None, description="tensorpot (fast, TensorFlow) or pyace; the site's own if not given"
-    )
-    optimizer: Literal["BFGS", "L-BFGS-B"] | None = Field(
-        None, description="if not given, BFGS up to 10,000 parameters, L-BFGS-B beyond"
-    )
-    batch_size: int = Field(100, gt=0, description="structures per batch")
-    display_step: int = Field(10, gt=0, description="iterations between two looks at the test set")
-    start: Literal["linear", "zero"] = Field(
-        "linear",
-        description="coefficients to begin with: the linear least squares of the first density, "
-        "or zero",
-    )
-    patience: int = Field(
-        200,
-        ge=0,
-        description="iterations for which the test error may rise while the training error falls; "
-        "then the training stops early; 0: never",
-    )
-    seed: int = Field(42, ge=0, lt=2**32, description="seed of the trainer")
-    reference_energies: Literal["isolated_atoms", "auto"] | dict[str, float] = Field(
-        "isolated_atoms",
-        description="eV per atom: from the isolated atoms in the data, fitted (auto), or given",
-    )
-    active_set: bool = Field(
-        True, description="make NAME.asi too, for the extrapolation grade: true or false"
-    )
-    verify_minutes: float = Field(
-        5.0, ge=0, description="longest time for the checks at the end of the job; 0: no checks"
-    )
-    overrides: dict[str, Any] = Field(
-        default_factory=dict, description="merged into the engine's input last, key by key"
-    )
-
-
 class ProjectConfig(Record):
     """``hpctrain.yaml``."""
 
     project: PlainName = Field(description="short name; it starts the name of every job")
     data: DataConfig
-    training: TrainingConfig = TrainingConfig()
+    training: TrainingConfig
     site: str | None = Field(None, description="default for --site")
     on_end: list[Line] = Field(
         default_factory=list,
@@ -265,3 +199,48 @@ class ProjectConfig(Record):
                 "it is a list of words, for example [./notify.sh, done]: no shell takes it apart"
             )
         return on_end
+
+
+@cache
+def project_model(engine: str) -> type[ProjectConfig]:
+    """Return what hpctrain.yaml is with a trainer's own keys under ``training``."""
+    keys = engine_of(engine).settings
+    return create_model(
+        "ProjectConfig", __base__=ProjectConfig, training=(keys, Field(default_factory=keys))
+    )
+
+
+def read_settings(
+    content: dict[str, Any], changes: dict[str, Any], source: Path
+) -> tuple[ProjectConfig, list[str]]:
+    """Read what a project's file says, with ``changes`` on top, and return notes with it.
+
+    Where the changes choose another trainer than the file, what the file sets of that one's own
+    keys is left out, with a note. HpctrainError names the file and the line of every mistake.
+    """
+    config = validate(project_model(_engine(content)), content, source)
+    if not changes:
+        return config, []
+    whole = merge(content, changes)
+    engine, notes = _engine(whole), list[str]()
+    if engine != config.training.engine:
+        asked = changes.get("training") or {}
+        others = [
+            key for key in content.get("training") or {}
+            if key not in asked and key not in engine_of(engine).settings.model_fields
+        ]  # fmt: skip
+        if others:
+            notes.append(
+                f"not used, since only {config.training.engine} takes it: "
+                + ", ".join(f"training.{key}" for key in others)
+            )
+        kept = {key: value for key, value in whole["training"].items() if key not in others}
+        whole = {**whole, "training": kept}
+    return validate(project_model(engine), whole, "--set"), notes
+
+
+def _engine(content: dict[str, Any]) -> str:
+    """Return the trainer that settings name; where there is none such, one that says so."""
+    training = content.get("training")
+    name = training.get("engine", DEFAULT) if isinstance(training, dict) else DEFAULT
+    return name if name in NAMES else DEFAULT

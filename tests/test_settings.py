@@ -8,17 +8,19 @@ import pytest
 from pydantic import ValidationError
 
 from hpctrain.data.check.names import CHECKS
+from hpctrain.engines.pacemaker.settings import PacemakerTraining
 from hpctrain.errors import HpctrainError
 from hpctrain.fields import Record, walltime_seconds
-from hpctrain.settings import NEVER_SILENCED, CheckName, DataConfig, ProjectConfig, TrainingConfig
+from hpctrain.settings import NEVER_SILENCED, CheckName, DataConfig, project_model
 from hpctrain.sites.profile import SiteProfile
 from hpctrain.yamlfile import validate
 
+PROJECT = project_model("pacemaker")
 MINIMAL: dict[str, Any] = {"project": "al", "data": {"source": "x.db"}}
 
 
-def project(**training: Any) -> ProjectConfig:
-    return ProjectConfig.model_validate({**MINIMAL, "training": training})
+def project(**training: Any) -> Any:
+    return PROJECT.model_validate({**MINIMAL, "training": training})
 
 
 def site(**keys: Any) -> SiteProfile:
@@ -26,7 +28,7 @@ def site(**keys: Any) -> SiteProfile:
 
 
 def test_the_defaults_are_those_of_the_documentation() -> None:
-    config = ProjectConfig.model_validate(MINIMAL)
+    config = PROJECT.model_validate(MINIMAL)
     data, training = config.data, config.training
     assert (data.select, data.generations, data.test_fraction, data.seed) == (
         None, "all", 0.1, 42,
@@ -128,7 +130,7 @@ def test_settings_that_are_taken(training: dict[str, Any]) -> None:
 def test_data_settings_that_are_refused(data: dict[str, Any]) -> None:
     [key] = data
     with pytest.raises(ValidationError) as caught:
-        ProjectConfig.model_validate({"project": "al", "data": {"source": "x.db", **data}})
+        PROJECT.model_validate({"project": "al", "data": {"source": "x.db", **data}})
     assert {detail["loc"][:2] for detail in caught.value.errors()} == {("data", key)}
 
 
@@ -137,7 +139,7 @@ def test_data_settings_that_are_refused(data: dict[str, Any]) -> None:
 )
 def test_project_names_that_could_not_stand_in_a_job_name(name: Any) -> None:
     with pytest.raises(ValidationError):
-        ProjectConfig.model_validate({**MINIMAL, "project": name})
+        PROJECT.model_validate({**MINIMAL, "project": name})
     if isinstance(name, str):
         with pytest.raises(ValidationError):
             site(template=name)
@@ -145,7 +147,7 @@ def test_project_names_that_could_not_stand_in_a_job_name(name: Any) -> None:
 
 @pytest.mark.parametrize("name", ["al", "Al-ACE_2.0+x", "7", "x" * 60])
 def test_project_names(name: str) -> None:
-    assert ProjectConfig.model_validate({**MINIMAL, "project": name}).project == name
+    assert PROJECT.model_validate({**MINIMAL, "project": name}).project == name
 
 
 @pytest.mark.parametrize(
@@ -231,7 +233,7 @@ def test_refusals_by_pattern_are_words_with_an_example(keys: dict[str, Any], wor
 
 def test_a_projects_name_in_words() -> None:
     with pytest.raises(HpctrainError, match="for example al-pbe") as caught:
-        validate(ProjectConfig, {**MINIMAL, "project": "my potential"}, "hpctrain.yaml")
+        validate(PROJECT, {**MINIMAL, "project": "my potential"}, "hpctrain.yaml")
     assert caught.value.message.endswith("(it is 'my potential')")
 
 
@@ -252,7 +254,7 @@ def test_a_projects_name_in_words() -> None:
 def test_absurd_numbers_are_refused_with_a_reason(key: str, number: Any, why: str) -> None:
     content = {**MINIMAL, "training": {key: number}}
     with pytest.raises(HpctrainError) as caught:
-        validate(ProjectConfig, content, "hpctrain.yaml")
+        validate(PROJECT, content, "hpctrain.yaml")
     assert f"training.{key}: more than" in caught.value.message
     assert why in caught.value.message
     assert len(caught.value.message) < 300
@@ -273,7 +275,7 @@ def test_absurd_walltimes_are_refused(walltime: str) -> None:
 
 def test_seeds_may_have_64_bits() -> None:
     with_seed = {**MINIMAL, "data": {"source": "x.db", "seed": 2**64}}
-    assert ProjectConfig.model_validate(with_seed).data.seed == 2**64
+    assert PROJECT.model_validate(with_seed).data.seed == 2**64
 
 
 def test_a_margin_longer_than_the_walltime_in_one_line() -> None:
@@ -296,7 +298,7 @@ def test_every_record_refuses_unknown_keys_and_changes() -> None:
         assert record.model_config["extra"] == "forbid"
         assert record.model_config["frozen"] is True
     with pytest.raises(ValidationError):
-        TrainingConfig().cutoff = 5.0  # type: ignore[misc]
+        PacemakerTraining().cutoff = 5.0  # type: ignore[misc]
 
 
 def test_a_key_is_a_switch_or_no_truth_value() -> None:
@@ -308,10 +310,10 @@ def test_a_key_is_a_switch_or_no_truth_value() -> None:
 
 @pytest.mark.parametrize("value", [1, 0, "yes", "no", "true", None])
 def test_a_switch_is_true_or_false(value: object) -> None:
-    assert TrainingConfig().active_set is True
-    assert TrainingConfig.model_validate({"active_set": False}).active_set is False
+    assert PacemakerTraining().active_set is True
+    assert PacemakerTraining.model_validate({"active_set": False}).active_set is False
     with pytest.raises(ValidationError, match="this key is true or false"):
-        TrainingConfig.model_validate({"active_set": value})
+        PacemakerTraining.model_validate({"active_set": value})
 
 
 def test_the_checks_that_can_be_silenced_are_those_that_there_are() -> None:

@@ -137,18 +137,18 @@ def test_every_template_renders_and_every_profile_loads(installed: Path, tmp_pat
 import json
 from hpctrain.data.check.report import find_all
 from hpctrain.data.check.scan import Preflight
-from hpctrain.engines.pacemaker.input import DataFacts, input_mapping, template_values
+from hpctrain.engines.pacemaker.input import input_mapping, template_values
 from hpctrain.pages.check import page as of_check
 from hpctrain.pages.page import page as of_run
 from hpctrain.pages.subject import Subject
 from hpctrain.runs.state.curves import Curves
-from hpctrain.settings import TrainingConfig
+from hpctrain.engines.pacemaker.settings import PacemakerTraining
 from hpctrain.render import render
 from hpctrain.files import resource
 from hpctrain.sites.load import load, names
 
-training = TrainingConfig()
-mapping = input_mapping(training, "pyace", DataFacts(("Al",), "auto"))
+training = PacemakerTraining()
+mapping = input_mapping(training, "pyace", ("Al",), "auto")
 values = {
     "version": "0", "run_id": "r", "attempt": 1, "directives": [], "shell": "plain",
     "modules": [], "setup": [], "environment": {}, "run_dir": "/r", "launcher": [], "container": [],

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hpctrain.errors import HpctrainError
-from hpctrain.settings import ProjectConfig
+from hpctrain.settings import project_model
 from hpctrain.sites.profile import SiteProfile
 from hpctrain.yamlfile import nearest, read_mapping, validate
 
@@ -21,7 +21,10 @@ training:
 """
 
 
-def message(path: Path, text: str, model: type = ProjectConfig) -> str:
+PROJECT = project_model("pacemaker")
+
+
+def message(path: Path, text: str, model: type = PROJECT) -> str:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(HpctrainError) as caught:
         validate(model, read_mapping(path), path)
@@ -35,7 +38,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_a_good_file(file: Path) -> None:
     file.write_text(GOOD)
-    assert validate(ProjectConfig, read_mapping(file), file).training.cutoff == 4.5
+    assert validate(PROJECT, read_mapping(file), file).training.cutoff == 4.5
 
 
 @pytest.mark.parametrize(
@@ -145,7 +148,7 @@ def test_files_that_cannot_be_opened(file: Path) -> None:
 
 def test_a_source_that_is_no_file_has_no_lines() -> None:
     with pytest.raises(HpctrainError) as caught:
-        validate(ProjectConfig, {"project": "a", "data": {"source": "x", "sed": 1}}, "--set")
+        validate(PROJECT, {"project": "a", "data": {"source": "x", "sed": 1}}, "--set")
     assert caught.value.message == ("--set: data.sed: there is no such key (did you mean 'seed'?)")
 
 

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from hpctrain.data.check.scan import Preflight
     from hpctrain.launch.prepare import Prepared
     from hpctrain.project import Project
-    from hpctrain.runs.manifest import Manifest
 
 
 _NO_SITE = "none is named: data and settings were checked, but no site"
@@ -175,19 +174,10 @@ def _facts(
     }
 
 
-def _functions(manifest: Manifest) -> int:
-    """Return the functions per element; with ``auto`` the most that the job may choose."""
-    from hpctrain.engines.pacemaker.faults import functions_of
-
-    wanted = manifest["settings"]["training"]["b_basis_size"]
-    if isinstance(wanted, int):
-        return wanted
-    return functions_of(manifest["input"]) or 0
-
-
 def _cost(prepared: Prepared, data: dict[str, Any]) -> dict[str, Any] | None:
     """Estimate what the training takes on the site; None on GPUs, where nothing was measured."""
-    from hpctrain.engines.pacemaker.cost import Task, estimate
+    from hpctrain.engines import engine_of
+    from hpctrain.engines.base import Task
     from hpctrain.launch.enough import shortfalls
     from hpctrain.runs.manifest import known_side
 
@@ -198,21 +188,18 @@ def _cost(prepared: Prepared, data: dict[str, Any]) -> dict[str, Any] | None:
     cores = profile.cores
     if cores is None:
         cores = (os.cpu_count() or 1) if prepared.scheduler.is_this_machine else 1
-    expected = estimate(
-        Task(
-            structures=train["structures"],
-            atoms=train["atoms"],
-            neighbours=data["neighbours_per_atom"],
-            elements=len(manifest["dataset"]["elements"]),
-            functions=_functions(prepared.manifest),
-            batch_size=training["batch_size"],
-            iterations=training["max_iter"],
-            evaluator=manifest["evaluator"],
-            # Not the setting: without one the input names what suits the number of parameters.
-            optimizer=manifest["input"]["fit"]["optimizer"],
-            cores=cores,
-        )
+    task = Task(
+        structures=train["structures"],
+        atoms=train["atoms"],
+        neighbours=data["neighbours_per_atom"],
+        elements=len(manifest["dataset"]["elements"]),
+        cores=cores,
     )
+    expected = engine_of(training["engine"]).cost(
+        task, training, manifest["evaluator"], manifest["input"]
+    )
+    if expected is None:
+        return None
     return {**expected, "shortfalls": shortfalls(expected, profile)}
 
 

@@ -162,12 +162,13 @@ def complete_settings(_: click.Context, begun: str) -> Iterator[tuple[str, str |
 
 
 def _model(section: str) -> type[BaseModel]:
-    from hpctrain.settings import DataConfig, TrainingConfig
+    from hpctrain.engines import DEFAULT, engine_of
+    from hpctrain.settings import DataConfig
     from hpctrain.sites.profile import SiteProfile
 
     models: dict[str, type[BaseModel]] = {
         "data": DataConfig,
-        "training": TrainingConfig,
+        "training": engine_of(DEFAULT).settings,
         "site": SiteProfile,
     }
     return models[section]

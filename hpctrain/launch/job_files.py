@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
-from hpctrain.engines.pacemaker import input as pacemaker
-from hpctrain.fields import Evaluator, walltime_seconds
+from hpctrain.engines.base import Input
+from hpctrain.fields import walltime_seconds
 from hpctrain.files import put_job, write_text
 from hpctrain.launch.script import job_script
 from hpctrain.project import Project
@@ -27,8 +26,8 @@ def write_job(
     profile: SiteProfile,
     scheduler: Scheduler,
     job: JobRequest,
-    evaluator: Evaluator,
-    mapping: dict[str, Any],
+    evaluator: str,
+    given: Input,
     on_end: list[str],
 ) -> None:
     """Write the job script, and what travels with it."""
@@ -45,10 +44,7 @@ def write_job(
         "gpus": profile.gpus,
         "require_gpu": profile.require_gpu,
         "patience": config.training.patience,
-        "start": config.training.start,
-        "choose_basis_size": pacemaker.size_is_open(config.training, mapping),
-        # The optimizer follows from the size, unless the settings name one.
-        "bfgs_up_to": 0 if config.training.optimizer else pacemaker.MAX_PARAMETERS_OF_BFGS,
+        **given.job,
         "keep_variables": sorted(profile.environment),
         "walltime_s": walltime_seconds(profile.walltime) if profile.walltime else None,
         "margin_s": walltime_seconds(profile.margin),
@@ -67,5 +63,5 @@ def write_job(
             if profile.continuation == "resubmit"
         },
     }
-    write_text(package / "input.json", json.dumps(mapping, indent=1))
+    write_text(package / "input.json", json.dumps(given.mapping, indent=1))
     write_text(package / "settings.json", json.dumps(settings, indent=1))

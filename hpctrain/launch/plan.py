@@ -58,8 +58,8 @@ def plan(project: Project, site_name: str | None, changes: dict[str, Any] | None
     """
     changes = dict(changes or {})
     site_changes = changes.pop("site", None)
-    config = project.config(changes)
     notes: list[str] = []
+    config = project.config(changes, notes)
     name = site_name or config.site or _recognise_site(project, notes)
     site = load.load(name, project.folder, site_changes)
     if load.is_example(site):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from hpctrain.engines.pacemaker.faults import SHAPE
 from hpctrain.errors import HpctrainError
 from hpctrain.runs.manifest import known_side, read_manifest
 from hpctrain.runs.run import MANIFEST
@@ -110,22 +109,16 @@ def refuse_mistakes(found: Findings) -> None:
 def _size(manifest: Manifest) -> Size | None:
     """Return how large the potential is; None if it is not known, or chosen by the data."""
     from hpctrain.data.check.report import Size
-    from hpctrain.engines.pacemaker.cost import expected_parameters, functions_within
+    from hpctrain.engines import engine_of
 
-    if manifest["settings"]["training"]["b_basis_size"] == "auto":
-        return None
-    potential, dataset = manifest["input"].get("potential"), manifest["dataset"]
-    functions = potential.get("functions") if isinstance(potential, dict) else None
-    if not isinstance(functions, dict):
-        return None
-    shape = {kind: orders for kind, orders in functions.items() if kind in SHAPE}
-    cap, elements = functions.get("number_of_functions_per_element"), len(dataset["elements"])
-    if shape != SHAPE or not isinstance(cap, int):
+    training, dataset = manifest["settings"]["training"], manifest["dataset"]
+    size = engine_of(training["engine"]).size(training, manifest["input"], len(dataset["elements"]))
+    if size is None:
         return None
     return Size(
-        functions=cap,
-        parameters=expected_parameters(cap, elements),
+        words=size.words,
+        parameters=size.parameters,
         structures=known_side(dataset, "train")["structures"],
         atoms=known_side(dataset, "train")["atoms"],
-        smaller=lambda most: functions_within(most, elements),
+        smaller=size.smaller,
     )

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from hpctrain import __version__
-from hpctrain.engines.pacemaker import input as pacemaker
+from hpctrain.engines import engine_of
 from hpctrain.fields import Likeness
 from hpctrain.files import as_json, now, sha256_of, write_atomically, write_text
 from hpctrain.launch.job_files import write_job
 from hpctrain.launch.on_end import on_end_argv
 from hpctrain.launch.plan import Plan, plan
 from hpctrain.launch.trainer_checks import check_python, check_walltime, choose_evaluator
-from hpctrain.launch.trainer_input import input_text, list_warnings, trainer_input
+from hpctrain.launch.trainer_input import input_text, trainer_input
 from hpctrain.potentials import archive, parents
 from hpctrain.project import Project
 from hpctrain.runs.jobs import job_request
@@ -104,16 +104,16 @@ def prepare(
     # Before the data are read: what the site cannot do is known already.
     scheduler.directives(profile, job)
     argv = scheduler.submit_argv(SCRIPT, job, profile)
-    check_python(profile, scheduler)
+    check_python(profile, scheduler, config.training.engine)
     check_walltime(profile, scheduler, notes)
-    evaluator = choose_evaluator(config, profile, notes)
+    engine, evaluator = engine_of(config.training.engine), choose_evaluator(config, profile, notes)
     on_end = on_end_argv(project, config, profile, notes)
     parent = parents.find_parent(project.potentials, start_from) if start_from is not None else None
 
     folder.mkdir(parents=True)
     options: dict[str, Any] = {
         "cutoff": config.training.cutoff,
-        "mixed_pbc": evaluator != "tensorpot",
+        "mixed_pbc": engine.takes_mixed_pbc(evaluator),
         "up_to_generation": generation,
         "skip_bad": skip_bad,
     }
@@ -135,18 +135,16 @@ def prepare(
         )  # fmt: skip
         reuse.keep(project.runs, dataset)
     notes += elements_note(dataset.elements_left_out)
-    notes += pacemaker.share_notes(config.training)
     notes += dataset.notes
     if preflight is None:
         notes += leakage_notes(dataset.leakage)
     notes += lock_notes(sources.names, project.folder)
-    energies, mapping = trainer_input(config, evaluator, dataset, parent, notes)
-    warnings = list_warnings(energies, dataset, parent, notes)
+    given = trainer_input(config, evaluator, dataset, parent)
+    notes += given.notes
     if parent is not None:
         parent.put(folder)
-    text = input_text(mapping, config, run_id, parent)
-    write_text(folder / "input.yaml", text)
-    write_job(folder, project, config, run_id, profile, scheduler, job, evaluator, mapping, on_end)
+    write_text(folder / "input.yaml", input_text(given, run_id))
+    write_job(folder, project, config, run_id, profile, scheduler, job, evaluator, given, on_end)
     manifest: Manifest = {
         "schema": "hpctrain.run/1",
         "run_id": run_id,
@@ -164,12 +162,12 @@ def prepare(
         "settings": _as_used(config, dataset),
         "evaluator": evaluator,
         "dataset": cast("DatasetFacts", {**dataset.facts(), "key": key}),
-        "reference_energies": energies,
-        "warnings": warnings,
+        "reference_energies": given.reference_energies,
+        "warnings": given.warnings,
         "parents": [parent.facts(dataset, notes)] if parent else [],
         "name": name,
         "trial": trial,
-        "input": mapping,
+        "input": given.mapping,
         "versions": {"hpctrain": __version__, "python": platform.python_version()},
         "files": {
             path.name: sha256_of(path) for path in (folder / "job.sh", folder / "input.yaml")

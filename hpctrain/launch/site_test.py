@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
+from hpctrain.engines import engine_of
 from hpctrain.errors import HpctrainError
 from hpctrain.files import as_json, write_text
 from hpctrain.launch import short_job
@@ -155,7 +156,10 @@ def _settings(planned: Plan) -> dict[str, Any]:
     """List what the job has to know of the profile."""
     profile = planned.profile
     scratch = profile.scratch.folder if profile.scratch else None
-    evaluator = planned.config.training.evaluator or profile.trainer.evaluator or "tensorpot"
+    training = planned.config.training
+    evaluator, _ = engine_of(training.engine).choose_evaluator(
+        training, profile.trainer.evaluator, own=False
+    )
     return {
         "cores": profile.cores,
         "threads_per_core": threads_per_core(profile),
@@ -163,6 +167,7 @@ def _settings(planned: Plan) -> dict[str, Any]:
         "arch": profile.node.arch,
         "container": profile.trainer.container,
         "modules": [word for line in profile.modules for word in line.split()],
+        "engine": training.engine,
         "evaluator": evaluator,
         "keep_variables": sorted(profile.environment),
         "scratch": scratch and scratch.replace("{account}", profile.account or "$ACCOUNT"),

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from pathlib import Path
 
+from hpctrain.engines import engine_of
 from hpctrain.errors import HpctrainError
-from hpctrain.fields import Evaluator
 from hpctrain.schedulers.base import Scheduler
 from hpctrain.settings import ProjectConfig
 from hpctrain.sites.profile import SiteProfile
 
 
-def check_python(profile: SiteProfile, scheduler: Scheduler) -> None:
+def check_python(profile: SiteProfile, scheduler: Scheduler, engine: str) -> None:
     """Refuse a trainer's Python that is missing here; of other machines it cannot be known."""
     python, container = profile.trainer.python, profile.trainer.container
     if scheduler.is_this_machine and container is not None:
@@ -21,7 +20,7 @@ def check_python(profile: SiteProfile, scheduler: Scheduler) -> None:
     elif scheduler.is_this_machine and python and shutil.which(python) is None:
         raise HpctrainError(
             f"trainer.python of the site is {python}, which is not a program on this machine",
-            "name the Python of the environment that Pacemaker is installed in",
+            f"name the Python of the environment that {engine_of(engine).title} is installed in",
         )
 
 
@@ -54,14 +53,11 @@ def check_walltime(profile: SiteProfile, scheduler: Scheduler, notes: list[str])
     )
 
 
-def choose_evaluator(config: ProjectConfig, profile: SiteProfile, notes: list[str]) -> Evaluator:
-    """Return the evaluator asked for, else the site's, else that of hpctrain's environment."""
-    if config.training.evaluator is not None:
-        return config.training.evaluator
-    if profile.trainer.evaluator is not None:
-        return profile.trainer.evaluator
+def choose_evaluator(config: ProjectConfig, profile: SiteProfile, notes: list[str]) -> str:
+    """Return what computes energies and forces in the training; the notes learn why."""
     own = profile.trainer.python is None and profile.trainer.container is None
-    if own and importlib.util.find_spec("tensorpotential") is None:
-        notes.append("evaluator pyace: tensorpotential is not installed with hpctrain")
-        return "pyace"
-    return "tensorpot"
+    evaluator, said = engine_of(config.training.engine).choose_evaluator(
+        config.training, profile.trainer.evaluator, own=own
+    )
+    notes += said
+    return evaluator

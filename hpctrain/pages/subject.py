@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from hpctrain.engines.pacemaker.usage import total_energy
+from hpctrain.engines.usage import total_energy
 from hpctrain.files import iso, timestamp
 from hpctrain.runs.manifest import Manifest
 from hpctrain.runs.result import Best, Environment, Evaluation, Result

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpctrain.engines.pacemaker.parent import obstacles, parents_energies, without_ladder
+from hpctrain.engines import base as engines
 from hpctrain.errors import HpctrainError
 from hpctrain.files import sha256_of
 from hpctrain.potentials import archive
@@ -17,7 +17,6 @@ from hpctrain.runs.manifest import ParentFacts
 
 if TYPE_CHECKING:
     from hpctrain.data.export import Dataset
-    from hpctrain.settings import TrainingConfig
 
 FILE = "parent.yaml"
 
@@ -30,40 +29,10 @@ class Parent:
     file: Path
     card: Card
 
-    def reference_energies(
-        self, training: TrainingConfig, dataset: Dataset, notes: list[str]
-    ) -> dict[str, float]:
-        """Return those of the new training; HpctrainError where they do not fit the parent's."""
-        known = self.card["reference_energies"]
-        if known is None:
-            raise HpctrainError(
-                f"the reference energies of {self.name} are not known, so a training cannot go on "
-                "from it",
-                "train without --from",
-            )
-        energies, said = parents_energies(
-            known, self.card["shift"] or 0.0, training, dataset.elements,
-            dataset.isolated_atoms,
-        )  # fmt: skip
-        notes += said
-        return energies
-
-    def adapt(self, mapping: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
-        """Turn an input into one that goes on; HpctrainError where the parent does not fit it."""
-        reasons = [*obstacles(self.card["input"]["potential"], mapping["potential"])]
-        if reasons:
-            raise HpctrainError(
-                "\n  ".join([f"training cannot go on from {self.name}:", *reasons]),
-                "Pacemaker would keep the parent's settings without a word: set the same "
-                "(training: in hpctrain.yaml, or --set), or train without --from",
-            )
-        result, climbed = without_ladder(mapping)
-        if climbed:
-            notes.append(
-                "the ladder is left out: it would begin from an empty basis; what the parent's "
-                "basis lacks is added at once"
-            )
-        return result
+    @property
+    def facts_for_engine(self) -> engines.Parent:
+        """Return what a trainer has to know of it."""
+        return engines.Parent(self.name, self.card)
 
     def put(self, folder: Path) -> None:
         """Copy its file into a run's folder."""

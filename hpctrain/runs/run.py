@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hpctrain.engines import DEFAULT
 from hpctrain.files import encodable, naming, now
 from hpctrain.records import (
     SMALL,
@@ -60,6 +61,11 @@ class Run:
         if content is None:
             raise BadFile(self.folder / MANIFEST, "is missing")
         return content
+
+    @property
+    def engine(self) -> str:
+        """Return the name of the trainer."""
+        return str(self.manifest["settings"]["training"].get("engine") or DEFAULT)
 
     def note(self, bad: BadFile) -> None:
         """Keep what is wrong with a file that can be done without."""

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from hpctrain.fields import (
-    Evaluator,
     Line,
     Most,
     PlainName,
@@ -178,7 +177,7 @@ class TrainerProfile(Record):
         description="Python of the trainer's environment; hpctrain's own if not given, or python3 "
         "of the container",
     )
-    evaluator: Evaluator | None = Field(None, description="what is installed there")
+    evaluator: Word | None = Field(None, description="what is installed there")
     container: Image | None = Field(
         None,
         description="image that the trainer is in: a file or folder with its whole path, or an "

@@ -12,20 +12,18 @@ from hypothesis import strategies as st
 
 from hpctrain.engines.pacemaker.input import (
     TEMPLATE,
-    DataFacts,
     force_share,
     input_mapping,
     optimizer,
     parameters,
-    reference_energies,
-    reference_warning,
     share_notes,
     template_values,
 )
+from hpctrain.engines.pacemaker.settings import PacemakerTraining
+from hpctrain.engines.reference_energies import reference_energies, reference_warning
 from hpctrain.errors import HpctrainError
 from hpctrain.fields import Evaluator
 from hpctrain.render import render
-from hpctrain.settings import TrainingConfig
 
 
 def mapping_of(
@@ -34,11 +32,11 @@ def mapping_of(
     evaluator: Evaluator = "tensorpot",
     **training: Any,
 ) -> dict[str, Any]:
-    return input_mapping(TrainingConfig(**training), evaluator, DataFacts(elements, energies))
+    return input_mapping(PacemakerTraining(**training), evaluator, elements, energies)
 
 
 def text_of(mapping: dict[str, Any], **training: Any) -> str:
-    values = template_values(mapping, TrainingConfig(**training))
+    values = template_values(mapping, PacemakerTraining(**training))
     return render(TEMPLATE, {"version": "0", "run_id": "r", **values})
 
 
@@ -70,15 +68,15 @@ def test_the_share_of_the_forces_as_it_is_given() -> None:
 
 
 def test_kappa_alone_is_not_pacemakers() -> None:
-    (said,) = share_notes(TrainingConfig(kappa=0.3))
+    (said,) = share_notes(PacemakerTraining(kappa=0.3))
     assert "κ = 0.990099" in said
     assert "if Pacemaker's κ = 0.3 is meant, write force_share: 0.3 instead" in said
     assert "kappa_f: 30 too" in said
-    assert "meant" not in share_notes(TrainingConfig(kappa=2))[0]
+    assert "meant" not in share_notes(PacemakerTraining(kappa=2))[0]
     for quiet in ({}, {"kappa": 1, "kappa_f": 100}, {"kappa_f": 1}, {"force_share": 0.3}):
-        assert share_notes(TrainingConfig(**quiet)) == []
+        assert share_notes(PacemakerTraining(**quiet)) == []
     # As with --set, in a project that has the share in its file.
-    both = TrainingConfig(force_share=0.5, kappa=1, kappa_f=100)
+    both = PacemakerTraining(force_share=0.5, kappa=1, kappa_f=100)
     assert force_share(both) == 100 / 101
     (said,) = share_notes(both)
     assert said.startswith("training.force_share: 0.5 is not used")
@@ -252,7 +250,7 @@ def test_what_is_no_fault(overrides: dict[str, Any]) -> None:
 def energies(
     wanted: Any, isolated: dict[str, list[float]], elements: tuple[str, ...] = ("Al", "Cu")
 ) -> dict[str, float] | str:
-    return reference_energies(TrainingConfig(reference_energies=wanted), elements, isolated)
+    return reference_energies(PacemakerTraining(reference_energies=wanted), elements, isolated)
 
 
 def energies_refused(wanted: Any, isolated: dict[str, list[float]]) -> HpctrainError:
@@ -392,7 +390,7 @@ def test_the_estimate_of_the_parameters(functions: int, elements: int, at_least:
 
 def test_the_optimizer_follows_the_number_of_parameters() -> None:
     def chosen(elements: int, **settings: Any) -> str:
-        return optimizer(TrainingConfig(**settings), elements)
+        return optimizer(PacemakerTraining(**settings), elements)
 
     assert chosen(1) == "BFGS"
     assert chosen(5, b_basis_size=700) == "L-BFGS-B"

@@ -6,30 +6,20 @@ from typing import Any
 
 import pytest
 
-from hpctrain.engines.pacemaker.cost import Task, estimate
-from hpctrain.engines.pacemaker.input import DataFacts, input_mapping
-from hpctrain.settings import TrainingConfig
+from hpctrain.engines.base import Task
+from hpctrain.engines.pacemaker.engine import PacemakerEngine
+from hpctrain.engines.pacemaker.input import input_mapping
+from hpctrain.engines.pacemaker.settings import PacemakerTraining
 
 ELEMENTS = ("Al", "Co", "Cr", "Fe", "Ni")
 
 
 def memory(elements: int, **settings: Any) -> tuple[float, float]:
     """Bytes, and parameters, of a training with the input that these settings give."""
-    training = TrainingConfig(**settings)
-    facts = DataFacts(ELEMENTS[:elements], "auto")
-    task = Task(
-        structures=100,
-        atoms=1000,
-        neighbours=50.0,
-        elements=elements,
-        functions=training.b_basis_size,
-        batch_size=training.batch_size,
-        iterations=training.max_iter,
-        evaluator="tensorpot",
-        optimizer=input_mapping(training, "tensorpot", facts)["fit"]["optimizer"],
-        cores=1,
-    )
-    found = estimate(task)
+    training = PacemakerTraining(**settings)
+    mapping = input_mapping(training, "tensorpot", ELEMENTS[:elements], "auto")
+    task = Task(structures=100, atoms=1000, neighbours=50.0, elements=elements, cores=1)
+    found = PacemakerEngine().cost(task, training.model_dump(), "tensorpot", mapping)
     return found["memory_bytes"]["likely"], found["parameters"]
 
 

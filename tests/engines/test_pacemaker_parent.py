@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
-from hpctrain.engines.pacemaker.input import DataFacts, input_mapping
-from hpctrain.engines.pacemaker.parent import obstacles, parents_energies, without_ladder
+from hpctrain.engines.pacemaker.input import input_mapping
+from hpctrain.engines.pacemaker.parent import obstacles, without_ladder
+from hpctrain.engines.pacemaker.settings import PacemakerTraining
+from hpctrain.engines.reference_energies import parents_energies
 from hpctrain.errors import HpctrainError
-from hpctrain.settings import TrainingConfig
 
 
 def potential(elements: tuple[str, ...] = ("Al",), **training: Any) -> dict[str, Any]:
-    config = TrainingConfig.model_validate({"b_basis_size": 100, **training})
-    found = input_mapping(config, "pyace", DataFacts(elements, dict.fromkeys(elements, 0.0)))
+    config = PacemakerTraining.model_validate({"b_basis_size": 100, **training})
+    found = input_mapping(config, "pyace", elements, dict.fromkeys(elements, 0.0))
     section: dict[str, Any] = found["potential"]
     return section
 
@@ -73,7 +74,7 @@ def energies(
     wanted: Any, isolated: dict[str, tuple[float, ...]], *, shift: float = 0.0,
     elements: tuple[str, ...] = ("Al",),
 ) -> tuple[dict[str, float], list[str]]:  # fmt: skip
-    config = TrainingConfig.model_validate({"reference_energies": wanted})
+    config = PacemakerTraining.model_validate({"reference_energies": wanted})
     return parents_energies({"Al": -0.2994}, shift, config, elements, isolated)
 
 

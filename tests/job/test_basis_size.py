@@ -12,11 +12,11 @@ from ase import Atoms
 from paths import CHECKOUT
 
 from hpctrain.engines.pacemaker.faults import SHAPE
+from hpctrain.engines.pacemaker.settings import PacemakerTraining
 from hpctrain.job.pacemaker import engine
 from hpctrain.job.pacemaker.inside import basis_size
 from hpctrain.job.pacemaker.inside.basis_size import choose, main, sizes_to_try
 from hpctrain.potentials import card
-from hpctrain.settings import TrainingConfig
 
 
 def tried(*errors: tuple[int, float, float]) -> list[dict[str, float]]:
@@ -140,10 +140,10 @@ def test_the_card_has_the_number() -> None:
 
 
 def test_the_setting() -> None:
-    assert TrainingConfig.model_validate({"b_basis_size": "auto"}).b_basis_size == "auto"
+    assert PacemakerTraining.model_validate({"b_basis_size": "auto"}).b_basis_size == "auto"
     for wrong in ("automatic", 0, -3, True):
         with pytest.raises(ValueError, match="b_basis_size"):
-            TrainingConfig.model_validate({"b_basis_size": wrong})
+            PacemakerTraining.model_validate({"b_basis_size": wrong})
 
 
 # --- with the trainer's library ---

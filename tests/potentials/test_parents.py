@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from made_archive import FEW, make_potential
 
-from hpctrain.engines.pacemaker.input import DataFacts, input_mapping
+from hpctrain.engines.pacemaker.input import input_mapping
+from hpctrain.engines.pacemaker.settings import PacemakerTraining
 from hpctrain.errors import HpctrainError
 from hpctrain.launch.prepare import Prepared, prepare
 from hpctrain.project import Project
-from hpctrain.settings import TrainingConfig
 
 ONE = "potential_gen_01"
 TRAINING = {"evaluator": "pyace", "b_basis_size": 20}
@@ -22,8 +22,9 @@ TRAINING = {"evaluator": "pyace", "b_basis_size": 20}
 
 @pytest.fixture
 def parent(project: Project) -> dict[str, Any]:
-    facts = DataFacts(("Al",), {"Al": -0.2994})
-    asked = input_mapping(TrainingConfig.model_validate(TRAINING), "pyace", facts)
+    asked = input_mapping(
+        PacemakerTraining.model_validate(TRAINING), "pyace", ("Al",), {"Al": -0.2994}
+    )
     return make_potential(project, ONE, input=asked, data={"test_fraction": 0.4, "seed": 1})
 
 

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from bare_runs import bare_run
 from paths import RECORDED
 
 from hpctrain.runs.run import Run
@@ -33,14 +34,14 @@ def run_of(folder: Path, *attempts: tuple[str, tuple[str, ...]]) -> Run:
         attempt.mkdir(parents=True)
         for name in names:
             shutil.copyfile(OF_PACEMAKER / recorded / name, attempt / name)
-    return Run(folder)
+    return bare_run(folder)
 
 
 def test_a_run_that_has_not_begun(tmp_path: Path) -> None:
-    assert curves(Run(tmp_path)) == Curves()
-    assert curves(Run(tmp_path)).iteration is None
+    assert curves(bare_run(tmp_path)) == Curves()
+    assert curves(bare_run(tmp_path)).iteration is None
     (tmp_path / "attempts" / "01").mkdir(parents=True)
-    assert curves(Run(tmp_path)) == Curves()
+    assert curves(bare_run(tmp_path)) == Curves()
 
 
 def test_tables(tmp_path: Path) -> None:
@@ -138,8 +139,10 @@ def test_an_attempt_that_wrote_nothing_makes_no_seam(tmp_path: Path) -> None:
 def test_a_table_being_written(tmp_path: Path, cut: int) -> None:
     """Of a row that is not whole, nothing is told."""
     text = (OF_PACEMAKER / "simple" / "metrics.txt").read_text()
-    (tmp_path / "metrics.txt").write_text(text[:cut])
-    train, test = read_attempt(tmp_path)
+    run = bare_run(tmp_path)
+    run.attempt(1).mkdir(parents=True)
+    (run.attempt(1) / "metrics.txt").write_text(text[:cut])
+    train, test = read_attempt(run, 1)
     assert test == []
     whole_rows = text[:cut].count("\n") - 1
     assert [point.epoch for point in train] == list(range(max(0, whole_rows)))

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+from bare_runs import bare_run
 from paths import RECORDED
 
-import hpctrain.runs.state.latest as module
 from hpctrain import records
 from hpctrain.runs.run import Run
+from hpctrain.runs.state import latest as module
 from hpctrain.runs.state.curves import curves
 from hpctrain.runs.state.latest import Latest, TrainingFiles
 
@@ -27,7 +28,7 @@ NOW = 1_800_000_000.0
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     (tmp_path / "runs/r1/attempts/01").mkdir(parents=True)
-    return Run(tmp_path / "runs/r1")
+    return bare_run(tmp_path / "runs/r1")
 
 
 Looking = Callable[..., Latest]
@@ -50,13 +51,14 @@ def look(run: Run) -> Looking:
 def fed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """How many characters the readers were given."""
     given: list[int] = []
-    feed = module._feed
+    text_of = module.text_of
 
-    def counted(reader: module.LogReader, text: str, first: int | None) -> int | None:
+    def counted(lines: bytes) -> str:
+        text = text_of(lines)
         given.append(len(text))
-        return feed(reader, text, first)
+        return text
 
-    monkeypatch.setattr(module, "_feed", counted)
+    monkeypatch.setattr(module, "text_of", counted)
     yield given
 
 
@@ -126,7 +128,7 @@ def test_nothing_yet(run: Run, look: Looking) -> None:
     assert look() == Latest()
     assert look() == Latest()
     assert (
-        TrainingFiles(run.folder.parent / ".cache").latest(Run(run.folder / "none"), NOW)
+        TrainingFiles(run.folder.parent / ".cache").latest(bare_run(run.folder / "none"), NOW)
         == Latest()
     )
 
@@ -281,7 +283,7 @@ def test_what_cannot_be_kept_is_no_error(run: Run, look: Looking) -> None:
 def test_runs_that_are_gone_are_forgotten(run: Run, look: Looking) -> None:
     copy(run, "simple")
     look()
-    other = Run(run.folder.parent / "r2")
+    other = bare_run(run.folder.parent / "r2")
     shutil.copytree(run.folder, other.folder)
     shutil.rmtree(run.folder)
     files = TrainingFiles(run.folder.parent / ".cache")

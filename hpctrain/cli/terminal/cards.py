@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from hpctrain.cli.terminal.layout import Column, fit_table, wrap
 from hpctrain.cli.terminal.tables import day, file_size, indented, sides, table
-from hpctrain.engines.pacemaker.usage import total_energy, usage
+from hpctrain.engines.pacemaker.usage import usage
+from hpctrain.engines.usage import total_energy
 from hpctrain.text import metrics_rows, verdict_words
 
 if TYPE_CHECKING:

@@ -175,12 +175,15 @@ def manifest(content: Manifest, site: str | None = None, width: int | None = Non
 
     ``site`` is what to say instead of the site's name.
     """
+    from hpctrain.engines import engine_of
+
     data, training = content["dataset"], content["settings"]["training"]
     kinds = ", ".join(f"{name} {count}" for name, count in sorted(data["config_types"].items()))
     generations = ", ".join(f"{g}: {count}" for g, count in sorted(data["generations"].items()))
     energies = content["reference_energies"]
     if isinstance(energies, dict):
         energies = ", ".join(f"{element} {value:.4f} eV" for element, value in energies.items())
+    words = engine_of(training["engine"]).summary(training, content["input"])
     lines = [
         f"data        {sides(data)}",
         f"selection   {content['settings']['data'].get('select') or EVERY_ROW}",
@@ -188,8 +191,7 @@ def manifest(content: Manifest, site: str | None = None, width: int | None = Non
         f"kinds       {kinds}",
         f"generations {generations}",
         f"training    {training['engine']} ({content['evaluator']}), cutoff "
-        f"{training['cutoff']:g} Å, {_functions(content)}, "
-        f"κ = {content['input']['fit']['loss']['kappa']}, {training['max_iter']} iterations",
+        f"{training['cutoff']:g} Å, {', '.join(words)}, {training['max_iter']} iterations",
         f"site        {site or _site(content)}",
     ]
     lines += [f"continues   from {parent['name']}" for parent in content.get("parents", [])]
@@ -202,14 +204,6 @@ def manifest(content: Manifest, site: str | None = None, width: int | None = Non
 
 def _site(content: Manifest) -> str:
     return f"{content['site']['name']} ({content['site']['profile']['scheduler']})"
-
-
-def _functions(content: Manifest) -> str:
-    from hpctrain.engines.pacemaker.faults import functions_of
-
-    if content["settings"]["training"]["b_basis_size"] != "auto":
-        return f"{content['settings']['training']['b_basis_size']} functions per element"
-    return f"up to {functions_of(content['input'])} functions per element, as many as the data bear"
 
 
 def export_summary(facts: Mapping[str, Any]) -> str:

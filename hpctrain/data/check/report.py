@@ -54,17 +54,17 @@ class Findings:
 
 @dataclass(frozen=True)
 class Size:
-    """How large the potential is: ``parameters`` of so many functions per element.
+    """How large the potential is, in words and in parameters.
 
-    ``smaller`` returns the number of functions that has at most so many parameters. ``structures``
-    and ``atoms`` are those that are trained on.
+    ``smaller`` returns the setting that has at most so many parameters. ``structures`` and
+    ``atoms`` are those that are trained on.
     """
 
-    functions: int
+    words: str
     parameters: int
     structures: int
     atoms: int
-    smaller: Callable[[float], int]
+    smaller: Callable[[float], str]
 
 
 def find_all(
@@ -190,9 +190,9 @@ def find_many_parameters(size: Size, atoms: int, telling_atoms: int) -> str:
     if size.parameters <= labels:
         return ""
     return (
-        f"about {size.parameters:,} parameters ({size.functions} functions per element) for "
+        f"about {size.parameters:,} parameters ({size.words}) for "
         f"{size.structures:,} energies and {components:,} force components that do not "
-        f"vanish; b_basis_size: {size.smaller(labels)} has no more than that"
+        f"vanish; {size.smaller(labels)} has no more than that"
     )
 
 

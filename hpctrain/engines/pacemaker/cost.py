@@ -5,10 +5,10 @@ See docs/preflight.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from hpctrain.engines.base import Task
 from hpctrain.engines.pacemaker.input import DENSITIES
 
 # Measured: 555 and 2,775 atoms with 55 neighbours each, 30 to 300 functions, two shared cores.
@@ -59,39 +59,31 @@ def _interpolate(table: tuple[tuple[int, int], ...], at: float) -> float:
     return table[-1][1]
 
 
-@dataclass(frozen=True)
-class Task:
-    """A training to estimate.
+def estimate(
+    task: Task,
+    *,
+    functions: int,
+    batch_size: int,
+    iterations: int,
+    evaluator: str,
+    optimizer: str,
+) -> dict[str, Any]:
+    """Estimate seconds per iteration and in all, and bytes at most, with the range of each.
 
-    ``neighbours`` are per atom, within the cutoff; ``optimizer`` is what the input names.
+    ``optimizer`` is what the input names.
     """
-
-    structures: int
-    atoms: int
-    neighbours: float
-    elements: int
-    functions: int
-    batch_size: int
-    iterations: int
-    evaluator: str
-    optimizer: str
-    cores: int
-
-
-def estimate(task: Task) -> dict[str, Any]:
-    """Estimate seconds per iteration and in all, and bytes at most, with the range of each."""
     pairs = task.atoms * task.neighbours
-    parameters = expected_parameters(task.functions, task.elements)
-    if task.evaluator == "pyace":
-        work = pairs * _PYACE_S * task.functions**1.6
+    parameters = expected_parameters(functions, task.elements)
+    if evaluator == "pyace":
+        work = pairs * _PYACE_S * functions**1.6
         memory = _PYACE_BASE_BYTES
     else:
-        work = pairs * (_TENSORPOT_S + _TENSORPOT_FUNCTION_S * task.functions)
-        share = min(1.0, task.batch_size / max(task.structures, 1))
-        memory = _BASE_BYTES + share * pairs * batch_bytes(task.functions)
+        work = pairs * (_TENSORPOT_S + _TENSORPOT_FUNCTION_S * functions)
+        share = min(1.0, batch_size / max(task.structures, 1))
+        memory = _BASE_BYTES + share * pairs * batch_bytes(functions)
     memory += pairs * _NEIGHBOUR_BYTES
     optimiser = 0.0
-    if task.optimizer == "BFGS":
+    if optimizer == "BFGS":
         # The dense matrix and what an update of it needs beside it; 4e9 products a second.
         memory += 3 * 8 * parameters**2
         optimiser = 10 * parameters**2 / 4e9
@@ -100,12 +92,12 @@ def estimate(task: Task) -> dict[str, Any]:
     return {
         "atoms": task.atoms,
         "neighbours_per_atom": round(task.neighbours, 1),
-        "functions_per_element": task.functions,
+        "functions_per_element": functions,
         "parameters": parameters,
-        "evaluator": task.evaluator,
+        "evaluator": evaluator,
         "cores": task.cores,
         "seconds_per_iteration": _range(seconds),
-        "seconds": _range(seconds * task.iterations),
+        "seconds": _range(seconds * iterations),
         "memory_bytes": {"likely": memory, "from": memory / 1.5, "to": memory * 1.5},
         "rough": True,
     }

@@ -40,6 +40,12 @@ def functions_of(mapping: Mapping[str, Any]) -> int | None:
     return cap if isinstance(cap, int) else None
 
 
+def has_our_shape(mapping: Mapping[str, Any]) -> bool:
+    """Say whether the orders of an input's basis are those that hpctrain writes."""
+    functions = mapping["potential"]["functions"]
+    return {kind: orders for kind, orders in functions.items() if kind in SHAPE} == SHAPE
+
+
 def faults(mapping: Mapping[str, Any], elements: Sequence[str], evaluator: str) -> list[str]:
     """List every fault of an input, one a line; ``elements`` are those of the data."""
     unknown = [key for key in mapping if key not in _KEYS]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hpctrain.engines.pacemaker.faults import CAP, SHAPE, TEST_FILE, TRAIN_FILE, faults
@@ -11,8 +10,7 @@ from hpctrain.errors import HpctrainError
 from hpctrain.yamlfile import merge
 
 if TYPE_CHECKING:
-    from hpctrain.settings import TrainingConfig
-from hpctrain.fields import SAME_ATOM, Evaluator
+    from hpctrain.engines.pacemaker.settings import PacemakerTraining
 
 CALLBACK = "continuation.on_iteration"
 TEMPLATE = "pacemaker/input.yaml.j2"
@@ -29,14 +27,6 @@ MOST_OF_AUTO = 700
 MAX_PARAMETERS_OF_BFGS = 10_000
 
 
-@dataclass(frozen=True)
-class DataFacts:
-    """The facts of the data that an input needs; ``reference_energies`` in eV, or ``auto``."""
-
-    elements: tuple[str, ...]
-    reference_energies: dict[str, float] | str
-
-
 def relative_force_weight(energies: float, forces: float) -> float:
     """Return Pacemaker's kappa, in [0, 1], from the weights of energies and forces.
 
@@ -50,7 +40,7 @@ def relative_force_weight(energies: float, forces: float) -> float:
     return forces / (energies + forces)
 
 
-def weights(training: TrainingConfig) -> tuple[float, float] | None:
+def weights(training: PacemakerTraining) -> tuple[float, float] | None:
     """Return the weights of energies and forces; None where the settings give a share instead."""
     if training.kappa is None and training.kappa_f is None:
         return None
@@ -58,13 +48,13 @@ def weights(training: TrainingConfig) -> tuple[float, float] | None:
     return energies, 100.0 * energies if training.kappa_f is None else training.kappa_f
 
 
-def force_share(training: TrainingConfig) -> float:
+def force_share(training: PacemakerTraining) -> float:
     """Return Pacemaker's kappa: the share of the forces in the loss."""
     given = weights(training)
     return training.force_share if given is None else relative_force_weight(*given)
 
 
-def share_notes(training: TrainingConfig) -> list[str]:
+def share_notes(training: PacemakerTraining) -> list[str]:
     """Say what weights mean where a share may have been meant: Pacemaker's name for it is kappa."""
     if weights(training) is None:
         return []
@@ -85,12 +75,12 @@ def share_notes(training: TrainingConfig) -> list[str]:
     return notes
 
 
-def functions_per_element(training: TrainingConfig) -> int:
+def functions_per_element(training: PacemakerTraining) -> int:
     """Return the functions per element: with ``auto`` the most, of which the job chooses."""
     return MOST_OF_AUTO if training.b_basis_size == "auto" else training.b_basis_size
 
 
-def size_is_open(training: TrainingConfig, mapping: Mapping[str, Any]) -> bool:
+def size_is_open(training: PacemakerTraining, mapping: Mapping[str, Any]) -> bool:
     """Say whether the job is to choose the number of functions; no override has replaced it."""
     potential = mapping.get("potential")
     functions = potential.get("functions") if isinstance(potential, dict) else None
@@ -111,7 +101,7 @@ def parameters(functions_per_element: int, elements: int) -> int:
     return DENSITIES * functions_per_element * elements + _RADIAL_PER_PAIR * pairs
 
 
-def optimizer(training: TrainingConfig, elements: int) -> str:
+def optimizer(training: PacemakerTraining, elements: int) -> str:
     """Return the optimizer of the settings; else BFGS while its matrix (8 n² bytes) is small."""
     if training.optimizer is not None:
         return training.optimizer
@@ -119,88 +109,11 @@ def optimizer(training: TrainingConfig, elements: int) -> str:
     return "BFGS" if n <= MAX_PARAMETERS_OF_BFGS else "L-BFGS-B"
 
 
-def reference_energies(
-    training: TrainingConfig,
-    elements: Sequence[str],
-    isolated_atoms: Mapping[str, Sequence[float]],
-    left_out: Collection[str] = (),
-) -> dict[str, float] | str:
-    """Return the energy of each free atom (eV), or ``auto``, as the settings ask.
-
-    The settings may name elements that were ``left_out`` too. HpctrainError where one is missing,
-    or none of the data's.
-    """
-    wanted = training.reference_energies
-    if wanted == "auto":
-        return "auto"
-    given = (
-        dict(wanted) if isinstance(wanted, dict) else _energies_of_isolated_atoms(isolated_atoms)
-    )
-    missing = [element for element in elements if element not in given]
-    if missing and isinstance(wanted, dict):
-        raise HpctrainError(
-            f"training.reference_energies has no energy for {', '.join(missing)}",
-            "the data hold: " + ", ".join(elements),
-        )
-    if missing:
-        raise HpctrainError(
-            "training.reference_energies is isolated_atoms, but the selected data hold no "
-            f"isolated atom of {', '.join(missing)}",
-            "add one to the data, or give the energies (reference_energies: "
-            f"{{{missing[0]}: …}}, in eV), or let Pacemaker fit them (reference_energies: "
-            "auto; they mean something only with as many independent compositions as elements)",
-        )
-    unknown = [element for element in given if element not in (*elements, *left_out)]
-    if unknown and isinstance(wanted, dict):
-        raise HpctrainError(
-            f"training.reference_energies names {', '.join(unknown)}, which the data do not hold",
-            "the data hold: " + ", ".join(elements),
-        )
-    return {element: given[element] for element in elements}
-
-
-UNDETERMINED = "the reference energies are not those of free atoms"
-
-
-def reference_warning(
-    wanted: object, elements: Sequence[str], independent: int | None
-) -> tuple[str, str] | None:
-    """Warn of reference energies that are fitted and not determined, for the card; and a way out.
-
-    ``wanted`` is training.reference_energies; ``independent`` counts the independent compositions
-    of the training structures, None where it is not known.
-    """
-    if wanted != "auto" or independent is None or independent >= len(elements):
-        return None
-    compositions = f"{independent} independent composition{'s' * (independent != 1)}"
-    warning = (
-        f"{UNDETERMINED}: the training data have {compositions} for {len(elements)} elements, "
-        "so what auto fits is only a shift common to their atoms. The potential is for "
-        "structures of the same compositions as its data, and for no others"
-    )
-    wanting = ", ".join(elements)
-    way_out = (
-        f"for energies of free atoms, add an isolated atom of each of {wanting} to the data "
-        "(reference_energies: isolated_atoms), or give them (reference_energies: "
-        f"{{{', '.join(f'{element}: …' for element in elements)}}}), or add structures of other "
-        "compositions; a common shift is enough where compositions are never compared"
-    )
-    return warning, way_out
-
-
-def _energies_of_isolated_atoms(isolated_atoms: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    for element, energies in isolated_atoms.items():
-        if max(energies) - min(energies) > SAME_ATOM:
-            raise HpctrainError(
-                f"the data hold {len(energies)} isolated atoms of {element} with different "
-                f"energies ({min(energies):.4f} to {max(energies):.4f} eV)",
-                f"say which is meant: training.reference_energies: {{{element}: …}}",
-            )
-    return {element: energies[0] for element, energies in isolated_atoms.items()}
-
-
 def input_mapping(
-    training: TrainingConfig, evaluator: Evaluator, facts: DataFacts
+    training: PacemakerTraining,
+    evaluator: str,
+    elements: Sequence[str],
+    reference_energies: dict[str, float] | str,
 ) -> dict[str, Any]:
     """Return what ``input.yaml`` has to say.
 
@@ -216,7 +129,7 @@ def input_mapping(
         "metadata": {"origin": "hpctrain"},
         "potential": {
             "deltaSplineBins": 0.001,
-            "elements": list(facts.elements),
+            "elements": list(elements),
             "embeddings": {
                 "ALL": {
                     "npot": "FinnisSinclairShiftedScaled",
@@ -241,7 +154,7 @@ def input_mapping(
         "data": {
             "filename": TRAIN_FILE,
             "test_filename": TEST_FILE,
-            "reference_energy": facts.reference_energies,
+            "reference_energy": reference_energies,
         },
         "fit": {
             "loss": {
@@ -249,7 +162,7 @@ def input_mapping(
                 "L1_coeffs": 1e-8,
                 "L2_coeffs": 1e-8,
             },
-            "optimizer": optimizer(training, len(facts.elements)),
+            "optimizer": optimizer(training, len(elements)),
             "maxiter": training.max_iter,
             "repulsion": "auto",
         },
@@ -264,7 +177,7 @@ def input_mapping(
         # Beside any of the user's own, once: it takes the checkpoints, and ends the fit in time.
         others = [callback for callback in fit.get("callbacks", []) if callback != CALLBACK]
         mapping["fit"] = {**fit, "callbacks": [CALLBACK, *others]}
-    found = faults(mapping, facts.elements, evaluator)
+    found = faults(mapping, elements, evaluator)
     if found:
         raise HpctrainError(
             "\n".join(["Pacemaker would not train properly on these settings:", *found]),
@@ -274,7 +187,7 @@ def input_mapping(
 
 
 def template_values(
-    mapping: dict[str, Any], training: TrainingConfig, parent: str | None = None
+    mapping: dict[str, Any], training: PacemakerTraining, parent: str | None = None
 ) -> dict[str, Any]:
     """Return the values of the template of ``input.yaml``: the mapping, and words for comments.
 

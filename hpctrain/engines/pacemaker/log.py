@@ -38,6 +38,7 @@ class LogPart:
     points: list[TrainingMetrics] = field(default_factory=list)
     test_points: list[TrainingMetrics] = field(default_factory=list)
     times: tuple[str, str] | None = None  # of the first and the last point, by the node's clock
+    first: int | None = None  # the epoch of the first point
 
 
 class LogReader(Lines):
@@ -84,6 +85,8 @@ class LogReader(Lines):
         if not test:
             part.times = (part.times[0] if part.times else self._time, self._time)
             add_point(part.points, key, numbers)
+            if part.first is None:
+                part.first = part.points[0].epoch
         else:
             add_point(
                 part.test_points, key, numbers, part.points[-1].epoch if part.points else None
@@ -103,6 +106,7 @@ class LogReader(Lines):
             "points": [write_point(point) for point in part.points[-1:]],
             "test_points": [write_point(point) for point in part.test_points[-1:]],
             "times": part.times,
+            "first": part.first,
         }
         kept = {name: value for name, value in vars(self).items() if name != "parts"}
         return {**kept, "part": small}

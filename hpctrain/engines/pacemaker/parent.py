@@ -10,13 +10,35 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hpctrain.engines.pacemaker.input import reference_energies
+from hpctrain.engines.base import Parent
+from hpctrain.engines.pacemaker.faults import CAP, functions_of
+from hpctrain.engines.pacemaker.settings import PacemakerTraining
 from hpctrain.errors import HpctrainError
-from hpctrain.settings import TrainingConfig
 
-CAP = "number_of_functions_per_element"
-# eV; reference energies nearer than this are the same, as for isolated atoms.
-SAME_ENERGY = 1e-3
+
+def refuse_auto(training: PacemakerTraining, parent: Parent) -> None:
+    """Refuse a size that the job chooses: a basis that is there cannot become smaller."""
+    if training.b_basis_size == "auto":
+        known = functions_of(parent.card["input"]) or "…"
+        raise HpctrainError(
+            f"training.b_basis_size is auto, and the training goes on from {parent.name}: its "
+            "basis cannot become smaller",
+            f"write the parent's: b_basis_size: {known}",
+        )
+
+
+def adapt(parent: Parent, mapping: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Turn an input into one that goes on; HpctrainError where the parent does not fit it."""
+    reasons = [*obstacles(parent.card["input"]["potential"], mapping["potential"])]
+    if reasons:
+        raise HpctrainError(
+            "\n  ".join([f"training cannot go on from {parent.name}:", *reasons]),
+            "Pacemaker would keep the parent's settings without a word: set the same "
+            "(training: in hpctrain.yaml, or --set), or train without --from",
+        )
+    result, climbed = without_ladder(mapping)
+    return result, ["the ladder is left out: it would begin from an empty basis; what the parent's "
+                    "basis lacks is added at once"] if climbed else []  # fmt: skip
 
 
 def obstacles(parent: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
@@ -93,80 +115,6 @@ def _shape(kind: Any) -> tuple[list[int], list[int]] | None:
 
 def _covers(old: Sequence[int], new: Sequence[int]) -> bool:
     return len(old) <= len(new) and all(a <= b for a, b in zip(old, new, strict=False))
-
-
-def parents_energies(
-    parent: Mapping[str, float],
-    shift: float,
-    training: TrainingConfig,
-    elements: Sequence[str],
-    isolated_atoms: Mapping[str, Sequence[float]],
-) -> tuple[dict[str, float], list[str]]:
-    """Return the reference energies (eV) of a training that goes on, and notes about them.
-
-    ``parent`` and ``shift`` are the potential's own. Its energies are kept, since it predicts
-    energies relative to them. Isolated atoms that have other energies are refused; energies given
-    in the settings are taken, and a note says how far they are apart.
-    """
-    wanted = training.reference_energies
-    notes = []
-    if isinstance(wanted, dict):
-        given = reference_energies(training, elements, isolated_atoms)
-        assert isinstance(given, dict)
-        apart = [
-            f"{element} {given[element] - (parent[element] - shift):+.4f} eV per atom"
-            for element in parent
-            if element in given and abs(given[element] - (parent[element] - shift)) > SAME_ENERGY
-        ]
-        if apart:
-            notes.append(
-                "training.reference_energies are not the parent's, so the parent's energies are "
-                f"off at first: {', '.join(apart)}"
-            )
-        return given, notes
-    new = [element for element in elements if element not in parent]
-    if new and wanted == "auto":
-        raise HpctrainError(
-            f"the parent has no reference energy of {', '.join(new)}, and fitting it anew (auto) "
-            "would change the others too",
-            "let them be those of isolated_atoms, or give them all (training.reference_energies)",
-        )
-    energies = {element: parent[element] for element in elements if element in parent}
-    if new:
-        of_new = reference_energies(
-            training, new, {e: isolated_atoms[e] for e in new if e in isolated_atoms}
-        )
-        assert isinstance(of_new, dict)
-        # The shift is of every atom, and here it is not wanted.
-        energies.update({element: energy + shift for element, energy in of_new.items()})
-    if wanted == "auto":
-        notes.append("reference energies: the parent's are kept, instead of fitting them (auto)")
-    else:
-        _check_isolated_atoms(parent, shift, isolated_atoms)
-        missing = [e for e in elements if e in parent and e not in isolated_atoms]
-        if missing:
-            notes.append(
-                f"reference energies: the parent's; the data hold no isolated {', '.join(missing)}"
-            )
-    # Pacemaker takes the shift beside the elements' energies, and keeps it.
-    return {**energies, "shift": shift} if shift else energies, notes
-
-
-def _check_isolated_atoms(
-    parent: Mapping[str, float], shift: float, isolated_atoms: Mapping[str, Sequence[float]]
-) -> None:
-    for element, energies in isolated_atoms.items():
-        if element not in parent:
-            continue
-        theirs = parent[element] - shift
-        far = [energy for energy in energies if abs(energy - theirs) > SAME_ENERGY]
-        if far:
-            raise HpctrainError(
-                f"the parent's reference energy of {element} is {theirs:.4f} eV, and the isolated "
-                f"atom in the data has {far[0]:.4f} eV",
-                "if the parent's are meant: training.reference_energies: auto, which with --from "
-                "keeps them; else train without --from",
-            )
 
 
 def without_ladder(mapping: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:

@@ -1,16 +1,13 @@
-"""How to use a potential: the formula, lines for ASE and LAMMPS, what to cite. Pure."""
+"""How to use a potential of Pacemaker: lines for ASE and LAMMPS, what to cite. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-FORMULA = "E(DFT) = E(potential) + Σ n_i E_i - shift N"
-WHERE = (
-    "n_i atoms of element i with the reference energy E_i, N atoms in all; "
-    "forces and stresses need no correction"
-)
-# Those that the authors of Pacemaker ask for (its README), and the simulation environment.
+from hpctrain.engines.usage import ASE, FORMULA, UNITS, WHERE, lammps_word
+
+# Those that the authors of Pacemaker ask for (its README),
 ACE = "R. Drautz, Phys. Rev. B 99, 014104 (2019), doi:10.1103/PhysRevB.99.014104"
 PACE = "Y. Lysogorskiy et al., npj Comput. Mater. 7, 97 (2021), doi:10.1038/s41524-021-00559-9"
 PACEMAKER = (
@@ -19,10 +16,6 @@ PACEMAKER = (
 ACTIVE_SET = (
     "Y. Lysogorskiy et al., Phys. Rev. Mater. 7, 043801 (2023), "
     "doi:10.1103/PhysRevMaterials.7.043801"
-)
-ASE = (
-    "A. Hjorth Larsen et al., J. Phys.: Condens. Matter 29, 273002 (2017), "
-    "doi:10.1088/1361-648X/aa680e"
 )
 
 
@@ -38,7 +31,7 @@ def usage(stem: str, elements: Sequence[str], active_set: bool) -> dict[str, Any
             "from pyace import PyACECalculator",
             f"atoms.calc = PyACECalculator({stem + '.yace'!r})",
         ],
-        "lammps": ["pair_style pace", f"pair_coeff * * {_word(stem + '.yace')} {names}"],
+        "lammps": ["pair_style pace", f"pair_coeff * * {lammps_word(stem + '.yace')} {names}"],
     }
     if active_set:
         # The extrapolation grade needs the basis as Pacemaker wrote it: the .yaml, in LAMMPS
@@ -50,30 +43,14 @@ def usage(stem: str, elements: Sequence[str], active_set: bool) -> dict[str, Any
         ]
         lines["lammps_extrapolation"] = [
             "pair_style pace/extrapolation",
-            f"pair_coeff * * {_word(stem + '.yaml')} {_word(stem + '.asi')} {names}",
+            f"pair_coeff * * {lammps_word(stem + '.yaml')} {lammps_word(stem + '.asi')} {names}",
             "fix pace_gamma all pair 10 pace/extrapolation gamma 1",
             "compute max_pace_gamma all reduce max f_pace_gamma",
         ]
     return {
         "energy": {"formula": FORMULA, "where": WHERE},
-        "units": "energies eV, lengths Å, forces eV/Å; in LAMMPS: units metal",
+        "units": UNITS,
         "atom_types": {str(number): name for number, name in enumerate(elements, start=1)},
         **lines,
         "cite": [ACE, PACE, PACEMAKER, *([ACTIVE_SET] if active_set else []), ASE],
     }
-
-
-def total_energy(energies: Mapping[str, float] | None, shift: float) -> str:
-    """Write the formula with its numbers: ``E(DFT) = E(potential) + n_Al (-0.2994 eV)``.
-
-    Where the reference energies are not known, say that.
-    """
-    if energies is None:
-        return "the reference energies are not known, and so total energies are not either"
-    terms = "".join(f" + n_{element} ({value:.6g} eV)" for element, value in energies.items())
-    return f"E(DFT) = E(potential){terms}" + (f" - N ({shift:.6g} eV)" if shift else "")
-
-
-def _word(path: str) -> str:
-    """Quote a path as one word of a LAMMPS input."""
-    return f'"{path}"' if " " in path else path

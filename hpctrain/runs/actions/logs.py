@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from hpctrain.engines import engine_of
 from hpctrain.errors import HpctrainError
 from hpctrain.project import Project
 from hpctrain.records import PIECE, BadFile, open_binary
@@ -24,13 +25,7 @@ def log_files(
     found = [
         run.attempt(number) / file
         for number in reversed(run.attempts())
-        for file in (
-            "log.txt",
-            "pacemaker.out",
-            "convert.out",
-            "pace_yaml2yace.out",
-            "evaluate.out",
-        )
+        for file in engine_of(run.engine).logs
     ]
     try:
         found += [run.job_output(job_id) for job_id in run.history().job_ids.values()]

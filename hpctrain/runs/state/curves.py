@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from hpctrain.engines.base import TrainingMetrics
-from hpctrain.engines.pacemaker.log import LogReader
-from hpctrain.engines.pacemaker.tables import TableReader, on_train_epochs
+from hpctrain.engines import engine_of
+from hpctrain.engines.base import Both, GrowingFiles, TrainingMetrics
 from hpctrain.records import BadFile, open_binary, read_pieces, text_of
 from hpctrain.runs.result import Checkpoint
 from hpctrain.runs.run import Run
-
-Reader = TableReader | LogReader
-# The trainer's files in an attempt's folder that tell of its errors.
-READERS: dict[str, type[Reader]] = {
-    "metrics.txt": TableReader,
-    "test_metrics.txt": TableReader,
-    "log.txt": LogReader,
-}
-# The training curve and the test curve of one attempt, by the attempt's own iterations.
-Both = tuple[list[TrainingMetrics], list[TrainingMetrics]]
 
 
 @dataclass(frozen=True)
@@ -46,7 +35,7 @@ class Curves:
 def curves(run: Run) -> Curves:
     """Read both curves of a run; empty as long as the trainer has written nothing."""
     return join(
-        (iterations_before(run, number) or 0, read_attempt(run.attempt(number)))
+        (iterations_before(run, number) or 0, read_attempt(run, number))
         for number in run.attempts()
     )
 
@@ -76,27 +65,20 @@ def iterations_before(run: Run, number: int) -> int | None:
     return (checkpoint or {}).get("total")
 
 
-def read_attempt(folder: Path) -> Both:
-    """Read the curves of one start of the trainer: from the tables, else from the log."""
-    read = {name: reader_of() for name, reader_of in READERS.items()}
-    for name, reader in read.items():
-        if name != "log.txt" or not all(choose(read)):
-            for text in _texts(folder / name):
+def growing_files(run: Run) -> GrowingFiles:
+    """Return the files that tell how far a run's trainer is, by their paths in an attempt."""
+    return engine_of(run.engine).growing_files(run.manifest["settings"]["training"])
+
+
+def read_attempt(run: Run, number: int) -> Both:
+    """Read the curves of one start of the trainer: from its tables, else from its other files."""
+    engine, files = engine_of(run.engine), growing_files(run)
+    read = {path: files.reader_of(path)() for path in files.paths}
+    for path, reader in read.items():
+        if path not in files.others or not all(engine.curves(read)):
+            for text in _texts(run.attempt(number) / path):
                 reader.feed(text)
-    return choose(read)
-
-
-def choose(read: Mapping[str, Reader]) -> Both:
-    """Take each curve from its table, and from the log where the table is lost."""
-    log = read["log.txt"]
-    assert isinstance(log, LogReader)
-    train, test = (_points(read[name]) for name in ("metrics.txt", "test_metrics.txt"))
-    train = train or log.last.points
-    return train, on_train_epochs(test or log.last.test_points, train)
-
-
-def _points(reader: Reader) -> list[TrainingMetrics]:
-    return reader.last.points if isinstance(reader, LogReader) else reader.points
+    return engine.curves(read)
 
 
 def finite(value: float | None) -> float | None:

@@ -10,27 +10,22 @@ import contextlib
 import json
 import stat
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, cast
 
-from hpctrain.engines.base import TrainingMetrics
-from hpctrain.engines.pacemaker.log import LogReader
-from hpctrain.engines.pacemaker.tables import Key, TableReader
+from hpctrain.engines import engine_of
+from hpctrain.engines.base import CurveReader, Json, Key, Reader, Stand, TrainingMetrics
 from hpctrain.records import BadFile, damaged, open_binary, read_pieces, text_of
 from hpctrain.runs.cache import read_kept, write_kept
 from hpctrain.runs.run import Run
-from hpctrain.runs.state.curves import READERS, Curves, Reader, choose, iterations_before, join
+from hpctrain.runs.state.curves import Curves, growing_files, iterations_before, join
 
-VERSION = 3  # of what is kept; what another one kept is not read
-ITERATIONS, TESTS = "metrics.txt", "test_metrics.txt"
+VERSION = 4  # of what is kept; what another one kept is not read
 # The end of what was read is compared before reading on: a file may have been begun again.
 KNOWN_BYTES = 64
 # The trainer's files are complete when the result is there, after the file system's lag.
 SETTLED_S = 300.0
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -129,17 +124,18 @@ class TrainingFiles:
         """Return the whole curves of a run, as :func:`hpctrain.runs.state.curves.curves` does."""
         kept = self._runs.setdefault(run.run_id, {})
         attempts = []
+        files = growing_files(run)
         for number in run.attempts():
             folder, name = run.attempt(number), str(number)
             attempt = kept.get(name, {})
-            new = [file for file in READERS if folder / file not in self._whole]
+            new = [file for file in files.paths if folder / file not in self._whole]
             for file in new:
-                self._whole[folder / file] = READERS[file]()
+                self._whole[folder / file] = files.reader_of(file)()
                 attempt.get("files", {}).pop(file, None)
             if new or not attempt.get("final"):
                 attempt = kept[name] = self._read_on(run, number, attempt, now)
-            both = choose({file: self._whole[folder / file] for file in READERS})
-            attempts.append((int(attempt["base"] or 0), both))
+            read = {file: self._whole[folder / file] for file in files.paths}
+            attempts.append((int(attempt["base"] or 0), engine_of(run.engine).curves(read)))
         return join(attempts)
 
     def save(self, folder: Path) -> None:
@@ -152,35 +148,39 @@ class TrainingFiles:
         self, run: Run, number: int, kept: Json, now: float, iterations_only: bool = False
     ) -> Json:
         """Read what an attempt's files have got since ``kept``, and return what to keep then."""
-        folder = run.attempt(number)
+        folder, growing = run.attempt(number), growing_files(run)
         files, base = kept.get("files", {}), kept.get("base")
         if base is None:
             # What the attempt goes on from is written before its trainer starts.
             base = iterations_before(run, number)
-        new: Json = {"base": base, "files": {}}
-        best = None
+        new: Json = {"base": base, "engine": run.engine, "files": {}}
+        stand = Stand()
         # The tests first: they tell which of the training's points is wanted.
-        for name in READERS if iterations_only else sorted(READERS, key=lambda name: name != TESTS):
-            if iterations_only and _point(new["files"].get(ITERATIONS)) is not None:
+        paths = growing.paths if iterations_only else (growing.test, growing.train, *growing.others)
+        for name in paths:
+            if iterations_only and stand.train is not None:
                 new["in_part"] = True
                 break
             file = None
             try:
-                wanted = best.key if best is not None and name == ITERATIONS else None
-                file = self._read_file(folder / name, files.get(name), wanted)
+                wanted = stand.best.key if stand.best and name == growing.train else None
+                file = self._read_file(
+                    folder / name, growing.reader_of(name), files.get(name), wanted
+                )
             except BadFile as bad:
                 run.note(bad)
             if file is not None:
                 new["files"][name] = file
-            if name == TESTS:
-                best = _point(file, "best")
+                stand = _stand(new)
         with contextlib.suppress(OSError):
             new["final"] = now - (folder / "result.json").stat().st_mtime > SETTLED_S
         if new != kept:
             self._changed = True
         return new
 
-    def _read_file(self, path: Path, kept: Json | None, wanted: Key | None) -> Json | None:
+    def _read_file(
+        self, path: Path, reader_of: type[Reader], kept: Json | None, wanted: Key | None
+    ) -> Json | None:
         """Read what was appended to a file; None if it is not there.
 
         ``wanted``: the point with this key is kept.
@@ -197,33 +197,39 @@ class TrainingFiles:
             if opened is None:
                 raise FileNotFoundError(path)
             with opened as file:
-                if kept and kept["mark"][0] == found.st_ino and _goes_on(file, kept):
-                    return self._feed_rest(path, file, kept, mark, wanted)
-                self._begin_again(path)
-                return self._feed_rest(path, file, _unread(path), mark, wanted)
+                if not kept or kept["mark"][0] != found.st_ino or not _goes_on(file, kept):
+                    self._begin_again(path, reader_of)
+                    kept = {"offset": 0, "known": "", "state": reader_of().state()}
+                return self._feed_rest(path, file, reader_of, kept, mark, wanted)
         except FileNotFoundError:
-            self._begin_again(path)
+            self._begin_again(path, reader_of)
             return None
         except OSError:
             return kept  # a file server that hiccups
 
-    def _begin_again(self, path: Path) -> None:
+    def _begin_again(self, path: Path, reader_of: type[Reader]) -> None:
         if path in self._whole:
-            self._whole[path] = READERS[path.name]()
+            self._whole[path] = reader_of()
 
     def _feed_rest(
-        self, path: Path, file: BinaryIO, kept: Json, mark: list[int], wanted: Key | None
+        self,
+        path: Path,
+        file: BinaryIO,
+        reader_of: type[Reader],
+        kept: Json,
+        mark: list[int],
+        wanted: Key | None,
     ) -> Json:
         """Feed a file's reader from where it was read to, and return what to keep of it."""
-        reader_of, whole = READERS[path.name], path in self._whole
+        whole = path in self._whole
         reader = self._whole[path] if whole else reader_of.from_state(kept["state"])
-        if wanted is not None and isinstance(reader, TableReader):
-            reader.look_for(wanted)
-        position, known, first = kept["offset"], bytes.fromhex(kept["known"]), kept["first"]
+        if wanted is not None:
+            cast("CurveReader", reader).look_for(wanted)
+        position, known = kept["offset"], bytes.fromhex(kept["known"])
         try:
             file.seek(position)
             for lines in read_pieces(file):
-                first = _feed(reader, text_of(lines), first)
+                reader.feed(text_of(lines))
                 if not whole:  # the curve so far is not needed, only its end
                     reader = reader_of.from_state(reader.state())
                 position += len(lines)
@@ -232,53 +238,23 @@ class TrainingFiles:
             mark = mark[:1]  # not read to its end: the rest comes with the next look
         # As JSON gives it back, so that nothing seems to have changed next time.
         state = json.loads(json.dumps(reader.state()))
-        return {"mark": mark, "offset": position, "known": known.hex(), "first": first,
-                "state": state}  # fmt: skip
+        return {"mark": mark, "offset": position, "known": known.hex(), "state": state}
+
+
+def _stand(attempt: Json) -> Stand:
+    files = attempt["files"]
+    return engine_of(attempt["engine"]).stand({name: files[name]["state"] for name in files})
 
 
 def _latest(attempt: Json) -> Latest:
-    files = attempt["files"]
-    log = files.get("log.txt", {})
+    stand, kept = _stand(attempt), None
     started = int(attempt["base"] or 0)  # without a checkpoint it has begun from the start
-    train = _point(files.get(ITERATIONS)) or _point(log, "points")
-    test = _point(files.get(TESTS)) or _point(log, "test_points")
-    kept, best = None, _point(files.get(TESTS), "best")
-    if best is not None and train is not None:
+    if stand.best is not None and stand.train is not None:
         # The closing test of a fit has a number that no iteration has.
-        there = _point(files.get(ITERATIONS), "at_wanted") or train
-        kept = Kept(started + there.epoch, there, best)
-    return Latest(None if train is None else started + train.epoch, train, test, _pace(log), kept)
-
-
-def _point(file: Json | None, points_of: str = "points") -> TrainingMetrics | None:
-    """Return the last point that a reader has met, or another that it keeps."""
-    if not file:
-        return None
-    points = file["state"].get("part", file["state"])[points_of]
-    if not points:
-        return None
-    last = points[-1]
-    energy, force, loss = last["rmse_energy"], last["rmse_force"], last["loss"]
-    return TrainingMetrics(int(last["epoch"]), float(energy), float(force),
-                           None if loss is None else float(loss), tuple(last["key"]))  # fmt: skip
-
-
-def _pace(log: Json) -> float | None:
-    """Return seconds per iteration since the first: before it the trainer builds its graphs."""
-    last = _point(log, "points")
-    if last is None or not log["state"]["part"]["times"] or last.epoch == log["first"]:
-        return None
-    times = log["state"]["part"]["times"]
-    try:
-        began, ended = (datetime.strptime(time, "%Y-%m-%d %H:%M:%S,%f") for time in times)
-    except ValueError:  # no time of this calendar
-        return None
-    return (ended - began).total_seconds() / (last.epoch - int(log["first"]))
-
-
-def _unread(path: Path) -> Json:
-    state = READERS[path.name]().state()
-    return {"mark": [], "offset": 0, "known": "", "first": None, "state": state}
+        there = stand.at_best or stand.train
+        kept = Kept(started + there.epoch, there, stand.best)
+    iteration = None if stand.train is None else started + stand.train.epoch
+    return Latest(iteration, stand.train, stand.test, stand.pace, kept)
 
 
 def _goes_on(file: BinaryIO, kept: Json) -> bool:
@@ -286,15 +262,3 @@ def _goes_on(file: BinaryIO, kept: Json) -> bool:
     known = bytes.fromhex(kept["known"])
     file.seek(kept["offset"] - len(known))
     return file.read(len(known)) == known
-
-
-def _feed(reader: Reader, text: str, first: int | None) -> int | None:
-    """Feed a reader, and return the epoch of the first point of this start of the trainer."""
-    parts = len(reader.parts) if isinstance(reader, LogReader) else 0
-    reader.feed(text)
-    if not isinstance(reader, LogReader):
-        return None
-    if len(reader.parts) != parts:
-        first = None
-    points = reader.last.points
-    return points[0].epoch if first is None and points else first

@@ -9,6 +9,7 @@ from hpctrain.runs.history import History
 from hpctrain.runs.place import original, other_place
 from hpctrain.runs.result import Environment, JobSettings, Result
 from hpctrain.runs.run import Run
+from hpctrain.runs.state.curves import growing_files
 from hpctrain.runs.state.verdict import DEAD_S, IN_THE_QUEUE, SchedulerWord, Verdict
 
 # Longer than any iteration that was ever seen to take; then it may hang.
@@ -40,7 +41,7 @@ def list_warnings(
             f"the job has given no sign of life for {silent / 60:.0f} min, though the scheduler "
             f"says it runs: hpctrain logs {run.run_id}"
         )
-    written = [age(folder / name, now) for name in ("log.txt", "metrics.txt")]
+    written = [age(folder / name, now) for name in growing_files(run).paths]
     last = min((seconds for seconds in written if seconds is not None), default=None)
     if phase == "train" and last is not None and last > STALLED_S:
         found.append(

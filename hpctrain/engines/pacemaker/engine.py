@@ -1,0 +1,172 @@
+"""Pacemaker, as the login node knows it: the Protocol, answered by the modules beside this one."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, get_args
+
+from hpctrain.engines import reference_energies as references
+from hpctrain.engines.base import (
+    Artefact,
+    Both,
+    DataFacts,
+    GrowingFiles,
+    Input,
+    Json,
+    Parent,
+    Reader,
+    Size,
+    Stand,
+    Task,
+)
+from hpctrain.engines.pacemaker import cost, faults, parent, stand, usage
+from hpctrain.engines.pacemaker import input as inputs
+from hpctrain.engines.pacemaker.settings import Evaluator, PacemakerTraining
+from hpctrain.errors import HpctrainError
+
+if TYPE_CHECKING:
+    from hpctrain.engines.training import TrainingConfig
+
+
+class PacemakerEngine:
+    """Fits an Atomic Cluster Expansion."""
+
+    name = "pacemaker"
+    title = "Pacemaker"
+    version_of = "python-ace"
+    settings = PacemakerTraining
+    artefacts = (
+        Artefact("yace", "output_potential.yace", "the potential, for LAMMPS and ASE"),
+        Artefact(
+            "yaml", "output_potential.yaml",
+            "the same as Pacemaker wrote it, for γ and further training",
+        ),
+        Artefact(
+            "asi", "output_potential.asi", "active set, for the extrapolation grade γ",
+            needed=False,
+        ),
+    )  # fmt: skip
+    parent = "yaml"
+    logs = ("log.txt", "pacemaker.out", "convert.out", "pace_yaml2yace.out", "evaluate.out")
+    modules = ("pyace", "pandas")
+
+    def choose_evaluator(
+        self, training: TrainingConfig, of_site: str | None, *, own: bool
+    ) -> tuple[str, list[str]]:
+        """Return the evaluator asked for, else the site's, else that of hpctrain's environment."""
+        wanted = _own(training).evaluator
+        if wanted is not None:
+            return wanted, []
+        if of_site is not None and of_site not in get_args(Evaluator):
+            raise HpctrainError(
+                f"trainer.evaluator of the site is {of_site}, and Pacemaker has none of that name",
+                f"it has: {', '.join(get_args(Evaluator))}",
+            )
+        if of_site is not None:
+            return of_site, []
+        if own and importlib.util.find_spec("tensorpotential") is None:
+            return "pyace", ["evaluator pyace: tensorpotential is not installed with hpctrain"]
+        return "tensorpot", []
+
+    def takes_mixed_pbc(self, evaluator: str) -> bool:
+        """Say whether structures may be periodic in some directions only."""
+        return evaluator != "tensorpot"
+
+    def takes_stress(self, training: TrainingConfig) -> bool:  # noqa: ARG002
+        """Say that stresses are not trained on."""
+        return False
+
+    def input(
+        self, training: TrainingConfig, evaluator: str, facts: DataFacts, parent: Parent | None
+    ) -> Input:
+        """Return the values of input.yaml; HpctrainError where it would train wrongly."""
+        return _input(_own(training), evaluator, facts, parent)
+
+    def growing_files(self, training: Mapping[str, Any]) -> GrowingFiles:  # noqa: ARG002
+        """Return the tables, and the log."""
+        return stand.FILES
+
+    def stand(self, states: Mapping[str, Json]) -> Stand:
+        """Return how far a start is."""
+        return stand.stand(states)
+
+    def curves(self, read: Mapping[str, Reader]) -> Both:
+        """Return both curves of a start."""
+        return stand.curves(read)
+
+    def summary(self, training: Mapping[str, Any], mapping: Json) -> list[str]:
+        """Say how many functions there are, and the share of the forces."""
+        functions = f"{training['b_basis_size']} functions per element"
+        if training["b_basis_size"] == "auto":
+            functions = (
+                f"up to {faults.functions_of(mapping)} functions per element, as many as the data "
+                "bear"
+            )
+        return [functions, f"κ = {mapping['fit']['loss']['kappa']}"]
+
+    def size(self, training: Mapping[str, Any], mapping: Json, elements: int) -> Size | None:
+        """Return the size by the number of functions, for the shape that hpctrain writes."""
+        functions = faults.functions_of(mapping)
+        if training["b_basis_size"] == "auto" or functions is None:
+            return None
+        offered = mapping["potential"]["functions"]
+        if {
+            kind: orders for kind, orders in offered.items() if kind in faults.SHAPE
+        } != faults.SHAPE:
+            return None
+        return Size(
+            f"{functions} functions per element",
+            cost.expected_parameters(functions, elements),
+            lambda most: f"b_basis_size: {cost.functions_within(most, elements)}",
+        )
+
+    def cost(
+        self, task: Task, training: Mapping[str, Any], evaluator: str, mapping: Json
+    ) -> Json | None:
+        """Estimate time and memory on cores."""
+        wanted = training["b_basis_size"]
+        return cost.estimate(
+            task,
+            functions=wanted if isinstance(wanted, int) else faults.functions_of(mapping) or 0,
+            batch_size=training["batch_size"],
+            iterations=training["max_iter"],
+            evaluator=evaluator,
+            # Not the setting: without one the input names what suits the number of parameters.
+            optimizer=mapping["fit"]["optimizer"],
+        )
+
+    def usage(self, stem: str, elements: Sequence[str], suffixes: Collection[str]) -> Json:
+        """Say how to use a potential, and what to cite."""
+        return usage.usage(stem, elements, "asi" in suffixes)
+
+
+def _own(training: TrainingConfig) -> PacemakerTraining:
+    assert isinstance(training, PacemakerTraining)
+    return training
+
+
+def _input(
+    training: PacemakerTraining, evaluator: str, facts: DataFacts, start: Parent | None
+) -> Input:
+    if start is not None:
+        parent.refuse_auto(training, start)
+    energies, notes, warnings = references.settle(training, facts, start)
+    mapping = inputs.input_mapping(training, evaluator, facts.elements, energies)
+    if start is not None:
+        mapping, said = parent.adapt(start, mapping)
+        notes += said
+    return Input(
+        mapping,
+        inputs.TEMPLATE,
+        inputs.template_values(mapping, training, None if start is None else start.name),
+        {
+            "start": training.start,
+            "choose_basis_size": inputs.size_is_open(training, mapping),
+            # The optimizer follows from the size, unless the settings name one.
+            "bfgs_up_to": 0 if training.optimizer else inputs.MAX_PARAMETERS_OF_BFGS,
+        },
+        energies,
+        [*inputs.share_notes(training), *notes],
+        warnings,
+    )
