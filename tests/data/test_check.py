@@ -408,8 +408,8 @@ def test_more_parameters_than_labels() -> None:
     rest = [replace(row, forces=np.zeros_like(row.forces)) for row in rows[:5]]
 
     def judge(parameters: int) -> Any:
-        size = Size(functions=300, parameters=parameters, structures=10, atoms=10 * atoms,
-                    smaller=lambda most: round(most / 10))  # fmt: skip
+        size = Size("300 functions per element", parameters, structures=10, atoms=10 * atoms,
+                    smaller=lambda most: f"b_basis_size: {round(most / 10)}")  # fmt: skip
         return found_in([lonely(), *rest, *rows[5:]], size=size).get("many_parameters")
 
     labels = 10 + round(3 * 15 * atoms * 10 * atoms / (20 * atoms + 1))

@@ -19,10 +19,9 @@ from hpctrain.engines.pacemaker.input import (
     share_notes,
     template_values,
 )
-from hpctrain.engines.pacemaker.settings import PacemakerTraining
+from hpctrain.engines.pacemaker.settings import Evaluator, PacemakerTraining
 from hpctrain.engines.reference_energies import reference_energies, reference_warning
 from hpctrain.errors import HpctrainError
-from hpctrain.fields import Evaluator
 from hpctrain.render import render
 
 

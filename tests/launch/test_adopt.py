@@ -12,6 +12,9 @@ import pytest
 from made_runs import FakeSlurm, make_project
 
 from hpctrain.cli.main import main
+from hpctrain.engines.base import DataFacts
+from hpctrain.engines.pacemaker.settings import PacemakerTraining
+from hpctrain.engines.reference_energies import settle
 from hpctrain.errors import HpctrainError
 from hpctrain.launch.adopt import adopt
 from hpctrain.potentials.archive import find_card
@@ -126,7 +129,11 @@ def test_what_the_folder_does_not_tell_is_unknown(project: Project, folder: Path
     assert audited.ok
     assert [f.state for f in audited.findings][3:] == ["not checked"] * 3
     with pytest.raises(HpctrainError, match=r"reference energies of \w+ are not known"):
-        find_parent(project.potentials, one.name).reference_energies(None, None, [])  # type: ignore[arg-type]
+        settle(
+            PacemakerTraining(),
+            DataFacts(("Al",)),
+            find_parent(project.potentials, one.name).facts_for_engine,
+        )
 
 
 def test_a_training_without_a_test_set(project: Project, with_data: Path) -> None:

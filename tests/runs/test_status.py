@@ -38,7 +38,6 @@ from hpctrain.project import Project
 from hpctrain.runs.actions.resume import resume
 from hpctrain.runs.actions.status import RunStatus, StatusReport, status
 from hpctrain.runs.run import Run
-from hpctrain.runs.state.curves import Reader
 from hpctrain.runs.state.latest import TrainingFiles
 from hpctrain.runs.strays import Stray, gone_runs, list_run
 from hpctrain.schedulers.base import CLUSTER_POLL_S, FILES_POLL_S
@@ -426,17 +425,17 @@ def test_following_reads_each_byte_of_the_trainers_files_once(
     project: Project, run: Run, slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The numbers of the table and the curves below it come from the same reading."""
-    feed, fed = latest_module._feed, []
+    text_of, fed = latest_module.text_of, []
 
-    def counted(reader: Reader, text: str, first: int | None) -> int | None:
-        fed.append(len(text))
-        return feed(reader, text, first)
+    def counted(lines: bytes) -> str:
+        fed.append(len(lines))
+        return text_of(lines)
 
     training(run, iterations=10)
     files = TrainingFiles(project.cache)
     drawn = follow_module._Curves(files)
     drawn.of(status(project, program=slurm, clock=lambda: NOW, files=files))
-    monkeypatch.setattr(latest_module, "_feed", counted)
+    monkeypatch.setattr(latest_module, "text_of", counted)
     for iteration in range(11, 15):
         line = LOG.format(time="2026-11-23 00:10:00,000", n=iteration)
         with (run.attempt(1) / "log.txt").open("a") as log:
