@@ -228,7 +228,8 @@ def _in_words(model: type[BaseModel], path: list[str], detail: ErrorDetails) -> 
     said = _MUST_BE.get(detail["type"], said)
     shown = _shown(detail["input"])
     # What is wrong with a record as a whole is named in the message.
-    return said if not path or shown in said else f"{said} (it is {shown})"
+    whole = not path or (detail["type"] == "value_error" and isinstance(detail["input"], dict))
+    return said if whole or shown in said else f"{said} (it is {shown})"
 
 
 def _shown(value: object) -> str:

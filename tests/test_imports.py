@@ -46,7 +46,7 @@ ROOMS: dict[str, str] = {
     "data/duplicates": "data/structures",
     "data/sources": "data/structures",
     "data/structures": "",
-    "sites": "",
+    "sites": "engines",
     "settings": "engines",
     "": "",
     "job": "",

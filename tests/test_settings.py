@@ -336,3 +336,15 @@ def test_checks_that_cannot_be_silenced(name: object, words: str) -> None:
     with pytest.raises(HpctrainError) as caught:
         validate(DataConfig, {"source": "x.db", "silence": [name]}, "here")
     assert caught.value.message.startswith(f"here: silence: {words}")
+
+
+def test_a_trainer_with_an_environment_of_its_own() -> None:
+    """It has what its section says, and nothing of the keys beside it; the others have these."""
+    asked = {"container": "/a.sif", "pacemaker": {"python": "/b/bin/python", "evaluator": "pyace"}}
+    trainer = site(trainer=asked).trainer
+    assert trainer.named == ("pacemaker",)
+    own, other = trainer.of("pacemaker"), trainer.of("another")
+    assert (own.python, own.evaluator, own.container) == ("/b/bin/python", "pyace", None)
+    assert (other.python, other.container) == (None, "/a.sif")
+    with pytest.raises(HpctrainError, match=r"there is no key or trainer 'pacemakr' \(did you"):
+        validate(SiteProfile, {"scheduler": "slurm", "trainer": {"pacemakr": {}}}, "site.yaml")

@@ -92,7 +92,7 @@ def test_every_mistake_is_told_at_once(file: Path) -> None:
 def test_keys_of_a_nested_record_of_a_profile(file: Path) -> None:
     said = message(file, "scheduler: slurm\ntrainer:\n  pyhton: x\n", SiteProfile)
     assert said == (
-        f"{file}, line 3: trainer.pyhton: there is no such key (did you mean 'python'?)"
+        f"{file}, line 2: trainer: there is no key or trainer 'pyhton' (did you mean 'python'?)"
     )
 
 

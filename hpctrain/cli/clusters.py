@@ -18,6 +18,7 @@ from hpctrain.cli.options import (
     project_if_any,
     set_option,
 )
+from hpctrain.engines import NAMES
 from hpctrain.interrupts import Stopped
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def check_command(
     help="Target of the site. Default: the first that fits.",
 )
 @click.option("--gpus", type=click.IntRange(min=0), metavar="N", help="Number of GPUs.")
+@click.option("--trainer", type=click.Choice(NAMES), help="Default: that of the project.")
 @set_option("site.account=materials")
 @click.option("--wait", "waiting", is_flag=True, help="Wait for the job and print its result.")
 @common
@@ -123,6 +125,7 @@ def test_command(
     name: str | None,
     target: str | None,
     gpus: int | None,
+    trainer: str | None,
     assignments: tuple[str, ...],
     waiting: bool,
     project_file: str | None,
@@ -131,7 +134,8 @@ def test_command(
     """Submit a one-minute test job to a site.
 
     The job checks that the modules load, that the trainer starts, and which GPUs, cores and scratch
-    folder it gets. The result is kept in runs/.proofs and shown by 'hpctrain sites list'.
+    folder it gets. The result is kept in runs/.proofs and shown by 'hpctrain sites list'. A site
+    where each trainer has an environment of its own is tested once for each.
 
     \b
     Example:
@@ -142,7 +146,9 @@ def test_command(
     from hpctrain.project import find_project
 
     project = find_project(project_file)
-    changes = parse_changes(assignments, {"site.target": target, "site.gpus": gpus})
+    changes = parse_changes(
+        assignments, {"site.target": target, "site.gpus": gpus, "training.engine": trainer}
+    )
     test = start(project, name, changes=changes)
     print_message(f"test job {test.job_id} on {test.site}: {test.folder}")
     if waiting:

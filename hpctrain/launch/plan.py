@@ -69,7 +69,8 @@ def plan(project: Project, site_name: str | None, changes: dict[str, Any] | None
             "name from what the scheduler reports; hpctrain sites list shows ready ones",
         )
     choice = choose(site, os.environ)
-    profile = choice.profile
+    own = choice.profile.trainer.of(config.training.engine)
+    profile = choice.profile.model_copy(update={"trainer": own})
     notes += explain_choice(site, choice.target, choice.others)
     asked = site.at(choice.target) if choice.target else site.profile
     if profile.account != asked.account:

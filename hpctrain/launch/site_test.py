@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
-from hpctrain.engines import engine_of
+from hpctrain.engines import DEFAULT, engine_of
 from hpctrain.errors import HpctrainError
 from hpctrain.files import as_json, write_text
 from hpctrain.launch import short_job
@@ -34,6 +34,7 @@ WALLTIME, MARGIN = "00:05:00", "00:01:00"
 
 class _Place(TypedDict, total=False):
     clusters: ClusterName | None
+    trainer: FileName
 
 
 class _Submitted(_Place):
@@ -84,6 +85,7 @@ class SiteTest:
     found: Proof | None
     clusters: str | None = None
     damage: str | None = None
+    trainer: str = DEFAULT
 
     @property
     def verdict(self) -> str:
@@ -98,12 +100,16 @@ class SiteTest:
         return "failed" if self.found["problems"] else "passed"
 
     def words(self) -> str:
-        """Say how it went, when, and on which target; or which file is damaged."""
+        """Say how it went, when, and where, if not with the default; or which file is damaged."""
         if self.damage is not None:
             return self.damage
         when = (self.found["when"] if self.found else self.submitted)[:10]
-        where = f" ({self.target})" if self.target else ""
-        return f"{self.verdict} {when}{where}"
+        where = ", ".join(filter(None, (self.target, self._other_trainer)))
+        return f"{self.verdict} {when}" + (f" ({where})" if where else "")
+
+    @property
+    def _other_trainer(self) -> str | None:
+        return None if self.trainer == DEFAULT else self.trainer
 
 
 def start(
@@ -122,12 +128,15 @@ def start(
     quick = {"walltime": WALLTIME, "margin": MARGIN, "continuation": "manual"}
     changes["site"] = {**changes.get("site", {}), **quick}
     planned = plan(project, site_name, changes)
-    name = ".".join(filter(None, (planned.site.name, planned.target)))
+    engine = planned.config.training.engine
+    other = None if engine == DEFAULT else engine
+    name = ".".join(filter(None, (planned.site.name, planned.target, other)))
     folder = project.runs / FOLDER / name / short_job.new_name()
     taken = _submit(planned, project, folder, program)
     facts: dict[str, Any] = {
         "site": planned.site.name,
         "target": planned.target,
+        "trainer": engine,
         "submitted": f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
         "job_id": taken.job_id,
         "scheduler": planned.profile.scheduler,
@@ -215,6 +224,7 @@ def read(folder: Path) -> SiteTest | None:
         job_id=facts["job_id"],
         scheduler=facts["scheduler"],
         clusters=facts.get("clusters"),
+        trainer=facts.get("trainer", DEFAULT),
         found=None,
     )
     try:

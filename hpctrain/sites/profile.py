@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from hpctrain.engines import NAMES
 from hpctrain.fields import (
     Line,
     Most,
@@ -48,6 +49,7 @@ from hpctrain.sites.words import (
     Umask,
     When,
 )
+from hpctrain.yamlfile import nearest
 
 SCHEMA_FILE = "site.schema.json"  # beside the shipped profiles, which name it in their first line
 
@@ -169,8 +171,8 @@ class Target(Request):
     )
 
 
-class TrainerProfile(Record):
-    """The trainer on a site."""
+class TrainerEnvironment(Record):
+    """Where a trainer is installed on a site."""
 
     python: Line | None = Field(
         None,
@@ -191,6 +193,34 @@ class TrainerProfile(Record):
         description="folders that the container sees besides the run's, each SOURCE, or "
         "SOURCE:TARGET, or SOURCE:TARGET:ro",
     )
+
+
+class TrainerProfile(TrainerEnvironment):
+    """The trainer on a site; trainers in environments of their own stand below it, by name."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+    __pydantic_extra__: dict[str, TrainerEnvironment]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _others_are_trainers(cls, content: object) -> object:
+        """Refuse what is neither a key nor a trainer."""
+        known = [*cls.model_fields, *NAMES]
+        for key in content if isinstance(content, dict) else ():
+            if key not in known:
+                raise ValueError(f"there is no key or trainer '{key}'{nearest(str(key), known)}")
+        return content
+
+    def of(self, engine: str) -> TrainerProfile:
+        """Return the environment of one trainer: its own section, else the keys beside it."""
+        own = (self.__pydantic_extra__ or {}).get(engine)
+        common = {name: getattr(self, name) for name in TrainerEnvironment.model_fields}
+        return TrainerProfile.model_validate(common if own is None else own.model_dump())
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Return the trainers that have a section of their own."""
+        return tuple(self.__pydantic_extra__ or {})
 
 
 class SiteProfile(Request):
