@@ -21,12 +21,13 @@ from hpctrain.process import run_scheduler
 from hpctrain.project import Project
 from hpctrain.runs.actions import remove
 from hpctrain.runs.actions.recovery import recover
+from hpctrain.runs.chain import send_all
 from hpctrain.runs.lock import hold_lock
 from hpctrain.runs.manifest import Manifest
 from hpctrain.runs.names import refuse_name
 from hpctrain.runs.run import MANIFEST, Run
 from hpctrain.runs.state.kept_answers import forget
-from hpctrain.runs.submission import JobRefused, send_all
+from hpctrain.runs.submission import JobRefused
 from hpctrain.runs.submitter import who_asks
 
 if TYPE_CHECKING:

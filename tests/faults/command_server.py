@@ -110,7 +110,8 @@ class Places:
     """
 
     FILES = (
-        "hpctrain/runs/submission.py", "hpctrain/process.py", "hpctrain/interrupts.py",
+        "hpctrain/runs/submission.py", "hpctrain/runs/chain.py", "hpctrain/runs/recording.py",
+        "hpctrain/process.py", "hpctrain/interrupts.py",
         "hpctrain/launch/submit.py", "hpctrain/runs/run.py", "hpctrain/runs/actions/resume.py",
     )  # fmt: skip
 

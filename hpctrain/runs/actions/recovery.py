@@ -20,22 +20,16 @@ from hpctrain.process import Run as RunProgram
 from hpctrain.process import converse
 from hpctrain.project import Project
 from hpctrain.records import BadFile
+from hpctrain.runs.chain import look, send_all, send_chain
 from hpctrain.runs.history import History
 from hpctrain.runs.jobs import job_of, token
 from hpctrain.runs.lock import Locked, hold_lock
 from hpctrain.runs.place import SCRIPT, original, own_jobs
+from hpctrain.runs.recording import INTERRUPTED, adopt
 from hpctrain.runs.run import Run, all_runs
 from hpctrain.runs.state.kept_answers import answer_name, ask_unless_fresh, forget
 from hpctrain.runs.state.settled import SettledRuns
-from hpctrain.runs.submission import (
-    INTERRUPTED,
-    adopt,
-    look,
-    scheduler_of_run,
-    send,
-    send_all,
-    send_chain,
-)
+from hpctrain.runs.submission import scheduler_of_run, send
 from hpctrain.runs.submitter import Submitter, owned_by, stranger, who_asks
 from hpctrain.schedulers.base import ENDED, JobView, Scheduler
 

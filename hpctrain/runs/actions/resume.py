@@ -16,14 +16,16 @@ from hpctrain.process import run_scheduler
 from hpctrain.project import Project
 from hpctrain.records import BadFile
 from hpctrain.runs.actions.status import RunStatus, status
+from hpctrain.runs.chain import send_all
 from hpctrain.runs.history import History
 from hpctrain.runs.lock import hold_lock
 from hpctrain.runs.place import original
+from hpctrain.runs.recording import INTERRUPTED
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.ask import ask_for_jobs, without_a_result
 from hpctrain.runs.state.kept_answers import forget
 from hpctrain.runs.state.verdict import IN_THE_QUEUE
-from hpctrain.runs.submission import INTERRUPTED, scheduler_of_run, send_all
+from hpctrain.runs.submission import scheduler_of_run
 from hpctrain.runs.submitter import Submitter, owned_by, stranger, who_asks
 from hpctrain.schedulers.base import ENDED, Scheduler
 

@@ -19,6 +19,7 @@ from hpctrain.runs.actions.recovery import recover
 from hpctrain.runs.history import History
 from hpctrain.runs.names import find_runs
 from hpctrain.runs.place import own_jobs
+from hpctrain.runs.recording import remember
 from hpctrain.runs.run import Run
 from hpctrain.runs.state import adopted
 from hpctrain.runs.state.ask import Answer, Case, ask
@@ -41,7 +42,7 @@ from hpctrain.runs.state.verdict import (
 )
 from hpctrain.runs.state.warnings import age
 from hpctrain.runs.strays import Gone, Stray, gone_runs, strike_off
-from hpctrain.runs.submission import remember, scheduler_of_run
+from hpctrain.runs.submission import scheduler_of_run
 from hpctrain.runs.submitter import owned_by, stranger, who_asks
 from hpctrain.schedulers import scheduler_of
 from hpctrain.schedulers.base import ENDED, JobView, number_of
