@@ -133,7 +133,7 @@ def _fit(training: TrainingConfig, options: GraceOptions) -> dict[str, Any]:
         "forces": {"weight": options.force_weight, **huber},
     }
     if options.stress_weight:
-        # Divided by the number of structures already, by the job: see hpctrain/job/grace/convert.py.
+        # The job divides by the number of structures: see hpctrain/job/grace/convert.py.
         loss["stress"] = {
             "weight": options.stress_weight, **huber, "normalize_by_samples": False
         }  # fmt: skip

@@ -19,13 +19,15 @@ _START = "Start GRACEmaker"
 class TimesReader:
     """log.txt: ``first`` and ``last`` are (epoch, time) of this start; by the node's clock.
 
-    What is before the first epoch's end is left out: that epoch is compiled for some time.
+    What is before the first epoch's end is left out: that epoch is compiled for some time. Before
+    it, there is a line on the state that the start begins with (eval_init_stats), which after -rl
+    looks like that of an epoch.
     """
 
     def __init__(self) -> None:
         self.first: tuple[int, str] | None = None
         self.last: tuple[int, str] | None = None
-        self._rest = ""
+        self._rest, self._seen = "", 0
 
     def feed(self, text: str) -> None:
         """Take the next piece of the file, cut anywhere."""
@@ -33,7 +35,11 @@ class TimesReader:
         for line in lines:
             if _START in line:
                 self.first = self.last = None
-            elif (found := _EPOCH.match(line)) and found[7]:
+                self._seen = 0
+            elif found := _EPOCH.match(line):
+                self._seen += 1
+                if self._seen < 2 or not found[7]:
+                    continue
                 year, month, day, clock, thousandths = found.groups()[:5]
                 stamp = f"{year}-{month}-{day}T{clock}.{thousandths or '000'}"
                 self.last = int(found[7]), stamp
@@ -48,13 +54,13 @@ class TimesReader:
 
     def state(self) -> dict[str, Any]:
         """Return all that is needed to read on, as JSON."""
-        return {"rest": self._rest, "first": self.first, "last": self.last}
+        return {"rest": self._rest, "seen": self._seen, "first": self.first, "last": self.last}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> TimesReader:
         """Return a reader that goes on where `state` was taken."""
         reader = cls()
-        reader._rest = state["rest"]
+        reader._rest, reader._seen = state["rest"], state["seen"]
         reader.first = state["first"] and tuple(state["first"])
         reader.last = state["last"] and tuple(state["last"])
         return reader

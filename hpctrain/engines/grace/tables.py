@@ -20,7 +20,6 @@ TRAIN_FILE = "train_metrics.yaml"
 TEST_FILE = "test_metrics.yaml"
 KEY_NAMES = ("epoch",)
 _LOSS = "total_loss/"
-_NUMBERS = ("rmse/depa", "rmse/f_comp")
 Key = tuple[int, ...]
 
 
@@ -59,9 +58,12 @@ class MetricsReader:
             row = json.loads(line.removeprefix("- "))
         if not isinstance(row, dict) or not isinstance(row.get("epoch"), int):
             return  # a row that a kill has torn
-        loss = next((value for name, value in row.items() if name.startswith(_LOSS)), None)
-        energy, force = (row.get(name) for name in _NUMBERS)
-        if not all(isinstance(value, float | int) for value in (loss, energy, force)):
+        loss: Any = next((row[name] for name in row if name.startswith(_LOSS)), None)
+        energy: Any = row.get("rmse/depa")
+        force: Any = row.get("rmse/f_comp")
+        try:
+            numbers = float(energy) * 1e3, float(force), float(loss)
+        except (TypeError, ValueError):
             return
         epoch = row["epoch"]
         if self._began is None:
@@ -69,9 +71,7 @@ class MetricsReader:
             self._began = epoch - 1 if "step" in row else epoch
         self._go_back_to(epoch)
         self.points.append(
-            TrainingMetrics(
-                epoch - self._began, float(energy) * 1e3, float(force), float(loss), (epoch,)
-            )  # fmt: skip
+            TrainingMetrics(epoch - self._began, *numbers, (epoch,))  # type: ignore[arg-type]
         )
         self._note(self.points[-1])
 

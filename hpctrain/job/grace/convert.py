@@ -1,10 +1,10 @@
-"""From extxyz to the tables that gracemaker reads: ``python -m job.grace.convert B SOURCE TARGET …``.
+"""From extxyz to the tables that gracemaker reads: ``python -m job.grace.convert B FROM TO …``.
 
 gracemaker reads extxyz itself, but takes no stress at all where a single structure has none. In a
 table each structure has a weight of its own, 0 without a label. That of the others is 1 / 6B, with
 B structures in a batch: the loss of the stresses then is a sum over the batch
-(``normalize_by_samples: false``). As the trainer would have it, divided by the weights in the batch,
-it is 0/0 where a batch has no stress. Python 3.8 and later, in the trainer's environment.
+(``normalize_by_samples: false``). Divided by the weights in the batch, as the trainer would have
+it, it is 0/0 where a batch has no stress. Python 3.8 and later, in the trainer's environment.
 """
 
 from __future__ import annotations

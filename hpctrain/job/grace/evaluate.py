@@ -15,7 +15,6 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
-import ase.io
 import numpy as np
 import pandas
 

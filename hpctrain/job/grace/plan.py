@@ -64,7 +64,7 @@ def prepare(folder: Path, checkpoint: Path, seed: int) -> None:
 
 
 def _link(source: Path, target: Path) -> None:
-    """Link a file where the file system can, else copy it: gracemaker replaces, it does not edit."""
+    """Link a file where the file system can, else copy it; gracemaker replaces its files."""
     if target.exists():
         target.unlink()
     try:

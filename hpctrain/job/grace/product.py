@@ -2,7 +2,7 @@
 
 ``output_potential.model`` is TensorFlow's exported model, for ASE and LAMMPS, and holds beside it
 what a training goes on from: model.yaml, checkpoint.index and its data. Of the preset FS there is
-``output_potential.yaml`` too, for LAMMPS without TensorFlow. Python 3.8 and later, standard library.
+``output_potential.yaml`` too, for LAMMPS without TensorFlow. Standard library, Python >= 3.8.
 """
 
 from __future__ import annotations

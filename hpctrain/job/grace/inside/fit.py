@@ -8,7 +8,6 @@ environment.
 from __future__ import annotations
 
 import os
-import sys
 
 
 def main() -> None:
@@ -25,4 +24,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -26,17 +26,17 @@ def install(watch: Watch) -> None:
     class Callback(tf.keras.callbacks.Callback):  # type: ignore[misc]
         """What gracemaker calls after each batch and each epoch."""
 
-        def on_train_begin(self, logs: Any = None) -> None:
+        def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
             watch.begin()
 
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
             # Batches that a checkpoint holds already are passed over with empty logs.
             if logs:
                 watch.end_batch()
 
         on_batch_end = on_train_batch_end
 
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
             watch.end_epoch()
 
     def with_callback(callbacks: Any, *rest: Any, **named: Any) -> Any:
