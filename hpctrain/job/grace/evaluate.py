@@ -156,8 +156,7 @@ def main() -> int:
         )
         is_fs = Path(FS).is_file()
         main_file = potential.load(FS if is_fs else MODEL)
-        found: Dict[str, Any] = {"reference_energies": energies, "shift": 0.0,
-                                 "basis": parameters(Path(MODEL))}  # fmt: skip
+        found: Dict[str, Any] = {"reference_energies": energies, "shift": 0.0}
         for side, table in tables.items():
             predicted = predict(main_file, table, energies)
             predicted.to_pickle(PREDICTIONS.format(side), compression="gzip")
@@ -165,6 +164,8 @@ def main() -> int:
         if is_fs:
             sample = list(tables["test"]["ase_atoms"])[:COMPARED]
             found["files_agree"] = agreement(main_file, potential.load(MODEL), sample)
+        # tensorpotential has been imported by now, as it wants to be before TensorFlow.
+        found["basis"] = parameters(Path(MODEL))
     except Unusable as problem:
         print(problem)
         return 1
