@@ -26,27 +26,18 @@ def read_rows(source: str, batch: int) -> Iterator[Dict[str, Any]]:
         lacks = [label for label in ("energy", "forces") if label not in results]
         if lacks:
             raise ValueError(f"{source}, structure {number} has no {' and no '.join(lacks)}")
+        plain = Atoms(
+            numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc
+        )
         stress = results.get("stress") if all(atoms.pbc) else None
         yield {
-            "ase_atoms": right_handed(atoms),
+            "ase_atoms": plain,
             "energy": float(results["energy"]),
             "forces": np.array(results["forces"], dtype=float),
             "stress": np.zeros(6) if stress is None else np.array(stress, dtype=float),
             "virial_weight": 0.0 if stress is None else 1.0 / (6 * batch),
             "name": str(atoms.info.get("db_id", number)),
         }
-
-
-def right_handed(atoms: Any) -> Atoms:
-    """Return the bare structure, two vectors of a left-handed cell swapped: the same lattice.
-
-    gracemaker takes them, python-ace (preset FS) does not: "Extreme shape of unit cell".
-    """
-    order = [1, 0, 2] if np.linalg.det(np.array(atoms.cell)) < 0 else [0, 1, 2]
-    return Atoms(
-        numbers=atoms.numbers, positions=atoms.positions, cell=np.array(atoms.cell)[order],
-        pbc=np.array(atoms.pbc)[order],
-    )  # fmt: skip
 
 
 def main(batch: str, *names: str) -> int:

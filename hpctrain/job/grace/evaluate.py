@@ -114,21 +114,10 @@ def agreement(first: Potential, second: Potential, structures: Sequence[Any]) ->
     return {"energy_ev_per_atom": energy, "force_ev_per_a": force, "structures": len(structures)}
 
 
-def parameters(model_folder: Path) -> Dict[str, int] | None:
-    """Count the parameters that were fitted; None where the library does not tell."""
-    try:
-        import tensorflow as tf
-
-        shapes = tf.train.load_checkpoint(str(model_folder / "checkpoint"))
-        sizes = [
-            int(np.prod(shape))
-            for name, shape in shapes.get_variable_to_shape_map().items()
-            if name.startswith("model/") and "OPTIMIZER_SLOT" not in name
-        ]
-        return {"parameters": sum(sizes)}
-    except Exception as error:  # noqa: BLE001 whatever it is, the potential is finished
-        print(f"the parameters are not counted: {error!r}")
-        return None
+def parameters(log: str) -> Dict[str, int] | None:
+    """Return how many parameters were fitted, as the log tells; None where it does not."""
+    found = re.findall(r"Number of trainable parameters: (\d+)", log)
+    return {"parameters": int(found[-1])} if found else None
 
 
 def compare(request_file: str) -> int:
@@ -148,15 +137,16 @@ def compare(request_file: str) -> int:
 def main() -> int:
     """Write evaluation.json for the potential in the current folder."""
     mapping = read_json(Path(__file__).resolve().parents[2] / "job" / "input.json")
-    log = plan.output(Path(), mapping.get("seed", 1)) / "log.txt"
+    file = plan.output(Path(), mapping.get("seed", 1)) / "log.txt"
+    log = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
     tables = {side: pandas.read_pickle(file) for side, file in TABLES.items()}
     try:
-        energies = reference_energies(
-            mapping, log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
-        )
+        energies = reference_energies(mapping, log)
         is_fs = Path(FS).is_file()
         main_file = potential.load(FS if is_fs else MODEL)
-        found: Dict[str, Any] = {"reference_energies": energies, "shift": 0.0}
+        found: Dict[str, Any] = {
+            "reference_energies": energies, "shift": 0.0, "basis": parameters(log)
+        }  # fmt: skip
         for side, table in tables.items():
             predicted = predict(main_file, table, energies)
             predicted.to_pickle(PREDICTIONS.format(side), compression="gzip")
@@ -164,8 +154,6 @@ def main() -> int:
         if is_fs:
             sample = list(tables["test"]["ase_atoms"])[:COMPARED]
             found["files_agree"] = agreement(main_file, potential.load(MODEL), sample)
-        # tensorpotential has been imported by now, as it wants to be before TensorFlow.
-        found["basis"] = parameters(Path(MODEL))
     except Unusable as problem:
         print(problem)
         return 1
