@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from paths import RECORDED
 
+from hpctrain.engines.grace.cost import RANGE, Task, estimate
 from hpctrain.engines.grace.faults import faults
 from hpctrain.engines.grace.input import SIZES, check_settings, input_mapping
 from hpctrain.engines.grace.log import TimesReader
 from hpctrain.engines.grace.options import GraceOptions
+from hpctrain.engines.grace.parent import follow, read_model
 from hpctrain.engines.grace.tables import MetricsReader
 from hpctrain.engines.grace.usage import usage
 from hpctrain.errors import HpctrainError
@@ -51,6 +53,7 @@ def test_settings_become_the_input() -> None:
     assert fit["loss"]["stress"]["normalize_by_samples"] is False
     assert fit["scheduler"] == "reduce_on_plateau"
     assert "stress" not in mapping({"stress_weight": 0})["fit"]["loss"]
+    assert mapping()["fit"]["batch_size"] == 16
     assert mapping({"schedule": "constant"})["fit"]["scheduler_params"] == {}
     for preset, sizes in SIZES.items():
         for size in sizes:
@@ -149,3 +152,44 @@ def test_usage_names_what_there_is() -> None:
     full = usage("p", ("Al",), {"model", "yaml", "asi"})
     assert "pair_coeff * * p.yaml p.asi Al" in full["lammps_extrapolation"]
     assert len(full["cite"]) == len(bare["cite"]) + 1
+
+
+def model(*elements: str, cutoff: float = 6.0) -> Any:
+    return {
+        "metadata": {"param_dtype": "float32"},
+        "instructions": {
+            "RadialBasis": {"__cls__": "t.RadialBasis", "rcut": cutoff},
+            "Z": {
+                "__cls__": "t.ScalarChemicalEmbedding",
+                "element_map": {name: place for place, name in enumerate(elements)},
+            },
+        },
+    }
+
+
+def test_an_input_follows_the_potential_that_it_goes_on_from() -> None:
+    parent = read_model(model("Al"), "p")
+    assert (parent.elements, parent.cutoff, parent.precision) == (("Al",), 6.0, "float32")
+    assert follow(mapping(), parent, ("Al",)) == mapping()
+    larger = read_model(list(model("Al", "Cu")["instructions"].values()), "p")
+    assert follow(mapping({"precision": "float64"}), larger, ("Al",))["potential"][
+        "reduce_elements"
+    ]
+    for other, made, said in (
+        (model("Cu"), mapping(), "has no Al, which the data hold"),
+        (model("Al", cutoff=5.0), mapping(), "write training.cutoff: 5"),
+        (model("Al"), mapping({"precision": "float64"}), "precision: float32"),
+    ):
+        with pytest.raises(HpctrainError) as refused:
+            follow(made, read_model(other, "p"), ("Al",))
+        assert said in f"{refused.value} {refused.value.hint}"
+    with pytest.raises(HpctrainError, match="has no elements"):
+        read_model("text", "p")
+
+
+def test_the_cost_of_what_was_measured_is_told() -> None:
+    found = estimate(Task(628, 55.0, "2layer", "small", 100, 2))
+    assert found
+    assert found["seconds_per_iteration"]["likely"] == pytest.approx(11.2, rel=0.1)
+    assert found["seconds"]["to"] == pytest.approx(RANGE * found["seconds"]["likely"])
+    assert estimate(Task(628, 55.0, "2layer", "large", 100, 2)) is None

@@ -62,6 +62,9 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
         },
     },
 }  # fmt: skip
+# Where the settings name none: each batch is a step of Adam, so that the batches are smaller than
+# those of a trainer that sums over all of them.
+BATCH_SIZE = 16
 SCHEDULES = {"cosine": "cosine_decay", "plateau": "reduce_on_plateau"}
 # Settings that are another trainer's, and would be without effect here.
 NOT_TAKEN = {
@@ -143,14 +146,15 @@ def _fit(training: TrainingConfig, options: GraceOptions) -> dict[str, Any]:
             "scheduler": SCHEDULES[options.schedule],
             "scheduler_params": {"minimum_learning_rate": options.final_learning_rate},
         }
+    batch = training.batch_size if "batch_size" in training.model_fields_set else BATCH_SIZE
     return {
         "loss": loss,
         "maxiter": training.max_iter,
         "optimizer": "Adam",
         "opt_params": {"learning_rate": options.learning_rate, "amsgrad": True, "clipnorm": 1.0},
         **schedule,
-        "batch_size": training.batch_size,
-        "test_batch_size": training.batch_size,
+        "batch_size": batch,
+        "test_batch_size": batch,
         "train_shuffle": True,
         "eval_init_stats": True,
         # What the job goes on from is its own, whole or not there: hpctrain/job/grace/inside.
