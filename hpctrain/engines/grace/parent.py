@@ -75,7 +75,9 @@ def follow(mapping: dict[str, Any], parent: Model, elements: Sequence[str]) -> d
             f"the potential to go on from is in {precision}, the settings ask for {wanted}",
             f"write training.grace.precision: {precision}",
         )
-    changes = {"reduce_elements": True} if len(parent.elements) > len(elements) else {}
+    changes: dict[str, Any] = (
+        {"reduce_elements": True} if len(parent.elements) > len(elements) else {}
+    )
     if not changes and list(parent.elements) != list(elements):
         changes = {"elements": list(parent.elements)}  # another order
     return {**mapping, "potential": {**potential, **changes}}
