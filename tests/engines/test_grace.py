@@ -113,6 +113,12 @@ def test_of_epochs_that_come_twice_the_later_row_counts(piece: int) -> None:
         assert [point.epoch for point in reader.points] == list(range(31))
 
 
+def test_a_later_attempt_counts_from_where_it_began() -> None:
+    points = read("test_metrics_third_attempt.yaml").points
+    assert [point.epoch for point in points] == list(range(8))
+    assert [point.key for point in points] == [(epoch,) for epoch in range(5, 13)]
+
+
 def test_a_start_counts_its_own_epochs_and_torn_rows_are_left_out() -> None:
     reader = MetricsReader()
     reader.look_for((13,))
