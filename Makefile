@@ -14,12 +14,12 @@ $(VENV)/trainer: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || { \
 	  echo "hpctrain needs Python 3.10 to 3.13 with the trainer: make PYTHON=/path/to/python3.12 …"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[pacemaker]'
-	$(BIN)/python -m pip install --quiet --no-deps 'tensorpotential==0.6.2.1'
+	$(BIN)/python -m pip install --quiet --editable '.[pacemaker,grace]'
+	$(BIN)/python -m pip install --quiet --no-deps 'tensorpotential==0.6.2.1' 'tf_keras==2.20.*'
 	@touch $@
 
 $(VENV)/tools: $(VENV)/trainer
-	$(BIN)/python -m pip install --quiet --editable '.[pacemaker,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[pacemaker,grace,dev]'
 	@touch $@
 
 # The main job on this machine: a labelled database to a potential.

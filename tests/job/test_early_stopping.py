@@ -8,7 +8,7 @@ import pytest
 from paths import RECORDED
 
 from hpctrain.engines.pacemaker.tables import TableReader, on_train_epochs
-from hpctrain.job.pacemaker.inside.early_stopping import Look, better, in_words, is_over_fitting
+from hpctrain.job.early_stopping import Look, better, in_words, is_over_fitting
 
 OF_PACEMAKER = RECORDED / "pacemaker"
 

@@ -15,7 +15,7 @@ JOB = Path(hpctrain.__file__).parent / "job"
 FILES = sorted(path.relative_to(JOB).as_posix() for path in JOB.rglob("*.py"))
 # Run in the trainer's environment after it was found whole; the others need nothing.
 WITH_PACKAGES = {
-    *(name for name in FILES if name.startswith(("checks/", "pacemaker/inside/"))),
+    *(name for name in FILES if name.startswith(("checks/", "grace/inside/", "pacemaker/inside/"))),
     *(
         f"pacemaker/{name}.py"
         for name in (
@@ -28,8 +28,12 @@ WITH_PACKAGES = {
             "start_from",
         )
     ),
+    *(f"grace/{name}.py" for name in ("active_set", "convert", "evaluate", "potential")),
 }
-PACKAGES = {"ase", "numpy", "pandas", "pyace", "scipy", "threadpoolctl", "yaml"}
+PACKAGES = {
+    "ase", "numpy", "pandas", "pyace", "scipy", "tensorflow", "tensorpotential", "threadpoolctl",
+    "yaml",
+}  # fmt: skip
 # In the standard library only after 3.8.
 LATER = {"graphlib", "zoneinfo", "tomllib"}
 

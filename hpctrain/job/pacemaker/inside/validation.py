@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from typing import Any, Mapping
 
-from . import early_stopping
+from ... import early_stopping
 
 # Iterations; 0 ends nothing. The driver passes it on from training.patience.
 PATIENCE = int(os.environ.get("HPCTRAIN_PATIENCE", "0"))

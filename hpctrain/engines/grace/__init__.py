@@ -1,0 +1,1 @@
+"""GRACE (gracemaker, of tensorpotential): its input from the settings, its output as curves."""

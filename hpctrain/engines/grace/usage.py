@@ -1,0 +1,81 @@
+"""How to use a GRACE potential: the formula, lines for ASE and LAMMPS, what to cite. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+MODEL, FS, ACTIVE_SET = "model", "yaml", "asi"
+FORMULA = "E(DFT) = E(potential) + Σ n_i E_i"
+WHERE = (
+    "n_i atoms of element i with the reference energy E_i; forces and stresses need no correction"
+)
+# Those that the authors of GRACE ask for (its README), the active set's, and the environment's.
+GRACE = (
+    "A. Bochkarev, Y. Lysogorskiy, R. Drautz, Phys. Rev. X 14, 021036 (2024), "
+    "doi:10.1103/PhysRevX.14.021036"
+)
+GRACEMAKER = (
+    "Y. Lysogorskiy, A. Bochkarev, R. Drautz, npj Comput. Mater. 12, 114 (2026), "
+    "doi:10.1038/s41524-026-01979-1"
+)
+D_OPTIMALITY = (
+    "Y. Lysogorskiy et al., Phys. Rev. Mater. 7, 043801 (2023), "
+    "doi:10.1103/PhysRevMaterials.7.043801"
+)
+ASE = (
+    "A. Hjorth Larsen et al., J. Phys.: Condens. Matter 29, 273002 (2017), "
+    "doi:10.1088/1361-648X/aa680e"
+)
+
+
+def usage(stem: str, elements: Sequence[str], suffixes: Collection[str]) -> dict[str, Any]:
+    """Say how to use a potential, of the folder STEM.model and perhaps STEM.yaml and STEM.asi.
+
+    LAMMPS's atom types are in the order of ``elements``.
+    """
+    names = " ".join(elements)
+    model = f"{stem}.{MODEL}"
+    lines: dict[str, Any] = {
+        "ase": [
+            "from tensorpotential.calculator import TPCalculator",
+            f"atoms.calc = TPCalculator({model!r})",
+        ],
+        "lammps": ["pair_style grace", f"pair_coeff * * {_word(model)} {names}"],
+    }
+    if FS in suffixes:
+        fs = f"{stem}.{FS}"
+        lines["ase_without_tensorflow"] = [
+            "from pyace.asecalc import PyGRACEFSCalculator",
+            f"atoms.calc = PyGRACEFSCalculator({fs!r})",
+        ]
+        lines["lammps_without_tensorflow"] = [
+            "pair_style grace/fs",
+            f"pair_coeff * * {_word(fs)} {names}",
+        ]
+        if ACTIVE_SET in suffixes:
+            grades = f"{stem}.{ACTIVE_SET}"
+            lines["ase_extrapolation"] = [
+                "from pyace.asecalc import PyGRACEFSCalculator",
+                f"atoms.calc = PyGRACEFSCalculator({fs!r})",
+                f"atoms.calc.set_active_set({grades!r})",
+                "atoms.get_potential_energy(); gamma = atoms.calc.results['gamma']",
+            ]
+            lines["lammps_extrapolation"] = [
+                "pair_style grace/fs extrapolation",
+                f"pair_coeff * * {_word(fs)} {_word(grades)} {names}",
+                "fix grace_gamma all pair 10 grace/fs gamma 1",
+                "compute max_grace_gamma all reduce max f_grace_gamma",
+            ]
+    return {
+        "energy": {"formula": FORMULA, "where": WHERE},
+        "units": "energies eV, lengths Å, forces eV/Å; in LAMMPS: units metal",
+        "atom_types": {str(number): name for number, name in enumerate(elements, start=1)},
+        **lines,
+        "cite": [GRACE, GRACEMAKER, *([D_OPTIMALITY] if ACTIVE_SET in suffixes else []), ASE],
+    }
+
+
+def _word(path: str) -> str:
+    """Quote a path as one word of a LAMMPS input."""
+    return f'"{path}"' if " " in path else path

@@ -1,0 +1,182 @@
+"""What an attempt asks of GRACE: where its training begins, its steps, how it ended.
+
+Python 3.8 and later, standard library only.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
+
+from .. import evidence
+from ..steps import Failure, module
+from ..trainer import Start
+from . import plan
+from .last_words import last_words
+
+PACKAGES = (
+    "tensorpotential", "tensorflow", "tensorflow-cpu", "tf_keras",
+    "python-ace", "numpy", "scipy", "pandas", "ase",
+)  # fmt: skip
+NEEDED = (
+    "tensorpotential", "tensorflow", "tf_keras", "tqdm", "requests", "sklearn", "rich",
+    "questionary", "sympy", "matscipy", "pandas", "ase", "numpy",
+)  # fmt: skip
+TRAIN, TEST = "train.pkl.gz", "test.pkl.gz"
+
+explain = last_words
+
+
+class Step(NamedTuple):
+    """A program of the attempt: NAME.out is what it prints."""
+
+    name: str
+    argv: Tuple[str, ...]
+    phase: str
+    variables: Mapping[str, str] = {}
+    needed: bool = True
+
+
+def fault(settings: Mapping[str, Any]) -> str | None:  # noqa: ARG001 every engine is told them
+    """Say why GRACE cannot work in this environment, or return None. Takes a moment."""
+    lacks = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if lacks:
+        return (
+            f"the trainer's environment ({sys.executable}) lacks {', '.join(lacks)}, which GRACE "
+            "needs. Install it there, or name the right environment in the site profile: "
+            "trainer: {grace: {python: /path/to/env/bin/python}}"
+        )
+    keras = metadata.version("tf_keras").split(".")[:2]
+    for name in ("tensorflow", "tensorflow-cpu"):
+        try:
+            found = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+        if found.split(".")[:2] != keras:
+            return (
+                f"tf_keras {metadata.version('tf_keras')} is not for {name} {found}. In the "
+                f"trainer's environment: pip install 'tf_keras=={'.'.join(found.split('.')[:2])}.*'"
+            )
+    return None
+
+
+def begin(run: Path, folder: Path, attempt: int) -> Start:
+    """Make the attempt's folder ready: from the newest checkpoint of the run, if there is one."""
+    text = (run / "input.yaml").read_text(encoding="utf-8")
+    (folder / "input.yaml").write_text(text, encoding="utf-8")
+    source = plan.newest_of_run(run / "attempts") if attempt > 1 else None
+    if source is None:
+        message = "no earlier attempt has left a checkpoint; it begins from the start"
+        return Start(_of_parent(run), message=message if attempt > 1 else "")
+    state = plan.read_state(source)
+    seed = _input(run).get("seed", 1)
+    try:
+        plan.prepare(folder, source, seed)
+    except OSError as error:
+        raise Failure(f"it cannot go on from {source}: {error}") from error
+    before, total = int(source.parent.parent.name), state.get("total")
+    facts = {"attempt": before, "checkpoint": source.name, "iterations": total}
+    # The model as it is: from the input alone, it would be built anew.
+    arguments = ("-p", str(plan.output(Path(), seed) / "model.yaml"), "-rl")
+    return Start(arguments, {"from": facts}, f"goes on after epoch {total} of attempt {before}")
+
+
+def _of_parent(run: Path) -> Tuple[str, ...]:
+    """Return the arguments that begin with a parent's parameters; none where there is no parent.
+
+    They must not be in the input: with ``potential.checkpoint_name`` there, ``-rl`` would begin
+    from the parent again.
+    """
+    parent = run / "parent"
+    if not parent.is_dir():
+        return ()
+    return ("-p", str(parent / "model.yaml"), "-cn", str(parent / "checkpoint"),
+            "--reset-epoch-and-step")  # fmt: skip
+
+
+def before(run: Path, settings: Mapping[str, Any]) -> List[Step]:  # noqa: ARG001
+    """List the steps before the training."""
+    batch = str(int((_input(run).get("fit") or {}).get("batch_size") or 1))
+    files = (str(run / "train.extxyz"), TRAIN, str(run / "test.extxyz"), TEST)
+    return [Step("convert", module("grace.convert", batch, *files), "convert")]
+
+
+def training(run: Path, start: Start, settings: Mapping[str, Any]) -> Step:
+    """Return the step that trains."""
+    is_fs = (_input(run).get("potential") or {}).get("preset") == "FS"
+    arguments = ("input.yaml", *start.arguments, *(("-sf",) if is_fs else ()))
+    variables = {"HPCTRAIN_PATIENCE": str(settings["patience"]), "TF_CPP_MIN_LOG_LEVEL": "1"}
+    return Step("gracemaker", module("grace.inside.fit", *arguments), "train", variables)
+
+
+def after(folder: Path, settings: Mapping[str, Any]) -> List[Step]:
+    """List the steps after the training: the potential in one place, its errors, its active set."""
+    run = folder.parent.parent
+    steps = [
+        Step(
+            "collect_potential", module("grace.product", str(_input(run).get("seed", 1))), "finish"
+        ),
+        Step("evaluate", module("grace.evaluate"), "finish"),
+    ]
+    if settings.get("active_set") and (run / "job").is_dir():
+        steps.append(
+            Step("active_set", module("grace.active_set", TRAIN), "active_set", needed=False)
+        )
+    return steps
+
+
+def ask_to_stop(folder: Path, pid: int) -> None:  # noqa: ARG001 the trainer looks for the file
+    """Ask the trainer to take a checkpoint and to end, after the batch in progress."""
+    (folder / "stop").touch()
+
+
+def stopped(folder: Path) -> bool:
+    """Say whether the training ended because it was asked to."""
+    return bool(evidence.read_json(folder / "continuation.json").get("stopped"))
+
+
+def problem(folder: Path) -> str | None:
+    """Say what is missing after gracemaker ended with exit code 0: it also does on SIGINT."""
+    seed = _input(folder.parent.parent).get("seed", 1)
+    there = plan.output(folder, seed)
+    if not (there / "final_model" / "saved_model.pb").is_file():
+        return "gracemaker ended without an error and without a potential (final_model)"
+    rows = there / "train_metrics.yaml"
+    trained = rows.is_file() and '"step":' in rows.read_text(encoding="utf-8", errors="replace")
+    if not trained and not evidence.read_json(folder / "resume" / "state.json"):
+        return "gracemaker wrote a potential, but trained nothing: train_metrics.yaml has no epoch"
+    return None
+
+
+def iterations(folder: Path) -> int | None:
+    """Count the epochs of the whole training that are kept; None without a checkpoint."""
+    newest = plan.newest_checkpoint(folder)
+    total = plan.read_state(newest or folder / "resume").get("total")
+    return int(total) if isinstance(total, int) else None
+
+
+def progress(run: Path, done: int | None) -> str:
+    """Say how much of the training is done."""
+    fit = _input(run).get("fit") or {}
+    of = f" of {fit['maxiter']}" if "maxiter" in fit else ""
+    return f"{done or 0}{of} epochs are done"
+
+
+def outcome(folder: Path) -> Dict[str, Any]:
+    """Return what the result tells: errors, files, the best, why it stopped early."""
+    notes = evidence.read_json(folder / "continuation.json")
+    found: Dict[str, Any] = {
+        "potential": json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    }
+    for name, key in {"best": "best", "stopped_early": "stopped_early"}.items():
+        if notes.get(name):
+            found[key] = notes[name]
+    return found
+
+
+def _input(run: Path) -> Dict[str, Any]:
+    return evidence.read_json(run / "job" / "input.json")

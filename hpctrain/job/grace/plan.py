@@ -1,0 +1,73 @@
+"""How a training goes on in its next attempt. Standard library only, Python 3.8 and later.
+
+The trainer's side (inside/checkpoints.py) leaves folders ``checkpoint/NNNNNN`` that are renamed
+into place, so that one with a number for a name is whole.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any, Dict
+
+from .. import evidence
+
+POTENTIAL = "final_model"
+
+
+def newest_checkpoint(attempt: Path) -> Path | None:
+    """Find the newest checkpoint of an attempt that can be read, or None if it came to none."""
+    found = [
+        entry
+        for entry in (attempt / "checkpoint").glob("*")
+        if re.match(r"[0-9]{6,}$", entry.name)
+        and read_state(entry)
+        and (entry / "checkpoint.index").is_file()
+    ]
+    return max(found, key=lambda entry: int(entry.name), default=None)
+
+
+def newest_of_run(attempts: Path) -> Path | None:
+    """Find the checkpoint to go on from: of the last attempt that came to one."""
+    numbered = [entry for entry in attempts.glob("*") if entry.name.isdigit()]
+    for attempt in sorted(numbered, key=lambda entry: int(entry.name), reverse=True):
+        found = newest_checkpoint(attempt)
+        if found:
+            return found
+    return None
+
+
+def read_state(checkpoint: Path) -> Dict[str, Any]:
+    """Read a checkpoint's state.json; empty if it cannot be read."""
+    return evidence.read_json(checkpoint / "state.json")
+
+
+def output(folder: Path, seed: int) -> Path:
+    """Return where gracemaker writes."""
+    return folder / "seed" / str(seed)
+
+
+def prepare(folder: Path, checkpoint: Path, seed: int) -> None:
+    """Put a checkpoint where ``gracemaker -rl`` looks for its own, and its state into resume/."""
+    resume, there = folder / "resume", output(folder, seed)
+    shutil.rmtree(str(resume), ignore_errors=True)
+    resume.mkdir(parents=True)
+    (there / "checkpoints").mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(str(checkpoint / "state.json"), str(resume / "state.json"))
+    shutil.copyfile(str(checkpoint / "model.yaml"), str(there / "model.yaml"))
+    for file in sorted(checkpoint.iterdir()):
+        name = re.sub("^best", "checkpoint.best_test_loss", file.name)
+        if name.startswith("checkpoint."):
+            _link(file, there / "checkpoints" / name)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Link a file where the file system can, else copy it; gracemaker replaces its files."""
+    if target.exists():
+        target.unlink()
+    try:
+        os.link(str(source), str(target))
+    except OSError:
+        shutil.copyfile(str(source), str(target))

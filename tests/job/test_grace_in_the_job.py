@@ -1,0 +1,164 @@
+"""GRACE in the job: how an attempt begins, and the watch over a fit, without the trainer."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hpctrain.job import evidence
+from hpctrain.job.grace import engine, plan, product
+from hpctrain.job.grace.inside import checkpoints, watch
+from hpctrain.job.grace.last_words import last_words
+
+BATCHES = 3
+
+
+class Tp:
+    """As much of tensorpotential's fit as the watch asks for."""
+
+    output_dir = "seed/1"
+    stop_training = False
+
+    def __init__(self, folder: Path, epoch: int = 0, step: int = 0, between: bool = False) -> None:
+        self.epoch, self.step, self.intra_epoch_save = epoch, step, between
+        self.there = folder / self.output_dir
+        (self.there / "checkpoints").mkdir(parents=True, exist_ok=True)
+        (self.there / "model.yaml").write_text("model")
+
+    @contextlib.contextmanager
+    def ema_scope(self) -> Iterator[None]:
+        yield
+
+    def save_checkpoint(self, checkpoint_name: str, is_mid_epoch: bool) -> None:
+        for suffix in ("index", "data-00000-of-00001"):
+            Path(f"{checkpoint_name}.{suffix}").write_text(f"{self.epoch} {is_mid_epoch}")
+
+
+def begin(folder: Path, tp: Tp) -> watch.Watch:
+    eye = watch.Watch(str(folder))
+    eye.take(tp, BATCHES)
+    eye.begin()
+    return eye
+
+
+def follow(eye: watch.Watch, tp: Tp, losses: list[tuple[float, float]]) -> None:
+    """Let a watch see some epochs of a fit, as gracemaker would call it."""
+    for train, test in losses:
+        tp.epoch += 1
+        for _ in range(BATCHES):
+            tp.step += 1
+            eye.end_batch()
+        for side, loss in (("train", train), ("test", test)):
+            eye.note(f"seed/1/{side}_metrics.yaml", {f"total_loss/{side}": loss, "step": tp.step})
+        if eye.is_best():
+            (tp.there / "checkpoints" / "checkpoint.best_test_loss.index").write_text(str(tp.epoch))
+        eye.end_epoch()
+        if tp.stop_training:
+            break
+
+
+def test_the_next_attempt_goes_on_where_the_last_was_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "INTERVAL_S", 0.0)
+    run, first, second = tmp_path, tmp_path / "attempts" / "01", tmp_path / "attempts" / "02"
+    for folder in (first, second, run / "job"):
+        folder.mkdir(parents=True)
+    (run / "input.yaml").write_text("seed: 1")
+    evidence.write_json(str(run / "job" / "input.json"), {"seed": 1, "fit": {"maxiter": 9}})
+    assert engine.begin(run, first, 1).arguments == ()
+    tp = Tp(first)
+    eye = begin(first, tp)
+    follow(eye, tp, [(3, 3), (2, 1), (1, 2)])
+    assert len(list((first / "checkpoint").iterdir())) == checkpoints.KEEP
+    engine.ask_to_stop(first, 0)
+    with pytest.raises(SystemExit) as end:
+        follow(eye, tp, [(1, 1)])
+    assert end.value.code == 0
+    assert engine.stopped(first)
+    # After the first batch of epoch 4, which is therefore not done.
+    assert (engine.iterations(first), tp.step) == (3, 3 * BATCHES + 1)
+    assert engine.progress(run, 3) == "3 of 9 epochs are done"
+
+    start = engine.begin(run, second, 2)
+    assert start.arguments == ("-p", "seed/1/model.yaml", "-rl")
+    assert start.facts["from"]["iterations"] == 3
+    there = second / "seed" / "1" / "checkpoints"
+    assert (there / "checkpoint.index").read_text() == "4 True"
+    assert (there / "checkpoint.best_test_loss.index").read_text() == "2"
+    (second / "stop").unlink(missing_ok=True)
+
+    # One batch of epoch 4 is in the checkpoint: gracemaker passes it over, and divides by all.
+    tp = Tp(second, epoch=4, step=tp.step, between=True)
+    eye = begin(second, tp)
+    metrics = {"total_loss/train": 2.0, "loss_component/energy/train": 1.0, "step": 12}
+    eye.note("seed/1/train_metrics.yaml", metrics)
+    assert metrics["total_loss/train"] == pytest.approx(3.0)
+    eye.note("seed/1/test_metrics.yaml", {"total_loss/test": 1.5, "step": 12})
+    assert not eye.is_best()  # epoch 2 was, in the attempt before
+
+
+def test_a_fit_ends_early_by_the_rule_and_where_it_has_no_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "PATIENCE", 2)
+    tp = Tp(tmp_path)
+    follow(begin(tmp_path, tp), tp, [(5, 3), (4, 2), (3, 2.5), (2, 3), (1, 4)])
+    notes = json.loads((tmp_path / "continuation.json").read_text())
+    assert tp.epoch == 4
+    assert notes["best"] == {"epoch": 2, "loss": 2}
+    assert notes["stopped_early"].startswith("stopped early: after iteration 2")
+    other = tmp_path / "other"
+    other.mkdir()
+    tp = Tp(other)
+    follow(begin(other, tp), tp, [(5, 3), (float("nan"), float("nan")), (1, 1)])
+    assert tp.epoch == 2
+    assert "is not a number" in (other / "continuation.json").read_text()
+
+
+def test_a_parent_is_on_the_command_line_of_the_first_attempt(tmp_path: Path) -> None:
+    (tmp_path / "parent").mkdir()
+    (tmp_path / "input.yaml").write_text("seed: 1")
+    start = engine.begin(tmp_path, tmp_path, 1)
+    assert start.arguments[-1] == "--reset-epoch-and-step"
+    assert start.arguments[3] == str(tmp_path / "parent" / "checkpoint")
+
+
+def test_the_product_holds_what_a_training_goes_on_from(tmp_path: Path) -> None:
+    there = plan.output(tmp_path, 7)
+    (there / "final_model" / "variables").mkdir(parents=True)
+    (there / "checkpoints").mkdir()
+    (there / "model.yaml").write_text("model")
+    (there / "FS_model.yaml").write_text("fs")
+    for name in ("checkpoint", "checkpoint.best_test_loss"):
+        for suffix in ("index", "data-00000-of-00001"):
+            (there / "checkpoints" / f"{name}.{suffix}").write_text(name)
+    product.collect(tmp_path, 7)
+    model = tmp_path / product.MODEL
+    assert sorted(entry.name for entry in model.iterdir()) == [
+        "checkpoint.data-00000-of-00001", "checkpoint.index", "model.yaml", "variables"
+    ]  # fmt: skip
+    assert (model / "checkpoint.index").read_text() == "checkpoint.best_test_loss"
+    assert (tmp_path / product.FS).read_text() == "fs"
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        ("TypeError: Expected bool, but got <class 'bool'>.", "no tf_keras"),
+        ("ModuleNotFoundError: No module named 'questionary'", "no questionary"),
+        ("KeyError: 'Cu'", "the element Cu"),
+        ("ValueError: No checkpoint index found at seed/1/checkpoints/checkpoint"
+         ".best_test_loss.index", "no epoch had a loss"),
+    ],
+)  # fmt: skip
+def test_known_crashes_are_explained(last: str, said: str) -> None:
+    text = f'Traceback (most recent call last):\n  File "a.py", line 1, in f\n    f()\n{last}\n'
+    words = last_words(text)
+    assert said in words.splitlines()[0]
+    assert last in words
+    assert last_words("one\ntwo\nthree") == "two\nthree"
