@@ -10,7 +10,7 @@ from functools import cache
 from hpctrain.engines.base import Engine
 from hpctrain.errors import HpctrainError
 
-NAMES = ("pacemaker",)
+NAMES = ("pacemaker", "grace")
 # What runs, cards and settings mean that name none: they are of the time when there was one.
 DEFAULT = "pacemaker"
 
@@ -22,4 +22,8 @@ def engine_of(name: str) -> Engine:
         from hpctrain.engines.pacemaker.engine import PacemakerEngine
 
         return PacemakerEngine()
+    if name == "grace":
+        from hpctrain.engines.grace.engine import GraceEngine
+
+        return GraceEngine()
     raise HpctrainError(f"there is no trainer '{name}' (there are: {', '.join(NAMES)})")

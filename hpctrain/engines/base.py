@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from hpctrain.engines.training import TrainingConfig
 
 Json = dict[str, Any]
-# Where the trainer itself stood: the engine names the parts, and one with fewer has zeros.
-Key = tuple[int, int, int]
+# Where the trainer itself stood, in its own numbers.
+Key = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +112,14 @@ class DataFacts:
 
 @dataclass(frozen=True)
 class Parent:
-    """The archived potential that a training goes on from, by its name and its card."""
+    """The potential that a training goes on from; ``described`` is what its engine has read of it.
+
+    ``card`` is None where it is not one of the archive.
+    """
 
     name: str
-    card: Mapping[str, Any]
+    card: Mapping[str, Any] | None
+    described: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -227,8 +232,14 @@ class Engine(Protocol):
         HpctrainError where it would train wrongly, or cannot go on from the parent.
         """
 
-    def growing_files(self, training: Mapping[str, Any]) -> GrowingFiles:
-        """Return the files that tell how far a training is."""
+    def read_parent(self, path: Path) -> Json:
+        """Read what of a potential the input has to follow, if its card does not tell it.
+
+        HpctrainError where it is nothing to go on from.
+        """
+
+    def growing_files(self, mapping: Mapping[str, Any]) -> GrowingFiles:
+        """Return the files that tell how far a training with this input is."""
 
     def stand(self, states: Mapping[str, Json]) -> Stand:
         """Return how far a start is, by the states of its files' readers; also if one is lost."""

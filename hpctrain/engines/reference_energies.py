@@ -21,7 +21,7 @@ def settle(
 
     A training that goes on from a potential has those of its parent.
     """
-    if parent is None:
+    if parent is None or parent.card is None:
         energies = reference_energies(
             training, facts.elements, facts.isolated_atoms, facts.left_out
         )

@@ -8,25 +8,23 @@ from typing import Any
 import pytest
 from paths import RECORDED
 
-from hpctrain.engines.grace.cost import RANGE, Task, estimate
+from hpctrain.engines.base import Task
+from hpctrain.engines.grace.cost import RANGE, estimate
 from hpctrain.engines.grace.faults import faults
-from hpctrain.engines.grace.input import SIZES, check_settings, input_mapping
+from hpctrain.engines.grace.input import SIZES, input_mapping
 from hpctrain.engines.grace.log import TimesReader
-from hpctrain.engines.grace.options import GraceOptions
 from hpctrain.engines.grace.parent import follow, read_model
+from hpctrain.engines.grace.settings import GraceTraining
 from hpctrain.engines.grace.tables import MetricsReader
 from hpctrain.engines.grace.usage import usage
 from hpctrain.errors import HpctrainError
-from hpctrain.settings import TrainingConfig
 
 OF_GRACE = RECORDED / "grace"
 ENERGIES: dict[str, float] | str = {"Al": -0.3}
 
 
-def mapping(of_grace: dict[str, Any] | None = None, **training: Any) -> dict[str, Any]:
-    return input_mapping(
-        TrainingConfig(**training), GraceOptions(**(of_grace or {})), ("Al",), ENERGIES
-    )
+def mapping(**training: Any) -> dict[str, Any]:
+    return input_mapping(GraceTraining(**training), ("Al",), ENERGIES)
 
 
 def read(name: str, piece: int = 10**9) -> MetricsReader:
@@ -39,9 +37,9 @@ def read(name: str, piece: int = 10**9) -> MetricsReader:
 
 def test_settings_become_the_input() -> None:
     made = mapping(
-        {"preset": "2layer", "size": "medium", "kwargs": {"n_rad_base": 9}, "stress_weight": 7,
-         "schedule": "plateau", "precision": "float64"},
-        cutoff=5, max_iter=30, batch_size=8, seed=3,
+        preset="2layer", size="medium", stress_weight=7, schedule="plateau", precision="float64",
+        overrides={"potential": {"kwargs": {"n_rad_base": 9}}}, cutoff=5,
+        max_iter=30, batch_size=8, seed=3,
     )  # fmt: skip
     fit, potential = made["fit"], made["potential"]
     assert (made["seed"], made["cutoff"], made["data"]["reference_energy"]) == (3, 5.0, ENERGIES)
@@ -52,12 +50,12 @@ def test_settings_become_the_input() -> None:
     assert fit["loss"]["stress"]["weight"] == 7
     assert fit["loss"]["stress"]["normalize_by_samples"] is False
     assert fit["scheduler"] == "reduce_on_plateau"
-    assert "stress" not in mapping({"stress_weight": 0})["fit"]["loss"]
+    assert "stress" not in mapping(stress_weight=0)["fit"]["loss"]
     assert mapping()["fit"]["batch_size"] == 16
-    assert mapping({"schedule": "constant"})["fit"]["scheduler_params"] == {}
+    assert mapping(schedule="constant")["fit"]["scheduler_params"] == {}
     for preset, sizes in SIZES.items():
         for size in sizes:
-            mapping({"preset": preset, "size": size})
+            mapping(preset=preset, size=size)
 
 
 @pytest.mark.parametrize(
@@ -86,12 +84,6 @@ def test_what_it_would_train_wrongly_on_is_refused(overrides: dict[str, Any], sa
         mapping(overrides=overrides)
     assert said in str(refused.value)
     assert not faults(mapping(), ("Al",))
-
-
-def test_settings_of_another_trainer_are_refused() -> None:
-    check_settings(TrainingConfig(cutoff=5, batch_size=4))
-    with pytest.raises(HpctrainError, match=r"does not take training\.kappa, training\.start"):
-        check_settings(TrainingConfig(kappa=1, start="zero"))
 
 
 def test_the_tables_become_curves() -> None:
@@ -178,13 +170,11 @@ def test_an_input_follows_the_potential_that_it_goes_on_from() -> None:
     assert (parent.elements, parent.cutoff, parent.precision) == (("Al",), 6.0, "float32")
     assert follow(mapping(), parent, ("Al",)) == mapping()
     larger = read_model(list(model("Al", "Cu")["instructions"].values()), "p")
-    assert follow(mapping({"precision": "float64"}), larger, ("Al",))["potential"][
-        "reduce_elements"
-    ]
+    assert follow(mapping(precision="float64"), larger, ("Al",))["potential"]["reduce_elements"]
     for other, made, said in (
         (model("Cu"), mapping(), "has no Al, which the data hold"),
         (model("Al", cutoff=5.0), mapping(), "write training.cutoff: 5"),
-        (model("Al"), mapping({"precision": "float64"}), "precision: float32"),
+        (model("Al"), mapping(precision="float64"), "precision: float32"),
     ):
         with pytest.raises(HpctrainError) as refused:
             follow(made, read_model(other, "p"), ("Al",))
@@ -194,8 +184,8 @@ def test_an_input_follows_the_potential_that_it_goes_on_from() -> None:
 
 
 def test_the_cost_of_what_was_measured_is_told() -> None:
-    found = estimate(Task(628, 55.0, "2layer", "small", 100, 2))
+    found = estimate(Task(179, 628, 55.0, 1, 2), "2layer", "small", 100)
     assert found
     assert found["seconds_per_iteration"]["likely"] == pytest.approx(11.2, rel=0.1)
     assert found["seconds"]["to"] == pytest.approx(RANGE * found["seconds"]["likely"])
-    assert estimate(Task(628, 55.0, "2layer", "large", 100, 2)) is None
+    assert estimate(Task(179, 628, 55.0, 1, 2), "2layer", "large", 100) is None

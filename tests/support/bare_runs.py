@@ -10,5 +10,7 @@ from hpctrain.runs.run import Run
 def bare_run(folder: Path, engine: str = "pacemaker") -> Run:
     """Return a run whose manifest says nothing but the trainer."""
     run = Run(folder)
-    vars(run)["manifest"] = {"settings": {"training": {"engine": engine, "seed": 42}}}
+    vars(run)["manifest"] = {
+        "settings": {"training": {"engine": engine}}, "input": {"seed": 42},
+    }  # fmt: skip
     return run

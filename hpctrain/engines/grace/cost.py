@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from hpctrain.engines.base import Task
+
 RANGE = 3.0  # the truth is within a factor of three for what was measured
 _MOST_CORES = 16  # more were not measured, and help little
 _BASE_BYTES = 0.9e9  # Python and TensorFlow
@@ -31,21 +33,9 @@ _MEASURED = {
 }
 
 
-@dataclass(frozen=True)
-class Task:
-    """A training to estimate; ``neighbours`` are per atom, within the cutoff."""
-
-    atoms: int
-    neighbours: float
-    preset: str
-    size: str
-    epochs: int
-    cores: int
-
-
-def estimate(task: Task) -> dict[str, Any] | None:
+def estimate(task: Task, preset: str, size: str, epochs: int) -> dict[str, Any] | None:
     """Estimate seconds per epoch and in all, and bytes at most; None for what was not measured."""
-    measured = _MEASURED.get((task.preset, task.size))
+    measured = _MEASURED.get((preset, size))
     if measured is None:
         return None
     cores = min(task.cores, _MOST_CORES)
@@ -55,12 +45,12 @@ def estimate(task: Task) -> dict[str, Any] | None:
     return {
         "atoms": task.atoms,
         "neighbours_per_atom": round(task.neighbours, 1),
-        "preset": task.preset,
-        "size": task.size,
+        "preset": preset,
+        "size": size,
         "cores": task.cores,
         "seconds_before": _range(measured.start),
         "seconds_per_iteration": _range(seconds),
-        "seconds": _range(measured.start + seconds * task.epochs),
+        "seconds": _range(measured.start + seconds * epochs),
         "memory_bytes": {"likely": memory, "from": memory / 1.5, "to": memory * 1.5},
         "rough": True,
     }

@@ -10,9 +10,9 @@ from hpctrain.errors import HpctrainError
 from hpctrain.yamlfile import merge
 
 if TYPE_CHECKING:
-    from hpctrain.engines.grace.options import GraceOptions
-    from hpctrain.settings import TrainingConfig
+    from hpctrain.engines.grace.settings import GraceTraining
 
+TEMPLATE = "grace/input.yaml.j2"
 PRESETS = {"fs": "FS", "1layer": "GRACE_1LAYER_latest", "2layer": "GRACE_2LAYER_latest"}
 # As gracemaker's own dialogue offers them (tensorpotential 0.6.2.1, potentials/presets.py), without
 # their cutoffs: those are the settings'.
@@ -62,37 +62,11 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
         },
     },
 }  # fmt: skip
-# Where the settings name none: each batch is a step of Adam, so that the batches are smaller than
-# those of a trainer that sums over all of them.
-BATCH_SIZE = 16
 SCHEDULES = {"cosine": "cosine_decay", "plateau": "reduce_on_plateau"}
-# Settings that are another trainer's, and would be without effect here.
-NOT_TAKEN = {
-    "b_basis_size": "training.grace.size",
-    "force_share": "training.grace.energy_weight and force_weight",
-    "kappa": "training.grace.energy_weight",
-    "kappa_f": "training.grace.force_weight",
-    "evaluator": None,
-    "optimizer": None,
-    "display_step": None,
-    "start": None,
-}
-
-
-def check_settings(training: TrainingConfig) -> None:
-    """Raise HpctrainError where a setting is given that GRACE does not take."""
-    given = [name for name in NOT_TAKEN if name in training.model_fields_set]
-    if given:
-        instead = [f"{NOT_TAKEN[name]} for {name}" for name in given if NOT_TAKEN[name]]
-        raise HpctrainError(
-            "GRACE does not take " + ", ".join(f"training.{name}" for name in given),
-            "leave them out" + (f"; it has {', '.join(instead)}" if instead else ""),
-        )
 
 
 def input_mapping(
-    training: TrainingConfig,
-    options: GraceOptions,
+    training: GraceTraining,
     elements: Sequence[str],
     reference_energies: dict[str, float] | str,
 ) -> dict[str, Any]:
@@ -111,12 +85,12 @@ def input_mapping(
                 "save_dataset": False,
             },
             "potential": {
-                "preset": PRESETS[options.preset],
+                "preset": PRESETS[training.preset],
                 "elements": list(elements),
-                "param_dtype": options.precision,
-                "kwargs": {**SIZES[options.preset][options.size], **options.kwargs},
+                "param_dtype": training.precision,
+                "kwargs": dict(SIZES[training.preset][training.size]),
             },
-            "fit": _fit(training, options),
+            "fit": _fit(training),
         },
         training.overrides,
     )
@@ -129,32 +103,31 @@ def input_mapping(
     return mapping
 
 
-def _fit(training: TrainingConfig, options: GraceOptions) -> dict[str, Any]:
-    huber = {"type": "huber", "delta": options.huber_delta}
+def _fit(training: GraceTraining) -> dict[str, Any]:
+    huber = {"type": "huber", "delta": training.huber_delta}
     loss: dict[str, Any] = {
-        "energy": {"weight": options.energy_weight, **huber},
-        "forces": {"weight": options.force_weight, **huber},
+        "energy": {"weight": training.energy_weight, **huber},
+        "forces": {"weight": training.force_weight, **huber},
     }
-    if options.stress_weight:
+    if training.stress_weight:
         # The job divides by the number of structures: see hpctrain/job/grace/convert.py.
         loss["stress"] = {
-            "weight": options.stress_weight, **huber, "normalize_by_samples": False
+            "weight": training.stress_weight, **huber, "normalize_by_samples": False
         }  # fmt: skip
     schedule: dict[str, Any] = {"scheduler_params": {}}  # which must be there
-    if options.schedule != "constant":
+    if training.schedule != "constant":
         schedule = {
-            "scheduler": SCHEDULES[options.schedule],
-            "scheduler_params": {"minimum_learning_rate": options.final_learning_rate},
+            "scheduler": SCHEDULES[training.schedule],
+            "scheduler_params": {"minimum_learning_rate": training.final_learning_rate},
         }
-    batch = training.batch_size if "batch_size" in training.model_fields_set else BATCH_SIZE
     return {
         "loss": loss,
         "maxiter": training.max_iter,
         "optimizer": "Adam",
-        "opt_params": {"learning_rate": options.learning_rate, "amsgrad": True, "clipnorm": 1.0},
+        "opt_params": {"learning_rate": training.learning_rate, "amsgrad": True, "clipnorm": 1.0},
         **schedule,
-        "batch_size": batch,
-        "test_batch_size": batch,
+        "batch_size": training.batch_size,
+        "test_batch_size": training.batch_size,
         "train_shuffle": True,
         "eval_init_stats": True,
         # What the job goes on from is its own, whole or not there: hpctrain/job/grace/inside.

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hpctrain.errors import HpctrainError
+from hpctrain.yamlfile import read_mapping
 
 _EMBEDDING = "ScalarChemicalEmbedding"
 # Files of a potential, or of a published model, in its folder.
@@ -49,6 +51,17 @@ def read_model(content: object, where: str) -> Model:
     return Model(elements, cutoff, precision)
 
 
+def read_folder(folder: Path) -> dict[str, Any]:
+    """Read the model.yaml in a potential's folder; HpctrainError where a file is missing."""
+    for name in FILES:
+        if not (folder / name).is_file():
+            raise HpctrainError(
+                f"{folder} has no {name}, and a training of GRACE goes on from that file",
+                "name the folder of a potential that has model.yaml and checkpoint.index",
+            )
+    return read_mapping(folder / "model.yaml")
+
+
 def follow(mapping: dict[str, Any], parent: Model, elements: Sequence[str]) -> dict[str, Any]:
     """Return the input of a training that goes on from a model.
 
@@ -73,7 +86,7 @@ def follow(mapping: dict[str, Any], parent: Model, elements: Sequence[str]) -> d
     if wanted not in (None, precision):
         raise HpctrainError(
             f"the potential to go on from is in {precision}, the settings ask for {wanted}",
-            f"write training.grace.precision: {precision}",
+            f"write training.precision: {precision}",
         )
     changes: dict[str, Any] = (
         {"reduce_elements": True} if len(parent.elements) > len(elements) else {}

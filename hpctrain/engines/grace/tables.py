@@ -9,18 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable
-from dataclasses import asdict
 from math import inf
 from typing import Any
 
-from hpctrain.engines.base import TrainingMetrics
+from hpctrain.engines.base import Key, TrainingMetrics
+from hpctrain.engines.points import read_points, write_points
 
-TRAIN_FILE = "train_metrics.yaml"
-TEST_FILE = "test_metrics.yaml"
-KEY_NAMES = ("epoch",)
 _LOSS = "total_loss/"
-Key = tuple[int, ...]
 
 
 class MetricsReader:
@@ -70,9 +65,7 @@ class MetricsReader:
             # The row before the first epoch has no step: that of the state it begins with.
             self._began = epoch - 1 if "step" in row else epoch
         self._go_back_to(epoch)
-        self.points.append(
-            TrainingMetrics(epoch - self._began, *numbers, (epoch,))  # type: ignore[arg-type]
-        )
+        self.points.append(TrainingMetrics(epoch - self._began, *numbers, (epoch,)))
         self._note(self.points[-1])
 
     def _go_back_to(self, epoch: int) -> None:
@@ -97,10 +90,10 @@ class MetricsReader:
         return {
             "rest": self._rest,
             "began": self._began,
-            "points": [asdict(point) for point in self.points[-1:]],
-            "best": [asdict(self.best)] if self.best else [],
+            "points": write_points(self.points[-1:]),
+            "best": write_points([self.best]),
             "wanted": self._wanted,
-            "at_wanted": [asdict(self.at_wanted)] if self.at_wanted else [],
+            "at_wanted": write_points([self.at_wanted]),
         }
 
     @classmethod
@@ -108,12 +101,8 @@ class MetricsReader:
         """Return a reader that goes on where `state` was taken; its curve begins there."""
         reader = cls()
         reader._rest, reader._began = state["rest"], state["began"]
-        reader.points = _read_points(state["points"])
-        reader.best = next(iter(_read_points(state["best"])), None)
-        reader.at_wanted = next(iter(_read_points(state["at_wanted"])), None)
+        reader.points = read_points(state["points"])
+        reader.best = next(iter(read_points(state["best"])), None)
+        reader.at_wanted = next(iter(read_points(state["at_wanted"])), None)
         reader._wanted = state["wanted"] and tuple(state["wanted"])
         return reader
-
-
-def _read_points(state: Iterable[dict[str, Any]]) -> list[TrainingMetrics]:
-    return [TrainingMetrics(**{**point, "key": tuple(point["key"])}) for point in state]

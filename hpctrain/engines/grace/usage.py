@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from hpctrain.engines.usage import ASE, FORMULA, UNITS, WHERE, lammps_word
+
 MODEL, FS, ACTIVE_SET = "model", "yaml", "asi"
-FORMULA = "E(DFT) = E(potential) + Σ n_i E_i"
-WHERE = (
-    "n_i atoms of element i with the reference energy E_i; forces and stresses need no correction"
-)
-# Those that the authors of GRACE ask for (its README), the active set's, and the environment's.
+# Those that the authors of GRACE ask for (its README), the active set's.
 GRACE = (
     "A. Bochkarev, Y. Lysogorskiy, R. Drautz, Phys. Rev. X 14, 021036 (2024), "
     "doi:10.1103/PhysRevX.14.021036"
@@ -22,10 +20,6 @@ GRACEMAKER = (
 D_OPTIMALITY = (
     "Y. Lysogorskiy et al., Phys. Rev. Mater. 7, 043801 (2023), "
     "doi:10.1103/PhysRevMaterials.7.043801"
-)
-ASE = (
-    "A. Hjorth Larsen et al., J. Phys.: Condens. Matter 29, 273002 (2017), "
-    "doi:10.1088/1361-648X/aa680e"
 )
 
 
@@ -41,7 +35,7 @@ def usage(stem: str, elements: Sequence[str], suffixes: Collection[str]) -> dict
             "from tensorpotential.calculator import TPCalculator",
             f"atoms.calc = TPCalculator({model!r})",
         ],
-        "lammps": ["pair_style grace", f"pair_coeff * * {_word(model)} {names}"],
+        "lammps": ["pair_style grace", f"pair_coeff * * {lammps_word(model)} {names}"],
     }
     if FS in suffixes:
         fs = f"{stem}.{FS}"
@@ -51,7 +45,7 @@ def usage(stem: str, elements: Sequence[str], suffixes: Collection[str]) -> dict
         ]
         lines["lammps_without_tensorflow"] = [
             "pair_style grace/fs",
-            f"pair_coeff * * {_word(fs)} {names}",
+            f"pair_coeff * * {lammps_word(fs)} {names}",
         ]
         if ACTIVE_SET in suffixes:
             grades = f"{stem}.{ACTIVE_SET}"
@@ -63,19 +57,14 @@ def usage(stem: str, elements: Sequence[str], suffixes: Collection[str]) -> dict
             ]
             lines["lammps_extrapolation"] = [
                 "pair_style grace/fs extrapolation",
-                f"pair_coeff * * {_word(fs)} {_word(grades)} {names}",
+                f"pair_coeff * * {lammps_word(fs)} {lammps_word(grades)} {names}",
                 "fix grace_gamma all pair 10 grace/fs gamma 1",
                 "compute max_grace_gamma all reduce max f_grace_gamma",
             ]
     return {
         "energy": {"formula": FORMULA, "where": WHERE},
-        "units": "energies eV, lengths Å, forces eV/Å; in LAMMPS: units metal",
+        "units": UNITS,
         "atom_types": {str(number): name for number, name in enumerate(elements, start=1)},
         **lines,
         "cite": [GRACE, GRACEMAKER, *([D_OPTIMALITY] if ACTIVE_SET in suffixes else []), ASE],
     }
-
-
-def _word(path: str) -> str:
-    """Quote a path as one word of a LAMMPS input."""
-    return f'"{path}"' if " " in path else path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from hpctrain.engines import reference_energies as references
@@ -73,7 +74,7 @@ class PacemakerEngine:
         """Say whether structures may be periodic in some directions only."""
         return evaluator != "tensorpot"
 
-    def takes_stress(self, training: TrainingConfig) -> bool:  # noqa: ARG002
+    def takes_stress(self, training: TrainingConfig) -> bool:
         """Say that stresses are not trained on."""
         return False
 
@@ -83,7 +84,11 @@ class PacemakerEngine:
         """Return the values of input.yaml; HpctrainError where it would train wrongly."""
         return _input(_own(training), evaluator, facts, parent)
 
-    def growing_files(self, training: Mapping[str, Any]) -> GrowingFiles:  # noqa: ARG002
+    def read_parent(self, path: Path) -> Json:
+        """Read nothing: the card tells the input that it was trained with."""
+        return {}
+
+    def growing_files(self, mapping: Mapping[str, Any]) -> GrowingFiles:
         """Return the tables, and the log."""
         return stand.FILES
 

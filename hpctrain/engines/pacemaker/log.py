@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hpctrain.engines.base import TrainingMetrics
-from hpctrain.engines.pacemaker.tables import Lines, add_point, read_points, write_point
+from hpctrain.engines.pacemaker.tables import Lines, add_point
+from hpctrain.engines.points import read_points, write_points
 
 _NUMBER = r"([-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|nan|inf))"
 _ENTRY = re.compile(r"(\d{4}-\d\d-\d\d [\d:]{8},\d{3}) [A-Z] - ?(.*)")
@@ -103,8 +104,8 @@ class LogReader(Lines):
         """Return all that is needed to read on, as JSON: the last part, with its last points."""
         part = self.last
         small = {
-            "points": [write_point(point) for point in part.points[-1:]],
-            "test_points": [write_point(point) for point in part.test_points[-1:]],
+            "points": write_points(part.points[-1:]),
+            "test_points": write_points(part.test_points[-1:]),
             "times": part.times,
             "first": part.first,
         }

@@ -16,10 +16,16 @@ from hpctrain.engines.pacemaker.settings import PacemakerTraining
 from hpctrain.errors import HpctrainError
 
 
+def _input(parent: Parent) -> Mapping[str, Any]:
+    assert parent.card is not None  # of the archive: Pacemaker goes on from nothing else
+    mapping: Mapping[str, Any] = parent.card["input"]
+    return mapping
+
+
 def refuse_auto(training: PacemakerTraining, parent: Parent) -> None:
     """Refuse a size that the job chooses: a basis that is there cannot become smaller."""
     if training.b_basis_size == "auto":
-        known = functions_of(parent.card["input"]) or "…"
+        known = functions_of(_input(parent)) or "…"
         raise HpctrainError(
             f"training.b_basis_size is auto, and the training goes on from {parent.name}: its "
             "basis cannot become smaller",
@@ -29,7 +35,7 @@ def refuse_auto(training: PacemakerTraining, parent: Parent) -> None:
 
 def adapt(parent: Parent, mapping: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Turn an input into one that goes on; HpctrainError where the parent does not fit it."""
-    reasons = [*obstacles(parent.card["input"]["potential"], mapping["potential"])]
+    reasons = [*obstacles(_input(parent)["potential"], mapping["potential"])]
     if reasons:
         raise HpctrainError(
             "\n  ".join([f"training cannot go on from {parent.name}:", *reasons]),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from hpctrain.engines.base import Both, GrowingFiles, Json, Reader, Stand, TrainingMetrics
+from hpctrain.engines.base import Both, GrowingFiles, Json, Reader, Stand
 from hpctrain.engines.pacemaker.log import LogReader
 from hpctrain.engines.pacemaker.tables import TableReader, on_train_epochs
+from hpctrain.engines.points import last_point
 
 TRAIN, TEST, LOG = "metrics.txt", "test_metrics.txt", "log.txt"
 FILES = GrowingFiles(TRAIN, TEST, TableReader, {LOG: LogReader})
@@ -18,10 +19,10 @@ def stand(states: Mapping[str, Json]) -> Stand:
     table, tests = states.get(TRAIN), states.get(TEST)
     log = states[LOG]["part"] if LOG in states else None
     return Stand(
-        _point(table, "points") or _point(log, "points"),
-        _point(tests, "points") or _point(log, "test_points"),
-        _point(tests, "best"),
-        _point(table, "at_wanted"),
+        last_point(table, "points") or last_point(log, "points"),
+        last_point(tests, "points") or last_point(log, "test_points"),
+        last_point(tests, "best"),
+        last_point(table, "at_wanted"),
         _pace(log),
     )
 
@@ -36,20 +37,9 @@ def curves(read: Mapping[str, Reader]) -> Both:
     return train, on_train_epochs(tests.points or log.last.test_points, train)
 
 
-def _point(state: Json | None, points_of: str) -> TrainingMetrics | None:
-    """Return the last of some points that a reader keeps."""
-    if not state or not state[points_of]:
-        return None
-    last = state[points_of][-1]
-    energy, force, loss = last["rmse_energy"], last["rmse_force"], last["loss"]
-    a, b, c = last["key"]
-    return TrainingMetrics(int(last["epoch"]), float(energy), float(force),
-                           None if loss is None else float(loss), (a, b, c))  # fmt: skip
-
-
 def _pace(log: Json | None) -> float | None:
     """Return seconds per iteration since the first: before it the trainer builds its graphs."""
-    last = _point(log, "points")
+    last = last_point(log, "points")
     if log is None or last is None or not log["times"] or last.epoch == log["first"]:
         return None
     try:

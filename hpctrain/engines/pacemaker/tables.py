@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from math import inf
 from typing import Any
 
-from hpctrain.engines.base import TrainingMetrics
+from hpctrain.engines.base import Key, TrainingMetrics
+from hpctrain.engines.points import read_points, write_points
 
 _DIGITS = 9  # of a count; a longer number is damage
 _COLUMNS = ("ladder_step", "cycle_step", "iter_num", "loss", "rmse_epa", "rmse_f_comp")
-Key = tuple[int, int, int]
-_POINT = tuple(field.name for field in fields(TrainingMetrics))
 
 
 def on_train_epochs(
@@ -36,7 +35,7 @@ def on_train_epochs(
 
 def add_point(
     points: list[TrainingMetrics],
-    key: tuple[int, int, int],
+    key: Key,
     numbers: tuple[float, float, float],
     epoch: int | None = None,
 ) -> None:
@@ -59,16 +58,6 @@ def add_point(
         epoch = before + key[2]
     loss, rmse_energy, rmse_force = numbers
     points.append(TrainingMetrics(epoch, rmse_energy, rmse_force, loss, key))
-
-
-def write_point(point: TrainingMetrics) -> dict[str, Any]:
-    """Return a point as JSON holds it; a thousand runs have thousands."""
-    return {name: getattr(point, name) for name in _POINT}
-
-
-def read_points(state: list[dict[str, Any]]) -> list[TrainingMetrics]:
-    """Read points back from JSON."""
-    return [TrainingMetrics(**{**point, "key": tuple(point["key"])}) for point in state]
 
 
 class Lines:
@@ -147,10 +136,10 @@ class TableReader(Lines):
         return {
             "rest": self._rest,
             "columns": self._columns,
-            "points": [write_point(point) for point in self.points[-1:]],
-            "best": [write_point(self.best)] if self.best else [],
+            "points": write_points(self.points[-1:]),
+            "best": write_points([self.best]),
             "wanted": self._wanted,
-            "at_wanted": [write_point(self.at_wanted)] if self.at_wanted else [],
+            "at_wanted": write_points([self.at_wanted]),
         }
 
     @classmethod

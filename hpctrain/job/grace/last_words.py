@@ -16,7 +16,7 @@ _CAUSES = (
     ),
     (
         r"Neither 'stress' nor 'results' column|no stress was found",
-        "A structure has no stress, and the loss asks for all: training.grace.stress_weight: 0.",
+        "A structure has no stress, and the loss asks for all: training.stress_weight: 0.",
     ),
     (
         r"No checkpoint index found at (\S+?)(?:\.best_test_loss)?\.index",

@@ -67,7 +67,7 @@ def iterations_before(run: Run, number: int) -> int | None:
 
 def growing_files(run: Run) -> GrowingFiles:
     """Return the files that tell how far a run's trainer is, by their paths in an attempt."""
-    return engine_of(run.engine).growing_files(run.manifest["settings"]["training"])
+    return engine_of(run.engine).growing_files(run.manifest["input"])
 
 
 def read_attempt(run: Run, number: int) -> Both:

@@ -1,28 +1,31 @@
-"""GRACE's own keys in hpctrain.yaml, under ``training.grace``."""
+"""The keys of ``training`` in hpctrain.yaml that are GRACE's own."""
 
 from __future__ import annotations
 
-import math
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from hpctrain.fields import Most, Record
+from hpctrain.engines.training import MOST, TrainingConfig
+from hpctrain.fields import Most
+
+_RATIOS = "only the ratios of the weights count"
 
 
-class GraceOptions(Record):
-    """What is particular to GRACE; the rest stands in ``training``."""
+class GraceTraining(TrainingConfig):
+    """What GRACE fits, and for how long."""
 
     most: ClassVar[Most] = {
+        **MOST,
         "learning_rate": (10, "0.01 is usual"),
         "final_learning_rate": (10, "0.0001 is usual"),
-        "energy_weight": (1_000_000_000, "only the ratios of the weights count"),
-        "force_weight": (1_000_000_000, "only the ratios of the weights count"),
-        "stress_weight": (1_000_000_000, "only the ratios of the weights count"),
+        "energy_weight": (1_000_000_000, _RATIOS),
+        "force_weight": (1_000_000_000, _RATIOS),
+        "stress_weight": (1_000_000_000, _RATIOS),
         "huber_delta": (1000, "0.01 is usual"),
-        "kwargs": (math.inf, "what the preset takes there, the trainer knows"),
     }
 
+    engine: Literal["grace"] = "grace"
     preset: Literal["fs", "1layer", "2layer"] = Field(
         "fs",
         description="fs: local, the fastest, also in LAMMPS without TensorFlow; 1layer: local; "
@@ -31,8 +34,8 @@ class GraceOptions(Record):
     size: Literal["small", "medium", "large"] = Field(
         "small", description="size of the preset, as gracemaker's own dialogue offers it"
     )
-    kwargs: dict[str, Any] = Field(
-        default_factory=dict, description="single arguments of the preset, instead of the size's"
+    batch_size: int = Field(
+        16, gt=0, description="structures per batch; each batch is a step of the optimiser"
     )
     learning_rate: float = Field(0.01, gt=0, description="of Adam, at the beginning")
     schedule: Literal["cosine", "plateau", "constant"] = Field(
@@ -43,8 +46,8 @@ class GraceOptions(Record):
     final_learning_rate: float = Field(
         0.0001, gt=0, description="at the end of the schedule, or its lowest"
     )
-    energy_weight: float = Field(16.0, ge=0, description="weight of the energies in the loss")
-    force_weight: float = Field(32.0, ge=0, description="weight of the forces in the loss")
+    energy_weight: float = Field(16.0, gt=0, description="weight of the energies in the loss")
+    force_weight: float = Field(32.0, gt=0, description="weight of the forces in the loss")
     stress_weight: float = Field(
         128.0, ge=0, description="weight of the stresses, where there are any; 0: none"
     )
@@ -58,9 +61,7 @@ class GraceOptions(Record):
     )
 
     @model_validator(mode="after")
-    def _is_whole(self) -> GraceOptions:
+    def _rate_falls(self) -> GraceTraining:
         if self.final_learning_rate > self.learning_rate:
             raise ValueError("final_learning_rate must not be above learning_rate")
-        if self.energy_weight == 0 or self.force_weight == 0:
-            raise ValueError("energy_weight and force_weight must both be above 0")
         return self

@@ -1,0 +1,146 @@
+"""GRACE, as the login node knows it: the Protocol, answered by the modules beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpctrain.engines import reference_energies as references
+from hpctrain.engines.base import (
+    Artefact,
+    Both,
+    DataFacts,
+    GrowingFiles,
+    Input,
+    Json,
+    Parent,
+    Reader,
+    Size,
+    Stand,
+    Task,
+)
+from hpctrain.engines.grace import cost, parent, stand, usage
+from hpctrain.engines.grace import input as inputs
+from hpctrain.engines.grace.settings import GraceTraining
+
+if TYPE_CHECKING:
+    from hpctrain.engines.training import TrainingConfig
+
+
+class GraceEngine:
+    """Fits a graph atomic cluster expansion, by gracemaker."""
+
+    name = "grace"
+    title = "GRACE"
+    version_of = "tensorpotential"
+    settings = GraceTraining
+    artefacts = (
+        Artefact(
+            "model", "output_potential.model",
+            "the potential, for LAMMPS and ASE; with what further training goes on from",
+            folder=True,
+        ),
+        Artefact(
+            "yaml", "output_potential.yaml", "the same for LAMMPS and ASE without TensorFlow",
+            needed=False,
+        ),
+        Artefact(
+            "asi", "output_potential.asi", "active set, for the extrapolation grade γ",
+            needed=False,
+        ),
+    )  # fmt: skip
+    parent = "model"
+    logs = ("gracemaker.out", "convert.out", "collect_potential.out", "evaluate.out")
+    modules = ("tensorpotential", "pandas")
+
+    def choose_evaluator(
+        self,
+        training: TrainingConfig,
+        of_site: str | None,
+        *,
+        own: bool,
+    ) -> tuple[str, list[str]]:
+        """Return the only one: GRACE is trained by tensorpotential."""
+        return "tensorpotential", []
+
+    def takes_mixed_pbc(self, evaluator: str) -> bool:
+        """Say that structures may be periodic in some directions only."""
+        return True
+
+    def takes_stress(self, training: TrainingConfig) -> bool:
+        """Say whether stresses are trained on: where they have a weight."""
+        return _own(training).stress_weight > 0
+
+    def input(
+        self,
+        training: TrainingConfig,
+        evaluator: str,
+        facts: DataFacts,
+        parent: Parent | None,
+    ) -> Input:
+        """Return the values of input.yaml; HpctrainError where it would train wrongly."""
+        return _input(_own(training), facts, parent)
+
+    def read_parent(self, path: Path) -> Json:
+        """Read the model.yaml of a potential to go on from; HpctrainError where it is none."""
+        return parent.read_folder(path)
+
+    def growing_files(self, mapping: Mapping[str, Any]) -> GrowingFiles:
+        """Return the tables, and the log."""
+        return stand.growing_files(mapping)
+
+    def stand(self, states: Mapping[str, Json]) -> Stand:
+        """Return how far a start is."""
+        return stand.stand(states)
+
+    def curves(self, read: Mapping[str, Reader]) -> Both:
+        """Return both curves of a start."""
+        return stand.curves(read)
+
+    def summary(self, training: Mapping[str, Any], mapping: Json) -> list[str]:
+        """Say which preset it is, and the weights."""
+        weights = " : ".join(
+            f"{training[f'{label}_weight']:g}" for label in ("energy", "force", "stress")
+        )
+        return [f"{training['preset']}, {training['size']}", f"weights {weights}"]
+
+    def size(self, training: Mapping[str, Any], mapping: Json, elements: int) -> Size | None:
+        """Return None: gracemaker counts the parameters when it builds the model."""
+        return None
+
+    def cost(
+        self,
+        task: Task,
+        training: Mapping[str, Any],
+        evaluator: str,
+        mapping: Json,
+    ) -> Json | None:
+        """Estimate time and memory on cores, of the sizes that were measured."""
+        return cost.estimate(task, training["preset"], training["size"], training["max_iter"])
+
+    def usage(self, stem: str, elements: Sequence[str], suffixes: Collection[str]) -> Json:
+        """Say how to use a potential, and what to cite."""
+        return usage.usage(stem, elements, suffixes)
+
+
+def _own(training: TrainingConfig) -> GraceTraining:
+    assert isinstance(training, GraceTraining)
+    return training
+
+
+def _input(training: GraceTraining, facts: DataFacts, start: Parent | None) -> Input:
+    energies, notes, warnings = references.settle(training, facts, start)
+    mapping = inputs.input_mapping(training, facts.elements, energies)
+    if start is not None:
+        model = parent.read_model(start.described, start.name)
+        mapping = parent.follow(mapping, model, facts.elements)
+    return Input(
+        mapping,
+        inputs.TEMPLATE,
+        {"input": mapping, "parent": None if start is None else start.name},
+        {},
+        energies,
+        notes,
+        warnings,
+    )
