@@ -70,7 +70,7 @@ def test_the_next_attempt_goes_on_where_the_last_was_stopped(
         folder.mkdir(parents=True)
     (run / "input.yaml").write_text("seed: 1")
     evidence.write_json(str(run / "job" / "input.json"), {"seed": 1, "fit": {"maxiter": 9}})
-    assert engine.begin(run, first, 1).arguments == ()
+    assert engine.begin(run, first, 1, {}).arguments == ()
     tp = Tp(first)
     eye = begin(first, tp)
     follow(eye, tp, [(3, 3), (2, 1), (1, 2)])
@@ -84,7 +84,7 @@ def test_the_next_attempt_goes_on_where_the_last_was_stopped(
     assert (engine.iterations(first), tp.step) == (3, 3 * BATCHES + 1)
     assert engine.progress(run, 3) == "3 of 9 epochs are done"
 
-    start = engine.begin(run, second, 2)
+    start = engine.begin(run, second, 2, {})
     assert start.arguments == ("-p", "seed/1/model.yaml", "-rl")
     assert start.facts["from"]["iterations"] == 3
     there = second / "seed" / "1" / "checkpoints"
@@ -121,11 +121,11 @@ def test_a_fit_ends_early_by_the_rule_and_where_it_has_no_numbers(
 
 
 def test_a_parent_is_on_the_command_line_of_the_first_attempt(tmp_path: Path) -> None:
-    (tmp_path / "parent").mkdir()
+    (tmp_path / "parent.model").mkdir()
     (tmp_path / "input.yaml").write_text("seed: 1")
-    start = engine.begin(tmp_path, tmp_path, 1)
+    start = engine.begin(tmp_path, tmp_path, 1, {})
     assert start.arguments[-1] == "--reset-epoch-and-step"
-    assert start.arguments[3] == str(tmp_path / "parent" / "checkpoint")
+    assert start.arguments[3] == str(tmp_path / "parent.model" / "checkpoint")
 
 
 def test_the_product_holds_what_a_training_goes_on_from(tmp_path: Path) -> None:

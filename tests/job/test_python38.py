@@ -28,7 +28,7 @@ WITH_PACKAGES = {
             "start_from",
         )
     ),
-    *(f"grace/{name}.py" for name in ("active_set", "convert", "evaluate", "potential")),
+    *(f"grace/{name}.py" for name in ("convert", "evaluate", "potential")),
 }
 PACKAGES = {
     "ase", "numpy", "pandas", "pyace", "scipy", "tensorflow", "tensorpotential", "threadpoolctl",

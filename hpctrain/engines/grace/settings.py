@@ -56,8 +56,10 @@ class GraceTraining(TrainingConfig):
         gt=0,
         description="error beyond which the loss grows linearly: eV/atom, eV/Å and eV/Å^3",
     )
-    precision: Literal["float32", "float64"] = Field(
-        "float32", description="of the parameters; geometry and sums are in float64 anyway"
+    precision: Literal["float32", "float64"] | None = Field(
+        None,
+        description="of the parameters; if not given, float32 for fs and float64 for the others, "
+        "whose forces are else noisy by some meV/Å",
     )
 
     @model_validator(mode="after")

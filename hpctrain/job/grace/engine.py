@@ -15,7 +15,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 from .. import evidence
 from ..steps import Failure, module
 from ..trainer import Start
-from . import plan
+from . import plan, product
 from .last_words import last_words
 
 PACKAGES = (
@@ -26,19 +26,48 @@ NEEDED = (
     "tensorpotential", "tensorflow", "tf_keras", "tqdm", "requests", "sklearn", "rich",
     "questionary", "sympy", "matscipy", "pandas", "ase", "numpy",
 )  # fmt: skip
+SETTINGS = ("patience", "active_set")
+NEWER: Mapping[str, Any] = {}
 TRAIN, TEST = "train.pkl.gz", "test.pkl.gz"
-
-explain = last_words
 
 
 class Step(NamedTuple):
-    """A program of the attempt: NAME.out is what it prints."""
+    """A program that an attempt runs in its folder; what it prints goes to NAME.out."""
 
     name: str
     argv: Tuple[str, ...]
     phase: str
     variables: Mapping[str, str] = {}
     needed: bool = True
+    makes: str = ""
+    left_out: str = ""
+
+
+class Outcome(NamedTuple):
+    """A finished potential: what evaluating it told, and its files, the potential itself first."""
+
+    evaluation: Mapping[str, Any]
+    files: Tuple[str, ...]
+
+
+def explain(said: str) -> str:
+    """Make the reason for the user of what a step printed last."""
+    return last_words(said)
+
+
+def imports(settings: Mapping[str, Any]) -> str:  # noqa: ARG001
+    """Return what a training imports."""
+    return "import questionary, sklearn, tf_keras, tqdm\nimport tensorpotential.cli.gracemaker"
+
+
+def variant(settings: Mapping[str, Any]) -> str | None:  # noqa: ARG001
+    """Return None: there is nothing to choose within it."""
+    return None
+
+
+def chosen(run: Path, settings: Mapping[str, Any]) -> Dict[str, Any]:  # noqa: ARG001
+    """Return nothing: no step before the training chooses anything."""
+    return {}
 
 
 def fault(settings: Mapping[str, Any]) -> str | None:  # noqa: ARG001 every engine is told them
@@ -64,7 +93,7 @@ def fault(settings: Mapping[str, Any]) -> str | None:  # noqa: ARG001 every engi
     return None
 
 
-def begin(run: Path, folder: Path, attempt: int) -> Start:
+def begin(run: Path, folder: Path, attempt: int, settings: Mapping[str, Any]) -> Start:  # noqa: ARG001
     """Make the attempt's folder ready: from the newest checkpoint of the run, if there is one."""
     text = (run / "input.yaml").read_text(encoding="utf-8")
     (folder / "input.yaml").write_text(text, encoding="utf-8")
@@ -91,7 +120,7 @@ def _of_parent(run: Path) -> Tuple[str, ...]:
     They must not be in the input: with ``potential.checkpoint_name`` there, ``-rl`` would begin
     from the parent again.
     """
-    parent = run / "parent"
+    parent = run / "parent.model"
     if not parent.is_dir():
         return ()
     return ("-p", str(parent / "model.yaml"), "-cn", str(parent / "checkpoint"),
@@ -107,26 +136,25 @@ def before(run: Path, settings: Mapping[str, Any]) -> List[Step]:  # noqa: ARG00
 
 def training(run: Path, start: Start, settings: Mapping[str, Any]) -> Step:
     """Return the step that trains."""
-    is_fs = (_input(run).get("potential") or {}).get("preset") == "FS"
-    arguments = ("input.yaml", *start.arguments, *(("-sf",) if is_fs else ()))
+    arguments = ("input.yaml", *start.arguments, *(("-sf",) if _is_fs(run) else ()))
     variables = {"HPCTRAIN_PATIENCE": str(settings["patience"]), "TF_CPP_MIN_LOG_LEVEL": "1"}
     return Step("gracemaker", module("grace.inside.fit", *arguments), "train", variables)
 
 
-def after(folder: Path, settings: Mapping[str, Any]) -> List[Step]:
-    """List the steps after the training: the potential in one place, its errors, its active set."""
-    run = folder.parent.parent
-    steps = [
-        Step(
-            "collect_potential", module("grace.product", str(_input(run).get("seed", 1))), "finish"
-        ),
+def after(run: Path, settings: Mapping[str, Any]) -> List[Step]:
+    """List what puts the potential in one place, its errors, and its active set."""
+    seed = str(_input(run).get("seed", 1))
+    left_out = "" if settings["active_set"] else "switched off (training.active_set)"
+    if not _is_fs(run):
+        left_out = "only the preset fs has one"
+    return [
+        Step("collect_potential", module("grace.product", seed), "finish"),
         Step("evaluate", module("grace.evaluate"), "finish"),
-    ]
-    if settings.get("active_set") and (run / "job").is_dir():
-        steps.append(
-            Step("active_set", module("grace.active_set", TRAIN), "active_set", needed=False)
-        )
-    return steps
+        Step(
+            "pace_activeset", ("pace_activeset", "-d", TRAIN, product.FS), "active_set",
+            needed=False, makes="output_potential.asi", left_out=left_out,
+        ),
+    ]  # fmt: skip
 
 
 def ask_to_stop(folder: Path, pid: int) -> None:  # noqa: ARG001 the trainer looks for the file
@@ -166,17 +194,22 @@ def progress(run: Path, done: int | None) -> str:
     return f"{done or 0}{of} epochs are done"
 
 
-def outcome(folder: Path) -> Dict[str, Any]:
-    """Return what the result tells: errors, files, the best, why it stopped early."""
-    notes = evidence.read_json(folder / "continuation.json")
-    found: Dict[str, Any] = {
-        "potential": json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-    }
-    for name, key in {"best": "best", "stopped_early": "stopped_early"}.items():
-        if notes.get(name):
-            found[key] = notes[name]
-    return found
+def notes(folder: Path) -> Dict[str, Any]:
+    """Return which epoch is the best, and whether the fit was stopped early."""
+    told = evidence.read_json(folder / "continuation.json")
+    return {name: told[name] for name in ("best", "stopped_early") if told.get(name)}
+
+
+def outcome(folder: Path) -> Outcome:
+    """Return what evaluate.py has written, and the potential's files."""
+    text = (folder / "evaluation.json").read_text(encoding="utf-8")
+    fs = (product.FS,) if (folder / product.FS).is_file() else ()
+    return Outcome(json.loads(text), (product.MODEL, *fs))
 
 
 def _input(run: Path) -> Dict[str, Any]:
     return evidence.read_json(run / "job" / "input.json")
+
+
+def _is_fs(run: Path) -> bool:
+    return (_input(run).get("potential") or {}).get("preset") == "FS"

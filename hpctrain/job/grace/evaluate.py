@@ -27,7 +27,6 @@ from .product import FS, MODEL
 # The check that both files of a potential agree.
 COMPARED = 10
 TABLES = {"train": "train.pkl.gz", "test": "test.pkl.gz"}
-PREDICTIONS = "{}_pred.pckl.gzip"
 
 
 class Unusable(Exception):
@@ -142,18 +141,17 @@ def main() -> int:
     tables = {side: pandas.read_pickle(file) for side, file in TABLES.items()}
     try:
         energies = reference_energies(mapping, log)
-        is_fs = Path(FS).is_file()
-        main_file = potential.load(FS if is_fs else MODEL)
+        main_file = potential.load(MODEL)
         found: Dict[str, Any] = {
             "reference_energies": energies, "shift": 0.0, "basis": parameters(log)
         }  # fmt: skip
         for side, table in tables.items():
             predicted = predict(main_file, table, energies)
-            predicted.to_pickle(PREDICTIONS.format(side), compression="gzip")
+            predicted.to_pickle(potential.PREDICTIONS.format(side), compression="gzip")
             found[side] = errors(predicted) if len(predicted) else None
-        if is_fs:
+        if Path(FS).is_file():
             sample = list(tables["test"]["ase_atoms"])[:COMPARED]
-            found["files_agree"] = agreement(main_file, potential.load(MODEL), sample)
+            found["files_agree"] = agreement(main_file, potential.load_model(MODEL), sample)
     except Unusable as problem:
         print(problem)
         return 1
