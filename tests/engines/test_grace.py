@@ -154,7 +154,7 @@ def test_usage_names_what_there_is() -> None:
     assert len(full["cite"]) == len(bare["cite"]) + 1
 
 
-def model(*elements: str, cutoff: float = 6.0) -> Any:
+def model(*elements: str, cutoff: float = 6.0, out: str = "FSOut2ScalarTarget") -> Any:
     return {
         "metadata": {"param_dtype": "float32"},
         "instructions": {
@@ -163,23 +163,33 @@ def model(*elements: str, cutoff: float = 6.0) -> Any:
                 "__cls__": "t.ScalarChemicalEmbedding",
                 "element_map": {name: place for place, name in enumerate(elements)},
             },
+            "out": {"__cls__": f"t.{out}"},
         },
     }
 
 
+def goes_on(content: Any, **training: Any) -> dict[str, Any]:
+    followed = follow(
+        mapping(**training), read_model(content, "p"), GraceTraining(**training)
+    )  # fmt: skip
+    return dict(followed["potential"])
+
+
 def test_an_input_follows_the_potential_that_it_goes_on_from() -> None:
-    parent = read_model(model("Al"), "p")
-    assert (parent.elements, parent.cutoff, parent.precision) == (("Al",), 6.0, "float32")
-    assert follow(mapping(), parent, ("Al",)) == mapping()
-    larger = read_model(list(model("Al", "Cu")["instructions"].values()), "p")
-    assert follow(mapping(precision="float64"), larger, ("Al",))["potential"]["reduce_elements"]
-    for other, made, said in (
-        (model("Cu"), mapping(), "has no Al, which the data hold"),
-        (model("Al", cutoff=5.0), mapping(), "write training.cutoff: 5"),
-        (model("Al"), mapping(precision="float64"), "precision: float32"),
+    assert goes_on(model("Al")) == {"preset": "FS", "elements": ["Al"], "param_dtype": "float32"}
+    old = list(model("Al", "Cu")["instructions"].values())
+    larger = goes_on(old)
+    assert (larger["elements"], larger["reduce_elements"]) == (["Al"], True)
+    assert larger["param_dtype"] == "float64"  # what models of old versions are, without a word
+    for other, settings, said in (
+        (model("Cu"), {}, "has no Al, which the data hold"),
+        (model("Al", cutoff=5.0), {}, "write training.cutoff: 5"),
+        (model("Al"), {"precision": "float64"}, "write training.precision: float32"),
+        (model("Al", out="Other"), {}, "write training.preset: 1layer"),
+        (model("Al", out="SingleParticleBasisFunctionEquivariantInd"), {}, "preset: 2layer"),
     ):
         with pytest.raises(HpctrainError) as refused:
-            follow(made, read_model(other, "p"), ("Al",))
+            goes_on(other, **settings)
         assert said in f"{refused.value} {refused.value.hint}"
     with pytest.raises(HpctrainError, match="has no elements"):
         read_model("text", "p")

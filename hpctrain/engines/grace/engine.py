@@ -134,7 +134,7 @@ def _input(training: GraceTraining, facts: DataFacts, start: Parent | None) -> I
     mapping = inputs.input_mapping(training, facts.elements, energies)
     if start is not None:
         model = parent.read_model(start.described, start.name)
-        mapping = parent.follow(mapping, model, facts.elements)
+        mapping = parent.follow(mapping, model, training)
     return Input(
         mapping,
         inputs.TEMPLATE,

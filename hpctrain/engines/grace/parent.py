@@ -6,23 +6,32 @@ With a model given, gracemaker takes elements, cutoff and functions from it, wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hpctrain.errors import HpctrainError
 from hpctrain.yamlfile import read_mapping
 
+if TYPE_CHECKING:
+    from hpctrain.engines.grace.settings import GraceTraining
+
 _EMBEDDING = "ScalarChemicalEmbedding"
+# What only a model of the preset fs has, and what only one with messages between atoms.
+_OF_FS, _OF_LAYERS = "FSOut2ScalarTarget", "SingleParticleBasisFunctionEquivariantInd"
 # Files of a potential, or of a published model, in its folder.
 FILES = ("model.yaml", "checkpoint.index", "checkpoint.data-00000-of-00001")
 
 
 @dataclass(frozen=True)
 class Model:
-    """What a model.yaml says; ``precision`` is None in those of old versions."""
+    """What a model.yaml says; ``precision`` is None in those of old versions.
 
+    ``preset`` is as in the settings; a model of three layers counts as one of two.
+    """
+
+    preset: str
     elements: tuple[str, ...]
     cutoff: float | None
     precision: str | None
@@ -32,13 +41,17 @@ def read_model(content: object, where: str) -> Model:
     """Read a model.yaml, parsed; HpctrainError where it is none."""
     instructions = content.get("instructions", content) if isinstance(content, dict) else content
     each = list(instructions.values()) if isinstance(instructions, dict) else instructions
-    elements, cutoff = None, None
+    elements, cutoff, preset = None, None, "1layer"
     for one in each if isinstance(each, list) else ():
         if not isinstance(one, dict):
             continue
         if _EMBEDDING in str(one.get("__cls__")) and isinstance(one.get("element_map"), dict):
             places = one["element_map"]
             elements = tuple(sorted(places, key=lambda name: places[name]))
+        if _OF_FS in str(one.get("__cls__")):
+            preset = "fs"
+        elif _OF_LAYERS in str(one.get("__cls__")):
+            preset = "2layer"
         given = one.get("rcut", one.get("cutoff"))
         cutoff = float(given) if isinstance(given, int | float) else cutoff
     if elements is None:
@@ -48,7 +61,7 @@ def read_model(content: object, where: str) -> Model:
         )
     metadata = content.get("metadata") if isinstance(content, dict) else None
     precision = metadata.get("param_dtype") if isinstance(metadata, dict) else None
-    return Model(elements, cutoff, precision)
+    return Model(preset, elements, cutoff, precision)
 
 
 def read_folder(folder: Path) -> dict[str, Any]:
@@ -62,35 +75,35 @@ def read_folder(folder: Path) -> dict[str, Any]:
     return read_mapping(folder / "model.yaml")
 
 
-def follow(mapping: dict[str, Any], parent: Model, elements: Sequence[str]) -> dict[str, Any]:
+def follow(mapping: dict[str, Any], parent: Model, training: GraceTraining) -> dict[str, Any]:
     """Return the input of a training that goes on from a model.
 
-    Elements that the data do not hold are taken out of the model (``reduce_elements``).
-    HpctrainError where the model cannot be gone on from.
+    Its functions are the model's, so that the arguments of the preset are left out; so is its
+    precision, where the settings name none. Elements that the data do not hold are taken out of
+    the model (``reduce_elements``). HpctrainError where the model cannot be gone on from.
     """
+    potential: Mapping[str, Any] = mapping["potential"]
+    elements = list(potential["elements"])
     new = [element for element in elements if element not in parent.elements]
     if new:
         raise HpctrainError(
             f"the potential to go on from has no {', '.join(new)}, which the data hold",
             "train anew (without --from), or select data without them",
         )
-    if parent.cutoff is not None and parent.cutoff != mapping["cutoff"]:
-        raise HpctrainError(
-            f"the potential to go on from has a cutoff of {parent.cutoff:g} Å, the settings have "
-            f"{mapping['cutoff']:g}: gracemaker would keep the former",
-            f"write training.cutoff: {parent.cutoff:g}",
-        )
-    potential: Mapping[str, Any] = mapping["potential"]
-    wanted = potential.get("param_dtype")
     precision = parent.precision or "float64"
-    if wanted not in (None, precision):
-        raise HpctrainError(
-            f"the potential to go on from is in {precision}, the settings ask for {wanted}",
-            f"write training.precision: {precision}",
-        )
-    changes: dict[str, Any] = (
-        {"reduce_elements": True} if len(parent.elements) > len(elements) else {}
-    )
-    if not changes and list(parent.elements) != list(elements):
-        changes = {"elements": list(parent.elements)}  # another order
-    return {**mapping, "potential": {**potential, **changes}}
+    for key, theirs, ours in (
+        ("preset", parent.preset, training.preset),
+        ("cutoff", parent.cutoff, training.cutoff),
+        ("precision", precision, training.precision),
+    ):
+        if None not in (theirs, ours) and theirs != ours:
+            raise HpctrainError(
+                f"the {key} of the potential to go on from is {theirs}, that of the settings "
+                f"{ours}: gracemaker would keep the former",
+                f"write training.{key}: {theirs}",
+            )
+    changes: dict[str, Any] = {"param_dtype": precision, "elements": list(parent.elements)}
+    if len(parent.elements) > len(elements):
+        changes.update(elements=elements, reduce_elements=True)
+    kept = {key: value for key, value in potential.items() if key != "kwargs"}
+    return {**mapping, "potential": {**kept, **changes}}
