@@ -21,6 +21,7 @@ WITH_PACKAGES = {
         for name in (
             "convert",
             "evaluate",
+            "evaluators",
             "maxvol",
             "potential",
             "repulsion",

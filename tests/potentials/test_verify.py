@@ -178,7 +178,7 @@ def test_a_file_without_a_card_and_data(yace: Path) -> None:
     assert (done.content["verdict"], done.data) == ("pass", [])
     assert done.sha256 == hashlib.sha256(yace.read_bytes()).hexdigest()
     assert done.notes == ["no structures: most checks need them; name a file with --data"]
-    assert (checks.asked["sides"], checks.asked["yaml"]) == ({}, None)
+    assert (checks.asked["sides"], checks.asked["potential"]) == ({}, str(yace))
     assert checks.asked["seconds"] == 300
 
 
