@@ -259,7 +259,7 @@ def test_coefficients_that_are_a_little_off(
     potential = changed(tmp_path, "al", off=0.05)
     off = Subject(
         potential, al_sides, Clock(LONG), al_subject.predictions, bare=potential,
-        evaluator="tensorpot",
+        variant="tensorpot",
     )  # fmt: skip
     for check in (reproduces_test_rmse, evaluators_agree, parity, energy_volume):
         assert check(off)["verdict"] == "fail", check.__name__
