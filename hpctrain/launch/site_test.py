@@ -170,7 +170,6 @@ def _settings(planned: Plan) -> dict[str, Any]:
         training, profile.trainer.evaluator, own=False
     )
     return {
-        "engine": planned.config.training.engine,
         "cores": profile.cores,
         "threads_per_core": threads_per_core(profile),
         "gpus": profile.gpus,

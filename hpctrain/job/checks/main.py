@@ -57,10 +57,10 @@ def read_subject(request: Mapping[str, Any], loader: Loader) -> Subject:
     path, folder = request["potential"], request["predictions"]
     known = request["free_atoms"] or {}
     if not known:
-        for path in request["sides"].values():
-            known.update(isolated_atoms(path))
+        for side in request["sides"].values():
+            known.update(isolated_atoms(side))
     free_atoms = FreeAtoms(known, request["shift"] or 0.0)
-    sides = {side: Structures(path, free_atoms) for side, path in request["sides"].items()}
+    sides = {side: Structures(file, free_atoms) for side, file in request["sides"].items()}
     return Subject(
         loader.load(path),
         sides,
