@@ -13,12 +13,12 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping
 
 from . import continuation, earlier, environment, evidence, next_attempt, on_end
 from .ending import Ending, Terminated, TimeIsUp
 from .steps import Failure, Steps, adopt_orphans, in_words, say
-from .trainer import engine_name, import_module_of
+from .trainer import Trainer, engine_name, trainer_of
 from .training import Phases, train
 
 ALREADY_CLAIMED = 73
@@ -26,11 +26,12 @@ NO_RESULT_WRITTEN = 74
 HEARTBEAT_S = 15.0
 # How long to try to write the result onto a disk that is full.
 PATIENCE_S = 60.0
+# What the driver needs itself, and what runs of older versions do not have; a trainer has its own.
 SETTINGS = (
-    "evaluator", "cores", "gpus", "require_gpu", "patience", "start", "keep_variables",
-    "walltime_s", "margin_s",
-    "continuation", "max_attempts", "submit_argv", "refusals", "active_set", "verification_s",
+    "cores", "gpus", "require_gpu", "keep_variables", "walltime_s", "margin_s",
+    "continuation", "max_attempts", "submit_argv", "refusals", "verification_s",
 )  # fmt: skip
+NEWER: Mapping[str, Any] = {"threads_per_core": 1, "on_end": []}
 
 
 def main(asked: int) -> int:
@@ -103,11 +104,14 @@ def _train(
     result: dict[str, Any],
 ) -> None:
     """Read the settings and train; the result learns how it ended, whatever happens."""
-    engine = None
+    engine: Trainer | None = None
     try:
         _look_for_earlier(run, job_id, ending, result)
-        settings.update(_read_settings(run / "job" / "settings.json"))
-        engine = import_module_of(settings["engine"], "engine")
+        path = run / "job" / "settings.json"
+        settings.update(_complete(path, _read_settings(path), SETTINGS, NEWER))
+        trainer = trainer_of(settings)
+        settings.update(_complete(path, settings, trainer.SETTINGS, trainer.NEWER))
+        engine = trainer
         ending.plan(settings["walltime_s"], settings["margin_s"])
         train(run, settings, engine, Steps(folder, ending, engine.explain), phases, result)
         result["state"] = "completed"
@@ -214,16 +218,24 @@ def _start_next(
     return _write_result(folder, result, ending)
 
 
-def _read_settings(path: Path) -> dict[str, Any]:
+def _read_settings(path: Path) -> Any:
     try:
-        settings = json.loads(evidence.read_text(path))
-        known = {name: settings[name] for name in SETTINGS}
-        # Runs of older versions have no such choice.
-        newer: dict[str, Any] = {
-            "choose_basis_size": False, "bfgs_up_to": 0, "threads_per_core": 1, "on_end": [],
-        }  # fmt: skip
-        newer = {name: settings.get(name, value) for name, value in newer.items()}
-        return {**known, **newer, "engine": engine_name(settings)}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Failure(f"{path}, written at submission, is gone or damaged ({in_words(error)}); "
-                      "submit again") from error  # fmt: skip
+        return json.loads(evidence.read_text(path))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(path, error) from error
+
+
+def _complete(
+    path: Path, settings: Any, needed: Iterable[str], newer: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return settings with all that is needed; Failure if that is not there."""
+    try:
+        known = {name: settings[name] for name in needed}
+        return {**newer, **settings, **known, "engine": engine_name(settings)}
+    except (KeyError, TypeError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> Failure:
+    return Failure(f"{path}, written at submission, is gone or damaged ({in_words(error)}); "
+                   "submit again")  # fmt: skip

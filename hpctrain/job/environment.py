@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 import re
@@ -10,12 +9,8 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Collection
+from typing import Any, Collection, Iterable
 
-PACKAGES = (
-    "python-ace", "tensorpotential", "tensorflow", "tensorflow-cpu",
-    "numpy", "scipy", "pandas", "ase",
-)  # fmt: skip
 # Variables that say what a job was given. Nothing else of the environment is kept: it can
 # hold secrets.
 VARIABLES = (
@@ -98,10 +93,10 @@ def set_threads(count: int, keep: Collection[str]) -> None:
             os.environ[name] = str(value)
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of the packages that the result may depend on."""
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Return the versions of these packages, as far as they are installed."""
     found = {}
-    for name in PACKAGES:
+    for name in packages:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -141,8 +136,8 @@ def container() -> str | None:
     return None
 
 
-def describe(count: int) -> dict[str, Any]:
-    """Return what environment.json says."""
+def describe(count: int, packages: Iterable[str]) -> dict[str, Any]:
+    """Return what environment.json says; ``packages`` are those that the result may depend on."""
     image = container()
     return {
         **({"container": image} if image else {}),
@@ -150,47 +145,9 @@ def describe(count: int) -> dict[str, Any]:
         "platform": platform.platform(),
         "python": platform.python_version(),
         "executable": sys.executable,
-        "packages": versions(),
+        "packages": versions(packages),
         "cores": count,
         "cpu": cpu(),
         "gpus": gpus(),
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
     }
-
-
-def fault(evaluator: str) -> str | None:
-    """Say why the trainer cannot work in this environment, or return None. Takes a moment."""
-    found = versions()
-    if "python-ace" not in found and importlib.util.find_spec("pyace") is None:
-        return (
-            "Pacemaker (python-ace) is not installed in the trainer's environment "
-            f"({sys.executable}). Name the right one in the site profile: "
-            "trainer: {python: /path/to/env/bin/python}"
-        )
-    for module in ("pandas", "ase", "numpy"):
-        if importlib.util.find_spec(module) is None:
-            return f"the trainer's environment ({sys.executable}) lacks {module}"
-    if evaluator != "tensorpot":
-        return None
-    for module in ("tensorpotential", "tensorflow"):
-        if importlib.util.find_spec(module) is None:
-            return (
-                f"the evaluator tensorpot needs {module}, which is not installed in the trainer's "
-                f"environment ({sys.executable}). Install it, or set training.evaluator: pyace "
-                "(slow)"
-            )
-    numpy = found.get("numpy", "")
-    if re.match(r"2\.([4-9]|[1-9]\d)\b|[3-9]\.", numpy) and _breaks_with_numpy_2_4(
-        found.get("tensorpotential")
-    ):
-        return (
-            f"numpy {numpy} breaks tensorpotential {found['tensorpotential']} (only 0-dimensional "
-            "arrays can be converted …). In the trainer's environment: pip install 'numpy<2.4'"
-        )
-    return None
-
-
-def _breaks_with_numpy_2_4(version: str | None) -> bool:
-    """Say whether a tensorpotential is not above 0.6.2.1, the newest that was seen to fail."""
-    numbers = [int(part) for part in re.findall(r"\d+", version or "")]
-    return bool(numbers) and numbers <= [0, 6, 2, 1]

@@ -96,6 +96,20 @@ def sha256(path: str) -> str:
     return digest.hexdigest()
 
 
+def facts_of(path: Path) -> dict[str, Any]:
+    """Return what tells a file again: its SHA-256 sum, and how many bytes it has.
+
+    The sum of a folder is that of the list of its files, sorted by name: a line of each, its sum,
+    two blanks and its path in the folder.
+    """
+    if not path.is_dir():
+        return {"sha256": sha256(str(path)), "bytes": path.stat().st_size}
+    files = {one.relative_to(path).as_posix(): one for one in path.rglob("*") if one.is_file()}
+    lines = [f"{sha256(str(files[name]))}  {name}\n" for name in sorted(files)]
+    digest = hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+    return {"sha256": digest, "bytes": sum(one.stat().st_size for one in files.values())}
+
+
 class Heartbeat:
     """A file that says every few seconds that the job is alive, and what it is doing.
 

@@ -49,7 +49,7 @@ def call(
     seconds = min(LIMIT_S, ending.left())
     limit = time.monotonic() + seconds
 
-    def watch() -> None:
+    def watch(_: int) -> None:
         if time.monotonic() > limit:
             raise TimeIsUp(f"did not end within {seconds:.0f} s and was ended")
 

@@ -18,28 +18,27 @@ from pathlib import Path
 from typing import Any
 
 from . import environment
+from .trainer import Trainer, trainer_of
 
 TIME_LIMIT_S = 200  # TensorFlow from a cold parallel file system has been seen to take a minute
-# tensorpotential fails late without TensorFlow; this import is what fails then.
 TRIAL = """
 import json, time
 began = time.time()
-import pyace
-gpus = None
-if {tensorpot}:
-    from tensorpotential.compat.pace.fit import FitTensorPotential
-    import tensorflow
-    gpus = [device.name for device in tensorflow.config.list_physical_devices("GPU")]
+{imports}
+{look}
 print()
-print(json.dumps({{"seconds": time.time() - began, "gpus": gpus}}))
+print(json.dumps({{"seconds": time.time() - began, "gpus": seen}}))
 """
 
 ERROR = re.compile(r"[A-Za-z_][\w.]*(Error|Exception)\b")
 
 
-def try_trainer(tensorpot: bool) -> dict[str, Any]:
+def try_trainer(engine: Trainer, settings: dict[str, Any]) -> dict[str, Any]:
     """Import the trainer in a process of its own: a crash there must not take the report along."""
-    code = TRIAL.format(tensorpot=tensorpot)
+    library = engine.gpu_library(settings)
+    code = TRIAL.format(
+        imports=engine.imports(settings), look=library.look if library else "seen = None"
+    )
     try:
         reply = subprocess.run(
             [sys.executable, "-c", code],
@@ -85,7 +84,8 @@ def inspect(settings: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any]
     cores = environment.cores(settings["cores"], settings.get("threads_per_core", 1))
     usable = len(os.sched_getaffinity(0))
-    found = environment.describe(cores)
+    engine = trainer_of(settings)
+    found = environment.describe(cores, engine.PACKAGES)
     found["usable_cores"] = usable
     found["machine"] = platform.machine()
     found["modules"] = [m for m in os.environ.get("LOADEDMODULES", "").split(":") if m]
@@ -93,7 +93,7 @@ def inspect(settings: dict[str, Any]) -> dict[str, Any]:
     found["scratch"] = try_scratch(settings["scratch"])
     environment.set_threads(cores, settings["keep_variables"])
     found["threads"] = os.environ.get("OMP_NUM_THREADS")
-    found["trainer"] = try_trainer(settings["evaluator"] == "tensorpot")
+    found["trainer"] = try_trainer(engine, settings)
     found["problems"] = problems(found, settings)
     return found
 

@@ -81,12 +81,12 @@ class Steps:
         argv: tuple[str, ...],
         *,
         variables: Mapping[str, str] | None = None,
-        meanwhile: Callable[[], None] = lambda: None,
+        meanwhile: Callable[[int], None] = lambda _: None,
     ) -> None:
         """Run one step; what it prints goes to NAME.out. Raises Failure, or as Ending.check.
 
-        ``meanwhile`` is called while it runs. When this returns or raises, nothing that the step
-        started is left.
+        ``meanwhile`` is called while it runs, with the number of its process. When this returns or
+        raises, nothing that the step started is left.
         """
         self.ending.check()
         path = self.folder / f"{name}.out"
@@ -113,10 +113,10 @@ def _tail(path: Path) -> str:
         return file.read().decode("utf-8", "replace")
 
 
-def _wait(child: subprocess.Popen[bytes], ending: Ending, meanwhile: Callable[[], None]) -> int:
+def _wait(child: subprocess.Popen[bytes], ending: Ending, meanwhile: Callable[[int], None]) -> int:
     while True:
         ending.check()
-        meanwhile()
+        meanwhile(child.pid)
         with contextlib.suppress(subprocess.TimeoutExpired):
             code = child.wait(0.2)
             break

@@ -13,6 +13,7 @@ from typing import Any, Mapping
 
 from .ending import Terminated, TimeIsUp
 from .steps import Failure, Steps, in_words, module
+from .trainer import Outcome, Trainer
 
 FILE = "verification.json"
 # Beside the limit of the settings: a minute, and a tenth of what the training took.
@@ -29,7 +30,8 @@ def seconds_for(limit_s: float, trained_s: float, left_s: float) -> float:
 def verify(
     run: Path,
     settings: Mapping[str, Any],
-    potential: Mapping[str, Any],
+    engine: Trainer,
+    outcome: Outcome,
     trained_s: float,
     steps: Steps,
 ) -> dict[str, Any]:
@@ -43,7 +45,7 @@ def verify(
     if seconds < START_S:
         return {"verdict": None, "problem": "there was no time for it before the walltime"}
     try:
-        _run_checks(run, settings, potential, seconds, steps)
+        _run_checks(run, settings, engine, outcome, seconds, steps)
         problem = None
     except (Failure, TimeIsUp, Terminated) as reason:
         problem = str(reason)
@@ -60,27 +62,26 @@ def verify(
 def _run_checks(
     run: Path,
     settings: Mapping[str, Any],
-    potential: Mapping[str, Any],
+    engine: Trainer,
+    outcome: Outcome,
     seconds: float,
     steps: Steps,
 ) -> None:
     request = {
         "engine": settings["engine"],
-        "yace": "output_potential.yace",
-        "yaml": "output_potential.yaml",
+        "potential": outcome.files[0],
         "sides": {side: str(run / f"{side}.extxyz") for side in ("train", "test")},
-        "free_atoms": potential["reference_energies"],
-        "shift": potential["shift"],
-        "predictions": ["test_pred.pckl.gzip", "train_pred.pckl.gzip"],
+        "free_atoms": outcome.evaluation["reference_energies"],
+        "shift": outcome.evaluation["shift"],
+        "predictions": ".",
         "known_errors": None,
-        "evaluator": settings["evaluator"],
-        "active_set": "output_potential.asi",
+        "variant": engine.variant(settings),
         "seconds": seconds,
         "out": FILE,
     }
     limit = time.monotonic() + START_S + seconds + GRACE_S
 
-    def watch() -> None:
+    def watch(_: int) -> None:
         if time.monotonic() > limit or steps.ending.over():
             raise TimeIsUp(f"did not end within {seconds:.0f} s and was stopped")
 

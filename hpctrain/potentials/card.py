@@ -115,6 +115,7 @@ class CardVerification(TypedDict, total=False):
 class _NewerOfCard(TypedDict, total=False):
     """What the cards of older versions lack."""
 
+    engine: str
     origin: str  # "adopted": trained by hand
     unknown: list[str]
     parents: list[CardParent]
@@ -168,6 +169,11 @@ class _Finished(TypedDict):
     ended: float
     seconds: dict[str, float]
     potential: _FinishedEvaluation
+
+
+def engine_name(card: Card | None) -> str:
+    """Return the name of the trainer; older cards, and files without one, are Pacemaker's."""
+    return card.get("engine", "pacemaker") if card else "pacemaker"
 
 
 def read_card(path: Path) -> Card | None:

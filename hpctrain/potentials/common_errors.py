@@ -15,7 +15,7 @@ from hpctrain.data.sources.frames import read_frames
 from hpctrain.data.split import read_marks
 from hpctrain.errors import HpctrainError
 from hpctrain.files import put_job, sha256_of
-from hpctrain.potentials.card import Card, rows_of
+from hpctrain.potentials.card import Card, engine_name, rows_of
 from hpctrain.potentials.export_again import export_again
 from hpctrain.potentials.trainer import find_trainer
 from hpctrain.process import Run as RunProgram
@@ -57,7 +57,7 @@ def common_errors(
             "structures": str(structures),
             "potentials": {
                 str(number): {
-                    "yace": str(project.potentials / card["files"]["yace"]["path"]),
+                    "potential": str(project.potentials / card["files"]["yace"]["path"]),
                     "reference_energies": card["reference_energies"],
                     "shift": card["shift"],
                 }
@@ -71,7 +71,8 @@ def common_errors(
         except HpctrainError as error:
             return {**nothing, "why": error.message}
         put_job(Path(temporary))
-        reply = program((python, "-m", "job.pacemaker.evaluate", str(asked)), cwd=temporary)
+        module = f"job.{engine_name(a)}.evaluate"
+        reply = program((python, "-m", module, str(asked)), cwd=temporary)
     if reply.code != 0:
         return {**nothing, "why": f"{python} could not evaluate them: {reply.last_words('?')}"}
     found = json.loads(reply.out.strip().splitlines()[-1])

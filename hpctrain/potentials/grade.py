@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from hpctrain.errors import HpctrainError
 from hpctrain.files import put_job
 from hpctrain.potentials.active_set import Origin
+from hpctrain.potentials.card import engine_name
 from hpctrain.potentials.choice import PROGRESS, RESULT
 from hpctrain.potentials.choice import Progress as ProgressFile
 from hpctrain.potentials.trainer import find_trainer
@@ -47,7 +48,8 @@ def grade_here(
     python = find_trainer(project, [origin.card] if origin.card else [], program)
     put_job(folder)
     with _watched(folder / PROGRESS, progress):
-        reply = program([python, "-m", "job.pacemaker.select"], cwd=str(folder))
+        module = f"job.{engine_name(origin.card)}.select"
+        reply = program([python, "-m", module], cwd=str(folder))
     if reply.code != 0 or not (folder / RESULT).is_file():
         raise HpctrainError(
             f"the candidates could not be graded: {reply.last_words()}",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from hpctrain.errors import HpctrainError
 from hpctrain.files import as_json, write_atomically
 from hpctrain.potentials.active_set import Origin, elements_of
+from hpctrain.potentials.card import engine_name
 from hpctrain.potentials.choice import ACTIVE_SET, ASKED, CANDIDATES, POTENTIAL, REQUEST, Asked
 from hpctrain.potentials.write_choice import refuse_output
 
@@ -62,6 +63,7 @@ def prepare(
     shutil.copyfile(origin.yaml, folder / POTENTIAL)
     shutil.copyfile(origin.active_set, folder / ACTIVE_SET)
     request = {
+        "engine": engine_name(origin.card),
         "potential": POTENTIAL,
         "active_set": ACTIVE_SET,
         "wanted": wanted,

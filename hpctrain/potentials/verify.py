@@ -13,7 +13,7 @@ from typing import Any
 
 from hpctrain.errors import HpctrainError
 from hpctrain.files import put_job, sha256_of
-from hpctrain.potentials.card import Card, read_card
+from hpctrain.potentials.card import Card, engine_name, read_card
 from hpctrain.potentials.export_again import structures_of
 from hpctrain.potentials.trainer import find_trainer
 from hpctrain.potentials.verification import VERIFICATION, read_verification
@@ -86,17 +86,14 @@ def verify(
 
 def _request(yace: Path, card: Card | None, minutes: float, folder: Path) -> dict[str, Any]:
     """Put together what the checks want to know, but for the structures."""
-    yaml, active_set = yace.with_suffix(".yaml"), yace.with_suffix(".asi")
     return {
-        "engine": "pacemaker",
-        "yace": str(yace),
-        "yaml": str(yaml) if yaml.is_file() else None,
+        "engine": engine_name(card),
+        "potential": str(yace),
         "free_atoms": card["reference_energies"] if card else None,
         "shift": card["shift"] if card else None,
         "predictions": None,
         "known_errors": None,
-        "evaluator": card["evaluator"] if card else None,
-        "active_set": str(active_set) if active_set.is_file() else None,
+        "variant": card["evaluator"] if card else None,
         "seconds": 60 * minutes,
         "out": str(folder / VERIFICATION),
     }
@@ -111,7 +108,7 @@ def _run(
     content = read_verification(folder / VERIFICATION)
     if content is None:
         raise HpctrainError(
-            f"{request['yace']} could not be verified: {reply.last_words()}",
+            f"{request['potential']} could not be verified: {reply.last_words()}",
             f"the trainer's environment was that of {python}; another can be named as "
             "trainer.python of the site local",
         )
@@ -156,8 +153,7 @@ def _structures_of_card(
     if found["train"].parent == run:
         for attempt in sorted((run / "attempts").glob("*"), reverse=True):
             if _has_sum(attempt / "output_potential.yace", card["files"]["yace"]["sha256"]):
-                tables = [str(attempt / f"{side}_pred.pckl.gzip") for side in ("test", "train")]
-                return {"sides": sides, "predictions": tables}
+                return {"sides": sides, "predictions": str(attempt)}
     return {"sides": sides, "known_errors": card["metrics"].get("archived_file_on_test")}
 
 

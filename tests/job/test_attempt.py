@@ -843,7 +843,7 @@ def test_numpy_that_breaks_tensorpot(
 
 
 def fault(standin: StandIn, evaluator: str, variables: dict[str, str]) -> str:
-    ask = f"from job import environment; print(environment.fault({evaluator!r}))"
+    ask = f"from job.pacemaker import engine; print(engine.fault({{'evaluator': {evaluator!r}}}))"
     return subprocess.run(
         [str(standin.python), "-B", "-c", ask],
         cwd=resource("job").parent, env={**os.environ, **variables},

@@ -33,10 +33,11 @@ from hpctrain.job.checks.phases import phases
 from hpctrain.job.checks.phonons import frequencies, phonons
 from hpctrain.job.checks.result import NotReached, Skipped, Unphysical, verdict_on, worst
 from hpctrain.job.checks.result import result as result_of
-from hpctrain.job.checks.same_file import evaluators_agree, reproduces_test_rmse
+from hpctrain.job.checks.same_file import reproduces_test_rmse
 from hpctrain.job.checks.subject import Clock, Potential, Subject
 from hpctrain.job.checks.volume import energy_volume, equation_of_state
-from hpctrain.job.pacemaker.potential import load, load_grades, load_without_repulsion
+from hpctrain.job.pacemaker.evaluators import evaluators_agree
+from hpctrain.job.pacemaker.potential import CHECKS, load, load_grades, load_without_repulsion
 from hpctrain.settings import DataConfig
 
 HERE = RECORDED / "pacemaker" / "verification"
@@ -85,7 +86,7 @@ def al_subject(
     yaml = str(HERE / "al.yaml")
     return Subject(
         load(str(HERE / "al.yace")), al_sides, Clock(LONG), predictions,
-        bare=load_without_repulsion(yaml), evaluator="tensorpot",
+        bare=load_without_repulsion(yaml), variant="tensorpot", file=".yace",
     )  # fmt: skip
 
 
@@ -93,7 +94,7 @@ def al_subject(
 def al_report(al_subject: Subject, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """All checks on the good potential."""
     out = tmp_path_factory.mktemp("report") / "verification.json"
-    main.verify(al_subject, str(out))
+    main.verify(al_subject, str(out), CHECKS)
     content: dict[str, Any] = json.loads(out.read_text())
     return content
 
@@ -152,7 +153,7 @@ def of(calculator: Any, *elements: str, cutoff: float = 6.0) -> Potential:
 def test_a_good_potential_passes_everything(al_report: dict[str, Any]) -> None:
     assert al_report["schema"] == "hpctrain.verification/1"
     assert {check["name"]: check["verdict"] for check in al_report["checks"]} == dict.fromkeys(
-        main.CHECKS, "pass"
+        [*report.TITLES, "evaluators_agree"], "pass"
     )
     assert al_report["verdict"] == "pass"
     assert (al_report["made"], al_report["of"]) == (11, 11)
@@ -258,7 +259,7 @@ def test_coefficients_that_are_a_little_off(
     potential = changed(tmp_path, "al", off=0.05)
     off = Subject(
         potential, al_sides, Clock(LONG), al_subject.predictions, bare=potential,
-        evaluator="tensorpot",
+        variant="tensorpot",
     )  # fmt: skip
     for check in (reproduces_test_rmse, evaluators_agree, parity, energy_volume):
         assert check(off)["verdict"] == "fail", check.__name__
@@ -488,7 +489,7 @@ def test_what_a_check_raises(
 
 def test_without_time_everything_is_told_as_skipped(cuau: Structures, tmp_path: Path) -> None:
     hurried = Subject(of(EMT(), "Cu", "Au"), {"test": cuau}, Clock(0.0))
-    content = main.verify(hurried, str(tmp_path / "v.json"))
+    content = main.verify(hurried, str(tmp_path / "v.json"), CHECKS)
     assert {check["verdict"] for check in content["checks"]} == {"skipped"}
     assert content["verdict"] == "warn"
     reasons = [check["data"]["skipped"] for check in content["checks"]]
@@ -497,10 +498,10 @@ def test_without_time_everything_is_told_as_skipped(cuau: Structures, tmp_path: 
 
 def test_the_file_is_whole_while_a_check_is_at_work(tmp_path: Path) -> None:
     out = tmp_path / "v.json"
-    kept = report.Report(str(out), Clock(LONG))
+    kept = report.Report(str(out), Clock(LONG), {"own": "the trainer's own"})
     kept.begin("dimers")
     checks = {check["name"]: check for check in json.loads(out.read_text())["checks"]}
-    assert set(checks) == set(main.CHECKS)
+    assert set(checks) == {*main.FIRST, *main.CHECKS, "own"}
     assert "ended during this check" in checks["dimers"]["seen"]
     assert "not made" in checks["nve"]["seen"]
     kept.end("dimers", result_of("fail", "a hole"))

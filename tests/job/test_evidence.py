@@ -7,6 +7,7 @@ import json
 import os
 import threading
 import time
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,22 @@ def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("/dev/zero")
     for name in ("fifo", "link", ".", "nothing"):
         assert evidence.read_json(tmp_path / name) == {}
+
+
+def test_a_folder_has_a_sum_of_names_and_contents(tmp_path: Path) -> None:
+    """Where it lies and in which order it was written does not matter."""
+    for copy, names in (("a", ["x.pb", "variables/y"]), ("b", ["variables/y", "x.pb"])):
+        for name in names:
+            file = tmp_path / copy / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(name)
+    facts = evidence.facts_of(tmp_path / "a")
+    assert facts == evidence.facts_of(tmp_path / "b")
+    assert facts["bytes"] == len("x.pbvariables/y")
+    listing = f"{sha256(b'variables/y').hexdigest()}  variables/y\n"
+    listing += f"{sha256(b'x.pb').hexdigest()}  x.pb\n"
+    assert facts["sha256"] == sha256(listing.encode()).hexdigest()
+    (tmp_path / "b/x.pb").rename(tmp_path / "b/z.pb")
+    assert facts["sha256"] != evidence.facts_of(tmp_path / "b")["sha256"]
+    file = evidence.facts_of(tmp_path / "a/x.pb")
+    assert file == {"sha256": sha256(b"x.pb").hexdigest(), "bytes": 4}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -21,6 +22,7 @@ WITH_PACKAGES = {
         for name in (
             "convert",
             "evaluate",
+            "evaluators",
             "maxvol",
             "potential",
             "repulsion",
@@ -135,3 +137,20 @@ def test_it_calls_no_method_that_came_later(name: str) -> None:
     tree = ast.parse((JOB / name).read_text(encoding="utf-8"))
     used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     assert used & METHODS == set()
+
+
+# The words by which the first trainer would be known, and the one place that may name it: what
+# names no trainer is of the time when there was one.
+ITS_WORDS = re.compile(r"pacemaker|pyace|tensorpot|yace|metrics\.txt", re.IGNORECASE)
+ENGINES = {path.parent.name for path in JOB.glob("*/engine.py")}
+
+
+def test_the_driver_and_the_checks_know_no_trainer_by_name() -> None:
+    found = [
+        f"{name}: {line.strip()}"
+        for name in FILES
+        if name.split("/")[0] not in ENGINES
+        for line in (JOB / name).read_text(encoding="utf-8").splitlines()
+        if ITS_WORDS.search(line)
+    ]
+    assert found == ['trainer.py: FIRST = "pacemaker"']

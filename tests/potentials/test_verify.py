@@ -156,7 +156,7 @@ def test_collect_tells_what_was_not_verified(
     done = verify(project, "potential_gen_01", program=checks)
     assert [path.parent for path in done.data] == [submitted.run_dir] * 2
     assert checks.asked["free_atoms"] == {"Al": -0.2994}
-    assert [Path(p).is_file() for p in checks.asked["predictions"]] == [True, True]
+    assert Path(checks.asked["predictions"], "test_pred.pckl.gzip").is_file()
     shutil.rmtree(submitted.run_dir)
     verify(project, "potential_gen_01", program=checks)
     assert checks.found == {"train": True, "test": True}
@@ -178,7 +178,7 @@ def test_a_file_without_a_card_and_data(yace: Path) -> None:
     assert (done.content["verdict"], done.data) == ("pass", [])
     assert done.sha256 == hashlib.sha256(yace.read_bytes()).hexdigest()
     assert done.notes == ["no structures: most checks need them; name a file with --data"]
-    assert (checks.asked["sides"], checks.asked["yaml"]) == ({}, None)
+    assert (checks.asked["sides"], checks.asked["potential"]) == ({}, str(yace))
     assert checks.asked["seconds"] == 300
 
 

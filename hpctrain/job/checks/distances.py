@@ -37,7 +37,7 @@ def find_nearest(structures: Iterable[Any], cutoff: float) -> Dict[Pair, Nearest
 def _search(atoms: Any, radius: float) -> Any:
     """Return the first and second atoms and the distances (Å) of all pairs within the radius.
 
-    By matscipy, which tensorpot needs and which is quicker, where it is there. It fails without a
+    By matscipy, which is quicker, where the trainer's environment has it. It fails without a
     cell (1.3.1).
     """
     if all(atoms.pbc):

@@ -1,10 +1,11 @@
 """The checks of a potential before it is archived, one after the other: docs/verification.md.
 
-Called as: python -m job.checks.main REQUEST, a JSON object with ``yace`` and ``yaml`` (the
-potential's files), ``engine``, ``sides`` (train and test: extxyz), ``free_atoms`` (eV by element;
-null: those of the data), ``shift`` (eV/atom), ``predictions`` (the trainer's own, pickles),
-``known_errors`` (of the file, measured before), ``evaluator``, ``seconds`` and ``out``, and
-``active_set`` (its file). What is not known is null.
+Called as: python -m job.checks.main REQUEST, a JSON object with ``potential`` (its file or folder,
+beside which are the others of the same potential), ``engine``, ``sides`` (train and test: extxyz),
+``free_atoms`` (eV by element; null: those of the data), ``shift`` (eV/atom), ``predictions`` (the
+folder of the attempt that has the trainer's own), ``known_errors`` (of the file, measured before),
+``variant`` (what was chosen within the trainer), ``seconds`` and ``out``. What is not known is
+null.
 
 The file is written anew before and after each check: whatever ends this process, what was found
 until then is there, and what was not reached is told as skipped. Python >= 3.8.
@@ -16,30 +17,28 @@ import json
 import sys
 import traceback
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping
+from typing import Any, Dict, Mapping, Tuple
 
-from ..trainer import engine_name, import_module_of
 from .bonds import bonds
 from .data import FreeAtoms, Structures, isolated_atoms
 from .dimers import dimers
 from .elastic import elastic
 from .forces import finite_differences
+from .loader import Check, Loader, loader_of
 from .motion import nve
 from .parity import parity
 from .phonons import phonons
 from .report import Report, skipped
 from .result import NotReached, Skipped, Unphysical, result
-from .same_file import evaluators_agree, reproduces_test_rmse
+from .same_file import reproduces_test_rmse
 from .subject import Clock, Subject
 from .vibrations import vibrations
 from .volume import energy_volume
 
-Check = Callable[[Subject], Dict[str, Any]]
-# In the order in which they are made: what may have to leave something out comes last, with all
-# the time that is left. Each of the others may take half of it.
+# In the order in which they are made, the trainer's own behind the first: what may have to leave
+# something out comes last, with all the time that is left. Each of the others may take half of it.
+FIRST: Dict[str, Check] = {"reproduces_test_rmse": reproduces_test_rmse}
 CHECKS: Dict[str, Check] = {
-    "reproduces_test_rmse": reproduces_test_rmse,
-    "evaluators_agree": evaluators_agree,
     "finite_differences": finite_differences,
     "dimers": dimers,
     "bonds": bonds,
@@ -53,40 +52,26 @@ CHECKS: Dict[str, Check] = {
 HALF = 0.5
 
 
-def read_subject(request: Mapping[str, Any]) -> Subject:
+def read_subject(request: Mapping[str, Any], loader: Loader) -> Subject:
     """Load what the request names."""
-    # Late, and by name: each engine has a module like it.
-    engine = import_module_of(engine_name(request), "potential")
+    path, folder = request["potential"], request["predictions"]
     known = request["free_atoms"] or {}
     if not known:
-        for path in request["sides"].values():
-            known.update(isolated_atoms(path))
+        for side in request["sides"].values():
+            known.update(isolated_atoms(side))
     free_atoms = FreeAtoms(known, request["shift"] or 0.0)
-    sides = {side: Structures(path, free_atoms) for side, path in request["sides"].items()}
-    yaml, predictions = _existing(request["yaml"]), _read_predictions(request, engine)
-    active_set = _existing(request.get("active_set"))
+    sides = {side: Structures(file, free_atoms) for side, file in request["sides"].items()}
     return Subject(
-        engine.load(request["yace"]),
+        loader.load(path),
         sides,
         Clock(request["seconds"]),
-        predictions,
+        None if folder is None else loader.predictions(folder),
         request["known_errors"],
-        engine.load_without_repulsion(yaml) if yaml else None,
-        request["evaluator"],
-        engine.load_grades(yaml, active_set) if yaml and active_set else None,
+        loader.bare(path),
+        request["variant"],
+        loader.grades(path),
+        Path(path).suffix or Path(path).name,
     )
-
-
-def _read_predictions(request: Mapping[str, Any], engine: Any) -> Dict[str, Any] | None:
-    """Read the trainer's predictions of both sides, by id; None where there are none."""
-    found: Dict[str, Any] = {}
-    for path in filter(None, map(_existing, request["predictions"] or ())):
-        found.update(engine.read_predictions(path) or {})
-    return found or None
-
-
-def _existing(path: str | None) -> str | None:
-    return path if path is not None and Path(path).is_file() else None
 
 
 def make(check: Check, subject: Subject) -> Dict[str, Any]:
@@ -108,11 +93,12 @@ def make(check: Check, subject: Subject) -> Dict[str, Any]:
         return skipped(f"the check itself failed: {type(error).__name__}: {error}", "crash")
 
 
-def verify(subject: Subject, out: str) -> Dict[str, Any]:
-    """Make all checks; return what the file ``out`` then says."""
-    report = Report(out, subject.clock)
-    last = list(CHECKS)[-1]
-    for name, check in CHECKS.items():
+def verify(subject: Subject, out: str, own: Mapping[str, Tuple[str, Check]]) -> Dict[str, Any]:
+    """Make all checks, the trainer's ``own`` too; return what the file ``out`` then says."""
+    report = Report(out, subject.clock, {name: title for name, (title, _) in own.items()})
+    checks = {**FIRST, **{name: check for name, (_, check) in own.items()}, **CHECKS}
+    last = list(checks)[-1]
+    for name, check in checks.items():
         subject.clock.share(1.0 if name == last else HALF)
         report.begin(name)
         report.end(name, make(check, subject))
@@ -122,7 +108,8 @@ def verify(subject: Subject, out: str) -> Dict[str, Any]:
 def main() -> int:
     """Check the potential that the first argument describes."""
     request = json.loads(sys.argv[1])
-    verify(read_subject(request), request["out"])
+    loader = loader_of(request)
+    verify(read_subject(request, loader), request["out"], loader.CHECKS)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Checks that the file is the potential that was trained: its errors, and both evaluators."""
+"""The check that the file is the potential that was trained: it has the same errors."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ from typing import Any, Iterator, List, Sequence, Tuple
 
 import numpy as np
 
-from .result import Skipped, result, verdict_on, worst
+from .result import Skipped, result, verdict_on
 from .subject import Clock, Computed, Subject
 
 # As a part of the error itself; and below these errors (meV/atom, eV/Å) it does not matter.
 RMSE_LIMITS = (1e-3, 1e-2)
 RMSE_FLOORS = (0.01, 1e-5)
-# meV/atom and eV/Å; both evaluators compute in double precision.
-ENERGY_LIMITS = (0.01, 1.0)
-FORCE_LIMITS = (1e-4, 1e-2)
 # eV/atom and eV/Å: more is no rounding of the file's splines.
 APART = (1e-5, 1e-4)
 MOST_NAMED = 10
@@ -32,7 +29,7 @@ def reproduces_test_rmse(subject: Subject) -> dict[str, Any]:
     for side in ("test", "train"):
         file, trainer = [], []
         clock = subject.clock if side == "test" else subject.clock.half()
-        for number, predicted in _with_predictions(subject, side, clock):
+        for number, predicted in with_predictions(subject, side, clock):
             here, one = subject.predicted(side, number), subject.side(side).read(number)
             if _apart(here, *predicted, one.atoms) and _repulsion_acts(subject, here, one.atoms):
                 touched.append(one.id)
@@ -47,7 +44,7 @@ def reproduces_test_rmse(subject: Subject) -> dict[str, Any]:
         rows = ", ".join(touched[:MOST_NAMED]) + ", …" * (len(touched) > MOST_NAMED)
         words.append(f"the core repulsion, added after the fit, acts in {len(touched)} of them: "
                      f"row {rows}")  # fmt: skip
-    return _compare(found, words)
+    return _compare(subject.file, found, words)
 
 
 def _reproduces_known_errors(subject: Subject) -> dict[str, Any]:
@@ -67,7 +64,7 @@ def _reproduces_known_errors(subject: Subject) -> dict[str, Any]:
         rows.append((structures.read(number), here.energy, here.forces))
     known = subject.known_errors
     before = (known["rmse_energy_mev_per_atom"], known["rmse_force_ev_per_a"])
-    return _compare([(_rmse(rows), before, f"on {count} test structures")])
+    return _compare(subject.file, [(_rmse(rows), before, f"on {count} test structures")])
 
 
 def _rmse(rows: List[Tuple[Any, float, Any]]) -> Tuple[float, float]:
@@ -77,7 +74,9 @@ def _rmse(rows: List[Tuple[Any, float, Any]]) -> Tuple[float, float]:
 
 
 def _compare(
-    found: List[Tuple[Tuple[float, float], Tuple[float, float], str]], words: Sequence[str] = ()
+    name: str,
+    found: List[Tuple[Tuple[float, float], Tuple[float, float], str]],
+    words: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Compare RMSEs of the file with those measured before, for each set of structures."""
     if not np.isfinite([number for file, before, _ in found for number in (*file, *before)]).all():
@@ -90,7 +89,7 @@ def _compare(
         for i in range(2)
     )
     said = [
-        f"the .yace has {file[0]:.4g} meV/atom and {file[1]:.4g} eV/Å {where}; the training "
+        f"the {name} has {file[0]:.4g} meV/atom and {file[1]:.4g} eV/Å {where}; the training "
         f"measured {before[0]:.4g} and {before[1]:.4g}"
         for file, before, where in found
     ]
@@ -99,33 +98,7 @@ def _compare(
     )
 
 
-def evaluators_agree(subject: Subject) -> dict[str, Any]:
-    """Compare the trainer's predictions with pyace's, on the fit before its core repulsion."""
-    if subject.evaluator is not None and subject.evaluator != "tensorpot":
-        raise Skipped(f"trained with {subject.evaluator}: there is no second evaluator")
-    if subject.predictions is None:
-        raise Skipped("the trainer's own predictions are only in the folder of the run")
-    if subject.bare is None:
-        raise Skipped("the potential's .yaml, from which the core repulsion is taken, is not here")
-    energies, forces = [], []
-    for number, (energy, force) in _with_predictions(subject, "test", subject.clock):
-        atoms = subject.side("test").read(number).atoms
-        here = subject.bare.compute(atoms)
-        energies.append(1000 * abs(here.energy - energy) / len(atoms))
-        forces.append(float(np.abs(here.forces - force).max()))
-    if not energies:
-        subject.clock.check("the test structures were computed")
-        raise Skipped("the trainer has kept no predictions of these structures")
-    return result(
-        worst([verdict_on(max(energies), *ENERGY_LIMITS), verdict_on(max(forces), *FORCE_LIMITS)]),
-        f"on {len(energies)} test structures the largest differences are {max(energies):.1e} "
-        f"meV/atom and {max(forces):.1e} eV/Å",
-        max(energies), "meV/atom", ENERGY_LIMITS,
-        force_ev_per_a=max(forces), force_limits=list(FORCE_LIMITS),
-    )  # fmt: skip
-
-
-def _with_predictions(
+def with_predictions(
     subject: Subject, side: str, clock: Clock
 ) -> Iterator[Tuple[int, Tuple[float, Any]]]:
     """Walk through the structures of which the trainer kept its predictions: no free atoms.

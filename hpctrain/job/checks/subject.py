@@ -113,9 +113,10 @@ class Subject:
     """Everything that a check may look at.
 
     ``predictions`` are the trainer's own on the labelled structures, by id: total energy in eV and
-    forces; ``known_errors`` were measured with this file before (see pacemaker/evaluate.py).
-    ``bare`` is the potential without its core repulsion, as it was fitted, or None. ``grades``
-    gives the extrapolation grade of each atom of a structure; None without an active set.
+    forces; ``known_errors`` were measured with this file before. ``bare`` is the potential without
+    its core repulsion, as it was fitted, or None. ``variant`` is what was chosen within the
+    trainer. ``grades`` gives the extrapolation grade of each atom of a structure; None without an
+    active set. ``file`` is what the potential's file is called.
     """
 
     potential: Potential
@@ -124,8 +125,9 @@ class Subject:
     predictions: Mapping[str, Tuple[float, Any]] | None = None
     known_errors: Mapping[str, Any] | None = None
     bare: Potential | None = None
-    evaluator: str | None = None
+    variant: str | None = None
     grades: Callable[[Any], Any] | None = None
+    file: str = "file"
     phases: Any = None  # see phases.py: looked for once
     molecules: Any = None  # see molecules.py: looked for once
     _computed: Dict[Tuple[str, int], Computed] = field(default_factory=dict)

@@ -125,7 +125,7 @@ def compare(request_file: str) -> int:
         # Read anew each time: the labels are on the structures' calculators, which are replaced.
         structures = list(ase.io.iread(request["structures"], ":", format="extxyz"))
         found[name] = errors_of_file(
-            one["yace"], one["reference_energies"], one["shift"], structures
+            one["potential"], one["reference_energies"], one["shift"], structures
         )
     print(json.dumps(found))
     return 0

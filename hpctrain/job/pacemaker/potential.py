@@ -5,12 +5,19 @@ Python 3.8 and later, in the trainer's environment.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Tuple
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Mapping, Tuple
 
 import numpy as np
 from ase.calculators.calculator import all_changes
 
+from ..checks.loader import Check
 from ..checks.subject import Potential
+from .evaluators import evaluators_agree
+
+CHECKS: Mapping[str, Tuple[str, Check]] = {
+    "evaluators_agree": ("tensorpot and pyace agree", evaluators_agree),
+}
 
 
 def load(path: Any) -> Potential:
@@ -20,6 +27,29 @@ def load(path: Any) -> Potential:
     calculator = PyACECalculator(path)
     calculator.compute_projections = False  # of no use here, and a third of the time
     return Potential(calculator, list(calculator.basis.elements_name), float(calculator.cutoff))
+
+
+def bare(path: str) -> Potential | None:
+    """Load a potential as it was fitted, from the .yaml beside it; None without that."""
+    yaml = Path(path).with_suffix(".yaml")
+    return load_without_repulsion(str(yaml)) if yaml.is_file() else None
+
+
+def grades(path: str) -> Callable[[Any], Any] | None:
+    """Load what gives extrapolation grades, from .yaml and .asi; None without them."""
+    yaml, active_set = (Path(path).with_suffix(suffix) for suffix in (".yaml", ".asi"))
+    found = yaml.is_file() and active_set.is_file()
+    return load_grades(str(yaml), str(active_set)) if found else None
+
+
+def predictions(folder: str) -> Dict[str, Tuple[float, Any]] | None:
+    """Read the trainer's own predictions of both sides; None where there are none."""
+    found: Dict[str, Tuple[float, Any]] = {}
+    for side in ("test", "train"):
+        table = Path(folder) / f"{side}_pred.pckl.gzip"
+        if table.is_file():
+            found.update(read_predictions(str(table)) or {})
+    return found or None
 
 
 def load_without_repulsion(path: str) -> Potential:

@@ -10,7 +10,7 @@ import functools
 import importlib
 from typing import Any, Callable
 
-from ...trainer import PACEMAKER, import_module_of
+from ...trainer import import_module_of
 from . import linear_start
 from .training_state import TrainingState
 
@@ -93,7 +93,7 @@ def install(state: TrainingState) -> None:
 
 
 def _place(trainer: Any, potential: Any) -> Any:
-    return import_module_of(PACEMAKER, "repulsion").place(trainer, potential)
+    return import_module_of("pacemaker", "repulsion").place(trainer, potential)
 
 
 def _bind_minimize(state: TrainingState, evaluator: str) -> None:
