@@ -10,11 +10,11 @@ import json
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
+from typing import Any, Dict, List, Mapping, Tuple
 
 from .. import evidence
 from ..steps import Failure, module
-from ..trainer import Start
+from ..trainer import Outcome, Start, Step
 from . import plan, product
 from .last_words import last_words
 
@@ -29,25 +29,6 @@ NEEDED = (
 SETTINGS = ("patience", "active_set")
 NEWER: Mapping[str, Any] = {}
 TRAIN, TEST = "train.pkl.gz", "test.pkl.gz"
-
-
-class Step(NamedTuple):
-    """A program that an attempt runs in its folder; what it prints goes to NAME.out."""
-
-    name: str
-    argv: Tuple[str, ...]
-    phase: str
-    variables: Mapping[str, str] = {}
-    needed: bool = True
-    makes: str = ""
-    left_out: str = ""
-
-
-class Outcome(NamedTuple):
-    """A finished potential: what evaluating it told, and its files, the potential itself first."""
-
-    evaluation: Mapping[str, Any]
-    files: Tuple[str, ...]
 
 
 def explain(said: str) -> str:
