@@ -116,10 +116,16 @@ class _Parents(TypedDict, total=False):
     parents: list[ParentFacts]
 
 
-class _TrainingKeys(TypedDict):
+class _KeysOfTrainers(TypedDict, total=False):
+    """Keys that some trainers have, and that are read."""
+
+    b_basis_size: int | str
+    seed: int | None
+
+
+class _TrainingKeys(_KeysOfTrainers):
     engine: str
     cutoff: float | None
-    b_basis_size: int | str
     max_iter: Annotated[int, between(1, 1e12)] | None
 
 
