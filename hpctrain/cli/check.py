@@ -55,6 +55,7 @@ def check_command(
       hpctrain check --site mycluster
       hpctrain check --html report.html
     """
+    from hpctrain.launch.enough import expect
     from hpctrain.launch.plan import NoSite
     from hpctrain.launch.preflight import begin, judge
     from hpctrain.project import find_project
@@ -75,7 +76,7 @@ def check_command(
     found = prepared.findings if prepared else None
     if found is None:
         found = judge(preflight, config, None, skip_bad=options.skip_bad)
-    found.data["training"] = _cost(prepared, found.data) if prepared and site_is_named else None
+    found.data["training"] = expect(prepared) if prepared and site_is_named else None
     if html_file is not None:
         _write_page(html_file, found, preflight, config.project)
     if as_json:
