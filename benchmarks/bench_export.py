@@ -249,8 +249,8 @@ def page(rows: list[tuple[str, ...]], arguments: list[str]) -> str:
     ]
     return f"""# Benchmarks
 
-Speed and memory of hpctrain's export compared with ASE. `make bench` writes this page. Machines
-differ, so the ratios matter. The other numbers are for one machine:
+Speed and memory of hpctrain's export, compared with ASE. `make bench` writes this page. Machines
+differ, so look at the ratios. The other numbers are for one machine:
 {os.cpu_count()} cores ({platform.machine()}), {versions}.
 
 The command: `{" ".join(["python benchmarks/bench_export.py", *arguments])}`
@@ -259,18 +259,18 @@ The command: `{" ".join(["python benchmarks/bench_export.py", *arguments])}`
 
 - The structures have {ATOMS} atoms, energy, forces and stress. They are in an ASE SQLite database
   that has just been written.
-- **export**: `hpctrain export`, which also checks, hashes and splits, compared with
+- **export**: `hpctrain export`, which also checks, hashes and splits. ASE's part is
   `[row.toatoms() for row in db.select("status=completed")]` and `ase.io.write`, which writes eight
   decimals of positions and forces. hpctrain writes all digits.
-- **export, extxyz**: the same from the file that the first has written, compared with
-  `ase.io.iread` and `ase.io.write`.
-- **convert**: the job's step from `train.extxyz` to `train.pckl.gzip`, compared with
-  `ase.io.iread` and `DataFrame.to_pickle` with the same compression.
-- Each number comes from a separate process. Times are of the whole process, Python's start and
-  imports included; CPU times also of its helpers, and on a busy machine they tell more. hpctrain
-  reads large sources with as many processes as there are cores, four at most. The peak is the
-  largest resident memory of the process itself, imports included; each of its helpers has about
-  50 MB, much of it shared.
+- **export, extxyz**: the same, from the `train.extxyz` that the first export has written. ASE's
+  part is `ase.io.iread` and `ase.io.write`.
+- **convert**: the job's step from `train.extxyz` to `train.pckl.gzip`. ASE's part is `ase.io.iread`
+  and `DataFrame.to_pickle` with the same compression.
+- Each number comes from a separate process. Times are of the whole process, with Python's start and
+  imports. CPU times include the helper processes; on a busy machine they tell more than the rates.
+- hpctrain reads large sources with as many processes as there are cores, four at most.
+- The peak is the largest resident memory of the main process. Each helper process has about 50 MB,
+  much of it shared.
 - Above {MOST_FOR_ASE:,} structures ASE is not measured, because it keeps all of them in memory.
 """
 

@@ -94,11 +94,12 @@ The command: `python benchmarks/bench_looking.py {count}`, on {os.cpu_count()} c
 {chr(10).join(lines)}
 
 - Half of the runs are running, each with 100 iterations; the scheduler answers at once.
-- The peer is `git status` on the same folder: it too finds out, by the stamps of thousands of files
-  and an index, what has changed since its last look. `ls -lR` would only list them.
-- The **first** look has no cache and reads all tables. **Later ones** read again the runs whose
-  files have changed, and those that are not over. **submit** looks for its data among all runs.
-- CPU time of whole processes, Python's start included; each figure is the least of {TIMES}.
+- `git status` runs on the same folder. It does a comparable thing: by the times of thousands of
+  files and an index it finds out what has changed since its last look.
+- The **first** `hpctrain status` has no cache and reads all tables. **Later ones** read only the
+  runs whose files have changed, and those that are not over. **submit** looks for its data among
+  all runs.
+- The figures are the CPU time of whole processes, with Python's start: each the least of {TIMES}.
 """
 
 

@@ -116,8 +116,8 @@ class DataConfig(Record):
         split = info.data.get("split")
         if split == "grouped" and group_by is None:
             raise ValueError(
-                "split: grouped needs the key of the rows that names the group; "
-                "write, for example, group_by: config_type"
+                "split: grouped needs the key of the rows that names the group; write "
+                "data.group_by: KEY, for example group_by: config_type"
             )
         if split in ("random", "given") and group_by is not None:
             raise ValueError(

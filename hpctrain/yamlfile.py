@@ -226,6 +226,8 @@ def _in_words(model: type[BaseModel], path: list[str], detail: ErrorDetails) -> 
     message = detail["msg"].removeprefix("Value error, ")
     said = f"{message[0].lower()}{message[1:]}".replace("input should be", "must be", 1)
     said = _MUST_BE.get(detail["type"], said)
+    if detail["input"] is None and not detail["type"].endswith("_type"):
+        return said  # it is missing, and not wrong
     shown = _shown(detail["input"])
     # What is wrong with a record as a whole is named in the message.
     whole = not path or (detail["type"] == "value_error" and isinstance(detail["input"], dict))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -56,6 +55,7 @@ def check_command(
       hpctrain check --site mycluster
       hpctrain check --html report.html
     """
+    from hpctrain.launch.enough import expect
     from hpctrain.launch.plan import NoSite
     from hpctrain.launch.preflight import begin, judge
     from hpctrain.project import find_project
@@ -76,7 +76,7 @@ def check_command(
     found = prepared.findings if prepared else None
     if found is None:
         found = judge(preflight, config, None, skip_bad=options.skip_bad)
-    found.data["training"] = _cost(prepared, found.data) if prepared and site_is_named else None
+    found.data["training"] = expect(prepared) if prepared and site_is_named else None
     if html_file is not None:
         _write_page(html_file, found, preflight, config.project)
     if as_json:
@@ -172,35 +172,6 @@ def _facts(
         "findings": [finding.facts() for finding in found.findings],
         "data": found.data,
     }
-
-
-def _cost(prepared: Prepared, data: dict[str, Any]) -> dict[str, Any] | None:
-    """Estimate what the training takes on the site; None on GPUs, where nothing was measured."""
-    from hpctrain.engines import engine_of
-    from hpctrain.engines.base import Task
-    from hpctrain.launch.enough import shortfalls
-    from hpctrain.runs.manifest import known_side
-
-    profile, manifest = prepared.profile, prepared.manifest
-    if profile.gpus or data["neighbours_per_atom"] is None:
-        return None
-    training, train = manifest["settings"]["training"], known_side(manifest["dataset"], "train")
-    cores = profile.cores
-    if cores is None:
-        cores = (os.cpu_count() or 1) if prepared.scheduler.is_this_machine else 1
-    task = Task(
-        structures=train["structures"],
-        atoms=train["atoms"],
-        neighbours=data["neighbours_per_atom"],
-        elements=len(manifest["dataset"]["elements"]),
-        cores=cores,
-    )
-    expected = engine_of(training["engine"]).cost(
-        task, training, manifest["evaluator"], manifest["input"]
-    )
-    if expected is None:
-        return None
-    return {**expected, "shortfalls": shortfalls(expected, profile)}
 
 
 def _write_page(file: Path, found: Findings, preflight: Preflight, project: str) -> None:

@@ -110,7 +110,6 @@ def logs_command(run: str, following: bool, project_file: str | None, as_json: b
     from hpctrain.project import find_project
     from hpctrain.runs.actions.logs import log_files, tail
     from hpctrain.runs.actions.status import status
-    from hpctrain.runs.state.verdict import SETTLED
 
     project = find_project(project_file)
     files = log_files(project, run, print_message)
@@ -119,7 +118,7 @@ def logs_command(run: str, following: bool, project_file: str | None, as_json: b
         return
 
     def ended() -> bool:
-        return not following or status(project, (run,)).runs[0].state in SETTLED
+        return not following or not status(project, (run,)).may_change
 
     try:
         for text in tail(project, run, ended):

@@ -107,6 +107,7 @@ def show_command(name: str, target: str | None, project_file: str | None, as_jso
     """
     import yaml
 
+    from hpctrain.cli.terminal.layout import width_of, wrap
     from hpctrain.errors import HpctrainError
     from hpctrain.sites.load import load
     from hpctrain.yamlfile import nearest
@@ -124,7 +125,7 @@ def show_command(name: str, target: str | None, project_file: str | None, as_jso
     for file in site.files:
         print_text(f"# {file}")
     for note, where in _hardware_notes(site, [target] if target else known).items():
-        print_text(f"# {', '.join(where)}: {note}")
+        print_text(wrap(f"# {', '.join(where)}: {note}", width_of(sys.stdout), "#   "))
     print_text(yaml.safe_dump(profile, sort_keys=False, allow_unicode=True), end="")
 
 

@@ -109,7 +109,7 @@ def _print_submitted(project: Project, done: SubmittedRun, wait: bool, as_json: 
 
     for note in done.notes:
         print_note(f"note: {note}")
-    _print_warnings(done.findings)
+    _print_warnings(done.findings, done.expected)
     if not as_json:
         print_text(manifest(done.manifest, width=width_of(sys.stdout)))
         print_text(f"run         {done.run_id}: job {done.job_id} on {done.site}")
@@ -122,7 +122,7 @@ def _print_submitted(project: Project, done: SubmittedRun, wait: bool, as_json: 
             "site": done.site,
             "job_id": done.job_id,
             "state": state,
-            **_findings_json(done.findings),
+            **_findings_json(done.findings, done.expected),
         }
         print_json("submit", {"runs": [run]})
     elif not wait:
@@ -132,8 +132,8 @@ def _print_submitted(project: Project, done: SubmittedRun, wait: bool, as_json: 
         raise SystemExit(1)
 
 
-def _print_warnings(found: Findings | None) -> None:
-    """Print what may be wrong with the data, each in one line."""
+def _print_warnings(found: Findings | None, expected: dict[str, Any] | None) -> None:
+    """Print what may be wrong with the data, and what the job may lack, each in one line."""
     warnings = (
         [one for one in found.findings if not one.silenced and not one.stops] if found else []
     )
@@ -141,10 +141,15 @@ def _print_warnings(found: Findings | None) -> None:
         print_note(f"warning: {one.line()}")
     if warnings:
         print_message("what to do about warnings: hpctrain check")
+    for shortfall in (expected or {}).get("shortfalls", []):
+        print_note(f"warning: {shortfall}")
 
 
-def _findings_json(found: Findings | None) -> dict[str, Any]:
-    return {"findings": [one.facts() for one in found.findings]} if found else {}
+def _findings_json(found: Findings | None, expected: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what was found in the data, and the estimate of the training; nothing unchecked."""
+    if found is None:
+        return {}
+    return {"findings": [one.facts() for one in found.findings], "training": expected}
 
 
 def _follow(project: Project, run_id: str) -> str:
@@ -170,6 +175,7 @@ def _dry_run(
     """Print the job script to stdout, and all that is said about it to stderr."""
     from hpctrain.cli.terminal.layout import width_of
     from hpctrain.cli.terminal.tables import manifest
+    from hpctrain.launch.enough import expect
     from hpctrain.launch.preflight import refuse_mistakes
     from hpctrain.launch.submit import dry_run
 
@@ -184,11 +190,10 @@ def _dry_run(
             progress=counter,
             agree=partial(agree_to_cost, sure=True),
         )
-    found = prepared.findings
+    found, expected = prepared.findings, expect(prepared)
     if as_json:
-        print_json(
-            "submit", {"run_dir": None, "files": files, "argv": argv, **_findings_json(found)}
-        )
+        facts = {"run_dir": None, "files": files, "argv": argv}
+        print_json("submit", {**facts, **_findings_json(found, expected)})
         if found is not None and found.stops:
             print_message("hpctrain: this would not be submitted: see findings")
             raise SystemExit(1)  # stdout has its one object already
@@ -196,7 +201,7 @@ def _dry_run(
     print_message(manifest(prepared.manifest, width=width_of(sys.stderr)))
     for note in prepared.notes:
         print_note(f"note: {note}")
-    _print_warnings(found)
+    _print_warnings(found, expected)
     print_message(f"would be submitted with: {' '.join(argv)}\n")
     print_text(files["job.sh"], end="")
     if found is not None:

@@ -73,7 +73,7 @@ def read_candidates(
     on. A label is not needed, and none is read. HpctrainError where a source cannot be read.
     """
     found = Candidates(file)
-    names, several = expand(list(sources), base)
+    names, several = expand(list(sources), base, "CANDIDATES")
     total = count_all(names, base, select)
     with _Kept(file.with_name(f".{file.name}.all")) as kept:
         for path in known:

@@ -27,7 +27,7 @@ class SplitTable:
     """What a draw needs to know of n structures.
 
     ``digests`` [n, 32] with the labels, ``geometries`` [n, any] without. ``groups`` [n] numbers
-    ``group_names``, and is -1 where a row lacks the key; ``strata`` [n] numbers ``strata_names``.
+    ``group_names``; ``strata`` [n] numbers ``strata_names``.
     Both are None where they are not needed.
     """
 
@@ -42,7 +42,7 @@ class SplitTable:
 def draw(table: SplitTable, kind: str, test_fraction: float, seed: int) -> Tested:
     """Say for each structure [n] whether it is tested on. ``kind``: random, stable or grouped.
 
-    HpctrainError where a side would be empty, or a structure belongs to no group.
+    HpctrainError where a side would be empty.
     """
     if table.groups is not None:
         return _draw_groups(table.groups, table.group_names, kind, test_fraction, seed)
@@ -155,13 +155,6 @@ def _draw_groups(
 
     In the order of lots each is taken if it brings the sum nearer.
     """
-    without = int((groups < 0).sum())
-    if without:
-        raise HpctrainError(
-            f"data.split {kind}: {without} of {len(groups)} structures have no value of the key "
-            "data.group_by",
-            "give them the key, leave them out with data.select, or choose another data.group_by",
-        )
     sizes = np.bincount(groups, minlength=len(names))
     present = np.flatnonzero(sizes)
     if len(present) < 2:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -21,6 +22,7 @@ from hpctrain.data.structures.labels import (
 )
 from hpctrain.data.structures.rows import GEOMETRY, SomeRows
 
+_MOST_KEYS = 1000
 _NO_DIGESTS = (bytes(32), bytes(GEOMETRY))
 Value = TypeVar("Value")
 
@@ -72,6 +74,7 @@ def make_part(structures: Sequence[Structure], rules: Rules) -> Part:
          for place, one in enumerate(structures)],
         [_group(one, rules.group_by) for one in structures] if rules.group_by else [],
         [one.side for one in structures],
+        _other_keys(structures, rules.group_by) if rules.group_by else set(),
         {place: one.energy for place, one in enumerate(structures)
          if one.energy is not None and place not in bad and is_isolated(one, rules.cutoff)},
         bad,
@@ -109,6 +112,12 @@ def _spread(values: Sequence[Value], nothing: Value, bad: Collection[int]) -> li
 def _group(structure: Structure, key: str) -> str | None:
     value = structure.keys.get(key)
     return None if value is None else str(value)
+
+
+def _other_keys(structures: Sequence[Structure], key: str) -> set[str]:
+    """Return some keys of the structures that lack one."""
+    lacking = (one for one in structures if one.keys.get(key) is None)
+    return set(islice((name for one in lacking for name in one.keys), _MOST_KEYS))
 
 
 @lru_cache(maxsize=1000)

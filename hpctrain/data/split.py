@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hpctrain.settings import DataConfig
 
 UNNAMED = "unnamed"
+_MOST_NAMED = 20  # keys
 # Values of data.side_key, in lower case.
 SIDE_NAMES = {
     "train": "train", "training": "train", "test": "test", "testing": "test", "val": "val",
@@ -122,6 +123,8 @@ def _read_side_names(key: str, rows: Rows, places: NDArray[Any]) -> dict[str, st
 
 def _draw_bound(data: DataConfig, rows: Rows, places: NDArray[Any]) -> Tested:
     """Draw from the rows at ``places``, none of them an isolated atom."""
+    if data.group_by is not None:
+        _refuse_without_group(data.split, data.group_by, rows, places)
     digests = rows.digests if len(places) == len(rows) else rows.digests[places]
     strata: NDArray[Any] | None = None
     strata_names: list[str] = []
@@ -140,6 +143,22 @@ def _draw_bound(data: DataConfig, rows: Rows, places: NDArray[Any]) -> Tested:
         strata_names,
     )
     return draw(table, data.split, data.test_fraction, data.seed)
+
+
+def _refuse_without_group(split: str, key: str, rows: Rows, places: NDArray[Any]) -> None:
+    """Raise HpctrainError where a row belongs to no group; it names the keys that rows have."""
+    without = int((rows.column("groups")[places] < 0).sum())
+    if not without:
+        return
+    others = sorted(rows.keys)
+    shown = f" (these rows have {', '.join(others[:_MOST_NAMED])}" if others else " (they have none"
+    more = ", …" * (len(others) > _MOST_NAMED)
+    raise HpctrainError(
+        f"data.split {split}: {without} of {len(places)} structures have no value of the key "
+        f"data.group_by, {key}",
+        f"write another key: data.group_by: KEY{shown}{more}), or give the rows the key {key}, or "
+        "leave them out with data.select",
+    )
 
 
 def read_marks(card_rows: Mapping[str, Any], side: str) -> list[str] | None:

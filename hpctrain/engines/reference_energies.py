@@ -26,7 +26,8 @@ def settle(
             training, facts.elements, facts.isolated_atoms, facts.left_out
         )
         found = reference_warning(energies, facts.elements, facts.independent_compositions)
-        return energies, ["; ".join(found)] if found else [], [found[0]] if found else []
+        warning, short = found or (None, None)
+        return energies, [short] if short else [], [warning] if warning else []
     known = parent.card["reference_energies"]
     if known is None:
         raise HpctrainError(
@@ -87,7 +88,7 @@ def reference_energies(
 def reference_warning(
     wanted: object, elements: Sequence[str], independent: int | None
 ) -> tuple[str, str] | None:
-    """Warn of reference energies that are fitted and not determined, for the card; and a way out.
+    """Warn of reference energies that are fitted and not determined: for the card, and in short.
 
     ``wanted`` is training.reference_energies; ``independent`` counts the independent compositions
     of the training structures, None where it is not known.
@@ -100,14 +101,12 @@ def reference_warning(
         "so what auto fits is only a shift common to their atoms. The potential is for "
         "structures of the same compositions as its data, and for no others"
     )
-    wanting = ", ".join(elements)
-    way_out = (
-        f"for energies of free atoms, add an isolated atom of each of {wanting} to the data "
-        "(reference_energies: isolated_atoms), or give them (reference_energies: "
-        f"{{{', '.join(f'{element}: …' for element in elements)}}}), or add structures of other "
-        "compositions; a common shift is enough where compositions are never compared"
+    short = (
+        f"reference_energies: auto fits a common shift only ({compositions} for {len(elements)} "
+        "elements): the potential is for the compositions of its data; for others, add isolated "
+        "atoms"
     )
-    return warning, way_out
+    return warning, short
 
 
 def _energies_of_isolated_atoms(isolated_atoms: Mapping[str, Sequence[float]]) -> dict[str, float]:

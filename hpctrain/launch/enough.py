@@ -1,8 +1,9 @@
-"""Whether a job has the memory and the time that its training is expected to take. Pure."""
+"""Whether a job has the memory and the time that its training is expected to take."""
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,42 @@ from hpctrain.sites.demand import demand, memory_given, threads_per_core
 from hpctrain.text import duration
 
 if TYPE_CHECKING:
+    from hpctrain.launch.prepare import Prepared
     from hpctrain.sites.profile import SiteProfile
 
 _MIB = 2.0**20
+
+
+def expect(prepared: Prepared) -> dict[str, Any] | None:
+    """Estimate what a training takes, and list as ``shortfalls`` what its job may lack of that.
+
+    None where nothing was measured (GPUs, some trainers), or the neighbours were not counted.
+    """
+    from hpctrain.engines import engine_of
+    from hpctrain.engines.base import Task
+    from hpctrain.runs.manifest import known_side
+
+    profile, manifest = prepared.profile, prepared.manifest
+    neighbours = manifest.get("check", {}).get("neighbours_per_atom")
+    if profile.gpus or neighbours is None:
+        return None
+    training, train = manifest["settings"]["training"], known_side(manifest["dataset"], "train")
+    cores = profile.cores
+    if cores is None:
+        cores = (os.cpu_count() or 1) if prepared.scheduler.is_this_machine else 1
+    task = Task(
+        structures=train["structures"],
+        atoms=train["atoms"],
+        neighbours=neighbours,
+        elements=len(manifest["dataset"]["elements"]),
+        cores=cores,
+    )
+    expected = engine_of(training["engine"]).cost(
+        task, training, manifest["evaluator"], manifest["input"]
+    )
+    if expected is None:
+        return None
+    return {**expected, "shortfalls": shortfalls(expected, profile)}
 
 
 def shortfalls(estimate: Mapping[str, Any], profile: SiteProfile) -> list[str]:

@@ -62,6 +62,7 @@ def record(found: Findings, preflight: Preflight, config: ProjectConfig) -> Chec
         "references": config.training.reference_energies,
         "atoms": preflight.atoms,
         "telling_atoms": preflight.telling_atoms,
+        "neighbours_per_atom": preflight.neighbours_per_atom(),
     }
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpctrain.files import as_json, write_atomically
 from hpctrain.interrupts import hold_interrupts
+from hpctrain.launch.enough import expect
 from hpctrain.launch.plan import Plan
 from hpctrain.launch.preflight import begin, refuse_mistakes
 from hpctrain.launch.prepare import Prepared, prepare
@@ -49,6 +50,7 @@ class SubmittedRun:
     manifest: Manifest
     notes: list[str]
     findings: Findings | None  # None: the data were not checked
+    expected: dict[str, Any] | None  # what the training takes, and what its job may lack of that
 
 
 def submit(
@@ -125,7 +127,7 @@ def submit(
                     forget(project.cache)
     return SubmittedRun(
         run.run_id, run.folder, prepared.site.name, job_id, manifest, prepared.notes,
-        prepared.findings,
+        prepared.findings, expect(prepared),
     )  # fmt: skip
 
 

@@ -6,16 +6,21 @@ import csv
 import io
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hpctrain.engines.base import TrainingMetrics
 from hpctrain.pages.curve_plot import plots
 from hpctrain.runs.state.curves import Curves
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _COLUMNS = (
     "set", "iteration", "ladder_step", "fit_cycle", "iteration_in_step", "loss",
     "rmse_energy_mev_per_atom", "rmse_force_ev_per_a",
 )  # fmt: skip
 _COLOURS = {"train": "#1f5fa8", "test": "#d1495b"}
+_KEPT = "#2e7d4f"
 
 
 def learning_curve_csv(curves: Curves) -> str:
@@ -41,14 +46,19 @@ def curves_of_csv(text: str, seams: Iterable[int] = ()) -> Curves:
     return curves
 
 
-def draw_learning_curve(curves: Curves, path: Path) -> None:
-    """Draw the errors against the iteration as a PNG file, on logarithmic axes."""
+def draw_learning_curve(curves: Curves, path: Path, best: int | None = None) -> None:
+    """Draw the errors as a PNG file; ``best`` is the iteration that was kept."""
+    learning_curve(curves, best).savefig(path, dpi=150, metadata={"Software": None})
+
+
+def learning_curve(curves: Curves, best: int | None = None) -> Figure:
+    """Draw the errors against the iteration, on logarithmic axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.0, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, plot in zip(figure.subplots(1, 2), plots(curves), strict=True):
+    for axes, plot in zip(figure.subplots(1, 2), plots(curves, best), strict=True):
         for series in plot.series:
             axes.plot(
                 *zip(*series.points, strict=True),
@@ -59,7 +69,14 @@ def draw_learning_curve(curves: Curves, path: Path) -> None:
                 markersize=3,
             )
         for mark in plot.marks:
-            axes.axvline(mark.iteration, color="0.6", linewidth=0.8, linestyle=":")
+            kept = mark.kind == "best"
+            axes.axvline(
+                mark.iteration,
+                label=f"kept: {mark.iteration:,}" if kept else None,
+                color=_KEPT if kept else "0.6",
+                linewidth=1.2 if kept else 0.8,
+                linestyle="--" if kept else ":",
+            )
         axes.set_yscale("log")
         axes.set_xlabel("iteration")
         axes.set_ylabel(f"{plot.quantity} RMSE ({plot.unit})")
@@ -67,4 +84,4 @@ def draw_learning_curve(curves: Curves, path: Path) -> None:
         axes.set_axisbelow(True)
         if plot.series:
             axes.legend(frameon=False)
-    figure.savefig(path, dpi=150, metadata={"Software": None})
+    return figure

@@ -131,12 +131,9 @@ def _check_source(project: Project, path: Path, card: Card, progress: Progress) 
     if card["dataset"]["train"] is None:
         return Finding(what, "not checked", "its data are not known")
     try:
-        names = expand_sides(source, tests, project.folder).names
+        expand_sides(source, tests, project.folder)
     except HpctrainError as error:
         return Finding(what, "gone", error.message)
-    missing = [s for s in names if "://" not in s and not (project.folder / s).is_file()]
-    if missing:
-        return Finding(what, "gone", f"there is no file {project.folder / missing[0]}")
     try:
         settings = project.config().data
     except HpctrainError as error:

@@ -164,7 +164,8 @@ def _archive(
                 archive.put(
                     folder / VERIFICATION, project.potentials / "report" / name / VERIFICATION
                 )
-            _put_curves(project.potentials / "report" / name, so_far)
+            best = card["best"]["iteration"] if card["best"] else None
+            _put_curves(project.potentials / "report" / name, so_far, best)
             with tempfile.TemporaryDirectory() as temporary:
                 written = Path(temporary) / "card.json"
                 write_text(written, as_json(card))
@@ -218,13 +219,13 @@ def _refusal(run: Run, verification: Verification | None) -> str:
     )
 
 
-def _put_curves(folder: Path, so_far: Curves) -> None:
+def _put_curves(folder: Path, so_far: Curves, best: int | None) -> None:
     from hpctrain.pages.learning_curve import draw_learning_curve, learning_curve_csv
 
     with tempfile.TemporaryDirectory() as temporary:
         table, picture = Path(temporary) / "curve.csv", Path(temporary) / "curve.png"
         write_text(table, learning_curve_csv(so_far))
-        draw_learning_curve(so_far, picture)
+        draw_learning_curve(so_far, picture, best)
         archive.put(table, folder / "learning_curve.csv")
         archive.put(picture, folder / "learning_curve.png")
 

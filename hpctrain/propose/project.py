@@ -47,7 +47,7 @@ def init_from(
     refuse_existing(file)
     names = [_relative(one, folder) for one in given]
     here = Path.cwd()
-    sources, _ = expand(list(given), here)
+    sources, _ = expand(list(given), here, "--from")
     facts = _look(sources, here, progress)
     if not facts.pbc:
         raise _nothing(facts, list(map(without_password, given)))

@@ -167,7 +167,11 @@ class FindingFacts(TypedDict):
     without: str | None
 
 
-class CheckRecord(TypedDict):
+class _NewerOfCheck(TypedDict, total=False):
+    neighbours_per_atom: Annotated[float, between(0, 1e9)] | None  # within the cutoff
+
+
+class CheckRecord(_NewerOfCheck):
     """What check found in the data, and what that depends on besides them.
 
     ``atoms`` of all rows; ``telling_atoms``: those whose force does not vanish. With them the

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hpctrain.cli.terminal.layout import Column, fit_table, width_of, wrap
+from hpctrain.cli.terminal.layout import NO_BREAK, Column, fit_table, width_of, wrap
 from hpctrain.cli.terminal.tables import status_table
 from hpctrain.runs.actions.status import RunStatus
 
@@ -49,6 +49,9 @@ def test_text() -> None:
     assert wrap(long, 60).splitlines()[1].startswith("  word")
     path = "x" * 100
     assert path in wrap(f"file {path}", 60)  # a path can be copied
+    pairs = ", ".join(f"kind{NO_BREAK}{n}" for n in range(30))
+    assert {line[-1] for line in wrap(pairs, 60).splitlines()} <= {",", "9"}
+    assert wrap(pairs, None).startswith("kind 0, kind 1,")
 
 
 def run(state: str = "running", **changes: Any) -> RunStatus:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
-from report_example import OF_REPORT
+from report_example import OF_REPORT, read
 
 from hpctrain.cli.sites import _list
-from hpctrain.cli.terminal.cards import verdict_table
+from hpctrain.cli.terminal.cards import card_page, verdict_table
 from hpctrain.cli.terminal.choice import choice_table
 from hpctrain.cli.terminal.findings import findings
 from hpctrain.cli.terminal.potentials import potentials_table
@@ -51,6 +52,14 @@ def test_checks_of_a_potential(width: int) -> None:
     assert widest(text) <= width
     whole = verdict_table(verification)
     assert sorted(text.split()) == sorted(whole.split())  # no word is lost
+
+
+@WIDTHS
+def test_a_card(width: int) -> None:
+    text = card_page(read("card.json"), Path("archive"), is_current=True, width=width)
+    wide = [line for line in text.splitlines() if len(line) > width]
+    # To be copied: paths, and a sum.
+    assert all("archive/potential_gen_01" in line or len(line.split()) == 1 for line in wide)
 
 
 @WIDTHS

@@ -170,7 +170,7 @@ def test_settings_that_contradict_each_other(given: dict[str, Any], words: str) 
         ({"source": ["a.xyz", "t.xyz"], "test_source": "t.xyz"}, "in data.source and in data.test"),
         ({"source": "*.xyz", "test_source": "*.xyz"}, "nothing to train on"),
         ({"test_source": "no*.xyz"}, "data.test_source: no file fits"),
-        ({"test_source": "none.xyz"}, "there is no file"),
+        ({"test_source": "none.xyz"}, "data.test_source: there is no file"),
     ],
 )
 def test_sources_that_contradict_each_other(
@@ -275,6 +275,19 @@ def test_groups_that_are_stable(tmp_path: Path) -> None:
     runs = [one.info["run"] for one in ase.io.iread(tmp_path / "a.xyz", ":")]
     of_side = [{runs[int(one) - 1] for one in file.ids} for file in (few.train, few.test)]
     assert not of_side[0] & of_side[1]
+
+
+@pytest.mark.parametrize("kind", ["grouped", "stable"])
+def test_rows_without_the_key_of_the_group(tmp_path: Path, kind: str) -> None:
+    made = [crystal(number, run=f"r{number}") for number in range(2)]
+    put(tmp_path, "a.xyz", [*made, crystal(2, traj="a"), crystal(3, traj="b", step=2)])
+    data = {"source": "a.xyz", "select": "", "split": kind, "group_by": "run"}
+    with pytest.raises(HpctrainError) as caught:
+        export(DataConfig.model_validate(data), tmp_path, tmp_path / "out", cutoff=5.0)
+    assert caught.value.message == (
+        f"data.split {kind}: 2 of 4 structures have no value of the key data.group_by, run"
+    )
+    assert "data.group_by: KEY (these rows have step, traj)" in str(caught.value.hint)
 
 
 def test_few_stable_groups_on_one_side(tmp_path: Path) -> None:

@@ -21,10 +21,10 @@ def structures(count: int, start: int = 1) -> list[tuple[str, str]]:
     return [(f"digest {i}", str(i)) for i in range(start, start + count)]
 
 
-def numbered(names: Sequence[str | None]) -> tuple[np.ndarray, list[str]]:
+def numbered(names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
     """Names as the rows keep them: by number, in the order in which they come."""
-    known = list(dict.fromkeys(name for name in names if name is not None))
-    return np.array([-1 if n is None else known.index(n) for n in names]), known
+    known = list(dict.fromkeys(names))
+    return np.array(list(map(known.index, names))), known
 
 
 def split(
@@ -32,7 +32,7 @@ def split(
     fraction: float,
     seed: int,
     kind: str = "random",
-    groups: Sequence[str | None] | None = None,
+    groups: Sequence[str] | None = None,
     strata: Sequence[str] | None = None,
 ) -> list[bool]:
     raw = b"".join(hashlib.sha256(what.encode()).digest() for what, _ in rows)
@@ -188,11 +188,6 @@ def test_the_order_of_the_groups_does_not_matter() -> None:
     found = split(rows, 0.3, 5, "grouped", groups)
     back = split(rows[::-1], 0.3, 5, "grouped", groups[::-1])
     assert found == back[::-1]
-
-
-def test_rows_without_the_key_of_the_group() -> None:
-    with pytest.raises(HpctrainError, match=r"2 of 4 structures have no value of the key"):
-        split(structures(4), 0.5, 1, "grouped", ["a", None, "b", None])
 
 
 # --- stratified ---

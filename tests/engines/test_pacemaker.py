@@ -408,8 +408,9 @@ def test_fitted_energies_that_the_data_do_not_determine(
     found = reference_warning(wanted, ("C", "H", "O"), independent)
     assert (found is not None) == warned
     if found:
-        warning, way_out = found
+        warning, short = found
         assert f"{independent} independent composition" in warning
         assert "for 3 elements" in warning
         assert "and for no others" in warning
-        assert "reference_energies: {C: …, H: …, O: …}" in way_out
+        assert f"{independent} independent composition" in short
+        assert len(short) < 200

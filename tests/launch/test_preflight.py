@@ -11,6 +11,7 @@ import pytest
 from copper import copper, labelled
 
 from hpctrain.cli.main import main
+from hpctrain.launch.enough import expect
 from hpctrain.launch.preflight import begin
 from hpctrain.launch.prepare import Prepared, prepare
 from hpctrain.project import Project, find_project
@@ -87,6 +88,22 @@ def test_a_warning_is_one_line(here: Path, capsys: pytest.CaptureFixture[str]) -
     assert "what to do about warnings: hpctrain check" in err
 
 
+def test_what_the_job_may_lack_is_said_by_submit_as_by_check(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(here, site="slurm")
+    small = ["--memory", "100M", "--walltime", "00:30:00", "--set", "training.max_iter=9000000"]
+    assert main(["check", *small]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert main(["submit", "--dry-run", *small]) == 0
+    again = capsys.readouterr().err.splitlines()
+    for what in ("memory", "time"):
+        [line] = [line for line in said if line.startswith(f"warning: {what}: the training may")]
+        assert again.count(line) == 1
+    assert main(["submit", "--dry-run", "--json", *small]) == 0
+    assert len(json.loads(capsys.readouterr().out)["training"]["shortfalls"]) == 2
+
+
 def test_without_a_site_the_data_are_checked(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -121,6 +138,7 @@ def test_one_check_for_one_export(here: Path) -> None:
     again, rows = checked(project, "20260101-000001-aaaa")
     assert rows == 0
     assert names(again) == names(first) != []
+    assert expect(again) == expect(first) is not None
     assert again.findings is not None and first.findings is not None
     assert [one.facts() for one in again.findings.findings] == [
         one.facts() for one in first.findings.findings

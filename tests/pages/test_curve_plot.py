@@ -6,6 +6,7 @@ import math
 
 from hpctrain.engines.base import TrainingMetrics
 from hpctrain.pages.curve_plot import Mark, plots
+from hpctrain.pages.learning_curve import learning_curve
 from hpctrain.runs.state.curves import Curves
 
 
@@ -34,6 +35,15 @@ def test_what_happened_on_the_way() -> None:
     happened = [*seams, Mark("best", 12, "best"), Mark("stopped", 20, "stopped")]
     assert plots(curves, best=12, stopped=True)[1].marks == happened
     assert plots(Curves(), stopped=True)[0].marks == []
+
+
+def test_the_picture_names_the_iteration_that_was_kept() -> None:
+    figure = learning_curve(Curves(train=TRAIN[:1] + TRAIN[2:], seams=[6]), best=12)
+    for axes in figure.axes:
+        legend = axes.get_legend()
+        assert legend is not None
+        assert [text.get_text() for text in legend.get_texts()][1:] == ["kept: 12"]
+    assert len(learning_curve(Curves()).axes) == 2
 
 
 def test_nothing_to_draw() -> None:

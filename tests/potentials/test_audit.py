@@ -76,7 +76,9 @@ def test_a_source_that_is_gone_is_told_apart(project: Project) -> None:
     make_potential(project)
     database = project.folder / "al_pbe.db"
     database.unlink()
-    assert wrong(project) == {"the source al_pbe.db": f"gone: there is no file {database}"}
+    assert wrong(project) == {
+        "the source al_pbe.db": f"gone: data.source: there is no file {database}"
+    }
 
 
 def test_a_run_that_was_deleted_is_no_fault(project: Project) -> None:

@@ -284,7 +284,7 @@ def test_refusals_about_candidates(
     assert main(["select", "md.extxyz", *words, "--select", "x=1"]) == 1
     assert "no structure with 'x=1'" in capsys.readouterr().err
     assert main(["select", "none.extxyz", *words]) == 1
-    assert "there is no file" in capsys.readouterr().err
+    assert "CANDIDATES: there is no file" in capsys.readouterr().err
     assert main(["select", "md.extxyz", *words, "--output", "no/x.db"]) == 1
     assert "mkdir -p no" in capsys.readouterr().err
     for usage in (["md.extxyz"], words, ["md.extxyz", *words, "--output", "x.xyz"],

@@ -193,9 +193,9 @@ def test_what_is_called_wrongly(folder: Path, capsys: pytest.CaptureFixture[str]
     assert "b.xyz is a file: say --from for each file" in capsys.readouterr().err
     assert main(["init", "--demo", "--from", "a.xyz"]) == 2
     assert main(["init", "--from", "gone.xyz"]) == 1
-    assert "there is no file" in capsys.readouterr().err
+    assert f"--from: there is no file {folder / 'gone.xyz'}" in capsys.readouterr().err
     assert main(["init", "--from", "*.db"]) == 1
-    assert "no file fits *.db" in capsys.readouterr().err
+    assert "--from: no file fits *.db" in capsys.readouterr().err
 
 
 def test_rows_that_cannot_be_used_are_told(

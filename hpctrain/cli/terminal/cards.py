@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +31,8 @@ def card_page(card: Card, folder: Path, *, is_current: bool, width: int | None =
         "Verification\n" + wrap(indented(_verification(card)), width, " " * 10),
         "Energies\n" + wrap(indented(_energies(card, use)), width, " " * 4),
         "ASE, in the trainer's environment\n" + indented(use["ase"]),
-        f"LAMMPS with ML-PACE, atom types 1 … {len(card['elements'])} = "
-        f"{' '.join(card['elements'])}\n" + indented(["units metal", *use["lammps"]]),
+        f"LAMMPS with ML-PACE, {_atom_types(card['elements'])}\n"
+        + indented(["units metal", *use["lammps"]]),
     ]
     if "ase_extrapolation" in use:
         parts.append(
@@ -43,10 +43,15 @@ def card_page(card: Card, folder: Path, *, is_current: bool, width: int | None =
         )
     else:
         why = (card.get("active_set") or {}).get("why") or "made by an older version"
-        parts.append(f"No active set, and so no extrapolation grade: {why}")
-    parts.append("Please cite\n" + indented(use["cite"]))
+        parts.append(wrap(f"No active set, and so no extrapolation grade: {why}", width))
+    parts.append("Please cite\n" + wrap(indented(use["cite"]), width, " " * 4))
     parts.append(f"the whole card: {folder / card['name']}.json")
     return "\n\n".join(parts)
+
+
+def _atom_types(elements: Sequence[str]) -> str:
+    types = "type 1" if len(elements) == 1 else f"types 1 … {len(elements)}"
+    return f"atom {types} = {' '.join(elements)}"
 
 
 def _what(card: Card) -> str:

@@ -10,6 +10,8 @@ from itertools import zip_longest
 from typing import IO
 
 GAP = 2
+# A space at which no line is broken.
+NO_BREAK = "\u00a0"
 # Narrower than this no terminal is taken for.
 _NARROWEST = 40
 
@@ -111,11 +113,11 @@ def _wrap_cell(cell: str, width: int) -> list[str]:
 def wrap(text: str, width: int | None, indent: str = "  ") -> str:
     """Wrap each line of a text, with what follows its first piece indented.
 
-    Long words stay whole: a path or a command can be copied.
+    Long words stay whole: a path or a command can be copied. NO_BREAK becomes a space.
     """
     if width is None:
-        return text
-    return "\n".join(
+        return text.replace(NO_BREAK, " ")
+    lines = (
         line
         if len(line) <= width
         else textwrap.fill(
@@ -123,3 +125,4 @@ def wrap(text: str, width: int | None, indent: str = "  ") -> str:
         )
         for line in text.splitlines()
     )
+    return "\n".join(lines).replace(NO_BREAK, " ")

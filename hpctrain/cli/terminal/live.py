@@ -68,7 +68,7 @@ def _print_changes(read_status: Callable[[], StatusReport], out: IO[str]) -> Sta
             if printed.get(run.run_id) != news:
                 printed[run.run_id] = news
                 print(printable_lines(_line(run)), file=out, flush=True)
-        if not _active(report) or not report.poll_s:
+        if not report.may_change:
             return report
         time.sleep(report.poll_s)
 
@@ -95,7 +95,7 @@ def _redraw(
 
     report, console, trained = read_status(), Console(file=out), _Curves(files)
     with Live(_picture(report, console, trained), console=console, refresh_per_second=8) as live:
-        while _active(report) and report.poll_s:
+        while report.may_change:
             # Short naps, so that Ctrl-C is answered at once.
             wake = time.monotonic() + report.poll_s
             while time.monotonic() < wake:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from hpctrain.cli.terminal.layout import Column, fit_table, wrap
+from hpctrain.cli.terminal.layout import NO_BREAK, Column, fit_table, wrap
 from hpctrain.text import duration, rmse, short_rmse, verdict_of
 
 if TYPE_CHECKING:
@@ -178,7 +178,9 @@ def manifest(content: Manifest, site: str | None = None, width: int | None = Non
     from hpctrain.engines import engine_of
 
     data, training = content["dataset"], content["settings"]["training"]
-    kinds = ", ".join(f"{name} {count}" for name, count in sorted(data["config_types"].items()))
+    kinds = ", ".join(
+        f"{name}{NO_BREAK}{count}" for name, count in sorted(data["config_types"].items())
+    )
     generations = ", ".join(f"{g}: {count}" for g, count in sorted(data["generations"].items()))
     energies = content["reference_energies"]
     if isinstance(energies, dict):
@@ -191,7 +193,8 @@ def manifest(content: Manifest, site: str | None = None, width: int | None = Non
         f"kinds       {kinds}",
         f"generations {generations}",
         f"training    {training['engine']} ({content['evaluator']}), cutoff "
-        f"{training['cutoff']:g} Å, {', '.join(words)}, {training['max_iter']} iterations",
+        f"{training['cutoff']:g} Å, {', '.join(words)}, "
+        f"{training['max_iter']}{NO_BREAK}iterations",
         f"site        {site or _site(content)}",
     ]
     lines += [f"continues   from {parent['name']}" for parent in content.get("parents", [])]

@@ -126,10 +126,11 @@ def _add_isolated_atoms(preflight: Preflight, references: Any, add: Any) -> None
     """Add elements without an isolated atom, where the settings need one, or with several."""
     if isinstance(references, dict) or not preflight.atoms:
         return
-    severity = None if references == "isolated_atoms" else "warn"
+    wanted = references == "isolated_atoms"
+    severity = None if wanted else "warn"
     missing = [SYMBOLS[n] for n in sorted(preflight.elements() - preflight.free.keys())]
-    if missing:
-        add("isolated_atoms", 0, (), f"none of {', '.join(missing)}", severity)
+    if missing and wanted:
+        add("isolated_atoms", 0, (), f"none of {', '.join(missing)}")
     for number, atoms in preflight.free.items():
         values = [energy for _, energy in atoms]
         if max(values) - min(values) > SAME_ATOM:

@@ -66,9 +66,7 @@ def refuse_other_files(path: Path, name: str) -> None:
         return  # another of ASE's formats
     if not head.startswith(MAGIC) or len(head) < 100:
         said = "it is empty" if not head else "it does not begin as one"
-        raise HpctrainError(
-            f"{name} is not an SQLite database: {said}", "name an ASE database in data.source"
-        )
+        raise HpctrainError(f"{name} is not an SQLite database: {said}", "name an ASE database")
     # Where the header tells the file's length (sqlite.org/fileformat.html, 1.3).
     page = int.from_bytes(head[16:18], "big")
     page = 65536 if page == 1 else page
@@ -88,7 +86,7 @@ def refuse_other_files(path: Path, name: str) -> None:
     if "systems" not in tables:
         raise HpctrainError(
             f"{name} is an SQLite database, but none of ASE's: it has no table 'systems'",
-            "name an ASE database in data.source",
+            "name an ASE database",
         )
 
 

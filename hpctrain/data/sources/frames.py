@@ -17,7 +17,7 @@ from hpctrain.errors import HpctrainError
 
 # What a damaged file raises, besides OSError.
 DAMAGED = (EOFError, zlib.error, lzma.LZMAError)
-MENDING = "correct the file, or name another in data.source"
+MENDING = "correct the file, or name another"
 
 
 class Frame(NamedTuple):

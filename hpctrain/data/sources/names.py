@@ -14,29 +14,47 @@ _ARCHIVES = (".7z", ".lz4", ".tar", ".tbz2", ".tgz", ".txz", ".zip", ".zst")
 _MAGIC = re.compile(r"[*?\[]")
 
 
-def expand(source: str | list[str], base: Path) -> tuple[list[str], bool]:
-    """Return the sources that data.source names, and whether there can be several.
+SOURCE = "data.source"
 
-    A glob becomes the files that it fits, in order; where it fits none, HpctrainError.
+
+def expand(source: str | list[str], base: Path, key: str = SOURCE) -> tuple[list[str], bool]:
+    """Return the sources that are named, and whether there can be several.
+
+    A glob becomes the files that it fits, in order. HpctrainError where it fits none, or a file is
+    not there; ``key`` is the setting or the option that names them.
     """
     given = [source] if isinstance(source, str) else source
     if not given:
-        raise HpctrainError("data.source names no file")
+        raise HpctrainError(f"{key} names no file")
     names: list[str] = []
     globs = 0
     for one in given:
         if not is_glob(one, base):
+            refuse_missing(one, base, key)
             names.append(one)
             continue
         globs += 1
         found = [name for name in _fitting(one, base) if (base / name).is_file()]
         if not found:
             raise HpctrainError(
-                f"data.source: no file fits {one} (in {base})",
+                f"{key}: no file fits {one} (in {base})",
                 "correct the pattern: * stands for a part of one name, ** for folders",
             )
         names += found
     return list(dict.fromkeys(names)), globs > 0 or len(given) > 1
+
+
+def refuse_missing(source: str, base: Path, key: str = SOURCE) -> None:
+    """Raise HpctrainError where a source is neither a file nor a URL."""
+    path = base / source
+    if "://" in source or path.is_file():
+        return
+    if path.is_dir():
+        raise HpctrainError(
+            f"{key}: {path} is a folder",
+            f"name its files, for example {source.rstrip('/')}/**/vasprun.xml",
+        )
+    raise HpctrainError(f"{key}: there is no file {path}")
 
 
 class Sources(NamedTuple):
@@ -58,11 +76,7 @@ def expand_sides(
     names, several = expand(source, base)
     if test_source is None:
         return Sources(names, frozenset(), several)
-    try:
-        tests, _ = expand(test_source, base)
-    except HpctrainError as error:
-        message = error.message.replace("data.source", "data.test_source", 1)
-        raise HpctrainError(message, error.hint) from error
+    tests, _ = expand(test_source, base, "data.test_source")
     named = {source} if isinstance(source, str) else set(source)
     files = {_file_of(name, base): name for name in tests}
     both = sorted(name for name in names if _file_of(name, base) in files)

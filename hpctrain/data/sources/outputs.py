@@ -74,7 +74,7 @@ def find_format(path: Path, name: str) -> str:
         raise HpctrainError(
             f"{name} cannot be read: it is not a database, extxyz file, Pacemaker table, "
             "trajectory or output that ASE knows",
-            "unpack it" if is_packed(name) else "name another file in data.source",
+            "unpack it" if is_packed(name) else "name another file",
         )
     return str(kind)
 

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, ClassVar
 from hpctrain.data.sources import ase_sqlite, extxyz_file, outputs, pickles
 from hpctrain.data.sources.databases import read_database
 from hpctrain.data.sources.label_names import Labels
-from hpctrain.data.sources.names import ending, without_password
+from hpctrain.data.sources.names import ending, refuse_missing, without_password
 from hpctrain.data.sources.pieces import Piece, select_structures
 from hpctrain.data.sources.selection import Selection, make_selection
-from hpctrain.errors import HpctrainError
 
 if TYPE_CHECKING:
     from hpctrain.data.sources.label_names import Raw
@@ -89,13 +88,7 @@ def is_database(source: str, path: Path) -> bool:
     """Say whether ASE's databases are asked for a source; HpctrainError where it is no file."""
     if "://" in source:
         return True
-    if path.is_dir():
-        raise HpctrainError(
-            f"data.source: {path} is a folder",
-            f"name its files, for example {source.rstrip('/')}/**/vasprun.xml",
-        )
-    if not path.is_file():
-        raise HpctrainError(f"data.source: there is no file {path}")
+    refuse_missing(str(path), Path())
     if path.suffix in _DATABASES:
         return True
     with path.open("rb") as file:

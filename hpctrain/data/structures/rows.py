@@ -34,7 +34,7 @@ class SomeRows(NamedTuple):
     ``digests`` are of the structures with their labels, 32 bytes each, ``geometries`` of those
     without, GEOMETRY bytes each; ``lengths``: of their texts in the spool (bytes);
     ``compositions``: the number of atoms by atomic number; ``groups``: their values of
-    data.group_by; ``sides``: as in Structure.
+    data.group_by; ``sides``: as in Structure; ``keys``: which keys rows without a group have.
 
     By the place among them, of those that have such: ``isolated``: the energy (eV) of an isolated
     atom; ``bad``: why a row cannot be used; of such only notes and side count. ``remarks``: notes
@@ -51,6 +51,7 @@ class SomeRows(NamedTuple):
     compositions: list[bytes]
     groups: list[str | None]
     sides: list[str | None]
+    keys: set[str]
     isolated: dict[int, float]
     bad: dict[int, str]
     remarks: dict[int, tuple[tuple[tuple[str, float], ...], OtherLabels | None]]
@@ -65,6 +66,7 @@ class Rows:
         self.isolated: dict[int, float] = {}  # eV
         self.kinds, self.compositions, self.groups = Names(), Names(), Names()
         self.sides = Names()
+        self.keys: set[str] = set()
         self._digests = bytearray()
         self._geometries = bytearray()
         self._ends, self._atoms, self._generations = array("Q", [0]), array("I"), array("i")
@@ -88,6 +90,7 @@ class Rows:
             self.isolated[first + place] = energy
         for place, reason in some.bad.items():
             self.bad[first + place] = reason
+        self.keys |= some.keys
         self.ids.extend(some.ids)
         self._generations.extend(NO_GENERATION if one is None else one for one in some.generations)
         self._digests += some.digests

@@ -71,6 +71,11 @@ class StatusReport:
     poll_s: float
     strays: list[Stray] = field(default_factory=list)
 
+    @property
+    def may_change(self) -> bool:
+        """Say whether a run may still change by itself."""
+        return self.poll_s > 0
+
 
 def status(
     project: Project,

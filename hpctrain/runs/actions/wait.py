@@ -10,7 +10,6 @@ from hpctrain.process import run_scheduler
 from hpctrain.project import Project
 from hpctrain.runs.actions.status import StatusReport, status
 from hpctrain.runs.state.latest import TrainingFiles
-from hpctrain.runs.state.verdict import SETTLED
 
 
 def wait(
@@ -31,6 +30,6 @@ def wait(
     while True:
         report = status(project, names, program=program, say=say, files=files)
         look(report)
-        if not report.poll_s or all(run.state in SETTLED for run in report.runs):
+        if not report.may_change:
             return report
         pause(report.poll_s)
