@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, Tuple
 
 from .. import evidence
+from ..gpus import TENSORFLOW, Library
 from ..steps import Failure, module
 from ..trainer import Outcome, Start, Step
 from . import plan, product
@@ -39,6 +40,11 @@ def explain(said: str) -> str:
 def imports(settings: Mapping[str, Any]) -> str:  # noqa: ARG001
     """Return what a training imports."""
     return "import questionary, sklearn, tf_keras, tqdm\nimport tensorpotential.cli.gracemaker"
+
+
+def gpu_library(settings: Mapping[str, Any]) -> Library | None:  # noqa: ARG001
+    """Return TensorFlow."""
+    return TENSORFLOW
 
 
 def variant(settings: Mapping[str, Any]) -> str | None:  # noqa: ARG001

@@ -15,10 +15,11 @@ from typing import Any, Callable, Dict, List, Mapping, Tuple
 import numpy as np
 from ase.calculators.calculator import all_changes
 
+from ..checks.loader import Check
 from ..checks.subject import Potential
 
 # Checks of its own, by name, with what is checked in words.
-CHECKS: Mapping[str, Tuple[str, Any]] = {}
+CHECKS: Mapping[str, Tuple[str, Check]] = {}
 PREDICTIONS = "{}_pred.pckl.gzip"
 
 
