@@ -125,10 +125,9 @@ class Watch:
         raise SystemExit(0)
 
     def _checkpoint(self, *, between: bool) -> None:
+        seen = {} if self.schedule is None else vars(self.schedule)
         schedule = {
-            name: float(getattr(self.schedule, name))
-            for name in SCHEDULE
-            if self.schedule is not None
+            name: float(seen[name]) for name in SCHEDULE if math.isfinite(seen.get(name, math.inf))
         }
         self._checkpoints.save(self._tp, between, {
             "total": self._tp.epoch - between, "step": self._tp.step, "best": self.best,
