@@ -53,7 +53,8 @@ def follow(eye: watch.Watch, tp: Tp, losses: list[tuple[float, float]]) -> None:
             tp.step += 1
             eye.end_batch()
         for side, loss in (("train", train), ("test", test)):
-            eye.note(f"seed/1/{side}_metrics.yaml", {f"total_loss/{side}": loss, "step": tp.step})
+            metrics = {f"total_loss/{side}": loss, "rmse/depa": loss, "rmse/f_comp": loss}
+            eye.note(f"seed/1/{side}_metrics.yaml", {**metrics, "step": tp.step})
         if eye.is_best():
             (tp.there / "checkpoints" / "checkpoint.best_test_loss.index").write_text(str(tp.epoch))
         eye.end_epoch()
@@ -107,10 +108,14 @@ def test_a_fit_ends_early_by_the_rule_and_where_it_has_no_numbers(
 ) -> None:
     monkeypatch.setattr(watch, "PATIENCE", 2)
     tp = Tp(tmp_path)
-    follow(begin(tmp_path, tp), tp, [(5, 3), (4, 2), (3, 2.5), (2, 3), (1, 4)])
+    eye = begin(tmp_path, tp)
+    follow(eye, tp, [(5, 3), (4, 2), (3, 2.5), (2, 3), (1, 4)])
+    eye.end()
     notes = json.loads((tmp_path / "continuation.json").read_text())
     assert tp.epoch == 4
-    assert notes["best"] == {"epoch": 2, "loss": 2}
+    assert (notes["best"]["iteration"], notes["best"]["of"]) == (2, 4)
+    assert notes["best"]["best"]["rmse_energy_mev_per_atom"] == 2000
+    assert notes["best"]["last"]["rmse_force_ev_per_a"] == 3
     assert notes["stopped_early"].startswith("stopped early: after iteration 2")
     other = tmp_path / "other"
     other.mkdir()

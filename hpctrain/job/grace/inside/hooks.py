@@ -58,7 +58,9 @@ def install(watch: Watch) -> None:
                 save(suffix=suffix, **more)
 
         tp.save_checkpoint = save_checkpoint
-        return train_adam(tp, *rest, **named)
+        done = train_adam(tp, *rest, **named)
+        watch.end()
+        return done
 
     gracemaker.train_adam = watched_train
     train.dump_metrics = watched_dump

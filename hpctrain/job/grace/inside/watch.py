@@ -37,7 +37,7 @@ class Watch:
         self._look = early_stopping.Look(*of_fit) if of_fit else None
         self._now: Dict[str, Dict[str, float]] = {}
         self._passed_over = 0
-        self.notes: Dict[str, Any] = {"best": self.best or None}
+        self.notes: Dict[str, Any] = {}
 
     def take(self, tp: Any, steps_per_epoch: int) -> None:
         """Take the fit that begins: ``tp`` is tensorpotential's."""
@@ -72,9 +72,23 @@ class Watch:
         loss = self._loss("test")
         if not loss < self.best.get("loss", math.inf):
             return False
-        self.best = {"epoch": self._tp.epoch, "loss": loss}
-        self._tell(best=self.best)
+        self.best = {"iteration": self._tp.epoch, "loss": loss, "errors": self._errors()}
         return True
+
+    def _errors(self) -> Dict[str, float] | None:
+        test = self._now.get("test")
+        return test and {
+            "rmse_energy_mev_per_atom": 1000.0 * float(test.get("rmse/depa", math.nan)),
+            "rmse_force_ev_per_a": float(test.get("rmse/f_comp", math.nan)),
+        }
+
+    def end(self) -> None:
+        """Tell which epoch was the best, once the training has ended by itself."""
+        if self.best:
+            self._tell(best={
+                "iteration": self.best["iteration"], "of": self._tp.epoch, "by": "validation loss",
+                "best": self.best["errors"], "last": self._errors(),
+            })  # fmt: skip
 
     def end_batch(self) -> None:
         """After a batch: take a checkpoint where it is due, and end where that is asked for.
