@@ -98,8 +98,9 @@ def _r2(value: float | None) -> str:
 def _size(subject: Subject) -> Tile | None:
     basis = subject.basis
     if basis:
-        return Tile("Parameters", f"{basis['parameters']:,}",
-                    f"of {basis['functions']:,} basis functions")  # fmt: skip
+        count = basis.get("functions")
+        of = f"of {count:,} basis functions" if count else ""
+        return Tile("Parameters", f"{basis['parameters']:,}", of)
     asked = (subject.settings.get("training") or {}).get("b_basis_size")
     return Tile(
         "Parameters", "not counted", f"up to {asked} functions per element" if asked else ""

@@ -27,10 +27,14 @@ class FileFacts(TypedDict):
     bytes: Count
 
 
-class Basis(TypedDict):
-    """How large a potential is: basis functions over all elements, and fitted parameters."""
-
+class _Functions(TypedDict, total=False):
     functions: Count
+
+
+class Basis(_Functions):
+    """How large a potential is: fitted parameters, and the basis functions over all elements,
+    where the trainer counts any."""
+
     parameters: Count
 
 
