@@ -103,6 +103,7 @@ def submit(
         )
         if prepared.findings is not None:
             refuse_mistakes(prepared.findings)
+        expected = expect(prepared)
         run = Run(project.runs / prepared.run_id)
         with hold_lock(project.runs, "submit", say=say):
             _sweep(project.runs, Path(temporary))
@@ -127,7 +128,7 @@ def submit(
                     forget(project.cache)
     return SubmittedRun(
         run.run_id, run.folder, prepared.site.name, job_id, manifest, prepared.notes,
-        prepared.findings, expect(prepared),
+        prepared.findings, expected,
     )  # fmt: skip
 
 
