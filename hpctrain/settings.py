@@ -227,11 +227,11 @@ def read_settings(
         asked = changes.get("training") or {}
         others = [
             key for key in content.get("training") or {}
-            if key not in asked and key not in engine_of(engine).settings.model_fields
+            if key not in asked and key not in TrainingConfig.model_fields
         ]  # fmt: skip
         if others:
             notes.append(
-                f"not used, since only {config.training.engine} takes it: "
+                f"not used, since it is set for {config.training.engine}: "
                 + ", ".join(f"training.{key}" for key in others)
             )
         kept = {key: value for key, value in whole["training"].items() if key not in others}

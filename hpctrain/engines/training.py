@@ -31,7 +31,6 @@ class TrainingConfig(Record):
     engine: str = Field(DEFAULT, description=f"the trainer: {' or '.join(NAMES)}")
     cutoff: float = Field(6.0, gt=0, description="Å; every bond's rcut")
     max_iter: int = Field(1000, gt=0, description="iterations of the optimiser, in all")
-    batch_size: int = Field(100, gt=0, description="structures per batch")
     patience: int = Field(
         200,
         ge=0,

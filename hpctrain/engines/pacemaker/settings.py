@@ -44,6 +44,7 @@ class PacemakerTraining(TrainingConfig):
     optimizer: Literal["BFGS", "L-BFGS-B"] | None = Field(
         None, description="if not given, BFGS up to 10,000 parameters, L-BFGS-B beyond"
     )
+    batch_size: int = Field(100, gt=0, description="structures per batch")
     display_step: int = Field(10, gt=0, description="iterations between two looks at the test set")
     start: Literal["linear", "zero"] = Field(
         "linear",
