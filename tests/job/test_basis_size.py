@@ -109,22 +109,25 @@ def run_with(tmp_path: Path, chosen: int | None) -> Path:
     return tmp_path
 
 
+AUTO = {"choose_basis_size": True, "bfgs_up_to": 0}
+
+
 def test_a_later_attempt_has_the_same_number(tmp_path: Path) -> None:
     run = run_with(tmp_path, 70)
     folder = run / "attempts" / "02"
-    engine.begin(run, folder, 2)
+    engine.begin(run, folder, 2, AUTO)
     given = json.loads((folder / "input.yaml").read_text())
     assert given["potential"]["functions"]["number_of_functions_per_element"] == 70
     assert given["fit"] == {"optimizer": "BFGS"}
-    assert engine.basis_size(run)["chosen"] == 70
+    assert engine.chosen(run, AUTO)["basis_size"]["chosen"] == 70
 
 
 def test_as_long_as_nothing_was_chosen(tmp_path: Path) -> None:
     run = run_with(tmp_path, None)
     folder = run / "attempts" / "02"
-    engine.begin(run, folder, 2)
+    engine.begin(run, folder, 2, AUTO)
     assert (folder / "input.yaml").read_text() == "written: at the submission\n"
-    assert engine.basis_size(run) == {}
+    assert engine.chosen(run, AUTO) == {"basis_size": {}}
 
 
 def test_the_card_has_the_number() -> None:
