@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -116,6 +116,37 @@ def sha256_of(path: Path) -> str:
         while part := file.read(2**20):
             digest.update(part)
     return digest.hexdigest()
+
+
+def files_in(folder: Path) -> dict[str, Path]:
+    """Find the files of a folder, by their paths in it, sorted.
+
+    HpctrainError if it holds anything else, as links: a copy of it would not be the same.
+    """
+    found = {}
+    for path in folder.rglob("*"):
+        mode = path.lstat().st_mode
+        if stat.S_ISREG(mode):
+            found[path.relative_to(folder).as_posix()] = path
+        elif not stat.S_ISDIR(mode):
+            raise HpctrainError(f"{path} is not a regular file", "put back what was there")
+    return dict(sorted(found.items()))
+
+
+def sha256_of_tree(folder: Path) -> str:
+    """Return the SHA-256 of all files of a folder, as :func:`sha256_of_sums` does of theirs."""
+    return sha256_of_sums({name: sha256_of(path) for name, path in files_in(folder).items()})
+
+
+def sha256_of_sums(sums: Mapping[str, str]) -> str:
+    """Return the SHA-256 of the lines ``SUM  NAME`` of some files, sorted by name."""
+    lines = "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def sum_of(path: Path) -> str:
+    """Return the SHA-256 of a file, or of all that a folder holds."""
+    return sha256_of_tree(path) if path.is_dir() else sha256_of(path)
 
 
 def stamp(paths: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hpctrain.settings import ProjectConfig
 
 FILE = "hpctrain.yaml"
+SCHEMA = "templates/project.schema.json"  # by which editors complete and check it
 DEMO_DATABASE = "al_pbe.db"
 
 
@@ -97,8 +98,10 @@ def init(folder: Path, *, demo: bool = False) -> NewProject:
     source = DEMO_DATABASE if demo else "labelled.db"
     from hpctrain.render import render
 
-    text = render("hpctrain.yaml.j2", {"project": project_name(folder), "source": source,
-                                       "demo": demo})  # fmt: skip
+    values = {
+        "schema": resource(SCHEMA), "project": project_name(folder), "source": source, "demo": demo,
+    }  # fmt: skip
+    text = render("hpctrain.yaml.j2", values)
     file, database = folder / FILE, folder / DEMO_DATABASE
     if not (demo and file.exists() and file.read_text(encoding="utf-8") == text):
         refuse_existing(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -244,3 +245,27 @@ def _engine(content: dict[str, Any]) -> str:
     training = content.get("training")
     name = training.get("engine", DEFAULT) if isinstance(training, dict) else DEFAULT
     return name if name in NAMES else DEFAULT
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema by which editors complete and check hpctrain.yaml.
+
+    The section ``training`` is that of any trainer; only the default one need not be named.
+    """
+    schema = project_model(DEFAULT).model_json_schema()
+    sections = []
+    for name in NAMES:
+        keys = engine_of(name).settings
+        section = keys.model_json_schema()
+        schema["$defs"] |= section.pop("$defs", {})
+        schema["$defs"][keys.__name__] = section
+        if name != DEFAULT:
+            section["required"] = ["engine"]
+        sections.append({"$ref": f"#/$defs/{keys.__name__}"})
+    schema["properties"]["training"] = {"anyOf": sections}
+    return schema
+
+
+def schema_text() -> str:
+    """Return the JSON Schema as it is written into :data:`hpctrain.project.SCHEMA`."""
+    return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"

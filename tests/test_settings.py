@@ -8,10 +8,20 @@ import pytest
 from pydantic import ValidationError
 
 from hpctrain.data.check.names import CHECKS
+from hpctrain.engines import DEFAULT, NAMES, engine_of
 from hpctrain.engines.pacemaker.settings import PacemakerTraining
 from hpctrain.errors import HpctrainError
 from hpctrain.fields import Record, walltime_seconds
-from hpctrain.settings import NEVER_SILENCED, CheckName, DataConfig, project_model
+from hpctrain.files import resource
+from hpctrain.project import SCHEMA
+from hpctrain.settings import (
+    NEVER_SILENCED,
+    CheckName,
+    DataConfig,
+    json_schema,
+    project_model,
+    schema_text,
+)
 from hpctrain.sites.profile import SiteProfile
 from hpctrain.yamlfile import validate
 
@@ -348,3 +358,16 @@ def test_a_trainer_with_an_environment_of_its_own() -> None:
     assert (other.python, other.container) == (None, "/a.sif")
     with pytest.raises(HpctrainError, match=r"there is no key or trainer 'pacemakr' \(did you"):
         validate(SiteProfile, {"scheduler": "slurm", "trainer": {"pacemakr": {}}}, "site.yaml")
+
+
+def test_the_schema_for_editors_is_current_and_knows_every_trainer() -> None:
+    """After a change of the records, write settings.schema_text() into project.SCHEMA."""
+    assert resource(SCHEMA).read_text(encoding="utf-8") == schema_text()
+    schema = json_schema()
+    sections = [schema["$defs"][one["$ref"].rpartition("/")[2]]
+                for one in schema["properties"]["training"]["anyOf"]]  # fmt: skip
+    for name, section in zip(NAMES, sections, strict=True):
+        assert {*section["properties"]} == {*engine_of(name).settings.model_fields}
+        assert section["properties"]["engine"]["const"] == name
+        assert section["additionalProperties"] is False
+        assert ("engine" in section.get("required", ())) == (name != DEFAULT)

@@ -23,9 +23,9 @@ def adopt_command(
 ) -> None:
     """Take a training that was made by hand as a run.
 
-    FOLDER is one in which Pacemaker was run, or still runs: with its input.yaml and log.txt. It is
-    only read. The run has a state, a learning curve and a page, and 'hpctrain collect' archives its
-    potential, with a card. What the folder does not tell is called unknown.
+    FOLDER is one in which the trainer was run, or still runs: with its input.yaml and log.txt. It
+    is only read. The run has a state, a learning curve and a page, and 'hpctrain collect' archives
+    its potential, with a card. What the folder does not tell is called unknown.
 
     \b
     Example:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
     from pydantic import BaseModel
 
+    from hpctrain.engines.base import Engine
     from hpctrain.project import Project
 
 Completer = Callable[[click.Context, click.Parameter, str], "list[CompletionItem[str]]"]
@@ -120,8 +122,11 @@ def complete_potentials(context: click.Context, _: str) -> Iterator[tuple[str, s
 
 def _potentials(project: Project | None) -> Iterator[tuple[str, str | None]]:
     if project:
-        names = sorted(file.stem for file in project.potentials.glob("*.yace"))
-        yield from ((name, None) for name in names[::-1])
+        from hpctrain.potentials.archive import names
+
+        yield from ((name, None) for name in names(project.potentials)[::-1])
+        if any(project.potentials.glob("current.*")):
+            yield "current", None
 
 
 def complete_potentials_and_files(
@@ -143,35 +148,51 @@ def complete_runs_and_potentials(
 
 
 @_offer
-def complete_settings(_: click.Context, begun: str) -> Iterator[tuple[str, str | None]]:
+def complete_settings(context: click.Context, begun: str) -> Iterator[tuple[str, str | None]]:
     """Offer sections, then their keys, then the values of a key that has a few."""
     key, equals, _value = begun.partition("=")
     *path, last = key.split(".")
     if not path:
         yield from ((f"{section}.", None) for section in SECTIONS)
         return
-    model = _model(path[0])
+    models = _models(path[0], _project(context))
     if equals:
-        field = _fields(model, [*path[1:], last]).get(last)
-        yield from ((f"{key}={value}", None) for value in _values(field and field.annotation))
+        fields = [_fields(model, [*path[1:], last]).get(last) for model in models]
+        values = [value for field in fields for value in _values(field and field.annotation)]
+        yield from ((f"{key}={value}", None) for value in dict.fromkeys(values))
         return
-    for name, field in _fields(model, [*path[1:], ""]).items():
+    found: dict[str, tuple[Any, type[BaseModel]]] = {}
+    for model in models:
+        for name, field in _fields(model, [*path[1:], ""]).items():
+            found.setdefault(name, (field, model))
+    for name, (field, model) in found.items():
         if path != ["site"] or name not in _FACTS:
             inside = _fields(model, [*path[1:], name, ""])
             yield f"{'.'.join([*path, name])}{'.' if inside else '='}", field.description
 
 
-def _model(section: str) -> type[BaseModel]:
-    from hpctrain.engines import DEFAULT, engine_of
+def _models(section: str, project: Project | None) -> list[type[BaseModel]]:
+    """Return the records whose keys a section may have: of all trainers, the project's first."""
     from hpctrain.settings import DataConfig
     from hpctrain.sites.profile import SiteProfile
 
-    models: dict[str, type[BaseModel]] = {
-        "data": DataConfig,
-        "training": engine_of(DEFAULT).settings,
-        "site": SiteProfile,
-    }
-    return models[section]
+    if section == "training":
+        return [engine.settings for engine in _trainers(project)]
+    models: dict[str, type[BaseModel]] = {"data": DataConfig, "site": SiteProfile}
+    return [models[section]]
+
+
+def _trainers(project: Project | None) -> list[Engine]:
+    from hpctrain.engines import DEFAULT, NAMES, engine_of
+    from hpctrain.errors import HpctrainError
+    from hpctrain.yamlfile import read_mapping
+
+    first = DEFAULT
+    if project is not None:
+        with suppress(HpctrainError):
+            training = read_mapping(project.file).get("training")
+            first = training.get("engine", DEFAULT) if isinstance(training, dict) else DEFAULT
+    return [engine_of(name) for name in sorted(NAMES, key=lambda name: name != first)]
 
 
 def _fields(model: type[BaseModel], path: list[str]) -> dict[str, Any]:

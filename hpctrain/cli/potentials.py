@@ -59,8 +59,10 @@ def list_command(with_retired: bool, project_file: str | None, as_json: bool) ->
 def _summary(card: Card) -> dict[str, Any]:
     """Return a line of the list, as --json prints it."""
     from hpctrain.potentials.archive import number_of
+    from hpctrain.potentials.card import engine_of_card, main_file
     from hpctrain.potentials.verification import checks_made
 
+    grading, main = engine_of_card(card).grading, main_file(card)
     numbers, made = number_of(card["name"]), checks_made(card)
     return {
         # Cards of older versions do not say it.
@@ -68,13 +70,13 @@ def _summary(card: Card) -> dict[str, Any]:
         "name": card["name"],
         "generation": card["generation"],
         "revision": numbers[1] if numbers else None,
-        "sha256": card["files"]["yace"]["sha256"],
-        "bytes": card["files"]["yace"].get("bytes"),
+        "sha256": main["sha256"],
+        "bytes": main.get("bytes"),
         "archived": card.get("archived"),
         "train": card["metrics"]["train"],
         "test": card["metrics"]["test"],
         "verdict": (card.get("verification") or {}).get("verdict"),
-        "active_set": "asi" in card["files"],
+        "active_set": grading is not None and grading.active_set in card["files"],
         "parents": [parent["name"] for parent in card.get("parents") or []],
         "run_id": card["run"]["run_id"],
     }
@@ -189,7 +191,7 @@ def current_command(name: str | None, project_file: str | None, as_json: bool) -
 
     With NAME, that potential becomes the current one. No other command changes it. You can move
     forward and back, and each move is recorded with its time and user. Programs find the current
-    potential as potentials/current.yace.
+    potential under the name current, with the ending of its files.
     """
     from hpctrain.cli.terminal.potentials import current_potential
     from hpctrain.potentials.current import move, position

@@ -12,7 +12,7 @@ from hpctrain.cli.options import common, print_json, print_message, print_text, 
 
 
 @click.command("verify")
-@click.argument("potential", metavar="YACE|POTENTIAL", shell_complete=complete_potentials_and_files)
+@click.argument("potential", metavar="FILE|POTENTIAL", shell_complete=complete_potentials_and_files)
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
@@ -39,7 +39,7 @@ def verify_command(
     \b
     Examples:
       hpctrain verify potential_gen_01
-      hpctrain verify other.yace --data labelled.extxyz --minutes 10
+      hpctrain verify fits/7/output_potential.yaml --data labelled.extxyz --minutes 10
     """
     from hpctrain.cli.terminal.cards import verdict_table
     from hpctrain.cli.terminal.layout import width_of
@@ -54,7 +54,7 @@ def verify_command(
         print_json(
             "verify",
             {
-                "path": str(done.yace),
+                "path": str(done.path),
                 "sha256": done.sha256,
                 "data": [str(path) for path in done.data],
                 "notes": done.notes,

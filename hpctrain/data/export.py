@@ -113,6 +113,8 @@ def export(
     *,
     cutoff: float,
     mixed_pbc: bool = True,
+    stress: bool = False,
+    taken_by: str = "the trainer",
     up_to_generation: int | None = None,
     skip_bad: bool = False,
     progress: Progress = lambda *_: None,
@@ -124,12 +126,13 @@ def export(
     """Write ``train.extxyz`` and ``test.extxyz`` into ``folder``, whole or not at all.
 
     Relative sources are looked up in ``base``. ``cutoff`` (Å) decides what an isolated atom is.
-    ``mixed_pbc=False`` refuses structures periodic in one or two directions only, which the
-    evaluator tensorpot cannot take. ``card_rows``, the rows of a card, are written, each on its
-    side, instead of those that the settings choose. ``look_for``: how much alike structures on both
-    sides of the split must be, to be reported. ``sources`` are those that ``data`` names, where
-    that is known already. ``progress`` gets the number of rows read so far,
-    and of all; ``scan`` every selected row.
+    ``mixed_pbc=False`` refuses structures periodic in one or two directions only, which
+    ``taken_by`` cannot take. With ``stress``, stresses are trained on: one that cannot be used is
+    a fault of its row, and not only a note. ``card_rows``, the rows of a card, are written, each on
+    its side, instead of those that the settings choose. ``look_for``: how much alike structures on
+    both sides of the split must be, to be reported. ``sources`` are those that ``data`` names,
+    where that is known already. ``progress`` gets the number of rows read so far, and of all;
+    ``scan`` every selected row.
 
     Raises HpctrainError, with the rows and the reasons, if a selected row cannot be used, unless
     ``skip_bad``.
@@ -143,7 +146,10 @@ def export(
         scan = with_signatures(signatures, scan)
         sources = sources or expand_sides(data.source, data.test_source, base)
         data = with_selection(data, sources, base)
-        rows = read_rows(data, sources, base, spool, cutoff, mixed_pbc, progress, scan)
+        rows = read_rows(
+            data, sources, base, spool, cutoff, mixed_pbc, progress, scan,
+            stress=stress, who=taken_by,
+        )  # fmt: skip
         skipped: tuple[Skipped, ...] = ()
         left_out: tuple[str, ...] = ()
         leakage: Leakage | None = None

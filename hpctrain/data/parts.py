@@ -16,6 +16,7 @@ from hpctrain.data.structures.labels import (
     are_whole,
     drop_stresses,
     find_fault,
+    find_lost_stress,
     find_not_finite,
     is_isolated,
     mend,
@@ -34,6 +35,8 @@ class Rules(NamedTuple):
     mixed_pbc: bool
     group_by: str | None
     side_key: str | None = None
+    stress: bool = False
+    who: str = "the trainer"
 
 
 class Part(NamedTuple):
@@ -86,7 +89,8 @@ def make_part(structures: Sequence[Structure], rules: Rules) -> Part:
 
 def _check(structures: Sequence[Structure], rules: Rules) -> tuple[Batch | None, dict[int, str]]:
     """Mend structures; return the good ones, and by their places what is wrong with the others."""
-    if are_whole(structures):
+    lost = rules.stress and any(find_lost_stress(one) for one in structures)
+    if are_whole(structures) and not lost:
         batch = Batch.of(structures)
         if are_faultless(batch, rules.mixed_pbc):
             return batch, {}
@@ -95,7 +99,9 @@ def _check(structures: Sequence[Structure], rules: Rules) -> tuple[Batch | None,
     drop_stresses(structures)
     good, bad = [], {}
     for place, structure in enumerate(structures):
-        fault = find_fault(structure, rules.mixed_pbc) or find_not_finite(structure)
+        fault = find_fault(structure, rules.mixed_pbc, rules.who) or find_not_finite(structure)
+        if fault is None and rules.stress:
+            fault = find_lost_stress(structure)
         if fault is None:
             good.append(structure)
         else:

@@ -37,6 +37,9 @@ def read_rows(
     mixed_pbc: bool,
     progress: Progress,
     scan: Scan | None = None,
+    *,
+    stress: bool = False,
+    who: str = "the trainer",
 ) -> Rows:
     """Read and check every selected row, and write the good ones as text into ``spool``.
 
@@ -48,7 +51,8 @@ def read_rows(
     refuse_unknown_sources(data.select or "", list(map(without_password, names)))
     total = count_all(names, base, data.select or "")
     given = data.split == "given"
-    rules = Rules(cutoff, mixed_pbc, data.group_by, data.side_key if given else None)
+    side_key = data.side_key if given else None
+    rules = Rules(cutoff, mixed_pbc, data.group_by, side_key, stress, who)
     sides = {one: TEST if one in sources.tests else "train" for one in names if given}
     for part in _read_parts(data, base, names, sides, sources.several, rules, scan):
         rows.extend(part.rows)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from hpctrain.engines.by_hand import ByHand
     from hpctrain.engines.training import TrainingConfig
 
 Json = dict[str, Any]
@@ -155,6 +156,58 @@ class Artefact:
 
 
 @dataclass(frozen=True)
+class Grading:
+    """How extrapolation is graded: the suffixes of the files for it.
+
+    ``command`` makes an active set, beside a potential's file, where one is missing. Not every
+    trainer ``selects`` among candidates by it: that needs ``job/NAME/select``.
+    """
+
+    potential: str
+    active_set: str
+    command: str
+    selects: bool = True
+
+
+@dataclass(frozen=True)
+class Method:
+    """What a trainer's potentials are, for sentences and citations.
+
+    ``short`` stands before "interatomic potential", with its article; ``calculator`` is what
+    computes with one in ASE; ``in_lammps`` names the package of LAMMPS.
+    """
+
+    name: str
+    short: str
+    calculator: str
+    in_lammps: str
+
+
+@dataclass(frozen=True)
+class LabelFacts:
+    """What a proposal for new data goes by.
+
+    ``labels`` are the energies and force components to train on, ``pairs`` those of neighbours in
+    one structure, on average; ``mixed_pbc`` counts structures periodic in some directions only.
+    """
+
+    structures: int
+    labels: int
+    pairs: float
+    elements: int
+    mixed_pbc: int
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """A setting that fits the data, and why."""
+
+    key: str
+    value: Any
+    reason: str
+
+
+@dataclass(frozen=True)
 class Task:
     """A training to estimate; ``neighbours`` are per atom, within the cutoff."""
 
@@ -205,6 +258,18 @@ class Engine(Protocol):
     @property
     def parent(self) -> str:
         """Return the suffix of the artefact that a training goes on from."""
+
+    @property
+    def grading(self) -> Grading | None:
+        """Return how extrapolation is graded; None where it cannot be."""
+
+    @property
+    def method(self) -> Method:
+        """Return what its potentials are."""
+
+    @property
+    def by_hand(self) -> ByHand | None:
+        """Return how a training made by hand is read; None where none can be adopted."""
 
     @property
     def logs(self) -> tuple[str, ...]:
@@ -258,5 +323,17 @@ class Engine(Protocol):
     ) -> Json | None:
         """Estimate what a training takes; None where nothing was measured."""
 
+    def as_trained(self, mapping: Json, result: Mapping[str, Any]) -> Json:
+        """Return the input with what the job has chosen, by what its result tells."""
+
     def usage(self, stem: str, elements: Sequence[str], suffixes: Collection[str]) -> Json:
         """Say how to use the files STEM.SUFFIX of a potential, and what to cite."""
+
+    def works(self, suffixes: Collection[str]) -> list[Json]:
+        """Return the works on the method, as CITATION.cff has references."""
+
+    def to_get_active_set(self, card: Mapping[str, Any]) -> str:
+        """Say what to do about an active set that a potential lacks, by its card."""
+
+    def propose(self, facts: LabelFacts) -> list[Proposed]:
+        """Propose settings of its own for new data."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 FORMULA = "E(DFT) = E(potential) + Σ n_i E_i - shift N"
 WHERE = (
@@ -30,3 +31,21 @@ def total_energy(energies: Mapping[str, float] | None, shift: float) -> str:
         return "the reference energies are not known, and so total energies are not either"
     terms = "".join(f" + n_{element} ({value:.6g} eV)" for element, value in energies.items())
     return f"E(DFT) = E(potential){terms}" + (f" - N ({shift:.6g} eV)" if shift else "")
+
+
+def article(
+    title: str, family: str, given: str, journal: str, volume: int, start: str, year: int, doi: str,
+    *, others: bool = True,
+) -> dict[str, Any]:  # fmt: skip
+    """Return a work as CITATION.cff has references; ``others``: it has more authors than one."""
+    authors: list[dict[str, str]] = [{"family-names": family, "given-names": given}]
+    return {
+        "type": "article",
+        "title": title,
+        "authors": [*authors, {"name": "et al."}] if others else authors,
+        "journal": journal,
+        "volume": volume,
+        "start": start,
+        "year": year,
+        "doi": doi,
+    }

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from hpctrain.engines.pacemaker import by_hand
-from hpctrain.engines.pacemaker.by_hand import LogFacts
+from hpctrain.engines import NAMES, engine_of
+from hpctrain.engines.base import Engine
+from hpctrain.engines.by_hand import UNKNOWN, LogFacts
 from hpctrain.errors import HpctrainError
 from hpctrain.files import as_json, now, write_atomically
 from hpctrain.potentials import archive
@@ -21,7 +22,7 @@ from hpctrain.runs.lock import hold_lock
 from hpctrain.runs.manifest import DatasetFacts, Manifest
 from hpctrain.runs.names import refuse_name
 from hpctrain.runs.run import MANIFEST, Run, all_runs, new_run_id
-from hpctrain.runs.state.adopted import NO_SCHEDULER, ORIGIN, SITE, look
+from hpctrain.runs.state.adopted import NO_SCHEDULER, ORIGIN, SITE, look, reader_of
 from hpctrain.yamlfile import read_mapping
 
 if TYPE_CHECKING:
@@ -52,32 +53,27 @@ def adopt(
     progress: Progress = lambda *_: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> AdoptedRun:
-    """Make a run of a folder in which Pacemaker was run by hand, or still runs.
+    """Make a run of a folder in which a trainer was run by hand, or still runs.
 
     The folder is only read. A folder that is a run already stays that run. HpctrainError if it has
-    no input.yaml and no log.txt, or neither tells for which elements it is.
+    no trainer's input and log, or neither tells for which elements it is.
     """
     folder = folder.absolute()
     known = _find(project, folder)
     if known is not None:
         return _report(project, known, folder, say, new=False)
-    for file in (by_hand.INPUT, by_hand.LOG):
-        if not (folder / file).is_file():
-            raise HpctrainError(
-                f"{folder} has no {file}: Pacemaker was not run in it",
-                "name the folder with its input.yaml and log.txt",
-            )
+    engine = _trainer_of(folder)
     if name is not None:
         refuse_name(project.runs, name)
-    given = read_mapping(folder / by_hand.INPUT)
-    log = look(folder, time.time()).log
+    given = read_mapping(folder / reader_of(engine).input)
+    log = look(engine, folder, time.time()).log
     project.runs.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(
         dir=project.runs, prefix=".new-", ignore_cleanup_errors=True
     ) as temporary:
         new = Run(Path(temporary) / "run")
         new.folder.mkdir()
-        manifest = _manifest(project, folder, new.folder, given, log, name, progress)
+        manifest = _manifest(project, engine, folder, new.folder, given, log, name, progress)
         new.record("adopted", folder=str(folder))
         with hold_lock(project.runs, "adopt", say=say):
             if name is not None:
@@ -89,6 +85,20 @@ def adopt(
             run = Run(project.runs / manifest["run_id"])
             new.folder.rename(run.folder)
     return _report(project, run, folder, say, new=True)
+
+
+def _trainer_of(folder: Path) -> Engine:
+    """Return the trainer whose files a folder has."""
+    adoptable = [engine for name in NAMES if (engine := engine_of(name)).by_hand is not None]
+    lacks = []
+    for engine in adoptable:
+        files = (reader_of(engine).input, reader_of(engine).log)
+        missing = [file for file in files if not (folder / file).is_file()]
+        if not missing:
+            return engine
+        lacks.append(f"{folder} has no {missing[0]}: {engine.title} was not run in it")
+    wanted = [f"{reader_of(engine).input} and {reader_of(engine).log}" for engine in adoptable]
+    raise HpctrainError("\n".join(lacks), f"name the folder with its {', or its '.join(wanted)}")
 
 
 def _find(project: Project, folder: Path) -> Run | None:
@@ -111,6 +121,7 @@ def _report(
 
 def _manifest(
     project: Project,
+    engine: Engine,
     folder: Path,
     target: Path,
     given: dict[str, Any],
@@ -119,24 +130,20 @@ def _manifest(
     progress: Progress,
 ) -> Manifest:
     """Put together what is known of a training, and say what is not."""
+    by_hand = reader_of(engine)
     training = by_hand.training_settings(given, log)
-    data, dataset, unknown = _data(folder, target, given, training["cutoff"], progress)
+    data, dataset, unknown = _data(engine, folder, target, given, training["cutoff"], progress)
     elements = by_hand.elements(given) or dataset["elements"]
     if not elements:
         raise HpctrainError(
-            f"neither input.yaml nor the data of {folder} say for which elements it is",
-            f"write potential: {{elements: [...]}} in {folder / by_hand.INPUT}",
+            f"neither {by_hand.input} nor the data of {folder} say for which elements it is",
+            f"write potential: {{elements: [...]}} in {folder / by_hand.input}",
         )
-    for words, is_known in (
-        ("the cutoff", training["cutoff"]),
-        ("how many iterations were asked for", training["max_iter"]),
-        ("how many functions were asked for", training["b_basis_size"] != by_hand.UNKNOWN),
-        ("the evaluator", by_hand.evaluator(given) != by_hand.UNKNOWN),
-        ("the version of Pacemaker", "python-ace" in log.versions),
-        ("the machine", log.host),
-    ):
-        if not is_known:
-            unknown.append(words)
+    unknown += by_hand.unknown(given, log)
+    if engine.version_of not in log.versions:
+        unknown.append(f"the version of {engine.title}")
+    if not log.host:
+        unknown.append("the machine")
     unknown.append("the site, the job, and how it was submitted")
     return {
         "schema": "hpctrain.run/1",
@@ -153,7 +160,7 @@ def _manifest(
         "settings": {"data": data, "training": training},
         "evaluator": by_hand.evaluator(given),
         "dataset": {**dataset, "elements": elements, "key": None},
-        "reference_energies": by_hand.UNKNOWN,
+        "reference_energies": UNKNOWN,
         "input": given,
         "versions": log.versions,
         "files": {},
@@ -165,27 +172,31 @@ def _manifest(
 
 
 def _data(
-    folder: Path, target: Path, given: dict[str, Any], cutoff: float | None, progress: Progress
+    engine: Engine,
+    folder: Path,
+    target: Path,
+    given: dict[str, Any],
+    cutoff: float | None,
+    progress: Progress,
 ) -> tuple[dict[str, Any], DatasetFacts, list[str]]:
-    """Export what Pacemaker has kept of its data; return settings, facts, and what is not known."""
+    """Export what the trainer has kept of its data; return settings, facts, what is not known."""
     from hpctrain.settings import DataConfig
 
-    tables = {side: folder / file for side, file in by_hand.DATA.items()}
+    by_hand = reader_of(engine)
+    tables = {side: folder / file for side, file in by_hand.data.items()}
     why = f"{tables['train'].name} is not in the folder"
     if tables["train"].is_file() and cutoff is not None:
         if by_hand.has_test_set(given) and not tables["test"].is_file():
             why = f"{tables['test'].name} is not in the folder"
         else:
-            for labels in ({}, {"energy": "energy_corrected", "forces": "forces"}):
-                data = DataConfig.model_validate(_settings(tables, labels))
+            for labels in by_hand.labels:
+                data = DataConfig.model_validate(_settings(tables, labels.names))
                 try:
                     facts = _export(data, tables, folder, target, cutoff, progress)
                 except HpctrainError as problem:
-                    why = why if labels else problem.message
+                    why = why if labels.names else problem.message
                     continue
-                told = ["what was taken off the energies: the labels are Pacemaker's own, "
-                        "energy_corrected"] if labels else []  # fmt: skip
-                return data.model_dump(mode="json"), facts, told
+                return data.model_dump(mode="json"), facts, labels.unknown
     nothing: DatasetFacts = {
         "fingerprint": None,
         "rows_fingerprint": None,
@@ -200,7 +211,7 @@ def _data(
     }
     named = given.get("data")
     source = named.get("filename") if isinstance(named, dict) else None
-    files = source if isinstance(source, (str, list)) else by_hand.UNKNOWN
+    files = source if isinstance(source, (str, list)) else UNKNOWN
     return {"source": files}, nothing, [f"the data and their split: {why.splitlines()[0]}"]
 
 

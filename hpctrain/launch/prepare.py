@@ -108,7 +108,9 @@ def prepare(
     check_walltime(profile, scheduler, notes)
     engine, evaluator = engine_of(config.training.engine), choose_evaluator(config, profile, notes)
     on_end = on_end_argv(project, config, profile, notes)
-    parent = parents.find_parent(project.potentials, start_from) if start_from is not None else None
+    parent = None
+    if start_from is not None:
+        parent = parents.find_parent(project.potentials, start_from, engine)
 
     folder.mkdir(parents=True)
     options: dict[str, Any] = {
@@ -117,6 +119,8 @@ def prepare(
         "up_to_generation": generation,
         "skip_bad": skip_bad,
     }
+    if engine.takes_stress(config.training):
+        options["stress"] = True
     sources = expand_sides(config.data.source, config.data.test_source, project.folder)
     key = reuse.key(config.data, sources.names, project.folder, **options)
     same = None
@@ -131,6 +135,7 @@ def prepare(
     else:
         dataset = export(
             config.data, project.folder, folder, **options, progress=progress,
+            taken_by=f"the evaluator {evaluator}",
             scan=preflight.add if preflight else None, look_for=look_for, sources=sources,
         )  # fmt: skip
         reuse.keep(project.runs, dataset)

@@ -32,7 +32,7 @@ def draft(name: str, scheduler: str, cluster: LiveCluster, schema: Path, today: 
         "",
         *_account_lines(cluster),
         *(f"# Not told: {reason}" for reason in cluster.untold),
-        "# Where Pacemaker is installed; without it, the Python that hpctrain runs in:",
+        "# Where the trainer is installed; without it, the Python that hpctrain runs in:",
         "# trainer: {python: /path/to/env/bin/python}",
         "",
         "# Those to try first come first.",

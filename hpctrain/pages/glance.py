@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from hpctrain.pages.html import Table, number, together
 from hpctrain.pages.subject import Checks, Subject
+from hpctrain.text import Metrics
 
-_SETS = {"train": "train", "test": "test", "archived_file_on_test": "the .yace itself, on test"}
 _ERRORS = (
     ("Energy, meV/atom", "_energy_mev_per_atom", ".1f"),
     ("Force components, eV/Å", "_force_ev_per_a", ".4f"),
@@ -54,7 +54,7 @@ def _structures(sides: Sequence[Mapping[str, Any] | None]) -> Tile:
 
 def errors(subject: Subject) -> list[Table]:
     """List the errors of energies and of forces: RMSE, and what else is known of each set."""
-    sets = {_SETS.get(name, name): value for name, value in subject.metrics.items() if value}
+    sets = _sets(subject)
     tables = []
     for title, suffix, form in _ERRORS if sets else ():
         keys = [
@@ -78,12 +78,15 @@ def errors(subject: Subject) -> list[Table]:
     return tables
 
 
+def _sets(subject: Subject) -> dict[str, Metrics]:
+    """Return the errors that are known, by what they are of, in words."""
+    words = {"archived_file_on_test": f"the .{subject.main} itself, on test"}
+    return {words.get(name, name): value for name, value in subject.metrics.items() if value}
+
+
 def structures_of(subject: Subject) -> str:
     """Say how many structures the sets of the errors have, where that is known."""
-    counts = {
-        _SETS.get(name, name): value.get("structures")
-        for name, value in subject.metrics.items() if value
-    }  # fmt: skip
+    counts = {name: value.get("structures") for name, value in _sets(subject).items()}
     known = [f"{name} {count:,}" for name, count in counts.items() if count is not None]
     return f"Structures: {', '.join(known)}." if known else ""
 
@@ -101,10 +104,9 @@ def _size(subject: Subject) -> Tile | None:
         count = basis.get("functions")
         of = f"of {count:,} basis functions" if count else ""
         return Tile("Parameters", f"{basis['parameters']:,}", of)
-    asked = (subject.settings.get("training") or {}).get("b_basis_size")
-    return Tile(
-        "Parameters", "not counted", f"up to {asked} functions per element" if asked else ""
-    )
+    training = subject.settings.get("training")
+    asked = subject.engine.summary(training, dict(subject.input))[:1] if training else []
+    return Tile("Parameters", "not counted", "".join(asked))
 
 
 def _speed(subject: Subject, checks: Checks) -> Tile | None:
@@ -113,9 +115,9 @@ def _speed(subject: Subject, checks: Checks) -> Tile | None:
     if cost is None:
         return Tile("Speed", "not measured") if checks.content else None
     name = re.sub(r"\((R|TM)\)", "", subject.cpu or "")
-    where = f" of {name}" if name else ""
+    where, by = f" of {name}" if name else "", subject.engine.method.calculator
     return Tile("Speed", together(number(cost, ".3g"), "µs"),
-                f"per atom and step: {atoms} atoms, pyace in ASE, one core{where}")  # fmt: skip
+                f"per atom and step: {atoms} atoms, {by} in ASE, one core{where}")  # fmt: skip
 
 
 def _cost(subject: Subject) -> Tile | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hpctrain.render import Markup
 
 WHAT = (
-    "γ is the largest of a structure's atoms, as pyace and LAMMPS compute it. Up to 1 all "
+    "γ is the largest of a structure's atoms, as ASE and LAMMPS compute it. Up to 1 all "
     "neighbourhoods lie within what the potential was trained on; above, it extrapolates."
 )
 _NO_SET = "no active set was at hand, which the grade is measured by"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _BARS = 40
 _LISTED = 200  # candidates that cannot be graded, or are alike; all are counted
 WHAT = (
-    "Grade: the extrapolation grade γ, the largest of the structure's atoms, as pyace and LAMMPS "
+    "Grade: the extrapolation grade γ, the largest of the structure's atoms, as ASE and LAMMPS "
     "compute it. Up to 1 all neighbourhoods lie within what the potential was trained on. "
     "New functions: directions among the basis functions that are zero in all of the training "
     "set, as by symmetry in perfect crystals. Adds: the logarithm of the factor by which the "

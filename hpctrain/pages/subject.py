@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from hpctrain.engines import DEFAULT, engine_of, engine_of_settings
+from hpctrain.engines.base import Engine
 from hpctrain.engines.usage import total_energy
 from hpctrain.files import iso, timestamp
 from hpctrain.runs.manifest import Manifest
-from hpctrain.runs.result import Best, Environment, Evaluation, Result
+from hpctrain.runs.result import Best, Environment, Evaluation, Result, errors_of_file
 from hpctrain.runs.state.curves import Curves
 from hpctrain.runs.state.summary import RunStatus
 from hpctrain.text import Metrics, duration
@@ -40,8 +42,8 @@ class Subject:
     """What a page says. ``metrics`` by set, None where it was not measured.
 
     ``no_curves`` and ``unverified`` say why there is no learning curve or no verification, if
-    there is none. ``rows`` are the ids on both sides of the split. What versions before did not
-    note (``basis``, ``spent``, ``cpu``) is None.
+    there is none. ``rows`` are the ids on both sides of the split. ``main`` is the suffix of the
+    potential itself. What versions before did not note (``basis``, ``spent``, ``cpu``) is None.
     """
 
     name: str
@@ -69,6 +71,12 @@ class Subject:
     basis: Json | None = None
     spent: Json | None = None
     cpu: str | None = None
+    main: str = ""
+
+    @property
+    def engine(self) -> Engine:
+        """Return the trainer."""
+        return engine_of_settings(self.settings.get("training") or {})
 
 
 @dataclass(frozen=True)
@@ -149,21 +157,16 @@ def of_potential(
         basis=card.get("basis"),
         spent=run.get("spent"),
         cpu=(run.get("environment") or {}).get("cpu"),
+        main=card.get("main") or _engine_of(card).artefacts[0].suffix,
     )
-
-
-_WHAT = {
-    "yace": "the potential, for LAMMPS and ASE",
-    "yaml": "the same as Pacemaker wrote it, for γ and further training",
-    "asi": "its active set, for γ",
-}
 
 
 def _files(card: Json, archive: str, verified: bool) -> Iterable[Link]:
     """List what the archive holds of a potential."""
     name = card["name"]
+    words = {one.suffix: one.words for one in _engine_of(card).artefacts}
     for kind, file in card["files"].items():
-        what = f"{_WHAT.get(kind, kind)}; {file['bytes']:,} bytes"
+        what = f"{words.get(kind, kind)}; {file['bytes']:,} bytes"
         yield Link(file["path"], what, f"{archive}/{quote(file['path'])}")
     yield Link(f"{name}.json", "the card: all that is known of it", f"{archive}/{quote(name)}.json")
     of_report = [("learning_curve.csv", "the learning curve as a table")]
@@ -208,7 +211,7 @@ def of_run(status: RunStatus, files: RunFiles) -> Subject:
         subtitle=f"Run of {manifest['project']}{_where(manifest, status.site)}, {state}; {done}",
         metrics={"train": evaluation.get("train") or status.train,
                  "test": evaluation.get("test") or status.test,
-                 "archived_file_on_test": evaluation.get("yace")},
+                 "archived_file_on_test": errors_of_file(evaluation)},
         curves=files.curves,
         no_curves="the trainer has written no errors yet",
         verification=files.verification,
@@ -238,6 +241,7 @@ def of_run(status: RunStatus, files: RunFiles) -> Subject:
         basis=evaluation.get("basis"),
         spent=files.spent,
         cpu=environment.get("cpu"),
+        main=engine_of_settings(manifest["settings"]["training"]).artefacts[0].suffix,
     )  # fmt: skip
 
 
@@ -301,7 +305,9 @@ def _versions(packages: Json) -> str:
 
 _USE = (
     ("ase", "In ASE, in the trainer's environment"),
-    ("lammps", "In LAMMPS with ML-PACE"),
+    ("lammps", "In LAMMPS with {in_lammps}"),
+    ("ase_without_tensorflow", "In ASE without TensorFlow"),
+    ("lammps_without_tensorflow", "In LAMMPS with {in_lammps}, without TensorFlow"),
     ("ase_extrapolation", "In ASE with the extrapolation grade γ"),
     ("lammps_extrapolation", "In LAMMPS with the extrapolation grade γ"),
 )
@@ -314,16 +320,24 @@ def _usage_blocks(card: Json) -> tuple[Block, ...]:
         blocks = [Block("In ASE and LAMMPS", _usage_lines(use))]
     else:
         energy, types = (_mapping(use.get(key)) for key in ("energy", "atom_types"))
+        in_lammps = _engine_of(card).method.in_lammps
         facts = [total_energy(card["reference_energies"], card["shift"] or 0.0)]
         facts += [str(words) for words in (energy.get("where"), use.get("units")) if words]
         named = ", ".join(f"{n} {name}" for n, name in types.items())
         facts += [f"atom types in LAMMPS: {named}"] if named else []
         blocks = [
-            *(Block(title, _usage_lines(use.get(key))) for key, title in _USE),
+            *(
+                Block(title.format(in_lammps=in_lammps), _usage_lines(use.get(key)))
+                for key, title in _USE
+            ),
             Block("Energies and units", facts, code=False),
             Block("To cite", _usage_lines(use.get("cite")), code=False),
         ]
     return tuple(block for block in blocks if block.lines)
+
+
+def _engine_of(card: Json) -> Engine:
+    return engine_of(card.get("engine") or DEFAULT)
 
 
 def _mapping(value: object) -> Json:

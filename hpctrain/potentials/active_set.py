@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
+from hpctrain.engines import DEFAULT, all_suffixes, engine_of, engine_of_suffix
+from hpctrain.engines.base import Engine, Grading
 from hpctrain.errors import HpctrainError
 from hpctrain.files import sha256_of
 from hpctrain.potentials import archive
-from hpctrain.potentials.card import Card
+from hpctrain.potentials.card import Card, engine_of_card
 from hpctrain.project import Project
 
 
@@ -19,41 +21,32 @@ class Origin:
     """The potential that is to be improved: its files, and its card where it has one."""
 
     name: str
-    yaml: Path
+    engine: Engine
+    potential: Path
     active_set: Path
     card: Card | None
 
 
 def find_origin(project: Project | None, what: str) -> Origin:
-    """Find a potential by its name, ``current``, or the path of its .yaml or .yace.
+    """Find a potential by its name, ``current``, or the path of one of its files.
 
     HpctrainError if it has no active set, with the reason that its card tells.
     """
     path = Path(what)
-    if path.suffix in (".yaml", ".yace", ".asi") or os.sep in what:
-        origin = Origin(path.stem, path.with_suffix(".yaml"), path.with_suffix(".asi"), None)
-        for file in (path, origin.yaml):
-            if not file.is_file():
-                raise HpctrainError(
-                    f"there is no file {file}", "name a potential's .yaml, with its .asi beside it"
-                )
-        if not origin.active_set.is_file():
-            raise HpctrainError(
-                f"there is no {origin.active_set}, the active set that the grade is measured by",
-                "make it where the potential was trained: pace_activeset -d "
-                f"fitting_data_info.pckl.gzip {origin.yaml.name}",
-            )
-        return origin
+    if path.suffix.removeprefix(".") in all_suffixes() or os.sep in what:
+        return _of_files(path)
     if project is None:
         raise HpctrainError(
             f"'{what}' is the name of a potential, but there is no project here",
-            "change into the project's folder, or name a file: --from PATH.yaml",
+            "change into the project's folder, or name a file: --from PATH",
         )
     card = archive.find_card(project.potentials, what)
-    if "asi" not in card["files"]:
-        raise HpctrainError(*_no_active_set(card))
+    engine = engine_of_card(card)
+    grading = _grading_of(engine, card["name"])
+    if grading.active_set not in card["files"]:
+        raise HpctrainError(*_no_active_set(card, engine))
     files = {}
-    for suffix in ("yaml", "asi"):
+    for suffix in (grading.potential, grading.active_set):
         files[suffix] = project.potentials / card["files"][suffix]["path"]
         if not files[suffix].is_file():
             raise HpctrainError(f"{files[suffix]} is gone", "look: hpctrain potentials verify")
@@ -62,10 +55,41 @@ def find_origin(project: Project | None, what: str) -> Origin:
                 f"{files[suffix]} is not the file that {card['name']}.json describes",
                 f"look: hpctrain potentials verify {card['name']}",
             )
-    return Origin(card["name"], files["yaml"], files["asi"], card)
+    potential, active_set = files[grading.potential], files[grading.active_set]
+    return Origin(card["name"], engine, potential, active_set, card)
 
 
-def _no_active_set(card: Card) -> tuple[str, str]:
+def _of_files(path: Path) -> Origin:
+    engine = engine_of_suffix(path.suffix.removeprefix(".")) or engine_of(DEFAULT)
+    grading = _grading_of(engine, str(path))
+    potential = path.with_suffix(f".{grading.potential}")
+    active_set = path.with_suffix(f".{grading.active_set}")
+    for file in (path, potential):
+        if not file.is_file():
+            raise HpctrainError(
+                f"there is no file {file}",
+                f"name a potential's .{grading.potential}, with its .{grading.active_set} "
+                "beside it",
+            )
+    if not active_set.is_file():
+        raise HpctrainError(
+            f"there is no {active_set}, the active set that the grade is measured by",
+            "make it where the potential was trained: "
+            + grading.command.format(potential=potential.name),
+        )
+    return Origin(path.stem, engine, potential, active_set, None)
+
+
+def _grading_of(engine: Engine, what: str) -> Grading:
+    if engine.grading is None or not engine.grading.selects:
+        raise HpctrainError(
+            f"{what} is of {engine.title}, and candidates cannot be graded by such a potential",
+            "name one of another trainer: hpctrain potentials list",
+        )
+    return engine.grading
+
+
+def _no_active_set(card: Card, engine: Engine) -> tuple[str, str]:
     """Say that and why a potential has no active set, and what to do."""
     why = (card.get("active_set") or {}).get("why")
     message = f"{card['name']} has no active set, which the extrapolation grade is measured by"
@@ -74,18 +98,8 @@ def _no_active_set(card: Card) -> tuple[str, str]:
             f"{message}: {why}",
             "train again with: hpctrain submit --set training.active_set=true",
         )
-    dataset = card["dataset"]
-    chosen = (card.get("basis_size") or {}).get("chosen")
-    functions = chosen or card["settings"]["training"].get("b_basis_size")
-    if dataset["train"] is None:
-        return message, "make one with pace_activeset, beside the potential's .yaml"
-    fits = int(0.7 * dataset["train"]["atoms"] / max(1, len(card["elements"])))
-    hint = (
-        "an active set needs as many atoms of each element as there are basis functions; "
-        f"here there are {functions} functions, and {dataset['train']['atoms']} atoms to train on: "
-        f"hpctrain submit --set training.b_basis_size={max(1, fits)}"
-    )
-    return (f"{message}: {why}" if why else message), hint
+    told = why and card["dataset"]["train"] is not None
+    return (f"{message}: {why}" if told else message), engine.to_get_active_set(card)
 
 
 def elements_of(active_set: Path) -> list[str]:
@@ -97,5 +111,5 @@ def elements_of(active_set: Path) -> list[str]:
             return sorted(inverses)
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise HpctrainError(
-            f"{active_set} is damaged, or no active set", "make it again with pace_activeset"
+            f"{active_set} is damaged, or no active set", "make it again, as after the training"
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import filecmp
 import os
 import re
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from hpctrain.errors import HpctrainError
-from hpctrain.files import naming
+from hpctrain.files import files_in, naming, sha256_of_tree
 from hpctrain.potentials.card import Card, read_card
 from hpctrain.project import Project
 from hpctrain.records import BadFile, damaged, read_record
@@ -203,13 +204,16 @@ def next_name(folder: Path, generation: int) -> str:
 
 
 def put(source: Path, target: Path) -> None:
-    """Copy a file into the archive, read-only, under a name that is free.
+    """Copy a file or a folder into the archive, read-only, under a name that is free.
 
-    The name is given by link(), which never overwrites. A copy that is there already, whole and
-    the same, is left as it is. FileExistsError if the name is another file's.
+    A file gets its name by link(), a folder by rename(): neither overwrites. A copy that is there
+    already, whole and the same, is left as it is. FileExistsError if the name is another's.
     """
     with naming(target):
-        _put(source, target)
+        if source.is_dir():
+            _put_folder(source, target)
+        else:
+            _put(source, target)
 
 
 def _put(source: Path, target: Path) -> None:
@@ -217,10 +221,7 @@ def _put(source: Path, target: Path) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         temporary.unlink(missing_ok=True)  # a killed process's: read-only, it could not be written
-        shutil.copyfile(source, temporary)
-        temporary.chmod(0o444)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        _copy(source, temporary)
         try:
             os.link(temporary, target)
         except FileExistsError:
@@ -228,3 +229,30 @@ def _put(source: Path, target: Path) -> None:
                 raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _put_folder(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)  # a killed process's
+        for name, file in files_in(source).items():
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+            _copy(file, temporary / name)
+        try:
+            temporary.rename(target)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise
+            if not target.is_dir() or sha256_of_tree(source) != sha256_of_tree(target):
+                raise FileExistsError(errno.EEXIST, "it is there already", str(target)) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file to the disk, read-only."""
+    shutil.copyfile(source, target)
+    target.chmod(0o444)
+    with target.open("rb") as file:
+        os.fsync(file.fileno())

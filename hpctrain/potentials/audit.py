@@ -11,7 +11,7 @@ from typing import Literal
 from hpctrain.data.read import Progress
 from hpctrain.data.sources.names import expand_sides
 from hpctrain.errors import HpctrainError
-from hpctrain.files import sha256_of
+from hpctrain.files import files_in, sha256_of, sum_of
 from hpctrain.potentials import archive
 from hpctrain.potentials.card import Card
 from hpctrain.potentials.export_again import export_again
@@ -96,13 +96,20 @@ def _findings(
 
 
 def _check_file(path: Path, known: str | None, unknown: str = "") -> Finding:
-    """Check that a file of the archive is there, read-only, and has the sum that is known."""
-    if not path.is_file():
+    """Check that what is archived is there, read-only, and has the sum that is known."""
+    if not path.exists():
         return Finding(path.name, "gone", f"{path} is not there")
-    if known is not None and sha256_of(path) != known:
+    try:
+        files = [*files_in(path).values()] if path.is_dir() else [path]
+        found = sum_of(path)
+    except HpctrainError as error:
+        return Finding(path.name, "changed", error.message)
+    if known is not None and found != known:
         return Finding(path.name, "changed", f"not what was archived (sha256 {known[:12]}…)")
-    if path.stat().st_mode & 0o222:
-        return Finding(path.name, "changed", f"it can be written to; protect it: chmod a-w {path}")
+    for file in files:
+        if file.stat().st_mode & 0o222:
+            why = f"it can be written to; protect it: chmod a-w {file}"
+            return Finding(path.name, "changed", why)
     if known is None:
         return Finding(path.name, "not checked", unknown)
     return Finding(path.name, "ok")

@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hpctrain import __version__
-from hpctrain.engines.pacemaker.usage import usage
+from hpctrain.engines.base import Engine
 from hpctrain.errors import HpctrainError
-from hpctrain.files import as_json, naming, sha256_of
+from hpctrain.files import as_json, files_in, naming, sha256_of, sha256_of_sums
 from hpctrain.pages.page import page
 from hpctrain.potentials import archive
-from hpctrain.potentials.card import Card
+from hpctrain.potentials.card import Card, engine_of_card
 from hpctrain.potentials.citation import citation
 from hpctrain.potentials.report import read_potential
 from hpctrain.potentials.verification import VERIFICATION
@@ -83,13 +83,13 @@ def _contents(
     name, folder = card["name"], project.potentials
     contents: dict[str, bytes] = {}
     for file in card["files"].values():
-        content = _read(folder / file["path"])
-        if hashlib.sha256(content).hexdigest() != file["sha256"]:
+        read = _read_all(folder, file["path"])
+        if _sum(file["path"], _digests(read)) != file["sha256"]:
             raise HpctrainError(
                 f"{folder / file['path']} is not what was archived; nothing was exported",
                 f"look with: hpctrain potentials verify {name}",
             )
-        contents[file["path"]] = content
+        contents |= read
     contents[f"{name}.json"] = _read(folder / f"{name}.json")
     for beside in _BESIDE:
         found = read_bytes(folder / "report" / name / beside, LARGE)
@@ -102,11 +102,30 @@ def _contents(
         README: readme(card),
     }
     contents |= {file: text.encode() for file, text in texts.items()}
-    sums = "".join(
-        f"{hashlib.sha256(content).hexdigest()}  {file}\n"
-        for file, content in sorted(contents.items())
-    )
+    sums = "".join(f"{digest}  {file}\n" for file, digest in sorted(_digests(contents).items()))
     return {**contents, SUMS: sums.encode()}
+
+
+def _read_all(folder: Path, name: str) -> dict[str, bytes]:
+    """Read a file of the archive, or all of a folder, by their names in the zip."""
+    path = folder / name
+    if path.is_dir():
+        return {f"{name}/{inside}": _read(file) for inside, file in files_in(path).items()}
+    return {name: _read(path)}
+
+
+def _digests(contents: Mapping[str, bytes]) -> dict[str, str]:
+    return {file: hashlib.sha256(content).hexdigest() for file, content in contents.items()}
+
+
+def _sum(name: str, digests: Mapping[str, str]) -> str | None:
+    """Return the sum of a file, or of a folder by those of its files; None if there is neither."""
+    inside = {
+        file.removeprefix(f"{name}/"): digest
+        for file, digest in digests.items()
+        if file.startswith(f"{name}/")
+    }
+    return sha256_of_sums(inside) if inside else digests.get(name)
 
 
 def _read(path: Path) -> bytes:
@@ -145,18 +164,17 @@ def check(path: Path) -> None:
         (card,) = (
             parse(content)
             for file, content in contents.items()
-            if file.startswith("potential_gen_") and file.endswith(".json")
+            if file.startswith("potential_gen_") and file.endswith(".json") and "/" not in file
         )
         known = {one["path"]: one["sha256"] for one in card["files"].values()}
     except (zipfile.BadZipFile, KeyError, ValueError, UnicodeDecodeError) as error:
         raise HpctrainError(f"{path} is not whole: {error}", "export it again") from error
-    digests = {file: hashlib.sha256(content).hexdigest() for file, content in contents.items()}
-    wrong = [
-        file
-        for file, digest in digests.items()
-        if file != SUMS and (sums.get(file) != digest or known.get(file, digest) != digest)
-    ]
-    missing = ({*sums} | {*known} | {README}) - {*digests}
+    digests = _digests(contents)
+    wrong = {
+        file for file, digest in digests.items() if file != SUMS and sums.get(file) != digest
+    } | {file for file, digest in known.items() if _sum(file, digests) not in (digest, None)}
+    missing = ({*sums} | {README}) - {*digests}
+    missing |= {file for file in known if _sum(file, digests) is None}
     if wrong or missing:
         names = ", ".join(sorted([*wrong, *missing]))
         raise HpctrainError(f"{path} is not what was to be exported: {names}", "export it again")
@@ -181,17 +199,14 @@ def data_facts(card: Card) -> dict[str, object]:
 
 def readme(card: Card) -> str:
     """Write what the zip holds, and how the potential is used."""
-    name = card["name"]
-    use = usage(name, card["elements"], "asi" in card["files"])
+    name, engine = card["name"], engine_of_card(card)
+    use = engine.usage(name, card["elements"], card["files"])
     of_sets = {"train": card["metrics"]["train"], "test": card["metrics"]["test"]}
     errors = {side: value for side, value in of_sets.items() if value is not None}
     rows = "\n".join(f"| {' | '.join(row)} |" for row in metrics_rows(errors))
-    lammps = "\n".join(["units metal", *use["lammps"]])
     files = [
-        (f"{name}.yace", "the potential, for ASE and LAMMPS"),
-        (f"{name}.yaml", "the same as Pacemaker wrote it: basis and coefficients"),
-        *([(f"{name}.asi", "the active set, for the extrapolation grade")]
-          if "asi" in card["files"] else []),
+        *((f"{name}.{one.suffix}", one.words) for one in engine.artefacts
+          if one.suffix in card["files"]),
         (f"{name}.json", "the card: how it was made, on what, with what, and its errors"),
         ("data.json", "fingerprints, counts and rows of the data: training and test set"),
         ("report.html", "everything about it on one page, for a browser"),
@@ -204,7 +219,7 @@ def readme(card: Card) -> str:
     cite = "\n".join(f"- {work}" for work in use["cite"])
     return f"""# {name}
 
-An interatomic potential (atomic cluster expansion) for {", ".join(card["elements"])}.
+An interatomic potential ({engine.method.name}) for {", ".join(card["elements"])}.
 
 | RMSE | energy, meV/atom | force component, eV/Å |
 |---|---|---|
@@ -214,18 +229,12 @@ An interatomic potential (atomic cluster expansion) for {", ".join(card["element
 
 {use["units"]}
 
-In Python, with ASE, in an environment with python-ace:
+In Python, with ASE, in an environment with {engine.version_of}:
 
 ```python
 {chr(10).join(use["ase"])}
 ```
-
-In LAMMPS with the package ML-PACE, atom types from 1: {" ".join(card["elements"])}
-
-```
-{lammps}
-```
-
+{_in_lammps(card, engine, use.get("lammps"))}
 Total energies: {use["energy"]["formula"]}, with
 {use["energy"]["where"]}. {_energies(card)}
 
@@ -242,6 +251,19 @@ This potential (`CITATION.cff`), and
 {cite}
 
 Written by hpctrain {__version__}. No licence is stated here.
+"""
+
+
+def _in_lammps(card: Card, engine: Engine, lines: list[str] | None) -> str:
+    if lines is None:
+        return ""
+    types, text = " ".join(card["elements"]), "\n".join(["units metal", *lines])
+    return f"""
+In LAMMPS with the package {engine.method.in_lammps}, atom types from 1: {types}
+
+```
+{text}
+```
 """
 
 

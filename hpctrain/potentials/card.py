@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Annotated, Any, TypedDict, cast
 
 from hpctrain import __version__
-from hpctrain.engines.pacemaker.usage import usage
+from hpctrain.engines import DEFAULT, NAMES, engine_of
+from hpctrain.engines.base import Engine
 from hpctrain.errors import HpctrainError
 from hpctrain.records import LARGE, damaged, read_record
 from hpctrain.runs.history import Accepted, History
@@ -32,6 +33,7 @@ from hpctrain.runs.result import (
     Repulsion,
     Result,
     StartCounts,
+    errors_of_file,
 )
 from hpctrain.runs.run import Run
 from hpctrain.runs.spent import Spent, spent
@@ -49,12 +51,9 @@ from hpctrain.shapes import (
     misfit,
 )
 
-# The files of a potential, by suffix; the .asi where there is one.
-SUFFIXES = ("yace", "yaml", "asi")
-
 
 class CardFile(FileFacts):
-    """A file of the archive."""
+    """A file of the archive, or a folder: then its sum is that of the sums of its files."""
 
     path: FileName
 
@@ -116,6 +115,7 @@ class _NewerOfCard(TypedDict, total=False):
     """What the cards of older versions lack."""
 
     engine: str
+    main: str  # the suffix of the potential itself
     origin: str  # "adopted": trained by hand
     unknown: list[str]
     parents: list[CardParent]
@@ -158,7 +158,6 @@ class _FinishedEvaluation(TypedDict):
     shift: float | None
     train: Metrics | None
     test: Metrics | None
-    yace: Metrics
 
 
 class _Finished(TypedDict):
@@ -171,14 +170,31 @@ class _Finished(TypedDict):
     potential: _FinishedEvaluation
 
 
-def engine_name(card: Card | None) -> str:
-    """Return the name of the trainer; older cards, and files without one, are Pacemaker's."""
-    return card.get("engine", "pacemaker") if card else "pacemaker"
-
-
 def read_card(path: Path) -> Card | None:
     """Read a card; None if it is not there, BadFile if it is damaged."""
-    return read_record(path, Card, LARGE)
+    card = read_record(path, Card, LARGE)
+    if card is None:
+        return None
+    if card.get("engine", DEFAULT) not in NAMES:
+        raise damaged(path, f"this version does not know its trainer, {card['engine']}")
+    if "main" in card and card["main"] not in card["files"]:
+        raise damaged(path, f"its files have none with the suffix {card['main']}")
+    return card
+
+
+def engine_of_card(card: Card) -> Engine:
+    """Return the trainer of a potential; cards of before there were several do not name it."""
+    return engine_of(card.get("engine", DEFAULT))
+
+
+def main_suffix(card: Card) -> str:
+    """Return the suffix of the potential itself, among its files."""
+    return card.get("main") or engine_of_card(card).artefacts[0].suffix
+
+
+def main_file(card: Card) -> CardFile:
+    """Return the file that is the potential itself."""
+    return card["files"][main_suffix(card)]
 
 
 def refuse_unfinished(path: Path, result: Result) -> None:
@@ -203,25 +219,29 @@ def make_card(
     manifest = run.manifest
     potential = result["potential"]
     files = result["files"]
+    engine = engine_of(run.engine)
+    archived_files: dict[str, CardFile] = {
+        artefact.suffix: {
+            "path": f"{name}.{artefact.suffix}",
+            "sha256": known["sha256"],
+            "bytes": known["bytes"],
+        }
+        for artefact in engine.artefacts
+        if (known := files.get(artefact.made_as)) is not None
+    }
     there = run.attempt(result["attempt"]) / "environment.json"
     environment = run.try_read(there, Environment) or {}
     return {
         "schema": "hpctrain.potential/1",
         "name": name,
+        "engine": engine.name,
+        "main": next(iter(archived_files)),
         "generation": manifest["generation"],
         "archived": archived,
         "origin": manifest.get("origin", "hpctrain"),
         "unknown": _unknown(manifest, potential),
         "parents": _parents(run),
-        "files": {
-            suffix: {
-                "path": f"{name}.{suffix}",
-                "sha256": known["sha256"],
-                "bytes": known["bytes"],
-            }
-            for suffix in SUFFIXES
-            if (known := files.get(f"output_potential.{suffix}")) is not None
-        },
+        "files": archived_files,
         "active_set": result.get("active_set"),
         "elements": manifest["dataset"]["elements"],
         "units": {"energy": "eV", "length": "Å", "force": "eV/Å"},
@@ -230,7 +250,7 @@ def make_card(
         "metrics": {
             "train": potential["train"],
             "test": potential["test"],
-            "archived_file_on_test": potential["yace"],
+            "archived_file_on_test": cast("Metrics", errors_of_file(potential)),
             "iterations": so_far.iteration,
         },
         "best": result.get("best"),
@@ -242,7 +262,7 @@ def make_card(
         "dataset": {**manifest["dataset"], "rows": read_rows(run.folder / "rows.json")},
         "settings": manifest["settings"],
         "evaluator": manifest["evaluator"],
-        "input": _input(manifest["input"], result.get("basis_size")),
+        "input": engine.as_trained(manifest["input"], result),
         "run": {
             "run_id": run.run_id,
             "name": manifest.get("name"),
@@ -259,7 +279,7 @@ def make_card(
         },
         "versions": {**manifest["versions"], **environment.get("packages", {})},
         "collected_by": {"hpctrain": __version__},
-        "use": usage(name, manifest["dataset"]["elements"], "output_potential.asi" in files),
+        "use": engine.usage(name, manifest["dataset"]["elements"], archived_files),
     }
 
 
@@ -269,19 +289,6 @@ def _unknown(manifest: Manifest, potential: Evaluation) -> list[str]:
     if potential["reference_energies"] is None:
         unknown.append("the reference energies: the potential's metadata name none")
     return unknown
-
-
-def _input(given: dict[str, Any], size: BasisSize | None) -> dict[str, Any]:
-    """Return the trainer's input, with the number of functions that the job has chosen."""
-    if not size:
-        return given
-    potential = given["potential"]
-    functions = {**potential["functions"], "number_of_functions_per_element": size["chosen"]}
-    fit = given["fit"]
-    if size.get("optimizer"):
-        others = {key: value for key, value in fit.items() if key != "options"}
-        fit = {**others, "optimizer": size["optimizer"]}
-    return {**given, "potential": {**potential, "functions": functions}, "fit": fit}
 
 
 def rows_of(card: Card) -> RowIds:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from hpctrain.data.structures.extxyz import Structure
 
 
-# Names of the files in its folder; the first four are those of job/pacemaker/select.
+# Names of the files in its folder; the first four are those of job/NAME/select.
 REQUEST, CANDIDATES, PROGRESS, RESULT = (
     "request.json", "candidates.jsonl", "progress.json", "choice.json"
 )  # fmt: skip

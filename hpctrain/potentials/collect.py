@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpctrain.files import as_json, sha256_of, write_text
+from hpctrain.engines import engine_of
+from hpctrain.files import as_json, sha256_of, sum_of, write_text
 from hpctrain.potentials import archive
-from hpctrain.potentials.card import SUFFIXES, Card, make_card, refuse_unfinished
+from hpctrain.potentials.card import Card, main_file, make_card, refuse_unfinished
 from hpctrain.potentials.verification import (
     VERIFICATION,
     failed_checks,
@@ -22,7 +23,7 @@ from hpctrain.project import Project
 from hpctrain.records import BadFile
 from hpctrain.runs.actions.status import RunStatus, status
 from hpctrain.runs.lock import hold_lock
-from hpctrain.runs.result import Result, Verification
+from hpctrain.runs.result import Result, Verification, errors_of_file
 from hpctrain.runs.run import Run
 from hpctrain.runs.state.attempts import find_counting_attempt
 from hpctrain.runs.state.curves import Curves, curves
@@ -135,7 +136,7 @@ def _archive(
     folder, result = run.attempt(attempt), run.result(attempt)
     if result is None:
         raise _NoEvidence(f"{folder / 'result.json'} is gone")
-    files = _files_to_archive(folder, result)
+    files = _files_to_archive(run, folder, result)
     refuse_unfinished(folder / "result.json", result)
     verification = read_verification(folder / VERIFICATION)
     # The result says it too: a file that is lost makes nothing of a failure.
@@ -154,7 +155,7 @@ def _archive(
             run.record("collecting", name=name)
         try:
             for suffix, source in files.items():
-                archive.put(source, project.potentials / f"{name}{suffix}")
+                archive.put(source, project.potentials / f"{name}.{suffix}")
             began = run.history().collecting_since
             card = make_card(run, history, result, name, so_far, str(began))
             if verification is None:
@@ -176,28 +177,26 @@ def _archive(
             # Another run took the name in the meantime.
             name = archive.next_name(project.potentials, int(run.manifest["generation"]))
     _put_page(project, card, so_far, verification, say)
-    run.record(
-        "collected", name=name, sha256=card["files"]["yace"]["sha256"], card_sha256=card_sha256
-    )
+    run.record("collected", name=name, sha256=main_file(card)["sha256"], card_sha256=card_sha256)
     return _read_archived(project, run, name, new=True)
 
 
-def _files_to_archive(folder: Path, result: Result) -> dict[str, Path]:
+def _files_to_archive(run: Run, folder: Path, result: Result) -> dict[str, Path]:
     """Find the files to archive, by suffix; _NoEvidence unless they are what the job loaded."""
     found = {}
-    for suffix in (f".{suffix}" for suffix in SUFFIXES):
-        path = folder / f"output_potential{suffix}"
-        known = (result.get("files") or {}).get(path.name)
-        if suffix == ".asi" and not known:
+    for artefact in engine_of(run.engine).artefacts:
+        path = folder / artefact.made_as
+        known = (result.get("files") or {}).get(artefact.made_as)
+        if not artefact.needed and not known:
             continue  # switched off, or it could not be made: the potential is whole without it
-        if not path.is_file():
+        if not (path.is_dir() if artefact.folder else path.is_file()):
             raise _NoEvidence(f"{path} is gone")
         if path.is_symlink():
             raise _NoEvidence(f"{path} is a link")
-        if known is None or sha256_of(path) != known.get("sha256"):
+        if known is None or sum_of(path) != known.get("sha256"):
             raise _NoEvidence(f"{path} is not the file that the job made and loaded")
-        found[suffix] = path
-    if not (result.get("potential") or {}).get("yace"):
+        found[artefact.suffix] = path
+    if errors_of_file(result.get("potential") or {}) is None:
         raise _NoEvidence("the job did not load the potential")
     return found
 
@@ -265,8 +264,8 @@ def _read_archived(project: Project, run: Run, name: str, *, new: bool) -> Colle
         )
     return Collected(
         name=name,
-        path=project.potentials / f"{name}.yace",
-        sha256=card["files"]["yace"]["sha256"],
+        path=project.potentials / main_file(card)["path"],
+        sha256=main_file(card)["sha256"],
         card_path=card_path,
         card=card,
         run_id=run.run_id,

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hpctrain.data.sources.frames import read_frames
 from hpctrain.data.split import read_marks
+from hpctrain.engines.base import Engine
 from hpctrain.errors import HpctrainError
 from hpctrain.files import put_job, sha256_of
-from hpctrain.potentials.card import Card, engine_name, rows_of
+from hpctrain.potentials.card import Card, engine_of_card, main_file, rows_of
 from hpctrain.potentials.export_again import export_again
 from hpctrain.potentials.trainer import find_trainer
 from hpctrain.process import Run as RunProgram
@@ -53,30 +55,41 @@ def common_errors(
             return {**nothing, "why": "there is no structure that neither was trained on"}
         structures = Path(temporary) / "unseen.extxyz"
         structures.write_text("".join(texts), encoding="utf-8")
-        request = {
-            "structures": str(structures),
-            "potentials": {
-                str(number): {
-                    "potential": str(project.potentials / card["files"]["yace"]["path"]),
-                    "reference_energies": card["reference_energies"],
-                    "shift": card["shift"],
-                }
-                for number, card in enumerate((a, b))
-            },
-        }
-        asked = Path(temporary) / "request.json"
-        asked.write_text(json.dumps(request), encoding="utf-8")
+        put_job(Path(temporary))
+        errors: dict[int, Any] = {}
         try:
-            python = find_trainer(project, (a, b), program)
+            for engine in dict.fromkeys(map(engine_of_card, (a, b))):
+                errors |= _evaluate(project, engine, (a, b), structures, program)
         except HpctrainError as error:
             return {**nothing, "why": error.message}
-        put_job(Path(temporary))
-        module = f"job.{engine_name(a)}.evaluate"
-        reply = program((python, "-m", module, str(asked)), cwd=temporary)
+    return {**nothing, "errors": [errors[0], errors[1]], "why": None}
+
+
+def _evaluate(
+    project: Project, engine: Engine, cards: Sequence[Card], structures: Path, program: RunProgram
+) -> dict[int, Any]:
+    """Compute the errors of those potentials that are one trainer's, by their places."""
+    its = {n: card for n, card in enumerate(cards) if engine_of_card(card).name == engine.name}
+    request = {
+        "structures": str(structures),
+        "potentials": {
+            str(number): {
+                "potential": str(project.potentials / main_file(card)["path"]),
+                "reference_energies": card["reference_energies"],
+                "shift": card["shift"],
+            }
+            for number, card in its.items()
+        },
+    }
+    asked = structures.with_name(f"{engine.name}.json")
+    asked.write_text(json.dumps(request), encoding="utf-8")
+    python = find_trainer(project, engine, its.values(), program)
+    module = f"job.{engine.name}.evaluate"
+    reply = program((python, "-m", module, str(asked)), cwd=str(structures.parent))
     if reply.code != 0:
-        return {**nothing, "why": f"{python} could not evaluate them: {reply.last_words('?')}"}
+        raise HpctrainError(f"{python} could not evaluate them: {reply.last_words('?')}")
     found = json.loads(reply.out.strip().splitlines()[-1])
-    return {**nothing, "errors": [found["0"], found["1"]], "why": None}
+    return {number: found[str(number)] for number in its}
 
 
 def _common_structures(

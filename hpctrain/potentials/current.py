@@ -9,10 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from hpctrain.engines import all_suffixes
 from hpctrain.errors import HpctrainError
-from hpctrain.files import as_json, now, sha256_of, write_atomically
+from hpctrain.files import as_json, now, sum_of, write_atomically
 from hpctrain.potentials import archive
-from hpctrain.potentials.card import SUFFIXES
+from hpctrain.potentials.card import main_file
 from hpctrain.project import Project
 from hpctrain.records import BadFile
 from hpctrain.runs.lock import hold_lock
@@ -36,7 +37,7 @@ def position(project: Project) -> Pointer:
     """Read where the pointer is; HpctrainError if its file is damaged."""
     name = archive.current_name(project.potentials)
     content = archive.read_pointer(project.potentials)
-    links = [_link(project, suffix) for suffix in SUFFIXES]
+    links = [_link(project, suffix) for suffix in all_suffixes()]
     there = [link for link in links if name and _leads_to(link) == f"{name}{link.suffix}"]
     return Pointer(name, list(content["history"]) if content else [], there)
 
@@ -44,7 +45,7 @@ def position(project: Project) -> Pointer:
 def move(project: Project, name: str, *, say: Callable[[str], None] = lambda _: None) -> Pointer:
     """Make a potential of the archive the current one.
 
-    HpctrainError, and nothing is moved, if its .yace is gone or has changed.
+    HpctrainError, and nothing is moved, if its file is gone or has changed.
     """
     folder = project.potentials
     with hold_lock(project.runs, "potentials current", say=say):
@@ -55,9 +56,9 @@ def move(project: Project, name: str, *, say: Callable[[str], None] = lambda _: 
                 f"{wanted} is retired; the current potential was not changed",
                 f"to list it again: hpctrain potentials retire {wanted} --undo",
             )
-        file = folder / card["files"]["yace"]["path"]
-        known = card["files"]["yace"]["sha256"]
-        if not file.is_file() or sha256_of(file) != known:
+        main = main_file(card)
+        file = folder / main["path"]
+        if not file.exists() or sum_of(file) != main["sha256"]:
             raise HpctrainError(
                 f"{file} is gone, or not what was archived; the current potential was not changed",
                 f"look with: hpctrain potentials verify {wanted}",
@@ -70,7 +71,7 @@ def move(project: Project, name: str, *, say: Callable[[str], None] = lambda _: 
             content = {"schema": "hpctrain.current/1", "name": wanted, "history": history}
             write_atomically(folder / archive.POINTER, as_json(content))
         # Also where it was there already: a move that was killed may have left old links.
-        for suffix in SUFFIXES:
+        for suffix in all_suffixes():
             _relink(_link(project, suffix), wanted if suffix in card["files"] else None, say)
     return position(project)
 

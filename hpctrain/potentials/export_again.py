@@ -70,7 +70,7 @@ def export_again(
     except BadFile as bad:
         raise HpctrainError(
             f"{card} is not the card of a potential: it {bad.problem}",
-            "name the .json beside a .yace in potentials/",
+            "name the .json of a potential in potentials/",
         ) from bad
     if content is None:
         raise HpctrainError(f"there is no card {card}")

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from hpctrain.errors import HpctrainError
 from hpctrain.files import put_job
 from hpctrain.potentials.active_set import Origin
-from hpctrain.potentials.card import engine_name
 from hpctrain.potentials.choice import PROGRESS, RESULT
 from hpctrain.potentials.choice import Progress as ProgressFile
 from hpctrain.potentials.trainer import find_trainer
@@ -45,11 +44,10 @@ def grade_here(
 ) -> None:
     """Grade and choose on this machine, in the trainer's environment."""
     program = program or partial(run_program, time_limit_s=TIME_LIMIT_S)
-    python = find_trainer(project, [origin.card] if origin.card else [], program)
+    python = find_trainer(project, origin.engine, [origin.card] if origin.card else [], program)
     put_job(folder)
     with _watched(folder / PROGRESS, progress):
-        module = f"job.{engine_name(origin.card)}.select"
-        reply = program([python, "-m", module], cwd=str(folder))
+        reply = program([python, "-m", f"job.{origin.engine.name}.select"], cwd=str(folder))
     if reply.code != 0 or not (folder / RESULT).is_file():
         raise HpctrainError(
             f"the candidates could not be graded: {reply.last_words()}",

@@ -9,34 +9,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpctrain.engines import base as engines
+from hpctrain.engines.base import Engine
 from hpctrain.errors import HpctrainError
-from hpctrain.files import sha256_of
+from hpctrain.files import sum_of
 from hpctrain.potentials import archive
-from hpctrain.potentials.card import Card, rows_of
+from hpctrain.potentials.card import Card, engine_of_card, rows_of
 from hpctrain.runs.manifest import ParentFacts
 
 if TYPE_CHECKING:
     from hpctrain.data.export import Dataset
 
-FILE = "parent.yaml"
-
 
 @dataclass(frozen=True)
 class Parent:
-    """A potential of the archive whose ``file``, Pacemaker's own .yaml, is what its card says."""
+    """A potential of the archive; its ``file`` is what its card says."""
 
     name: str
+    engine: Engine
     file: Path
     card: Card
 
     @property
     def facts_for_engine(self) -> engines.Parent:
         """Return what a trainer has to know of it."""
-        return engines.Parent(self.name, self.card)
+        return engines.Parent(self.name, self.card, self.engine.read_parent(self.file))
 
     def put(self, folder: Path) -> None:
         """Copy its file into a run's folder."""
-        shutil.copyfile(self.file, folder / FILE)
+        target = folder / f"parent.{self.engine.parent}"
+        if self.file.is_dir():
+            shutil.copytree(self.file, target, copy_function=shutil.copyfile)
+        else:
+            shutil.copyfile(self.file, target)
 
     def facts(self, dataset: Dataset, notes: list[str]) -> ParentFacts:
         """Say for manifest and card what it is; ``seen_in_test`` structures of the new test set
@@ -50,7 +54,7 @@ class Parent:
             )
         return {
             "name": self.name,
-            "sha256": self.card["files"]["yaml"]["sha256"],
+            "sha256": self.card["files"][self.engine.parent]["sha256"],
             "seen_in_test": seen,
         }
 
@@ -69,21 +73,33 @@ def _count_seen(parent: Mapping[str, Any], now: Mapping[str, Any]) -> int:
     return len({*map(str, trained)} & {*map(str, tested)})
 
 
-def find_parent(folder: Path, name: str) -> Parent:
+def find_parent(folder: Path, name: str, engine: Engine) -> Parent:
     """Find a potential to go on from, by its name or ``current``, in the archive ``folder``.
 
-    HpctrainError if its file is gone, or not what was archived.
+    HpctrainError if it is another trainer's, its file is gone, or not what was archived.
     """
     card = archive.find_card(folder, name)
-    file = folder / card["files"]["yaml"]["path"]
-    if not file.is_file():
+    made_by = engine_of_card(card)
+    if made_by.name != engine.name:
+        raise HpctrainError(
+            f"{card['name']} is of {made_by.name}, and the training is of {engine.name}",
+            f"train with: --set training.engine={made_by.name}, or go on from another potential",
+        )
+    known = card["files"].get(engine.parent)
+    if known is None:
+        raise HpctrainError(
+            f"{card['name']} has no file .{engine.parent}, which training goes on from",
+            "choose another one: hpctrain potentials list",
+        )
+    file = folder / known["path"]
+    if not file.exists():
         raise HpctrainError(
             f"{file} is gone, and training goes on from that file",
             f"look with: hpctrain potentials verify {card['name']}",
         )
-    if sha256_of(file) != card["files"]["yaml"]["sha256"]:
+    if sum_of(file) != known["sha256"]:
         raise HpctrainError(
             f"{file} is not what was archived",
             f"look with: hpctrain potentials verify {card['name']}",
         )
-    return Parent(card["name"], file, card)
+    return Parent(card["name"], engine, file, card)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from hpctrain.engines import engine_of
 from hpctrain.errors import HpctrainError
 from hpctrain.files import write_atomically
 from hpctrain.pages.learning_curve import curves_of_csv
@@ -133,19 +134,18 @@ def _link(there: Path, output: Path | None) -> str:
 
 # Of a run: what is worth a look.
 _OF_RUN = {"job.sh": "the job script", "input.yaml": "the trainer's input"}
-_OF_ATTEMPT = {
-    "output_potential.yace": "the potential, for LAMMPS and ASE",
-    "output_potential.yaml": "the same as Pacemaker wrote it",
-    "output_potential.asi": "its active set, for γ",
-    "log.txt": "the trainer's log of the latest attempt",
-    VERIFICATION: "what the checks measured",
-}
 
 
 def _links(run: Run, folder: Path, output: Path | None) -> Iterator[Link]:
-    for there, files in ((folder, _OF_ATTEMPT), (run.folder, _OF_RUN)):
+    engine = engine_of(run.engine)
+    of_attempt = {
+        **{one.made_as: one.words for one in engine.artefacts},
+        engine.logs[0]: "the trainer's log of the latest attempt",
+        VERIFICATION: "what the checks measured",
+    }
+    for there, files in ((folder, of_attempt), (run.folder, _OF_RUN)):
         for name, what in files.items():
-            if (there / name).is_file():
+            if (there / name).exists():
                 yield Link(name, what, _link(there / name, output))
 
 

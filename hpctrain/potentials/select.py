@@ -1,7 +1,7 @@
 """Use case: which of many unlabelled structures to label next, for a potential.
 
 Three steps in one folder, so that the middle one can be a job: ``prepare`` reads the candidates,
-the trainer's environment grades them and chooses (``grade``, job/pacemaker/select), ``finish``
+the trainer's environment grades them and chooses (``grade``, job/NAME/select), ``finish``
 writes the database and its page (``write_choice``).
 """
 
@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from hpctrain.errors import HpctrainError
 from hpctrain.files import as_json, write_atomically
 from hpctrain.potentials.active_set import Origin, elements_of
-from hpctrain.potentials.card import engine_name
 from hpctrain.potentials.choice import ACTIVE_SET, ASKED, CANDIDATES, POTENTIAL, REQUEST, Asked
 from hpctrain.potentials.write_choice import refuse_output
 
@@ -60,10 +59,10 @@ def prepare(
         )  # fmt: skip
     if not found.ids:
         raise HpctrainError(*_nothing_to_grade(found, sources, select, origin.name, elements))
-    shutil.copyfile(origin.yaml, folder / POTENTIAL)
+    shutil.copyfile(origin.potential, folder / POTENTIAL)
     shutil.copyfile(origin.active_set, folder / ACTIVE_SET)
     request = {
-        "engine": engine_name(origin.card),
+        "engine": origin.engine.name,
         "potential": POTENTIAL,
         "active_set": ACTIVE_SET,
         "wanted": wanted,

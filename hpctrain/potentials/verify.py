@@ -11,9 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hpctrain.engines import DEFAULT, NAMES, engine_of, engine_of_suffix
+from hpctrain.engines.base import Engine
 from hpctrain.errors import HpctrainError
-from hpctrain.files import put_job, sha256_of
-from hpctrain.potentials.card import Card, engine_name, read_card
+from hpctrain.files import put_job, sum_of
+from hpctrain.potentials.card import Card, engine_of_card, main_file, main_suffix, read_card
 from hpctrain.potentials.export_again import structures_of
 from hpctrain.potentials.trainer import find_trainer
 from hpctrain.potentials.verification import VERIFICATION, read_verification
@@ -32,7 +34,7 @@ GRACE_S = 60.0
 class Verified:
     """A verification, and what it was of; ``notes`` say what could not be checked."""
 
-    yace: Path
+    path: Path
     sha256: str
     data: list[Path]
     notes: list[str]
@@ -48,19 +50,21 @@ def verify(
     program: RunProgram | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Verified:
-    """Run the checks on a .yace: a path, or the name of a potential in ``potentials/``.
+    """Run the checks on a potential: a path, or the name of one in ``potentials/``.
 
     The structures are those of ``data``, else those of its run, else those that its card names,
     written again from their source.
     """
-    yace = _find_potential(project, what)
-    sha256 = sha256_of(yace)
-    card = read_card(yace.with_suffix(".json"))
-    if card and sha256 != card["files"]["yace"]["sha256"]:
+    path = _find_potential(project, what)
+    sha256 = sum_of(path)
+    card = read_card(path.with_suffix(".json"))
+    if card and sha256 != main_file(card)["sha256"]:
         raise HpctrainError(
-            f"{yace} is not the file that {yace.stem}.json describes",
+            f"{path} is not the file that {path.stem}.json describes",
             "to verify it without its card, copy it to another folder",
         )
+    of_suffix = engine_of_suffix(path.suffix.removeprefix("."))
+    engine = engine_of_card(card) if card else of_suffix or engine_of(DEFAULT)
     notes: list[str] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -70,25 +74,27 @@ def verify(
             structures = {"sides": {}}
             notes.append("its data are not known: most checks need them; name a file with --data")
         elif card and project is not None:
-            structures = _structures_of_card(project, card, yace, folder, say)
+            structures = _structures_of_card(project, card, path, folder, say)
         else:
             structures = {"sides": {}}
             notes.append("no structures: most checks need them; name a file with --data")
-        request = {**_request(yace, card, minutes, folder), **structures}
+        request = {**_request(path, engine, card, minutes, folder), **structures}
         program = program or partial(run_program, time_limit_s=60 * minutes + GRACE_S)
-        python = find_trainer(project, [card] if card else [], program)
+        python = find_trainer(project, engine, [card] if card else [], program)
         content, note = _run(request, python, folder, program)
     if note:
         notes.append(note)
     sides = [Path(path) for path in structures["sides"].values()]
-    return Verified(yace, sha256, sides, notes, content)
+    return Verified(path, sha256, sides, notes, content)
 
 
-def _request(yace: Path, card: Card | None, minutes: float, folder: Path) -> dict[str, Any]:
+def _request(
+    path: Path, engine: Engine, card: Card | None, minutes: float, folder: Path
+) -> dict[str, Any]:
     """Put together what the checks want to know, but for the structures."""
     return {
-        "engine": engine_name(card),
-        "potential": str(yace),
+        "engine": engine.name,
+        "potential": str(path),
         "free_atoms": card["reference_energies"] if card else None,
         "shift": card["shift"] if card else None,
         "predictions": None,
@@ -118,18 +124,26 @@ def _run(
 
 def _find_potential(project: Project | None, what: str) -> Path:
     path = Path(what)
-    if path.suffix == ".yace" or os.sep in what:
-        if not path.is_file():
-            raise HpctrainError(f"there is no file {path}", "name a .yace, or a potential")
+    suffixes = [engine_of(name).artefacts[0].suffix for name in NAMES]
+    if path.suffix.removeprefix(".") in suffixes or os.sep in what:
+        if not path.exists():
+            raise HpctrainError(
+                f"there is no file {path}",
+                f"name a .{' or a .'.join(suffixes)}, or a potential",
+            )
         return path.absolute()
     folder = project.potentials if project else Path("potentials")
-    if not (folder / f"{what}.yace").is_file():
-        names = sorted(file.stem for file in folder.glob("*.yace"))
-        raise HpctrainError(
-            f"there is no potential '{what}' in {folder}{nearest(what, names)}",
-            "list them with: hpctrain potentials list",
-        )
-    return folder / f"{what}.yace"
+    card = read_card(folder / f"{what}.json")
+    if card is not None:
+        suffixes = [main_suffix(card)]
+    for suffix in suffixes:
+        if (folder / f"{what}.{suffix}").exists():
+            return folder / f"{what}.{suffix}"
+    names = sorted(file.stem for suffix in suffixes for file in folder.glob(f"*.{suffix}"))
+    raise HpctrainError(
+        f"there is no potential '{what}' in {folder}{nearest(what, names)}",
+        "list them with: hpctrain potentials list",
+    )
 
 
 def _absolute(data: Path) -> str:
@@ -141,21 +155,22 @@ def _absolute(data: Path) -> str:
 def _structures_of_card(
     project: Project,
     card: Card,
-    yace: Path,
+    path: Path,
     folder: Path,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Find what a potential was trained and tested on, and what is known of its errors."""
-    found = structures_of(card, yace.with_suffix(".json"), project, folder, say)
+    found = structures_of(card, path.with_suffix(".json"), project, folder, say)
     # Without a test set, as an adopted training may be, its file is empty.
     sides = {side: str(path) for side, path in found.items() if path.stat().st_size}
     run = run_or_rest(project.runs, card["run"]["run_id"]).folder
+    (main,) = (one for one in engine_of_card(card).artefacts if one.suffix == main_suffix(card))
     if found["train"].parent == run:
         for attempt in sorted((run / "attempts").glob("*"), reverse=True):
-            if _has_sum(attempt / "output_potential.yace", card["files"]["yace"]["sha256"]):
+            if _has_sum(attempt / main.made_as, main_file(card)["sha256"]):
                 return {"sides": sides, "predictions": str(attempt)}
     return {"sides": sides, "known_errors": card["metrics"].get("archived_file_on_test")}
 
 
 def _has_sum(path: Path, sha256: str) -> bool:
-    return path.is_file() and sha256_of(path) == sha256
+    return path.exists() and sum_of(path) == sha256

@@ -13,8 +13,8 @@ from hpctrain.data.sources.names import expand, without_password
 from hpctrain.data.sources.read import is_database
 from hpctrain.data.sources.row_keys import COMPLETED, STATUS, has_key
 from hpctrain.errors import HpctrainError
-from hpctrain.files import write_text
-from hpctrain.project import FILE, project_name, refuse_existing
+from hpctrain.files import resource, write_text
+from hpctrain.project import FILE, SCHEMA, project_name, refuse_existing
 from hpctrain.propose.look import Facts, Look
 from hpctrain.propose.proposals import Proposals, propose
 from hpctrain.render import as_yaml, render
@@ -103,6 +103,7 @@ def _text(folder: Path, given: Sequence[str], proposals: Proposals) -> str:
     return render(
         "hpctrain_from.yaml.j2",
         {
+            "schema": resource(SCHEMA),
             "project": project_name(folder),
             "given": ", ".join(map(without_password, given)),
             "data": lines(proposals.data),

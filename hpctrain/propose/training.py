@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from hpctrain.engines.pacemaker import size
-from hpctrain.engines.pacemaker.cost import expected_parameters
+from hpctrain.engines import DEFAULT, engine_of
+from hpctrain.engines.base import LabelFacts
 from hpctrain.fields import SAME_ATOM
 from hpctrain.propose.look import RADII, Facts, Sample
 from hpctrain.propose.proposal import TEST_FRACTION, Proposal, count
@@ -23,12 +23,12 @@ def propose_training(facts: Facts) -> list[Proposal]:
     """Propose the section training."""
     cutoff = choose_cutoff(facts.samples)
     isolated, elements = split_singles(facts, cutoff.value)
-    return [
-        cutoff,
-        *_size(facts, elements, cutoff.value),
-        _references(facts, isolated, elements),
-        *_evaluator(facts),
+    engine = engine_of(DEFAULT)
+    own = [
+        Proposal(one.key, one.value, one.reason)
+        for one in engine.propose(_label_facts(facts, len(elements), cutoff.value))
     ]
+    return [cutoff, *own, _references(facts, isolated, elements)]
 
 
 def choose_cutoff(samples: list[Sample]) -> Proposal:
@@ -81,30 +81,16 @@ def split_singles(facts: Facts, cutoff: float) -> tuple[dict[str, list[float]], 
     return isolated, sorted(bound)
 
 
-def _size(facts: Facts, elements: list[str], cutoff: float) -> Iterator[Proposal]:
-    """Propose the number of functions, and the batch where the default would be too large."""
-    labels = round((1 - TEST_FRACTION) * (facts.pbc.total() + 3 * facts.atoms))
-    functions = size.choose_functions(labels, len(elements))
-    each = labels / (functions * len(elements))
-    why = f"more would have fewer than {size.LABELS_PER_FUNCTION} of them for each function"
-    if each < size.LABELS_PER_FUNCTION:
-        why = f"that is {each:.1f} for each function, and {size.LABELS_PER_FUNCTION} are wanted"
-    elif functions == size.SIZES[-1]:
-        why = "the default; more are more accurate, and slower"
-    yield Proposal(
-        "b_basis_size",
-        functions,
-        f"functions per element, about {expected_parameters(functions, len(elements)):,} "
-        f"parameters in all, for {labels:,} energies and force components to train on: {why}",
-    )
+def _label_facts(facts: Facts, elements: int, cutoff: float) -> LabelFacts:
     near = RADII.index(cutoff) if cutoff in RADII else len(RADII) - 1
     pairs = [one.atoms * one.neighbours[near] for one in facts.samples]
-    batch = size.choose_batch(statistics.fmean(pairs) if pairs else 1.0, functions)
-    if batch < size.DEFAULT_BATCH and batch < facts.pbc.total():
-        yield Proposal(
-            "batch_size", batch, f"structures: of {size.DEFAULT_BATCH} a batch would take more "
-            f"than {size.MOST_BATCH_BYTES / 1e9:.0f} GB of memory",
-        )  # fmt: skip
+    return LabelFacts(
+        structures=facts.pbc.total(),
+        labels=round((1 - TEST_FRACTION) * (facts.pbc.total() + 3 * facts.atoms)),
+        pairs=statistics.fmean(pairs) if pairs else 1.0,
+        elements=elements,
+        mixed_pbc=sum(count for pbc, count in facts.pbc.items() if len(set(pbc)) > 1),
+    )
 
 
 def _references(facts: Facts, isolated: dict[str, list[float]], elements: list[str]) -> Proposal:
@@ -133,12 +119,3 @@ def _references(facts: Facts, isolated: dict[str, list[float]], elements: list[s
         f"{count(len(elements), 'element')} tell no more than a common shift: the potential is "
         f"for these compositions only. Better: {{{', '.join(f'{e}: …' for e in missing)}}} in eV",
     )  # fmt: skip
-
-
-def _evaluator(facts: Facts) -> Iterator[Proposal]:
-    mixed = sum(count for pbc, count in facts.pbc.items() if len(set(pbc)) > 1)
-    if mixed:
-        yield Proposal(
-            "evaluator", "pyace", f"{count(mixed, 'structure')} periodic in some directions only, "
-            "which tensorpot cannot take",
-        )  # fmt: skip

@@ -39,14 +39,23 @@ class Basis(_Functions):
 
 
 class Evaluation(TypedDict, total=False):
-    """evaluation.json: the errors of a potential; ``yace`` are those of the file to archive."""
+    """evaluation.json: the errors of a potential; ``file`` are those of the file to archive.
+
+    ``yace`` is what Pacemaker's job calls it: read it by :func:`errors_of_file`.
+    """
 
     reference_energies: dict[str, float] | None  # eV
     shift: float | None  # eV/atom
     basis: Basis | None
     train: Metrics | None
     test: Metrics | None
+    file: Metrics
     yace: Metrics
+
+
+def errors_of_file(evaluation: Evaluation) -> Metrics | None:
+    """Return the errors of the file to archive, which was loaded for it; None if it was not."""
+    return evaluation.get("file") or evaluation.get("yace")
 
 
 class Best(TypedDict):

@@ -487,7 +487,7 @@ def test_what_is_a_fault() -> None:
     assert find_fault(structure(cell=flat, pbc=(False, False, False))) is None
     slab = structure(pbc=(True, True, False))
     assert find_fault(slab) is None
-    assert find_fault(slab, mixed_pbc=False) == (
+    assert find_fault(slab, mixed_pbc=False, who="the evaluator tensorpot") == (
         "periodic in some directions only, which the evaluator tensorpot cannot take"
     )
     assert find_fault(structure(pbc=(False, False, False)), mixed_pbc=False) is None

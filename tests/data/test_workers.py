@@ -21,6 +21,7 @@ from hpctrain.data.export import Dataset, export
 from hpctrain.data.sources import pieces
 from hpctrain.data.sources import read as sources
 from hpctrain.data.structures.extxyz import Structure
+from hpctrain.data.structures.labels import NO_STRESS
 from hpctrain.errors import HpctrainError
 from hpctrain.process import Worker
 from hpctrain.settings import DataConfig
@@ -318,3 +319,22 @@ def test_a_worker_ends_with_its_user() -> None:
         [sys.executable, "-m", module.__name__], stdin=subprocess.DEVNULL, timeout=60, check=False
     )
     assert child.returncode == 0
+
+
+@pytest.mark.parametrize("trained_on", [False, True])
+def test_a_stress_that_cannot_be_used_is_a_fault_where_stresses_are_trained_on(
+    trained_on: bool,
+) -> None:
+    def one(stress: float | None, *notes: tuple[str, float]) -> Structure:
+        voigt = None if stress is None else np.full(6, stress)
+        return Structure(
+            "1", "a.db", np.array([13, 13]), np.array([[0.0, 0, 0], [0, 0, 2.5]]), np.eye(3) * 4,
+            (True, True, True), -1.0, np.zeros((2, 3)), voigt, None, None, notes=notes,
+        )  # fmt: skip
+
+    some = [one(0.1), one(float("nan")), one(None), one(None, (NO_STRESS + "it is odd", 0.0))]
+    part = parts.make_part(some, parts.Rules(4.0, True, None, stress=trained_on))
+    lost = "the stress cannot be used: "
+    assert part.rows.bad == (
+        {1: lost + "it is not a finite number", 3: lost + "it is odd"} if trained_on else {}
+    )

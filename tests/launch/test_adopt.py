@@ -12,6 +12,7 @@ import pytest
 from made_runs import FakeSlurm, make_project
 
 from hpctrain.cli.main import main
+from hpctrain.engines import engine_of
 from hpctrain.engines.base import DataFacts
 from hpctrain.engines.pacemaker.settings import PacemakerTraining
 from hpctrain.engines.reference_energies import settle
@@ -132,7 +133,7 @@ def test_what_the_folder_does_not_tell_is_unknown(project: Project, folder: Path
         settle(
             PacemakerTraining(),
             DataFacts(("Al",)),
-            find_parent(project.potentials, one.name).facts_for_engine,
+            find_parent(project.potentials, one.name, engine_of("pacemaker")).facts_for_engine,
         )
 
 

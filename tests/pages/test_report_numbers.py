@@ -55,7 +55,7 @@ def test_size_speed_cost_and_extrapolation() -> None:
 def test_what_older_versions_did_not_note_is_unknown_or_left_out() -> None:
     text = page(subject())
     seen = tiles(text)
-    assert seen["Parameters"] == ("not counted", "up to 20 functions per element")
+    assert seen["Parameters"] == ("not counted", "20 functions per element")
     assert seen["Speed"] == ("not measured", "")
     assert not {"Training", "Extrapolating"} & set(seen)
     assert 'id="extrapolation"' not in text

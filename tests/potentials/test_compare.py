@@ -90,7 +90,7 @@ def test_on_structures_that_neither_was_trained_on(project: Project) -> None:
     assert [one["rmse_energy_mev_per_atom"] for one in found["errors"]] == [1.0, 2.0]
     assert found["why"] is None
     first = trainer.request["potentials"]["0"]
-    assert first["yace"] == str(project.potentials / f"{ONE}.yace")
+    assert first["potential"] == str(project.potentials / f"{ONE}.yace")
     assert first["reference_energies"] == {"Al": -0.2994}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from made_archive import make_potential
 
+from hpctrain.engines import DEFAULT, engine_of
 from hpctrain.errors import HpctrainError
 from hpctrain.potentials.compare import diff
 from hpctrain.potentials.trainer import find_trainer
@@ -67,12 +68,12 @@ def test_the_site_local_then_the_cards_then_hpctrains_own(
     every = (pythons["local"], pythons["card"], sys.executable)
     for number, expected in enumerate(every):
         machine = Machine(*every[number:])
-        assert find_trainer(project, cards, machine) == str(expected)
+        assert find_trainer(project, engine_of(DEFAULT), cards, machine) == str(expected)
     with pytest.raises(HpctrainError, match="the trainer is not on this machine") as caught:
-        find_trainer(project, cards, Machine())
+        find_trainer(project, engine_of(DEFAULT), cards, Machine())
     assert "/not/here/python: not on this machine" in caught.value.message
     assert f"{sys.executable}: ModuleNotFoundError: No module named" in caught.value.message
-    assert find_trainer(None, [], Machine(sys.executable)) == sys.executable
+    assert find_trainer(None, engine_of(DEFAULT), [], Machine(sys.executable)) == sys.executable
 
 
 @pytest.mark.parametrize("has", ["local", "card"])

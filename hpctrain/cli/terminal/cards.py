@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from hpctrain.cli.terminal.layout import Column, fit_table, wrap
 from hpctrain.cli.terminal.tables import day, file_size, indented, sides, table
-from hpctrain.engines.pacemaker.usage import usage
 from hpctrain.engines.usage import total_energy
 from hpctrain.text import metrics_rows, verdict_words
 
@@ -23,7 +22,10 @@ WIDTH = 76
 
 def card_page(card: Card, folder: Path, *, is_current: bool, width: int | None = None) -> str:
     """Write all that is needed to judge a potential and to use it; lines to copy stay whole."""
-    use = usage(str(folder / card["name"]), card["elements"], "asi" in card["files"])
+    from hpctrain.potentials.card import engine_of_card
+
+    engine = engine_of_card(card)
+    use = engine.usage(str(folder / card["name"]), card["elements"], card["files"])
     parts = [
         card["name"] + (" (the current one)" if is_current else ""),
         wrap(_what(card), width, " " * 14),
@@ -31,9 +33,19 @@ def card_page(card: Card, folder: Path, *, is_current: bool, width: int | None =
         "Verification\n" + wrap(indented(_verification(card)), width, " " * 10),
         "Energies\n" + wrap(indented(_energies(card, use)), width, " " * 4),
         "ASE, in the trainer's environment\n" + indented(use["ase"]),
-        f"LAMMPS with ML-PACE, {_atom_types(card['elements'])}\n"
-        + indented(["units metal", *use["lammps"]]),
     ]
+    if "lammps" in use:
+        parts.append(
+            f"LAMMPS with {engine.method.in_lammps}, {_atom_types(card['elements'])}\n"
+            + indented(["units metal", *use["lammps"]])
+        )
+    if "ase_without_tensorflow" in use:
+        parts.append(
+            "The same without TensorFlow, in ASE and LAMMPS\n"
+            + indented(use["ase_without_tensorflow"])
+            + "\n"
+            + indented(use["lammps_without_tensorflow"])
+        )
     if "ase_extrapolation" in use:
         parts.append(
             "The extrapolation grade γ (above 1: extrapolates), with the active set\n"
@@ -41,7 +53,7 @@ def card_page(card: Card, folder: Path, *, is_current: bool, width: int | None =
             + "\n"
             + indented(use["lammps_extrapolation"])
         )
-    else:
+    elif engine.grading is not None:
         why = (card.get("active_set") or {}).get("why") or "made by an older version"
         parts.append(wrap(f"No active set, and so no extrapolation grade: {why}", width))
     parts.append("Please cite\n" + wrap(indented(use["cite"]), width, " " * 4))
@@ -55,6 +67,8 @@ def _atom_types(elements: Sequence[str]) -> str:
 
 
 def _what(card: Card) -> str:
+    from hpctrain.potentials.card import main_file, main_suffix
+
     data, run = card["dataset"], card["run"]
     training = card["settings"]["training"]
     files = ", ".join(f"{file['path']} ({file_size(file.get('bytes'))})"
@@ -74,7 +88,7 @@ def _what(card: Card) -> str:
         *(("not known", words) for words in card.get("unknown") or ()),
         ("data", sides(data)),
         ("training", f"{training['engine']} ({card['evaluator']}), cutoff "
-         f"{_cutoff(training['cutoff'])}, {_functions(card)} functions per element, "
+         f"{_cutoff(training['cutoff'])}, {_size(card)}, "
          f"{card['metrics'].get('iterations', '?')} iterations"),
         ("stopped", str(card.get("stopped") or "")),
         ("repulsion", _repulsion(card.get("repulsion"))),
@@ -82,7 +96,7 @@ def _what(card: Card) -> str:
         ("run", f"{run['run_id']}{_site(card)}, ended {day(run.get('ended'))}"),
         ("archived", day(card.get("archived"))),
         ("files", files),
-        ("sha256", f"{card['files']['yace']['sha256']} (.yace)"),
+        ("sha256", f"{main_file(card)['sha256']} (.{main_suffix(card)})"),
     ]  # fmt: skip
     return "\n".join(f"{name:<12}  {words}" for name, words in lines if words)
 
@@ -101,18 +115,22 @@ def _repulsion(placed: Repulsion | None) -> str:
     return listed and f"ZBL below {listed}{', …' * (len(pairs) > 6)}"
 
 
-def _functions(card: Card) -> str:
-    """Return the number of functions, and whether the job has chosen it."""
+def _size(card: Card) -> str:
+    """Say how large the potential is, and whether the job has chosen it."""
+    from hpctrain.potentials.card import engine_of_card
+
     size = card.get("basis_size")
     if size:
-        return f"{size['chosen']} (chosen of up to {size['cap']})"
-    return str(card["settings"]["training"]["b_basis_size"])
+        return f"{size['chosen']} (chosen of up to {size['cap']}) functions per element"
+    return engine_of_card(card).summary(card["settings"]["training"], card["input"])[0]
 
 
 def _errors(card: Card) -> list[str]:
+    from hpctrain.potentials.card import main_suffix
+
     metrics = card["metrics"]
     sets = (("train", metrics["train"]), ("test", metrics["test"]),
-            (".yace on test", metrics.get("archived_file_on_test")))  # fmt: skip
+            (f".{main_suffix(card)} on test", metrics.get("archived_file_on_test")))  # fmt: skip
     rows = [
         [title, _error(one["rmse_energy_mev_per_atom"], ".2f", "meV/atom"),
          _error(one["rmse_force_ev_per_a"], ".4f", "eV/Å"),
@@ -167,18 +185,21 @@ def _number(value: float | None, unit: str | None) -> str:
 
 def collected_potential(one: Collected, width: int | None = None) -> str:
     """Write the errors of a collected potential, its checks, its files and how to use it."""
-    card, stem = one.card, one.path.with_suffix("")
+    from hpctrain.potentials.card import engine_of_card
+
+    card, engine = one.card, engine_of_card(one.card)
     of_sets = {"train": card["metrics"]["train"], "test": card["metrics"]["test"]}
     metrics = {name: values for name, values in of_sets.items() if values is not None}
     errors = table(("", "RMSE energy (meV/atom)", "RMSE force (eV/Å)"), metrics_rows(metrics))
-    lines = usage(str(stem), card["elements"], "asi" in card["files"])
-    use = indented([*lines["ase"], *lines["lammps"]])
+    lines = engine.usage(str(one.path.parent / one.name), card["elements"], card["files"])
+    use = indented([*lines["ase"], *lines.get("lammps", [])])
+    lammps = f", and from LAMMPS with {engine.method.in_lammps}" if "lammps" in lines else ""
     return "\n\n".join(
         (
             errors,
             _verification_or_why_not(card, width),
             "\n".join(_files(one)),
-            "Use it from ASE, in the trainer's environment, and from LAMMPS with ML-PACE:\n"
+            f"Use it from ASE, in the trainer's environment{lammps}:\n"
             f"{use}\nfor all details: hpctrain potentials show {one.name}",
         )
     )

@@ -147,13 +147,19 @@ def status_table(runs: Sequence[RunStatus], width: int | None = None) -> str:
 def explanation(run: RunStatus) -> str:
     """Write the state and its reason, as in ``unknown since 12:03 (…)``; empty if there is none."""
     if run.state == "collected":
-        return f"collected: potentials/{run.reason}.yace"
+        return f"collected: potentials/{run.reason}{_suffix_of(run)}"
     if run.state == "unknown":
         return f"unknown since {clock_time(run.since)} ({run.reason or 'no reason known'})"
     words = f"{run.state}: {run.reason}" if run.reason not in ("", run.state) else ""
     if run.state == "timeout":
         words = f"{words or run.state}; to go on: hpctrain resume {run.run_id}"
     return words
+
+
+def _suffix_of(run: RunStatus) -> str:
+    from hpctrain.engines import engine_of
+
+    return "" if run.run is None else f".{engine_of(run.run.engine).artefacts[0].suffix}"
 
 
 def sides(dataset: DatasetFacts) -> str:

@@ -52,8 +52,8 @@ CHECKS: dict[str, Check] = {
     ),
     "large_stress": Check(
         "warn", "a stress is larger than 5 eV/Å^3 (800 GPa)",
-        "probably kbar or GPa: ASE's unit is eV/Å^3 (1 GPa = 0.00624). Pacemaker does not fit "
-        "stresses, but other programs that read the exported files may",
+        "probably kbar or GPa: ASE's unit is eV/Å^3 (1 GPa = 0.00624). A trainer that fits "
+        "stresses, and other programs that read the exported files, would take it as it is",
     ),
     "net_force": Check(
         "warn", "the forces do not sum to zero",
@@ -75,7 +75,7 @@ CHECKS: dict[str, Check] = {
     ),
     "mixed_pbc": Check(
         "warn", "periodic in one or two directions only",
-        "the evaluator tensorpot refuses these: add vacuum and make them periodic in all",
+        "not every evaluator takes these: add vacuum and make them periodic in all",
     ),
     "energy_per_atom": Check(
         "warn", "the energies look like eV per atom, not per structure",

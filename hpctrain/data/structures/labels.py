@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 NO_VOLUME = 1e-9  # Å^3
 LEFT_HANDED = (
-    "{rows}: the cell is left-handed, which Pacemaker cannot read; all three vectors are negated, "
-    "which is the same lattice"
+    "{rows}: the cell is left-handed, which the trainer cannot read; all three vectors are "
+    "negated, which is the same lattice"
 )
 FORCES_BY_SYMMETRY = "{rows}: an isolated atom without forces; they are zero by symmetry"
-NO_STRESS = "{rows}: the stress is left out, which Pacemaker does not train on: "
+NO_STRESS = "{rows}: the stress is left out, which the trainer does not train on: "
 
 
 def are_whole(structures: Sequence[Structure]) -> bool:
@@ -95,10 +95,20 @@ def drop_stresses(structures: Sequence[Structure]) -> None:
         one.notes += ((NO_STRESS + "it is not a finite number", 0.0),)
 
 
-def find_fault(structure: Structure, mixed_pbc: bool = True) -> str | None:
+def find_lost_stress(structure: Structure) -> str | None:
+    """Return why a structure's stress was left out, or None; a fault where it is trained on."""
+    for words, _ in structure.notes:
+        if words.startswith(NO_STRESS):
+            return f"the stress cannot be used: {words.removeprefix(NO_STRESS)}"
+    return None
+
+
+def find_fault(
+    structure: Structure, mixed_pbc: bool = True, who: str = "the trainer"
+) -> str | None:
     """Return why a structure cannot be trained on, or None; numbers that are not finite apart.
 
-    ``mixed_pbc=False``: one that is periodic in some directions only cannot either.
+    ``mixed_pbc=False``: ``who`` cannot take one that is periodic in some directions only.
     """
     if structure.fault is not None:
         return structure.fault
@@ -117,7 +127,7 @@ def find_fault(structure: Structure, mixed_pbc: bool = True) -> str | None:
     if any(structure.pbc) and abs(volume(structure.cell.tolist())) < NO_VOLUME:
         return "periodic, but the cell has no volume"
     if not mixed_pbc and len(set(structure.pbc)) > 1:
-        return "periodic in some directions only, which the evaluator tensorpot cannot take"
+        return f"periodic in some directions only, which {who} cannot take"
     return None
 
 

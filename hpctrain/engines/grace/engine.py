@@ -11,10 +11,14 @@ from hpctrain.engines.base import (
     Artefact,
     Both,
     DataFacts,
+    Grading,
     GrowingFiles,
     Input,
     Json,
+    LabelFacts,
+    Method,
     Parent,
+    Proposed,
     Reader,
     Size,
     Stand,
@@ -46,11 +50,13 @@ class GraceEngine:
             needed=False,
         ),
         Artefact(
-            "asi", "output_potential.asi", "active set, for the extrapolation grade γ",
-            needed=False,
+            "asi", "output_potential.asi", "its active set, for γ", needed=False,
         ),
     )  # fmt: skip
     parent = "model"
+    grading = Grading("yaml", "asi", "pace_activeset -d DATA.pkl.gz {potential}", selects=False)
+    method = Method("graph atomic cluster expansion", "a GRACE", "tensorpotential", "ML-PACE")
+    by_hand = None
     logs = ("gracemaker.out", "convert.out", "collect_potential.out", "evaluate.out")
     modules = ("tensorpotential", "pandas")
 
@@ -119,9 +125,25 @@ class GraceEngine:
         """Estimate time and memory on cores, of the sizes that were measured."""
         return cost.estimate(task, training["preset"], training["size"], training["max_iter"])
 
+    def as_trained(self, mapping: Json, result: Mapping[str, Any]) -> Json:
+        """Return the input: the job chooses nothing."""
+        return mapping
+
     def usage(self, stem: str, elements: Sequence[str], suffixes: Collection[str]) -> Json:
         """Say how to use a potential, and what to cite."""
         return usage.usage(stem, elements, suffixes)
+
+    def works(self, suffixes: Collection[str]) -> list[Json]:
+        """Return the works on the method."""
+        return usage.works(suffixes)
+
+    def to_get_active_set(self, card: Mapping[str, Any]) -> str:
+        """Say which of its potentials have an active set."""
+        return "only the preset FS has one: hpctrain submit --set training.preset=fs"
+
+    def propose(self, facts: LabelFacts) -> list[Proposed]:
+        """Propose nothing: the defaults are for any data."""
+        return []
 
 
 def _own(training: TrainingConfig) -> GraceTraining:

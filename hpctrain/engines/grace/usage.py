@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from hpctrain.engines.usage import ASE, FORMULA, UNITS, WHERE, lammps_word
+from hpctrain.engines.usage import ASE, FORMULA, UNITS, WHERE, article, lammps_word
 
 MODEL, FS, ACTIVE_SET = "model", "yaml", "asi"
 # Those that the authors of GRACE ask for (its README), the active set's.
@@ -21,6 +21,21 @@ D_OPTIMALITY = (
     "Y. Lysogorskiy et al., Phys. Rev. Mater. 7, 043801 (2023), "
     "doi:10.1103/PhysRevMaterials.7.043801"
 )
+# The same, as CITATION.cff wants them.
+GRACE_WORK = article(
+    "Graph Atomic Cluster Expansion for Semilocal Interactions beyond Equivariant Message Passing",
+    "Bochkarev", "Anton", "Physical Review X", 14, "021036", 2024, "10.1103/PhysRevX.14.021036",
+)  # fmt: skip
+GRACEMAKER_WORK = article(
+    "Graph atomic cluster expansion for foundational machine learning interatomic potentials",
+    "Lysogorskiy", "Yury", "npj Computational Materials", 12, "114", 2026,
+    "10.1038/s41524-026-01979-1",
+)  # fmt: skip
+D_OPTIMALITY_WORK = article(
+    "Active learning strategies for atomic cluster expansion models",
+    "Lysogorskiy", "Yury", "Physical Review Materials", 7, "043801", 2023,
+    "10.1103/PhysRevMaterials.7.043801",
+)  # fmt: skip
 
 
 def usage(stem: str, elements: Sequence[str], suffixes: Collection[str]) -> dict[str, Any]:
@@ -68,3 +83,8 @@ def usage(stem: str, elements: Sequence[str], suffixes: Collection[str]) -> dict
         **lines,
         "cite": [GRACE, GRACEMAKER, *([D_OPTIMALITY] if ACTIVE_SET in suffixes else []), ASE],
     }
+
+
+def works(suffixes: Collection[str]) -> list[dict[str, Any]]:
+    """Return the works to cite as CITATION.cff has references."""
+    return [GRACE_WORK, GRACEMAKER_WORK, *([D_OPTIMALITY_WORK] if ACTIVE_SET in suffixes else [])]

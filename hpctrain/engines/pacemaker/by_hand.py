@@ -5,17 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-INPUT, LOG = "input.yaml", "log.txt"
-# Files that grow while it trains.
-GROWING = (LOG, "metrics.txt", "test_metrics.txt")
-POTENTIAL = "output_potential.yaml"
-# What Pacemaker has taken from the data, one table for each side.
-DATA = {"train": "fitting_data_info.pckl.gzip", "test": "test_data_info.pckl.gzip"}
-UNKNOWN = "unknown"
+from hpctrain.engines.by_hand import UNKNOWN, Labels, LogFacts
+from hpctrain.engines.pacemaker.stand import LOG, TEST, TRAIN
 
 _TIME = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d{3} ", re.MULTILINE)
 _START = re.compile(r" - Start pacemaker$", re.MULTILINE)
@@ -28,22 +22,6 @@ _VERSIONS = {
     "python-ace": re.compile(r"pacemaker/pyace version: (\S{1,60})$", re.MULTILINE),
     "tensorpotential": re.compile(r"tensorpot_version: (\S{1,60})$", re.MULTILINE),
 }
-
-
-@dataclass(frozen=True)
-class LogFacts:
-    """What a log says: by its beginning, and by its end.
-
-    ``seconds`` from its first entry to its last, None where they have no time. ``done``: the last
-    fit has come to its end. ``several``: more than one fit was made, and the best was kept.
-    """
-
-    versions: dict[str, str] = field(default_factory=dict)
-    host: str | None = None
-    cutoff: float | None = None
-    seconds: float | None = None
-    done: bool = False
-    several: bool = False
 
 
 def log_facts(head: str, tail: str) -> LogFacts:
@@ -111,8 +89,29 @@ def has_test_set(given: Mapping[str, Any]) -> bool:
     return any(data.get(key) for key in ("test_size", "test_filename"))
 
 
-def reference_energies(potential: Any) -> tuple[dict[str, float] | None, float | None]:
-    """Read reference energies (eV) and shift (eV/atom) in a potential; None where it has none."""
+def unknown(given: Mapping[str, Any], log: LogFacts) -> list[str]:
+    """List which settings are not known, in words."""
+    training = training_settings(given, log)
+    known = {
+        "the cutoff": training["cutoff"],
+        "how many iterations were asked for": training["max_iter"],
+        "how many functions were asked for": training["b_basis_size"] != UNKNOWN,
+        "the evaluator": evaluator(given) != UNKNOWN,
+    }
+    return [words for words, is_known in known.items() if not is_known]
+
+
+def reference_energies(head: str) -> tuple[dict[str, float] | None, float | None]:
+    """Read reference energies (eV) and shift (eV/atom) in a potential's head; None without any."""
+    import yaml
+
+    from hpctrain.yamlfile import parse_yaml
+
+    try:
+        # Its metadata stand before the functions.
+        potential = parse_yaml(head.split("\nglobal:")[0])
+    except (yaml.YAMLError, ValueError):
+        return None, None
     metadata = potential.get("metadata") if isinstance(potential, dict) else None
     try:
         energies = json.loads(metadata["reference_energy"])  # type: ignore[index]
@@ -146,3 +145,28 @@ def _is_count(value: Any) -> bool:
 def _mapping(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     found = content.get(key)
     return found if isinstance(found, dict) else {}
+
+
+class PacemakerByHand:
+    """The Protocol ByHand, answered by the functions above."""
+
+    input = "input.yaml"
+    log = LOG
+    growing = (LOG, TRAIN, TEST)
+    last = "yaml"
+    to_make = {"yace": "pace_yaml2yace output_potential.yaml -o output_potential.yace"}  # noqa: RUF012
+    data = {"train": "fitting_data_info.pckl.gzip", "test": "test_data_info.pckl.gzip"}  # noqa: RUF012
+    labels = (
+        Labels({}, []),
+        Labels(
+            {"energy": "energy_corrected", "forces": "forces"},
+            ["what was taken off the energies: the labels are Pacemaker's own, energy_corrected"],
+        ),
+    )
+    log_facts = staticmethod(log_facts)
+    training_settings = staticmethod(training_settings)
+    unknown = staticmethod(unknown)
+    evaluator = staticmethod(evaluator)
+    elements = staticmethod(elements)
+    has_test_set = staticmethod(has_test_set)
+    reference_energies = staticmethod(reference_energies)

@@ -12,17 +12,22 @@ from hpctrain.engines.base import (
     Artefact,
     Both,
     DataFacts,
+    Grading,
     GrowingFiles,
     Input,
     Json,
+    LabelFacts,
+    Method,
     Parent,
+    Proposed,
     Reader,
     Size,
     Stand,
     Task,
 )
-from hpctrain.engines.pacemaker import cost, faults, parent, stand, usage
+from hpctrain.engines.pacemaker import cost, faults, parent, size, stand, usage
 from hpctrain.engines.pacemaker import input as inputs
+from hpctrain.engines.pacemaker.by_hand import PacemakerByHand
 from hpctrain.engines.pacemaker.settings import Evaluator, PacemakerTraining
 from hpctrain.errors import HpctrainError
 
@@ -44,11 +49,13 @@ class PacemakerEngine:
             "the same as Pacemaker wrote it, for γ and further training",
         ),
         Artefact(
-            "asi", "output_potential.asi", "active set, for the extrapolation grade γ",
-            needed=False,
+            "asi", "output_potential.asi", "its active set, for γ", needed=False,
         ),
     )  # fmt: skip
     parent = "yaml"
+    grading = Grading("yaml", "asi", "pace_activeset -d fitting_data_info.pckl.gzip {potential}")
+    method = Method("atomic cluster expansion", "an ACE", "pyace", "ML-PACE")
+    by_hand = PacemakerByHand()
     logs = ("log.txt", "pacemaker.out", "convert.out", "pace_yaml2yace.out", "evaluate.out")
     modules = ("pyace", "pandas")
 
@@ -108,7 +115,9 @@ class PacemakerEngine:
                 f"up to {faults.functions_of(mapping)} functions per element, as many as the data "
                 "bear"
             )
-        return [functions, f"κ = {mapping['fit']['loss']['kappa']}"]
+        # Inputs that were written by hand need not tell it.
+        kappa = ((mapping.get("fit") or {}).get("loss") or {}).get("kappa")
+        return [functions] if kappa is None else [functions, f"κ = {kappa}"]
 
     def size(self, training: Mapping[str, Any], mapping: Json, elements: int) -> Size | None:
         """Return the size by the number of functions, for the shape that hpctrain writes."""
@@ -141,9 +150,25 @@ class PacemakerEngine:
             optimizer=mapping["fit"]["optimizer"],
         )
 
+    def as_trained(self, mapping: Json, result: Mapping[str, Any]) -> Json:
+        """Return the input with the number of functions that the job has chosen."""
+        return inputs.with_size(mapping, result.get("basis_size"))
+
     def usage(self, stem: str, elements: Sequence[str], suffixes: Collection[str]) -> Json:
         """Say how to use a potential, and what to cite."""
         return usage.usage(stem, elements, "asi" in suffixes)
+
+    def works(self, suffixes: Collection[str]) -> list[Json]:
+        """Return the works on the method."""
+        return usage.works("asi" in suffixes)
+
+    def to_get_active_set(self, card: Mapping[str, Any]) -> str:
+        """Say what to do about an active set that a potential lacks."""
+        return usage.to_get_active_set(card)
+
+    def propose(self, facts: LabelFacts) -> list[Proposed]:
+        """Propose the number of functions, the batch and the evaluator."""
+        return [*size.propose(facts)]
 
 
 def _own(training: TrainingConfig) -> PacemakerTraining:

@@ -198,3 +198,15 @@ def template_values(
     explained = given and mapping["fit"]["loss"].get("kappa") == force_share(training)
     named = given and {"energies": f"{given[0]:g}", "forces": f"{given[1]:g}"}
     return {"input": mapping, "weights": named if explained else None, "parent": parent}
+
+
+def with_size(mapping: dict[str, Any], size: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return an input with the number of functions that was chosen for it, and what follows."""
+    if not size:
+        return mapping
+    potential, fit = mapping["potential"], mapping["fit"]
+    functions = {**potential["functions"], "number_of_functions_per_element": size["chosen"]}
+    if size.get("optimizer"):
+        others = {key: value for key, value in fit.items() if key != "options"}
+        fit = {**others, "optimizer": size["optimizer"]}
+    return {**mapping, "potential": {**potential, "functions": functions}, "fit": fit}

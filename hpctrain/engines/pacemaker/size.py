@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from hpctrain.engines.pacemaker.cost import batch_bytes
+from collections.abc import Iterator
+
+from hpctrain.engines.base import LabelFacts, Proposed
+from hpctrain.engines.pacemaker.cost import batch_bytes, expected_parameters
 from hpctrain.engines.pacemaker.faults import functions_offered
 
 # Labels (energies and force components) for each function, at least. With fewer the linear fits of
@@ -26,3 +29,31 @@ def choose_batch(pairs: float, functions: int) -> int:
     """Return the structures per batch; ``pairs`` of neighbours in one structure, on average."""
     each = max(pairs, 1.0) * batch_bytes(functions)
     return max(1, min(DEFAULT_BATCH, int(MOST_BATCH_BYTES / each)))
+
+
+def propose(facts: LabelFacts) -> Iterator[Proposed]:
+    """Propose the number of functions; batch and evaluator where the defaults would not do."""
+    functions = choose_functions(facts.labels, facts.elements)
+    each = facts.labels / (functions * facts.elements)
+    why = f"more would have fewer than {LABELS_PER_FUNCTION} of them for each function"
+    if each < LABELS_PER_FUNCTION:
+        why = f"that is {each:.1f} for each function, and {LABELS_PER_FUNCTION} are wanted"
+    elif functions == SIZES[-1]:
+        why = "the default; more are more accurate, and slower"
+    yield Proposed(
+        "b_basis_size",
+        functions,
+        f"functions per element, about {expected_parameters(functions, facts.elements):,} "
+        f"parameters in all, for {facts.labels:,} energies and force components to train on: {why}",
+    )
+    batch = choose_batch(facts.pairs, functions)
+    if batch < DEFAULT_BATCH and batch < facts.structures:
+        yield Proposed(
+            "batch_size", batch, f"structures: of {DEFAULT_BATCH} a batch would take more "
+            f"than {MOST_BATCH_BYTES / 1e9:.0f} GB of memory",
+        )  # fmt: skip
+    if facts.mixed_pbc:
+        yield Proposed(
+            "evaluator", "pyace", f"{facts.mixed_pbc:,} structure{'s' * (facts.mixed_pbc != 1)} "
+            "periodic in some directions only, which tensorpot cannot take",
+        )  # fmt: skip

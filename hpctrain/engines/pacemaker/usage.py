@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hpctrain.engines.usage import ASE, FORMULA, UNITS, WHERE, lammps_word
+from hpctrain.engines.usage import ASE, FORMULA, UNITS, WHERE, article, lammps_word
 
 # Those that the authors of Pacemaker ask for (its README),
 ACE = "R. Drautz, Phys. Rev. B 99, 014104 (2019), doi:10.1103/PhysRevB.99.014104"
@@ -17,6 +17,30 @@ ACTIVE_SET = (
     "Y. Lysogorskiy et al., Phys. Rev. Mater. 7, 043801 (2023), "
     "doi:10.1103/PhysRevMaterials.7.043801"
 )
+# The same, as CITATION.cff wants them.
+METHOD_WORKS = [
+    article(
+        "Atomic cluster expansion for accurate and transferable interatomic potentials",
+        "Drautz", "Ralf", "Physical Review B", 99, "014104", 2019, "10.1103/PhysRevB.99.014104",
+        others=False,
+    ),
+    article(
+        "Performant implementation of the atomic cluster expansion (PACE) and application to "
+        "copper and silicon",
+        "Lysogorskiy", "Yury", "npj Computational Materials", 7, "97", 2021,
+        "10.1038/s41524-021-00559-9",
+    ),
+    article(
+        "Efficient parametrization of the atomic cluster expansion",
+        "Bochkarev", "Anton", "Physical Review Materials", 6, "013804", 2022,
+        "10.1103/PhysRevMaterials.6.013804",
+    ),
+]  # fmt: skip
+ACTIVE_SET_WORK = article(
+    "Active learning strategies for atomic cluster expansion models",
+    "Lysogorskiy", "Yury", "Physical Review Materials", 7, "043801", 2023,
+    "10.1103/PhysRevMaterials.7.043801",
+)  # fmt: skip
 
 
 def usage(stem: str, elements: Sequence[str], active_set: bool) -> dict[str, Any]:
@@ -54,3 +78,23 @@ def usage(stem: str, elements: Sequence[str], active_set: bool) -> dict[str, Any
         **lines,
         "cite": [ACE, PACE, PACEMAKER, *([ACTIVE_SET] if active_set else []), ASE],
     }
+
+
+def works(active_set: bool) -> list[dict[str, Any]]:
+    """Return the works to cite as CITATION.cff has references."""
+    return [*METHOD_WORKS, *([ACTIVE_SET_WORK] if active_set else [])]
+
+
+def to_get_active_set(card: Mapping[str, Any]) -> str:
+    """Say what to do about an active set that a potential lacks, by its card."""
+    data = card["dataset"]["train"]
+    if data is None:
+        return "make one with pace_activeset, beside the potential's .yaml"
+    chosen = (card.get("basis_size") or {}).get("chosen")
+    functions = chosen or card["settings"]["training"].get("b_basis_size")
+    fits = int(0.7 * data["atoms"] / max(1, len(card["elements"])))
+    return (
+        "an active set needs as many atoms of each element as there are basis functions; "
+        f"here there are {functions} functions, and {data['atoms']} atoms to train on: "
+        f"hpctrain submit --set training.b_basis_size={max(1, fits)}"
+    )

@@ -149,6 +149,8 @@ def main() -> int:
             predicted = predict(main_file, table, energies)
             predicted.to_pickle(potential.PREDICTIONS.format(side), compression="gzip")
             found[side] = errors(predicted) if len(predicted) else None
+        # These are of the very files that are archived: nothing else was loaded.
+        found["file"] = found["test"] or found["train"]
         if Path(FS).is_file():
             sample = list(tables["test"]["ase_atoms"])[:COMPARED]
             found["files_agree"] = agreement(main_file, potential.load_model(MODEL), sample)

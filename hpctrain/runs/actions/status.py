@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from hpctrain.engines import engine_of
 from hpctrain.files import now, timestamp
 from hpctrain.process import Run as RunProgram
 from hpctrain.process import run_scheduler
@@ -197,7 +198,7 @@ class _Inquiry:
         history = kept.history(run)
         now = find_counting_attempt(run, history)
         if history.adopted is not None:
-            found = adopted.look_if_there(history, time)
+            found = adopted.look_if_there(engine_of(run.engine), history, time)
             return cls(run, history, now, adopted.verdict(history, now.result, found), seen)
         known = verdict_without_asking(history, now.job_id, now.result, now.damage)
         return cls(run, history, now, known, seen)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpctrain.engines.pacemaker import by_hand
-from hpctrain.engines.pacemaker.by_hand import LogFacts
+from hpctrain.engines import engine_of
+from hpctrain.engines.base import Engine
+from hpctrain.engines.by_hand import ByHand, LogFacts
 from hpctrain.files import as_json, sha256_of, write_atomically
 from hpctrain.records import BadFile, damaged, open_binary, read_bytes, read_end
 from hpctrain.runs.history import History
@@ -45,37 +46,42 @@ class Found:
     lacks: str | None = None
 
 
-def look(folder: Path, now: float) -> Found:
+def reader_of(engine: Engine) -> ByHand:
+    """Return how a trainer's folders are read; only such are adopted."""
+    assert engine.by_hand is not None
+    return engine.by_hand
+
+
+def look(engine: Engine, folder: Path, now: float) -> Found:
     """Look at a folder that is trained in. BadFile if its log is no file."""
-    log = folder / by_hand.LOG
+    by_hand = reader_of(engine)
+    log = folder / by_hand.log
     facts = by_hand.log_facts(_head(log), read_end(log, _TAIL))
     try:
         quiet = max(0.0, now - log.stat().st_mtime)
     except OSError:
         return Found(facts, float("inf"), None, f"{log} is gone")
-    yaml = folder / by_hand.POTENTIAL
-    if not facts.done or not yaml.is_file():
+    files = {one.suffix: folder / one.made_as for one in engine.artefacts}
+    if not facts.done or not files[by_hand.last].is_file():
         return Found(facts, quiet, None)
-    yace = yaml.with_suffix(".yace")
-    if not yace.is_file():
-        lacks = f"pace_yaml2yace {by_hand.POTENTIAL} -o {yace.name}"
-        return Found(
-            facts, quiet, None, f"it is finished, and has no .yace; make it there: {lacks}"
-        )
-    files = {path.name: path for path in (yace, yaml)}
-    asi = yaml.with_suffix(".asi")
-    return Found(facts, quiet, files | ({asi.name: asi} if asi.is_file() else {}))
+    for one in engine.artefacts:
+        if one.needed and not files[one.suffix].is_file():
+            make = by_hand.to_make[one.suffix]
+            lacks = f"it is finished, and has no .{one.suffix}; make it there: {make}"
+            return Found(facts, quiet, None, lacks)
+    return Found(facts, quiet, {file.name: file for file in files.values() if file.is_file()})
 
 
 def refresh(run: Run, folder: Path, now: float) -> None:
     """Follow a training: append to the run's copies what is new, and finish it if it is over."""
     attempt = run.attempt(1)
     attempt.mkdir(parents=True, exist_ok=True)
-    found = look(folder, now)  # before its log is copied: the copy is then at least as long
-    for name in by_hand.GROWING:
+    engine = engine_of(run.engine)
+    found = look(engine, folder, now)  # before its log is copied: the copy is then at least as long
+    for name in reader_of(engine).growing:
         _follow(folder / name, attempt / name)
     if found.files is not None and run.result(1) is None:
-        _finish(run, folder, found)
+        _finish(run, engine, folder, found)
 
 
 def verdict(history: History, result: Result | None, found: Found | None) -> Verdict:
@@ -102,26 +108,30 @@ def verdict(history: History, result: Result | None, found: Found | None) -> Ver
     )
 
 
-def look_if_there(history: History, now: float) -> Found | None:
+def look_if_there(engine: Engine, history: History, now: float) -> Found | None:
     """Look at the folder of an adopted run; None if it is gone or cannot be read."""
     folder = Path(str(history.adopted))
     try:
-        return look(folder, now) if folder.is_dir() else None
+        return look(engine, folder, now) if folder.is_dir() else None
     except (BadFile, OSError):
         return None
 
 
-def _finish(run: Run, folder: Path, found: Found) -> None:
+def _finish(run: Run, engine: Engine, folder: Path, found: Found) -> None:
     attempt = run.attempt(1)
     assert found.files is not None
+    by_hand = reader_of(engine)
+    made_as = {one.suffix: one.made_as for one in engine.artefacts}
+    last = made_as[by_hand.last]
     for name, source in found.files.items():
         _copy(source, attempt / name)
-    content = _read_yaml(attempt / by_hand.POTENTIAL)
-    energies, shift = by_hand.reference_energies(content)
+    head = (read_bytes(attempt / last, _MOST) or b"")[:_HEAD].decode("utf-8", "replace")
+    energies, shift = by_hand.reference_energies(head)
     so_far = curves(run)
-    ended = (folder / by_hand.POTENTIAL).stat().st_mtime
+    ended = (folder / last).stat().st_mtime
     seconds = found.log.seconds or 0.0
-    asi = Path(by_hand.POTENTIAL).with_suffix(".asi").name in found.files
+    suffix = None if engine.grading is None else engine.grading.active_set
+    has_set = suffix is not None and made_as[suffix] in found.files
     result: dict[str, Any] = {
         "schema": "hpctrain.result/1",
         "attempt": 1,
@@ -135,7 +145,7 @@ def _finish(run: Run, folder: Path, found: Found) -> None:
             "shift": shift,
             "train": _errors(so_far.train[-1:]),
             "test": _errors(so_far.test[-1:]),
-            "yace": {"rmse_energy_mev_per_atom": None, "rmse_force_ev_per_a": None},
+            "file": {"rmse_energy_mev_per_atom": None, "rmse_force_ev_per_a": None},
         },
         "files": {
             name: {
@@ -144,7 +154,10 @@ def _finish(run: Run, folder: Path, found: Found) -> None:
             }
             for name in found.files
         },
-        "active_set": {"made": asi, "why": None if asi else "its folder holds no .asi"},
+        "active_set": {
+            "made": has_set,
+            "why": None if has_set or suffix is None else f"its folder holds no .{suffix}",
+        },
         "warnings": [SEVERAL] if found.log.several else [],
         "verification": {"verdict": None, "problem": "its training was made by hand"},
     }
@@ -164,20 +177,6 @@ def _errors(last: Iterable[Any]) -> dict[str, Any] | None:
             "rmse_force_ev_per_a": finite(point.rmse_force),
         }
     return None
-
-
-def _read_yaml(path: Path) -> Any:
-    """Read the head of a potential: its metadata stand before the functions."""
-    import yaml
-
-    from hpctrain.yamlfile import parse_yaml
-
-    text = (read_bytes(path, _MOST) or b"")[:_HEAD].decode("utf-8", "replace")
-    head = text.split("\nglobal:")[0]
-    try:
-        return parse_yaml(head)
-    except (yaml.YAMLError, ValueError):
-        return None
 
 
 def _head(path: Path) -> str:
