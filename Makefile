@@ -47,7 +47,7 @@ tests: $(VENV)/tools
 	bash tests/cluster/run.sh $(BIN)/python $(PYTEST_ARGS)
 
 # Every point at which a command can be killed, interrupted or fail to write, on a real Slurm where
-# one can be had: a quarter of an hour. `make test` takes an eighth of them, another each day.
+# one can be had: a quarter of an hour. `make test` takes a sixteenth of them, another each day.
 faults: $(VENV)/tools
 	EVERY_FAULT=1 bash tests/cluster/run.sh $(BIN)/python tests/faults $(PYTEST_ARGS)
 

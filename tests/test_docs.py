@@ -26,26 +26,25 @@ def commands(group: click.Group, words: tuple[str, ...] = ()) -> dict[str, click
 COMMANDS = commands(cli)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_is_documented(name: str) -> None:
+def test_a_command_is_documented() -> None:
     """Hold docs/commands.md to have a section for it, with every one of its options."""
     text = (DOCS / "commands.md").read_text()
-    _, heading, rest = text.partition(f"\n## {name}\n")
-    assert heading, f"docs/commands.md has no section '{name}'"
-    section = rest.partition("\n## ")[0]
     shared = text.partition("\n---\n")[0]
-    for parameter in COMMANDS[name].params:
-        if isinstance(parameter, click.Option):
-            assert parameter.opts[-1] in section + shared, parameter.opts
+    for name, command in COMMANDS.items():
+        _, heading, rest = text.partition(f"\n## {name}\n")
+        assert heading, f"docs/commands.md has no section '{name}'"
+        section = rest.partition("\n## ")[0]
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.opts[-1] in section + shared, (name, parameter.opts)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_has_help(name: str) -> None:
-    command = COMMANDS[name]
-    assert len(command.help or "") > 30
-    for parameter in command.params:
-        if isinstance(parameter, click.Option):
-            assert parameter.help, parameter.opts
+def test_a_command_has_help() -> None:
+    for name, command in COMMANDS.items():
+        assert len(command.help or "") > 30, name
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, (name, parameter.opts)
 
 
 def test_links_lead_somewhere() -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import yaml
-
 from hpctrain import __version__
 from hpctrain.engines import engine_of
 from hpctrain.engines.base import DataFacts, Input
 from hpctrain.render import render
 from hpctrain.settings import ProjectConfig
+from hpctrain.yamlfile import parse_yaml
 
 if TYPE_CHECKING:
     from hpctrain.data.export import Dataset
@@ -37,6 +36,6 @@ def input_text(given: Input, run_id: str) -> str:
     """Render the trainer's input, and make sure that it says what was meant."""
     values = {"version": __version__, "run_id": run_id, **given.values}
     text = render(given.template, values)
-    if yaml.safe_load(text) != given.mapping:
+    if parse_yaml(text) != given.mapping:
         raise AssertionError(f"{given.template} does not say what was meant:\n{text}")
     return text

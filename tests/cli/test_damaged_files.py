@@ -139,7 +139,7 @@ VALUES: dict[str, Damage] = {
 }
 
 # These stand for the others where there are only seconds.
-QUICK = ("torn", "foreign", "NaN", "FIFO")
+QUICK = ("torn", "FIFO")
 EACH_DAMAGE = [
     pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in DAMAGES
 ]

@@ -199,6 +199,7 @@ def test_units(energy: float, force: float, position: float, words: str) -> None
     assert words in found_in(rows, references="auto")["units"].seen
 
 
+@pytest.mark.slow
 def test_energies_that_do_not_belong_to_the_forces() -> None:
     rows = copper(300, size=1)
     energies = [row.energy for row in rows]
@@ -371,6 +372,7 @@ def test_ids_cannot_move_the_cursor() -> None:
     assert "\x1b" not in findings(looked([lonely(), row]))
 
 
+@pytest.mark.slow
 def test_memory_is_flat() -> None:
     row = copper(1)[0]
     preflight = Preflight(CUTOFF)

@@ -86,6 +86,7 @@ def test_databases(tmp_path: Path, name: str, keys: dict[str, str]) -> None:
     assert len([*result.train.ids, *result.test.ids]) == 4
 
 
+@pytest.mark.slow
 def test_tables_and_trajectories(tmp_path: Path) -> None:
     made = structures(6)
     for number, atoms in enumerate(made):

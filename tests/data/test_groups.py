@@ -176,14 +176,14 @@ CHANGES: list[Change] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("subject", SUBJECTS)
-def test_the_same_written_differently(subject: str, change: Change) -> None:
-    before = SUBJECTS[subject]()
-    after = change(before, np.random.default_rng(3))
-    [one] = found([before, after])
-    assert one.kind in {"same", "identical"}
-    assert one.indices == (0, 1)
+def test_the_same_written_differently(subject: str) -> None:
+    for change in CHANGES:
+        before = SUBJECTS[subject]()
+        after = change(before, np.random.default_rng(3))
+        [one] = found([before, after])
+        assert one.kind in {"same", "identical"}, change
+        assert one.indices == (0, 1), change
 
 
 @given(

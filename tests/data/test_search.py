@@ -175,6 +175,7 @@ def test_rows_that_are_bad_or_of_other_generations_are_not_compared(tmp_path: Pa
 numbers = st.floats(-1e6, 1e6)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50)
 @given(st.data(), st.integers(1, 5))
 def test_what_was_written_is_read_again(data: st.DataObject, atoms: int) -> None:

@@ -122,13 +122,13 @@ def test_a_side_without_structures(total: int, fraction: float, words: str, hint
     assert hint in (caught.value.hint or "")
 
 
-@pytest.mark.parametrize("total", [*range(2, 40), 1000, 99_999])
-def test_the_limits_it_tells_are_accepted(total: int) -> None:
-    with pytest.raises(HpctrainError) as caught:
-        split(structures(total), 1e-6, 42)
-    low, high = (caught.value.hint or "").partition("from ")[2].split(" to ")
-    for limit in (low, high):
-        assert 0 < split(structures(total), float(limit), 42).count(True) < total
+def test_the_limits_it_tells_are_accepted() -> None:
+    for total in [*range(2, 40), 1000, 99_999]:
+        with pytest.raises(HpctrainError) as caught:
+            split(structures(total), 1e-6, 42)
+        low, high = (caught.value.hint or "").partition("from ")[2].split(" to ")
+        for limit in (low, high):
+            assert 0 < split(structures(total), float(limit), 42).count(True) < total
 
 
 # --- stable ---

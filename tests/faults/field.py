@@ -58,7 +58,7 @@ KILLED = -9
 # Cases that are under way at once: they wait for programs more than they compute.
 AT_ONCE = 3
 # Thousands of points take half an hour: a run of the whole suite takes a part of them.
-SAMPLED = 8
+SAMPLED = 16
 
 SLURM = pytest.param("slurm", marks=pytest.mark.real_slurm)
 PBS = pytest.param("pbs")
@@ -365,14 +365,14 @@ class Tally:
 
 
 def sample(points: Sequence[Case]) -> list[Case]:
-    """Take every eighth point, another eighth each day; all of them for ``make faults``."""
+    """Take a sixteenth of the points, another each day; all of them for ``make faults``."""
     if os.environ.get("EVERY_FAULT"):
         return list(points)
     return list(points)[int(time.time() // 86400) % SAMPLED :: SAMPLED]
 
 
 def kill_points(steps: Sequence[tuple[str, str]]) -> list[tuple[int, str]]:
-    """Before and after every step, or every eighth of these points."""
+    """Before and after every step, or a sixteenth of these points."""
     return sample([(n, when) for n in range(1, len(steps) + 1) for when in ("before", "after")])
 
 

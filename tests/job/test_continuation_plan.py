@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -107,14 +108,10 @@ def test_the_full_basis_of_a_ladder_goes_on_as_a_plain_fit() -> None:
     assert fit == {"maxiter": 60, "optimizer": "BFGS"}
 
 
-@pytest.mark.parametrize("cycle", [0, 1, 2])
-@pytest.mark.parametrize("functions", [20, 60])
-@pytest.mark.parametrize("ended", [None, 0, 1])
-@pytest.mark.parametrize("iteration", [0, 40, 100])
-def test_no_trap_in_any_combination(
-    cycle: int, functions: int, ended: int | None, iteration: int
-) -> None:
-    for ladder in (False, True):
+def test_no_trap_in_any_combination() -> None:
+    for cycle, functions, ended, iteration, ladder in itertools.product(
+        [0, 1, 2], [20, 60], [None, 0, 1], [0, 40, 100], [False, True]
+    ):
         source = given(fit_cycles=3, **({"ladder_step": 20} if ladder else {}))
         before = copy.deepcopy(source)
         news: dict[str, Any] = {"target_functions": 60 if ladder else None, "ladder": ladder}

@@ -63,6 +63,9 @@ FIT = {
         "start": "zero",  # where the optimiser's memory counts most
         "force_share": 0.5,
         "reference_energies": {"Al": -0.2994},
+        # What comes after the training is in test_main_job_slurm.py.
+        "active_set": False,
+        "verify_minutes": 0,
         "overrides": {"fit": {"callbacks": ["pause.pause"]}},
     },
 }
@@ -148,7 +151,7 @@ def test_three_walltimes_are_as_good_as_one(project: Project) -> None:
         f"attempts (seams {seams}) {losses['three'][TOTAL]:.6g}, {ratio:.4f} ×"
     )
     assert ratio <= 1.02
-    archived = {one.run_id: one.card for one in collect(project, accept="a test").potentials}
+    archived = {one.run_id: one.card for one in collect(project).potentials}
     assert archived[parts.run_id]["run"]["job_ids"] == jobs
     assert archived[parts.run_id]["metrics"]["iterations"] == TOTAL
 

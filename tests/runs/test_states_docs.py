@@ -6,6 +6,7 @@ import os
 import re
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -601,6 +602,7 @@ SHOWN = {
 }  # fmt: skip
 
 
+@cache
 def documented() -> dict[str, str]:
     """The rows of docs/states.md and the cell with their state."""
     found: dict[str, str] = {}

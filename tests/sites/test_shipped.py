@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 import shipped
-import yaml
 
 from hpctrain.errors import HpctrainError
 from hpctrain.files import resource
@@ -16,6 +14,7 @@ from hpctrain.sites.hardware import gpu_maker
 from hpctrain.sites.load import names
 from hpctrain.sites.profile import SCHEMA_FILE, json_schema, schema_text
 from hpctrain.sites.recognise import read_rules, recognise
+from hpctrain.yamlfile import parse_yaml
 
 FILES = sorted(resource("site_profiles").glob("*.yaml"))
 PERSONAL = ("account", "mail_user", "trainer", "walltime", "target")
@@ -27,10 +26,11 @@ def keys(content: object) -> set[str]:
     return set().union(*map(keys, content)) if isinstance(content, list) else set()
 
 
-@pytest.mark.parametrize("name", shipped.CLUSTERS)
-def test_the_scripts_are_the_golden_ones(name: str) -> None:
+def test_the_scripts_are_the_golden_ones() -> None:
     """After a change that is meant: python tests/support/shipped.py, then read the git diff."""
-    assert shipped.golden(name) == (shipped.GOLDEN / f"{name}.sh").read_text(encoding="utf-8")
+    for name in shipped.CLUSTERS:
+        kept = (shipped.GOLDEN / f"{name}.sh").read_text(encoding="utf-8")
+        assert shipped.golden(name) == kept, name
 
 
 def test_there_is_a_golden_script_for_each_and_no_other() -> None:
@@ -58,53 +58,54 @@ def test_the_schema_knows_what_yaml_reads_as_a_number() -> None:
     assert "required" not in known
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_file_names_its_schema_and_nobody(path: Path) -> None:
-    written = path.read_text(encoding="utf-8")
-    assert written.startswith(f"# yaml-language-server: $schema={SCHEMA_FILE}\n")
-    content = yaml.safe_load(written)
-    allowed = {"walltime"} if path.stem in shipped.GENERIC else set()
-    asked = set(content.get("ask", {})).union(
-        *(target.get("ask", {}) for target in content.get("targets", {}).values())
-    )
-    assert keys(content) & set(PERSONAL) <= allowed | asked
-    for word in re.findall(r"/(?:home|users?)/([^/\s]+)", written):
-        assert word.startswith("$"), f"a home folder: {word}"
+def test_a_file_names_its_schema_and_nobody() -> None:
+    for path in FILES:
+        written = path.read_text(encoding="utf-8")
+        assert written.startswith(f"# yaml-language-server: $schema={SCHEMA_FILE}\n"), path
+        content = parse_yaml(written)
+        allowed = {"walltime"} if path.stem in shipped.GENERIC else set()
+        asked = set(content.get("ask", {})).union(
+            *(target.get("ask", {}) for target in content.get("targets", {}).values())
+        )
+        assert keys(content) & set(PERSONAL) <= allowed | asked, path
+        for word in re.findall(r"/(?:home|users?)/([^/\s]+)", written):
+            assert word.startswith("$"), f"{path}: a home folder: {word}"
 
 
-@pytest.mark.parametrize("name", shipped.NAMES)
-def test_a_profile_says_where_its_facts_are_from(name: str) -> None:
-    profile = shipped.site(name).profile
-    assert profile.confidence in ("documented", "peer-profile")
-    assert profile.sources
-    assert profile.name
-    assert profile.centre
-    assert profile.targets
-    assert profile.until is None
-    for source in profile.sources:
-        assert source.title and source.where
-        assert source.checked, f"{source.title}: when was it read?"
-        named = "Users' job scripts" in source.title
-        assert source.where.startswith(("https://", "http://www.idris.fr/")) or named
-    assert profile.checked == max(str(source.checked) for source in profile.sources)
+def test_a_profile_says_where_its_facts_are_from() -> None:
+    for name in shipped.NAMES:
+        profile = shipped.site(name).profile
+        assert profile.confidence in ("documented", "peer-profile"), name
+        for said in ("sources", "name", "centre", "targets"):
+            assert getattr(profile, said), f"{name}: {said}"
+        assert profile.until is None, name
+        for source in profile.sources:
+            assert source.title and source.where, name
+            assert source.checked, f"{name}: {source.title}: when was it read?"
+            named = "Users' job scripts" in source.title
+            web = source.where.startswith(("https://", "http://www.idris.fr/"))
+            assert web or named, f"{name}: {source.where}"
+        assert profile.checked == max(str(source.checked) for source in profile.sources), name
 
 
 # The node's type is all that is asked for there, and what it brings is not established.
 BRINGS_ITS_CORES = {"hunter"}
 
 
-@pytest.mark.parametrize("name", shipped.NAMES)
-def test_every_target_states_its_time_cores_and_memory_or_asks_for_them(name: str) -> None:
+def test_every_target_states_its_time_cores_and_memory_or_asks_for_them() -> None:
     """A cluster's own default may be ten minutes, one core, or 256 MB."""
-    for target in shipped.site(name).profile.targets:
+    targets = [(name, target) for name in shipped.NAMES
+               for target in shipped.site(name).profile.targets]  # fmt: skip
+    for name, target in targets:
         site = complete(shipped.site(name).at(target), {})
         asked, whole = open_questions(site), site.node_sharing == "whole"
-        assert site.walltime or "walltime" in asked, target
+        assert site.walltime or "walltime" in asked, (name, target)
         brought = whole or "--cpus-per-task" in site.forbidden_directives
-        assert site.cores or "cores" in asked or brought or name in BRINGS_ITS_CORES, target
+        known = brought or name in BRINGS_ITS_CORES
+        assert site.cores or "cores" in asked or known, (name, target)
         brought = whole or site.memory_style in ("omit", "forbidden", "mem-zero")
         stated = site.memory or site.limits.min_memory
-        assert stated or "memory" in asked or brought, target
+        assert stated or "memory" in asked or brought, (name, target)
 
 
 def test_nodes_that_the_trainer_was_not_made_for_are_known() -> None:
@@ -172,10 +173,10 @@ RECOGNISED: dict[str | None, tuple[dict[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "where"), RECOGNISED.items(), ids=str)
-def test_recognised(name: str | None, where: tuple[dict[str, str], str]) -> None:
-    found = [site.name for site in recognise(RULES, *where)]
-    assert found == ([name] if name else [])
+def test_recognised() -> None:
+    for name, where in RECOGNISED.items():
+        found = [site.name for site in recognise(RULES, *where)]
+        assert found == ([name] if name else []), where
 
 
 def test_no_two_clusters_take_each_other_for_themselves() -> None:

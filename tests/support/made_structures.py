@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,16 +28,19 @@ def labelled(atoms: Atoms, row: int, **changes: Any) -> Structure:
     return Structure(**{**values, **changes})
 
 
+# EMT takes long for what so many tests begin with: each structure is made once.
+_MADE: dict[tuple[int, float, int], tuple[np.random.Generator, list[Structure]]] = {}
+
+
 def copper(count: int = 60, size: int = 2, start: int = 1, scatter: float = 0.08,
            seed: int = 0) -> list[Structure]:  # fmt: skip
     """Rattled fcc copper; 4 or 32 atoms."""
-    draw = np.random.default_rng(seed)
-    found = []
-    for n in range(count):
+    draw, made = _MADE.setdefault((size, scatter, seed), (np.random.default_rng(seed), []))
+    while len(made) < count:
         atoms = bulk("Cu", cubic=True).repeat(size)
         atoms.positions += draw.normal(0, scatter, atoms.positions.shape)
-        found.append(labelled(atoms, start + n))
-    return found
+        made.append(labelled(atoms, 0))
+    return [replace(deepcopy(one), row_id=str(start + n)) for n, one in enumerate(made[:count])]
 
 
 def lonely(symbol: str = "Cu", energy: float = 3.5, row: int = 900) -> Structure:

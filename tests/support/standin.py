@@ -16,6 +16,7 @@ from paths import RECORDED
 
 HERE = Path(__file__).parent
 OF_PACEMAKER = RECORDED / "pacemaker"
+NOT_TAKEN = ("pyace", "python_ace", "tensor", "hpctrain")
 # pace_yaml2yace: the .yace of the stand-in is its .yaml. With STANDIN=hang-finish it hangs.
 YAML2YACE = """
 import os, shutil, sys, time
@@ -85,18 +86,19 @@ def add_package(packages: Path, name: str, version: str, module: str | None = No
 @pytest.fixture(scope="session")
 def standin(tmp_path_factory: pytest.TempPathFactory) -> StandIn:
     """This environment's packages without any trainer's, and the stand-ins."""
-    pytest.importorskip("pandas", reason="pandas is not installed here")
     folder = tmp_path_factory.mktemp("trainer")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     python = folder / "bin" / "python"
     packages = next(folder.glob("lib/python*/site-packages"))
     for place in {sysconfig.get_path(name) for name in ("purelib", "platlib")}:
         for entry in Path(place).iterdir():
-            ours = not entry.name.lower().startswith(("pyace", "python_ace", "tensor", "hpctrain"))
-            if ours and entry.suffix not in (".pth", ".egg-link"):
+            if entry.name.lower().startswith(NOT_TAKEN) or entry.suffix in (".pth", ".egg-link"):
+                continue
+            if entry.name != "pandas":
                 (packages / entry.name).symlink_to(entry)
     add_package(packages, "python-ace", "0.4.0rc1")
-    shutil.copyfile(HERE / "standin_pyace.py", packages / "pyace.py")
+    for name in ("pyace", "pandas"):
+        shutil.copyfile(HERE / f"standin_{name}.py", packages / f"{name}.py")
     for name, text in (
         ("pacemaker", (HERE / "standin_pacemaker.py").read_text()),
         ("pace_yaml2yace", YAML2YACE),

@@ -19,7 +19,6 @@ import sys
 from itertools import islice
 from typing import Any, Iterator, Tuple
 
-import ase.io
 import numpy
 import pandas
 from ase import Atoms
@@ -124,6 +123,9 @@ def _name(text: str) -> str:
 
 def _read_other(text: str, number: int) -> Row:
     """Read any other structure, through ASE; ``number`` is its name if it has none."""
+    # Here, for it imports all of scipy, which takes longer than to convert a few structures.
+    import ase.io
+
     atoms = next(ase.io.iread(io.StringIO(text), format="extxyz"))
     results = atoms.calc.results if atoms.calc else {}
     lacks = [label for label in ("energy", "forces") if label not in results]

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import Any, Sequence
 
-import ase.io
 import numpy as np
 import pandas
 import yaml
 
 from ..checks.shares import explained, rms
 from ..evidence import read_json, write_json
+from .convert import Row, Unreadable, read_rows
 
 # The check that the .yace loads and predicts runs on one core: a sample of this size is enough.
 CHECKED_STRUCTURES = 200
@@ -80,7 +81,7 @@ def reference_energies(potential_yaml: str) -> tuple[dict[str, float], float]:
 
 
 def errors_of_file(
-    potential: str, energies: dict[str, float], shift: float, structures: Sequence[Any]
+    potential: str, energies: dict[str, float], shift: float, structures: Sequence[Row]
 ) -> dict[str, Any]:
     """Return the errors of the archived file itself, through ASE, against DFT."""
     from pyace import PyACECalculator
@@ -88,14 +89,13 @@ def errors_of_file(
     calculator = PyACECalculator(potential)
     # The labels count from the free atoms, as what was fitted does: R² is of that.
     predicted, known, forces, known_forces = [], [], [], []
-    for atoms in structures:
-        labels = atoms.calc.results
+    for atoms, energy, labels, _ in structures:
         atoms.calc = calculator
         free_atoms = sum(energies[symbol] for symbol in atoms.get_chemical_symbols())
         predicted.append(atoms.get_potential_energy() / len(atoms))
-        known.append((labels["energy"] - free_atoms) / len(atoms) + shift)
+        known.append((energy - free_atoms) / len(atoms) + shift)
         forces.append(atoms.get_forces())
-        known_forces.append(labels["forces"])
+        known_forces.append(labels)
     return _errors(np.array(predicted), np.array(known), np.vstack(forces), np.vstack(known_forces))
 
 
@@ -120,13 +120,11 @@ def basis(potential_yaml: str) -> dict[str, int] | None:
 def compare(request_file: str) -> int:
     """Print the errors of several potentials on one set of structures, as JSON."""
     request = json.loads(Path(request_file).read_text(encoding="utf-8"))
-    found = {}
-    for name, one in request["potentials"].items():
-        # Read anew each time: the labels are on the structures' calculators, which are replaced.
-        structures = list(ase.io.iread(request["structures"], ":", format="extxyz"))
-        found[name] = errors_of_file(
-            one["potential"], one["reference_energies"], one["shift"], structures
-        )
+    structures = list(read_rows(request["structures"]))
+    found = {
+        name: errors_of_file(one["potential"], one["reference_energies"], one["shift"], structures)
+        for name, one in request["potentials"].items()
+    }
     print(json.dumps(found))
     return 0
 
@@ -153,11 +151,8 @@ def errors_on(side: str, run: Path, energies: dict[str, float], shift: float) ->
         return known
     names = pandas.read_pickle(table, compression="gzip").get("name")
     taken = None if names is None else set(map(str, names))
-    structures = [
-        atoms
-        for number, atoms in enumerate(ase.io.iread(str(run / f"{side}.extxyz"), ":"))
-        if taken is None or str(atoms.info.get("db_id", number + 1)) in taken
-    ]
+    rows = read_rows(str(run / f"{side}.extxyz"))
+    structures = [row for row in rows if taken is None or row[-1] in taken]
     return errors_of_file("output_potential.yace", energies, shift, structures)
 
 
@@ -166,7 +161,7 @@ def main() -> int:
     run = Path(__file__).resolve().parents[2]
     try:
         energies, shift = reference_energies("output_potential.yaml")
-        sample = list(ase.io.iread(str(run / "test.extxyz"), f":{CHECKED_STRUCTURES}"))
+        sample = list(islice(read_rows(str(run / "test.extxyz")), CHECKED_STRUCTURES))
         found = {
             "reference_energies": energies,
             "shift": shift,
@@ -175,7 +170,7 @@ def main() -> int:
             "yace": errors_of_file("output_potential.yace", energies, shift, sample),
             "basis": basis("output_potential.yaml"),
         }
-    except Unusable as problem:
+    except (Unusable, Unreadable) as problem:
         print(problem)
         return 1
     write_json("evaluation.json", found)
