@@ -646,7 +646,7 @@ def test_a_database_id_stays_a_number() -> None:
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(
     numbers, st.lists(numbers, min_size=3, max_size=3), st.lists(numbers, min_size=6, max_size=6)
 )

@@ -34,6 +34,11 @@ ALLOWED: dict[str, frozenset[str]] = {
         "int64", "uint8", "uint16", "uint32", "uint64", "str_",
     }),
     "numpy.dtypes": frozenset({"Float64DType", "Int64DType", "ObjectDType", "StrDType"}),
+    # As pandas 3 names its classes; below, as versions before did.
+    "pandas": frozenset({
+        "DataFrame", "Series", "Index", "RangeIndex", "MultiIndex", "StringDtype",
+    }),
+    "pandas.arrays": frozenset({"NumpyExtensionArray", "StringArray"}),
     "pandas.core.frame": frozenset({"DataFrame"}),
     "pandas.core.series": frozenset({"Series"}),
     "pandas.core.indexes.base": frozenset({"Index", "_new_Index"}),
