@@ -112,7 +112,7 @@ def test_a_fit_ends_early_by_the_rule_and_where_it_has_no_numbers(
     follow(eye, tp, [(5, 3), (4, 2), (3, 2.5), (2, 3), (1, 4)])
     eye.end()
     notes = json.loads((tmp_path / "continuation.json").read_text())
-    assert tp.epoch == 4
+    assert tp.epoch == engine.iterations(tmp_path) == 4
     assert (notes["best"]["iteration"], notes["best"]["of"]) == (2, 4)
     assert notes["best"]["best"]["rmse_energy_mev_per_atom"] == 2000
     assert notes["best"]["last"]["rmse_force_ev_per_a"] == 3

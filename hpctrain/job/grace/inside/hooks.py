@@ -50,6 +50,10 @@ def install(watch: Watch) -> None:
     def watched_train(tp: Any, *rest: Any, **named: Any) -> Any:
         batches = train.get_dataset_num_batches(named.get("train_ds"))
         watch.take(tp, max(1, batches // tp.strategy.num_replicas_in_sync))
+        if tp.use_ema:
+            # Before gracemaker looks whether there are averages to swap: else it would go on from
+            # the averaged parameters.
+            tp.optimizer.build(tp.model.variables_to_train)
         save = tp.save_checkpoint
 
         def save_checkpoint(suffix: str = "", **more: Any) -> None:

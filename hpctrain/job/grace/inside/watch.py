@@ -83,7 +83,9 @@ class Watch:
         }
 
     def end(self) -> None:
-        """Tell which epoch was the best, once the training has ended by itself."""
+        """Take the last checkpoint of a training that has ended by itself; tell the best epoch."""
+        with self._tp.ema_scope():
+            self._checkpoint(between=False)
         if self.best:
             self._tell(best={
                 "iteration": self.best["iteration"], "of": self._tp.epoch, "by": "validation loss",
