@@ -7,10 +7,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import pandas
 import pytest
 
 from hpctrain.job import evidence
-from hpctrain.job.grace import engine, plan, product
+from hpctrain.job.checks.subject import Computed
+from hpctrain.job.grace import convert, engine, evaluate, plan, product
 from hpctrain.job.grace.inside import checkpoints, watch
 from hpctrain.job.grace.last_words import last_words
 
@@ -167,3 +170,52 @@ def test_known_crashes_are_explained(last: str, said: str) -> None:
     assert said in words.splitlines()[0]
     assert last in words
     assert last_words("one\ntwo\nthree") == "two\nthree"
+
+
+def test_structures_without_stress_have_no_weight_of_it(tmp_path: Path) -> None:
+    source, target = tmp_path / "train.extxyz", tmp_path / "train.pkl.gz"
+    lattice, properties = '"3 0 0 0 3 0 0 0 3"', "Properties=species:S:1:pos:R:3:forces:R:3"
+    atom = "Al 0 0 0 0.1 0 0\n"
+    labels = ('energy=-1 pbc="T T T" db_id=7', 'energy=-1 stress="1 0 0 0 2 0 0 0 3" pbc="T T T"')
+    source.write_text(
+        "".join(f"1\nLattice={lattice} {properties} {label}\n{atom}" for label in labels)
+    )
+    assert convert.main("4", str(source), str(target)) == 0
+    table = pandas.read_pickle(target)
+    assert list(table["virial_weight"]) == [0.0, 1 / 24]
+    assert [list(stress) for stress in table["stress"]] == [[0.0] * 6, [1, 2, 3, 0, 0, 0]]
+    assert list(table["name"]) == ["7", "2"]
+    source.write_text(f"1\nLattice={lattice} {properties}\n{atom}")
+    assert convert.main("4", str(source), str(target)) == 1  # no energy
+
+
+def test_errors_count_from_the_free_atoms_and_stresses_that_are_labelled() -> None:
+    class Fitted:
+        def compute(self, atoms: list[str]) -> Computed:
+            return Computed(-2.9 * len(atoms), np.zeros((len(atoms), 3)), np.full(6, 0.01))
+
+    class Atoms(list[str]):
+        def get_chemical_symbols(self) -> list[str]:
+            return list(self)
+
+    rows = [
+        {"ase_atoms": Atoms(["Al"] * n), "energy": -3.3 * n, "forces": np.full((n, 3), 0.1),
+         "stress": np.zeros(6), "virial_weight": weight, "name": str(n)}
+        for n, weight in ((1, 0.0), (2, 1.0))
+    ]  # fmt: skip
+    found = evaluate.errors(
+        evaluate.predict(Fitted(), pandas.DataFrame(rows), {"Al": -0.3})  # type: ignore[arg-type]
+    )
+    assert found["rmse_energy_mev_per_atom"] == pytest.approx(100)
+    assert found["rmse_force_ev_per_a"] == pytest.approx(0.1)
+    assert found["rmse_stress_mev_per_a3"] == pytest.approx(10)
+
+
+def test_the_reference_energies_of_auto_stand_in_the_log() -> None:
+    said = "I - reference_energy=auto: computed single-atom energies (eV): {'Al': -3.5, 'Cu': 1}\n"
+    auto = {"data": {"reference_energy": "auto"}}
+    assert evaluate.reference_energies(auto, said) == {"Al": -3.5, "Cu": 1.0}
+    given = {"data": {"reference_energy": {"Al": -0.3}}}
+    assert evaluate.reference_energies(given, "") == {"Al": -0.3}
+    with pytest.raises(evaluate.Unusable):
+        evaluate.reference_energies(auto, "")
