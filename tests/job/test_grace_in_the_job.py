@@ -89,6 +89,11 @@ def test_the_next_attempt_goes_on_where_the_last_was_stopped(
     assert engine.progress(run, 3) == "3 of 9 epochs are done"
 
     start = engine.begin(run, second, 2, {})
+    on_cores, on_gpu = (
+        engine.training(run, start, {"gpus": gpus, "patience": 5}).argv for gpus in (None, 1)
+    )
+    assert on_cores[-4:] == ("-p", "seed/1/model.yaml", "-rl", "-nj")
+    assert on_gpu[-1] == "-rl"
     assert start.arguments == ("-p", "seed/1/model.yaml", "-rl")
     assert start.facts["from"]["iterations"] == 3
     there = second / "seed" / "1" / "checkpoints"

@@ -144,5 +144,4 @@ def _fit(training: GraceTraining) -> dict[str, Any]:
         # What the job goes on from is its own, whole or not there: hpctrain/job/grace/inside.
         "checkpoint_freq": training.max_iter,
         "progressbar": False,
-        "jit_compile": False,
     }

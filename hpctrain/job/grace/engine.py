@@ -122,10 +122,13 @@ def before(run: Path, settings: Mapping[str, Any]) -> List[Step]:  # noqa: ARG00
 
 
 def training(run: Path, start: Start, settings: Mapping[str, Any]) -> Step:
-    """Return the step that trains."""
-    arguments = ("input.yaml", *start.arguments, *(("-sf",) if _is_fs(run) else ()))
+    """Return the call of gracemaker, with the hooks."""
+    more = ["-sf"] if _is_fs(run) else []
+    if not settings["gpus"] and "jit_compile" not in (_input(run).get("fit") or {}):
+        more.append("-nj")  # on cores, compiling each shape of a batch takes longer than it saves
+    argv = module("grace.inside.fit", "input.yaml", *start.arguments, *more)
     variables = {"HPCTRAIN_PATIENCE": str(settings["patience"]), "TF_CPP_MIN_LOG_LEVEL": "1"}
-    return Step("gracemaker", module("grace.inside.fit", *arguments), "train", variables)
+    return Step("gracemaker", argv, "train", variables)
 
 
 def after(run: Path, settings: Mapping[str, Any]) -> List[Step]:
