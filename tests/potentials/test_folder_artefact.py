@@ -53,7 +53,7 @@ def archived(project: Project, made: Path) -> Project:
     archive.put(made, project.potentials / MODEL)
     path = project.potentials / f"{NAME}.json"
     path.unlink()
-    training = {"engine": "grace", "cutoff": 6.0, "preset": "2layer", "size": "small",
+    training = {"engine": "grace", "cutoff": 6.0, "max_iter": 20, "preset": "2layer", "size": "small",
                 "energy_weight": 1.0, "force_weight": 5.0, "stress_weight": 0.1}  # fmt: skip
     of_grace = {
         "engine": "grace", "main": "model", "evaluator": "tensorpotential",
