@@ -49,12 +49,15 @@ def made(tmp_path: Path) -> Path:
 @pytest.fixture
 def archived(project: Project, made: Path) -> Project:
     """Archive it as a potential of GRACE."""
-    card = make_potential(project, NAME, active_set=False)
+    data = {"test_fraction": 0.4, "seed": 1}
+    card = make_potential(project, NAME, active_set=False, data=data)
     archive.put(made, project.potentials / MODEL)
     path = project.potentials / f"{NAME}.json"
     path.unlink()
-    training = {"engine": "grace", "cutoff": 6.0, "preset": "2layer", "size": "small",
-                "energy_weight": 1.0, "force_weight": 5.0, "stress_weight": 0.1}  # fmt: skip
+    training = {
+        "engine": "grace", "cutoff": 6.0, "max_iter": 20, "preset": "2layer", "size": "small",
+        "energy_weight": 1.0, "force_weight": 5.0, "stress_weight": 0.1,
+    }  # fmt: skip
     of_grace = {
         "engine": "grace", "main": "model", "evaluator": "tensorpotential",
         "files": {"model": {"path": MODEL, "sha256": sha256_of_tree(made), "bytes": 263}},
@@ -158,12 +161,15 @@ def test_what_is_said_of_another_trainers_potential(archived: Project) -> None:
 
 
 def test_each_is_computed_with_by_its_own_trainer(archived: Project) -> None:
-    make_potential(archived, "potential_gen_02", data={"seed": 2})
-    asked = []
+    make_potential(archived, "potential_gen_02", data={"test_fraction": 0.4, "seed": 2})
+    asked: list[tuple[str, object]] = []
 
     def program(argv: Sequence[str], *, cwd: str | None = None) -> Reply:
         if argv[1] == "-c":
             return Reply(tuple(argv), 0, "", "")
+        if argv[2] == "job.checks.main":
+            asked.append((json.loads(argv[3])["engine"], json.loads(argv[3])["potential"]))
+            return Reply(tuple(argv), 1, "", "it broke")
         request = json.loads(Path(argv[3]).read_text())["potentials"]
         asked.append((argv[2], {one: Path(of["potential"]).name for one, of in request.items()}))
         return Reply(tuple(argv), 0, json.dumps({one: {"of": argv[2]} for one in request}), "")
@@ -172,8 +178,9 @@ def test_each_is_computed_with_by_its_own_trainer(archived: Project) -> None:
     assert asked == [("job.grace.evaluate", {"0": MODEL}),
                      ("job.pacemaker.evaluate", {"1": "potential_gen_02.yace"})]  # fmt: skip
     assert found["errors"] == [{"of": "job.grace.evaluate"}, {"of": "job.pacemaker.evaluate"}]
-    with pytest.raises(HpctrainError, match="could not be verified"):
+    with pytest.raises(HpctrainError, match="could not be verified: it broke"):
         verify(archived, NAME, program=program)
+    assert asked[-1] == ("grace", str(archived.potentials / MODEL))
 
 
 def test_a_card_of_a_trainer_or_with_a_main_file_that_is_not_there(archived: Project) -> None:
