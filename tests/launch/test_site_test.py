@@ -77,6 +77,7 @@ def test_a_site_that_does_not(
     assert f"failed {found['when'][:10]}" in listed
 
 
+@pytest.mark.slow
 def test_on_the_command_line(
     project: Project, standin: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
