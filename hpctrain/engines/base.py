@@ -272,6 +272,10 @@ class Engine(Protocol):
         """Return how a training made by hand is read; None where none can be adopted."""
 
     @property
+    def key_names(self) -> tuple[str, ...]:
+        """Return what the numbers of a point's key are called."""
+
+    @property
     def logs(self) -> tuple[str, ...]:
         """Return what is printed, in an attempt's folder, the most telling first."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,19 +15,19 @@ from hpctrain.runs.state.curves import Curves
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_COLUMNS = (
-    "set", "iteration", "ladder_step", "fit_cycle", "iteration_in_step", "loss",
-    "rmse_energy_mev_per_atom", "rmse_force_ev_per_a",
+# Between them stand the trainer's own numbers of where it was.
+_POINT, _ERRORS = ("set", "iteration"), (
+    "loss", "rmse_energy_mev_per_atom", "rmse_force_ev_per_a",
 )  # fmt: skip
 _COLOURS = {"train": "#1f5fa8", "test": "#d1495b"}
 _KEPT = "#2e7d4f"
 
 
-def learning_curve_csv(curves: Curves) -> str:
-    """Write both curves as one table, a row a point."""
+def learning_curve_csv(curves: Curves, key_names: Sequence[str]) -> str:
+    """Write both curves as one table, a row a point; the parts of its key are named."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    writer.writerow([*_POINT, *key_names, *_ERRORS])
     for name, points in (("train", curves.train), ("test", curves.test)):
         for p in points:
             writer.writerow([name, p.epoch, *p.key, p.loss, p.rmse_energy, p.rmse_force])
@@ -37,11 +37,13 @@ def learning_curve_csv(curves: Curves) -> str:
 def curves_of_csv(text: str, seams: Iterable[int] = ()) -> Curves:
     """Read the curves of such a table; the seams are not in it."""
     curves = Curves(seams=list(seams))
-    for row in csv.DictReader(io.StringIO(text)):
+    table = csv.DictReader(io.StringIO(text))
+    parts = [name for name in table.fieldnames or () if name not in (*_POINT, *_ERRORS)]
+    for row in table:
         curve = curves.train if row["set"] == "train" else curves.test
-        key = (int(row["ladder_step"]), int(row["fit_cycle"]), int(row["iteration_in_step"]))
+        key = tuple(int(row[name]) for name in parts)
         loss = float(row["loss"]) if row["loss"] else None
-        energy, force = float(row[_COLUMNS[6]]), float(row[_COLUMNS[7]])
+        energy, force = float(row[_ERRORS[1]]), float(row[_ERRORS[2]])
         curve.append(TrainingMetrics(int(row["iteration"]), energy, force, loss, key))
     return curves
 

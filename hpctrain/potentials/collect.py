@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,7 +166,9 @@ def _archive(
                     folder / VERIFICATION, project.potentials / "report" / name / VERIFICATION
                 )
             best = card["best"]["iteration"] if card["best"] else None
-            _put_curves(project.potentials / "report" / name, so_far, best)
+            _put_curves(
+                project.potentials / "report" / name, so_far, best, engine_of(run.engine).key_names
+            )
             with tempfile.TemporaryDirectory() as temporary:
                 written = Path(temporary) / "card.json"
                 write_text(written, as_json(card))
@@ -218,12 +220,12 @@ def _refusal(run: Run, verification: Verification | None) -> str:
     )
 
 
-def _put_curves(folder: Path, so_far: Curves, best: int | None) -> None:
+def _put_curves(folder: Path, so_far: Curves, best: int | None, key_names: Sequence[str]) -> None:
     from hpctrain.pages.learning_curve import draw_learning_curve, learning_curve_csv
 
     with tempfile.TemporaryDirectory() as temporary:
         table, picture = Path(temporary) / "curve.csv", Path(temporary) / "curve.png"
-        write_text(table, learning_curve_csv(so_far))
+        write_text(table, learning_curve_csv(so_far, key_names))
         draw_learning_curve(so_far, picture, best)
         archive.put(table, folder / "learning_curve.csv")
         archive.put(picture, folder / "learning_curve.png")

@@ -12,11 +12,11 @@ from ase import Atoms
 from paths import CHECKOUT
 
 from hpctrain.engines.pacemaker.faults import SHAPE
+from hpctrain.engines.pacemaker.input import with_size
 from hpctrain.engines.pacemaker.settings import PacemakerTraining
 from hpctrain.job.pacemaker import engine
 from hpctrain.job.pacemaker.inside import basis_size
 from hpctrain.job.pacemaker.inside.basis_size import choose, main, sizes_to_try
-from hpctrain.potentials import card
 
 
 def tried(*errors: tuple[int, float, float]) -> list[dict[str, float]]:
@@ -133,13 +133,13 @@ def test_as_long_as_nothing_was_chosen(tmp_path: Path) -> None:
 def test_the_card_has_the_number() -> None:
     given = {"potential": {"functions": {"number_of_functions_per_element": 480, **SHAPE}},
              "fit": {"optimizer": "L-BFGS-B", "options": {"gtol": 1e-8}, "maxiter": 9}}  # fmt: skip
-    kept = card._input(given, {"chosen": 70, "cap": 480})
+    kept = with_size(given, {"chosen": 70, "cap": 480})
     assert kept["potential"]["functions"] == {"number_of_functions_per_element": 70, **SHAPE}
     assert given["potential"]["functions"]["number_of_functions_per_element"] == 480
     assert kept["fit"] == given["fit"]
-    kept = card._input(given, {"chosen": 70, "cap": 480, "optimizer": "BFGS"})
+    kept = with_size(given, {"chosen": 70, "cap": 480, "optimizer": "BFGS"})
     assert kept["fit"] == {"optimizer": "BFGS", "maxiter": 9}
-    assert card._input(given, None) is given
+    assert with_size(given, None) is given
 
 
 def test_the_setting() -> None:

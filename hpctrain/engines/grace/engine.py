@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from hpctrain.engines import reference_energies as references
 from hpctrain.engines.base import (
     Artefact,
     Both,
@@ -24,12 +23,13 @@ from hpctrain.engines.base import (
     Stand,
     Task,
 )
-from hpctrain.engines.grace import cost, parent, stand, usage
-from hpctrain.engines.grace import input as inputs
-from hpctrain.engines.grace.settings import GraceTraining
+from hpctrain.engines.grace import stand
 
 if TYPE_CHECKING:
+    from hpctrain.engines.grace.settings import GraceTraining
     from hpctrain.engines.training import TrainingConfig
+
+# The modules beside this one are imported where they are used: looking at runs needs few of them.
 
 
 class GraceEngine:
@@ -38,7 +38,6 @@ class GraceEngine:
     name = "grace"
     title = "GRACE"
     version_of = "tensorpotential"
-    settings = GraceTraining
     artefacts = (
         Artefact(
             "model", "output_potential.model",
@@ -57,8 +56,16 @@ class GraceEngine:
     grading = Grading("yaml", "asi", "pace_activeset -d DATA.pkl.gz {potential}", selects=False)
     method = Method("graph atomic cluster expansion", "a GRACE", "tensorpotential", "ML-PACE")
     by_hand = None
+    key_names = ("epoch",)
     logs = ("gracemaker.out", "convert.out", "collect_potential.out", "evaluate.out")
     modules = ("tensorpotential", "pandas")
+
+    @property
+    def settings(self) -> type[TrainingConfig]:
+        """Return GRACE's keys in hpctrain.yaml."""
+        from hpctrain.engines.grace.settings import GraceTraining
+
+        return GraceTraining
 
     def choose_evaluator(
         self,
@@ -76,7 +83,7 @@ class GraceEngine:
 
     def takes_stress(self, training: TrainingConfig) -> bool:
         """Say whether stresses are trained on: where they have a weight."""
-        return _own(training).stress_weight > 0
+        return cast("GraceTraining", training).stress_weight > 0
 
     def input(
         self,
@@ -86,11 +93,15 @@ class GraceEngine:
         parent: Parent | None,
     ) -> Input:
         """Return the values of input.yaml; HpctrainError where it would train wrongly."""
-        return _input(_own(training), facts, parent)
+        from hpctrain.engines.grace.input import make_input
+
+        return make_input(cast("GraceTraining", training), facts, parent)
 
     def read_parent(self, path: Path) -> Json:
         """Read the model.yaml of a potential to go on from; HpctrainError where it is none."""
-        return parent.read_folder(path)
+        from hpctrain.engines.grace.parent import read_folder
+
+        return read_folder(path)
 
     def growing_files(self, mapping: Mapping[str, Any]) -> GrowingFiles:
         """Return the tables, and the log."""
@@ -123,6 +134,8 @@ class GraceEngine:
         mapping: Json,
     ) -> Json | None:
         """Estimate time and memory on cores, of the sizes that were measured."""
+        from hpctrain.engines.grace import cost
+
         return cost.estimate(task, training["preset"], training["size"], training["max_iter"])
 
     def as_trained(self, mapping: Json, result: Mapping[str, Any]) -> Json:
@@ -131,10 +144,14 @@ class GraceEngine:
 
     def usage(self, stem: str, elements: Sequence[str], suffixes: Collection[str]) -> Json:
         """Say how to use a potential, and what to cite."""
+        from hpctrain.engines.grace import usage
+
         return usage.usage(stem, elements, suffixes)
 
     def works(self, suffixes: Collection[str]) -> list[Json]:
         """Return the works on the method."""
+        from hpctrain.engines.grace import usage
+
         return usage.works(suffixes)
 
     def to_get_active_set(self, card: Mapping[str, Any]) -> str:
@@ -144,25 +161,3 @@ class GraceEngine:
     def propose(self, facts: LabelFacts) -> list[Proposed]:
         """Propose nothing: the defaults are for any data."""
         return []
-
-
-def _own(training: TrainingConfig) -> GraceTraining:
-    assert isinstance(training, GraceTraining)
-    return training
-
-
-def _input(training: GraceTraining, facts: DataFacts, start: Parent | None) -> Input:
-    energies, notes, warnings = references.settle(training, facts, start)
-    mapping = inputs.input_mapping(training, facts.elements, energies)
-    if start is not None:
-        model = parent.read_model(start.described, start.name)
-        mapping = parent.follow(mapping, model, training)
-    return Input(
-        mapping,
-        inputs.TEMPLATE,
-        {"input": mapping, "parent": None if start is None else start.name},
-        {},
-        energies,
-        notes,
-        warnings,
-    )

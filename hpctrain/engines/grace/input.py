@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from hpctrain.engines import reference_energies as references
+from hpctrain.engines.base import DataFacts, Input, Parent
+from hpctrain.engines.grace import parent as parents
 from hpctrain.engines.grace.faults import TEST_FILE, TRAIN_FILE, faults
 from hpctrain.errors import HpctrainError
 from hpctrain.yamlfile import merge
@@ -145,3 +148,21 @@ def _fit(training: GraceTraining) -> dict[str, Any]:
         "checkpoint_freq": training.max_iter,
         "progressbar": False,
     }
+
+
+def make_input(training: GraceTraining, facts: DataFacts, start: Parent | None) -> Input:
+    """Return what gracemaker is given; HpctrainError where it would train wrongly on it."""
+    energies, notes, warnings = references.settle(training, facts, start)
+    mapping = input_mapping(training, facts.elements, energies)
+    if start is not None:
+        model = parents.read_model(start.described, start.name)
+        mapping = parents.follow(mapping, model, training)
+    return Input(
+        mapping,
+        TEMPLATE,
+        {"input": mapping, "parent": None if start is None else start.name},
+        {},
+        energies,
+        notes,
+        warnings,
+    )

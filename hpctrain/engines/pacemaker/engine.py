@@ -5,9 +5,8 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
-from hpctrain.engines import reference_energies as references
 from hpctrain.engines.base import (
     Artefact,
     Both,
@@ -25,14 +24,15 @@ from hpctrain.engines.base import (
     Stand,
     Task,
 )
-from hpctrain.engines.pacemaker import cost, faults, parent, size, stand, usage
-from hpctrain.engines.pacemaker import input as inputs
+from hpctrain.engines.pacemaker import stand
 from hpctrain.engines.pacemaker.by_hand import PacemakerByHand
-from hpctrain.engines.pacemaker.settings import Evaluator, PacemakerTraining
 from hpctrain.errors import HpctrainError
 
 if TYPE_CHECKING:
+    from hpctrain.engines.pacemaker.settings import PacemakerTraining
     from hpctrain.engines.training import TrainingConfig
+
+# The modules beside this one are imported where they are used: looking at runs needs few of them.
 
 
 class PacemakerEngine:
@@ -41,7 +41,6 @@ class PacemakerEngine:
     name = "pacemaker"
     title = "Pacemaker"
     version_of = "python-ace"
-    settings = PacemakerTraining
     artefacts = (
         Artefact("yace", "output_potential.yace", "the potential, for LAMMPS and ASE"),
         Artefact(
@@ -56,14 +55,24 @@ class PacemakerEngine:
     grading = Grading("yaml", "asi", "pace_activeset -d fitting_data_info.pckl.gzip {potential}")
     method = Method("atomic cluster expansion", "an ACE", "pyace", "ML-PACE")
     by_hand = PacemakerByHand()
+    key_names = ("ladder_step", "fit_cycle", "iteration_in_step")
     logs = ("log.txt", "pacemaker.out", "convert.out", "pace_yaml2yace.out", "evaluate.out")
     modules = ("pyace", "pandas")
+
+    @property
+    def settings(self) -> type[TrainingConfig]:
+        """Return Pacemaker's keys in hpctrain.yaml."""
+        from hpctrain.engines.pacemaker.settings import PacemakerTraining
+
+        return PacemakerTraining
 
     def choose_evaluator(
         self, training: TrainingConfig, of_site: str | None, *, own: bool
     ) -> tuple[str, list[str]]:
         """Return the evaluator asked for, else the site's, else that of hpctrain's environment."""
-        wanted = _own(training).evaluator
+        from hpctrain.engines.pacemaker.settings import Evaluator
+
+        wanted = cast("PacemakerTraining", training).evaluator
         if wanted is not None:
             return wanted, []
         if of_site is not None and of_site not in get_args(Evaluator):
@@ -89,7 +98,9 @@ class PacemakerEngine:
         self, training: TrainingConfig, evaluator: str, facts: DataFacts, parent: Parent | None
     ) -> Input:
         """Return the values of input.yaml; HpctrainError where it would train wrongly."""
-        return _input(_own(training), evaluator, facts, parent)
+        from hpctrain.engines.pacemaker.input import make_input
+
+        return make_input(cast("PacemakerTraining", training), evaluator, facts, parent)
 
     def read_parent(self, path: Path) -> Json:
         """Read nothing: the card tells the input that it was trained with."""
@@ -109,6 +120,8 @@ class PacemakerEngine:
 
     def summary(self, training: Mapping[str, Any], mapping: Json) -> list[str]:
         """Say how many functions there are, and the share of the forces."""
+        from hpctrain.engines.pacemaker import faults
+
         functions = f"{training['b_basis_size']} functions per element"
         if training["b_basis_size"] == "auto":
             functions = (
@@ -121,13 +134,12 @@ class PacemakerEngine:
 
     def size(self, training: Mapping[str, Any], mapping: Json, elements: int) -> Size | None:
         """Return the size by the number of functions, for the shape that hpctrain writes."""
+        from hpctrain.engines.pacemaker import cost, faults
+
         functions = faults.functions_of(mapping)
         if training["b_basis_size"] == "auto" or functions is None:
             return None
-        offered = mapping["potential"]["functions"]
-        if {
-            kind: orders for kind, orders in offered.items() if kind in faults.SHAPE
-        } != faults.SHAPE:
+        if not faults.has_our_shape(mapping):
             return None
         return Size(
             f"{functions} functions per element",
@@ -139,6 +151,8 @@ class PacemakerEngine:
         self, task: Task, training: Mapping[str, Any], evaluator: str, mapping: Json
     ) -> Json | None:
         """Estimate time and memory on cores."""
+        from hpctrain.engines.pacemaker import cost, faults
+
         wanted = training["b_basis_size"]
         return cost.estimate(
             task,
@@ -152,51 +166,30 @@ class PacemakerEngine:
 
     def as_trained(self, mapping: Json, result: Mapping[str, Any]) -> Json:
         """Return the input with the number of functions that the job has chosen."""
-        return inputs.with_size(mapping, result.get("basis_size"))
+        from hpctrain.engines.pacemaker.input import with_size
+
+        return with_size(mapping, result.get("basis_size"))
 
     def usage(self, stem: str, elements: Sequence[str], suffixes: Collection[str]) -> Json:
         """Say how to use a potential, and what to cite."""
+        from hpctrain.engines.pacemaker import usage
+
         return usage.usage(stem, elements, "asi" in suffixes)
 
     def works(self, suffixes: Collection[str]) -> list[Json]:
         """Return the works on the method."""
+        from hpctrain.engines.pacemaker import usage
+
         return usage.works("asi" in suffixes)
 
     def to_get_active_set(self, card: Mapping[str, Any]) -> str:
         """Say what to do about an active set that a potential lacks."""
+        from hpctrain.engines.pacemaker import usage
+
         return usage.to_get_active_set(card)
 
     def propose(self, facts: LabelFacts) -> list[Proposed]:
         """Propose the number of functions, the batch and the evaluator."""
+        from hpctrain.engines.pacemaker import size
+
         return [*size.propose(facts)]
-
-
-def _own(training: TrainingConfig) -> PacemakerTraining:
-    assert isinstance(training, PacemakerTraining)
-    return training
-
-
-def _input(
-    training: PacemakerTraining, evaluator: str, facts: DataFacts, start: Parent | None
-) -> Input:
-    if start is not None:
-        parent.refuse_auto(training, start)
-    energies, notes, warnings = references.settle(training, facts, start)
-    mapping = inputs.input_mapping(training, evaluator, facts.elements, energies)
-    if start is not None:
-        mapping, said = parent.adapt(start, mapping)
-        notes += said
-    return Input(
-        mapping,
-        inputs.TEMPLATE,
-        inputs.template_values(mapping, training, None if start is None else start.name),
-        {
-            "start": training.start,
-            "choose_basis_size": inputs.size_is_open(training, mapping),
-            # The optimizer follows from the size, unless the settings name one.
-            "bfgs_up_to": 0 if training.optimizer else inputs.MAX_PARAMETERS_OF_BFGS,
-        },
-        energies,
-        [*inputs.share_notes(training), *notes],
-        warnings,
-    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hpctrain.engines import reference_energies as references
+from hpctrain.engines.base import DataFacts, Input, Parent
 from hpctrain.engines.pacemaker.faults import CAP, SHAPE, TEST_FILE, TRAIN_FILE, faults
 from hpctrain.errors import HpctrainError
 from hpctrain.yamlfile import merge
@@ -210,3 +212,32 @@ def with_size(mapping: dict[str, Any], size: Mapping[str, Any] | None) -> dict[s
         others = {key: value for key, value in fit.items() if key != "options"}
         fit = {**others, "optimizer": size["optimizer"]}
     return {**mapping, "potential": {**potential, "functions": functions}, "fit": fit}
+
+
+def make_input(
+    training: PacemakerTraining, evaluator: str, facts: DataFacts, start: Parent | None
+) -> Input:
+    """Return what Pacemaker is given; HpctrainError where it would train wrongly on it."""
+    from hpctrain.engines.pacemaker import parent
+
+    if start is not None:
+        parent.refuse_auto(training, start)
+    energies, notes, warnings = references.settle(training, facts, start)
+    mapping = input_mapping(training, evaluator, facts.elements, energies)
+    if start is not None:
+        mapping, said = parent.adapt(start, mapping)
+        notes += said
+    return Input(
+        mapping,
+        TEMPLATE,
+        template_values(mapping, training, None if start is None else start.name),
+        {
+            "start": training.start,
+            "choose_basis_size": size_is_open(training, mapping),
+            # The optimizer follows from the size, unless the settings name one.
+            "bfgs_up_to": 0 if training.optimizer else MAX_PARAMETERS_OF_BFGS,
+        },
+        energies,
+        [*share_notes(training), *notes],
+        warnings,
+    )
