@@ -6,7 +6,7 @@ DEMO := .demo
 PYTEST_ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE # it would have every process of the tests compile all of hpctrain
 
-.PHONY: demo test tests tutorial fast faults lint docs pythons dist bench bench-training clean
+.PHONY: demo test tests tutorial fast faults lint docs pythons dist bench bench-training bench-trainers clean
 
 # hpctrain with the real trainer. tensorpotential is installed without its requirements: they
 # would bring TensorFlow with every CUDA wheel; what it needs on a CPU is in the extra.
@@ -84,6 +84,11 @@ bench: $(VENV)/trainer
 # Writes its table into docs/training.md.
 bench-training: $(VENV)/trainer
 	$(BIN)/python benchmarks/bench_training.py
+
+# The trainers on the demo's data, five minutes each, and what their potentials cost: an hour on a
+# quiet machine. Writes its table into docs/trainers.md.
+bench-trainers: $(VENV)/trainer
+	$(BIN)/python benchmarks/bench_trainers.py
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist .nox .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,17 +1,20 @@
-"""The tables of the benchmarks in docs/training.md, each between two marks."""
+"""The tables of the benchmarks in the docs, each between two marks of its page."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-PAGE = Path(__file__).parents[1] / "docs" / "training.md"
+DOCS = Path(__file__).parents[1] / "docs"
 
 
-def put_table(name: str, text: str) -> None:
-    """Put a table into the page, in the place of the one of that name."""
+def put_table(name: str, text: str, page: str = "training.md") -> None:
+    """Put a table into a page of the docs, in the place of the one of that name."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    page = PAGE.read_text(encoding="utf-8")
+    file = DOCS / page
+    content = file.read_text(encoding="utf-8")
     between = f"{begin}\n{text}\n{end}"
-    page = re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: between, page, flags=re.S)
-    PAGE.write_text(page, encoding="utf-8")
+    content = re.sub(
+        f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: between, content, flags=re.S
+    )
+    file.write_text(content, encoding="utf-8")

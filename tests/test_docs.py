@@ -144,3 +144,46 @@ def test_the_list_of_commands_fits_a_terminal(
     }
     assert dict(listed) == summaries
     assert not [line for line in summaries.values() if "..." in line or "…" in line]
+
+
+def rows_below(heading: str) -> dict[str, str]:
+    """Return the first table below a heading of docs/settings.md: the defaults by key."""
+    text = (DOCS / "settings.md").read_text()
+    section = re.split(r"^#+ ", text.partition(f"\n{heading}\n")[2], flags=re.MULTILINE)[0]
+    table = re.search(r"^\| Key .*?\n(?:\|.*\n)+", section, re.MULTILINE)
+    assert table, heading
+    cells = [line.split(" | ") for line in table[0].splitlines()[2:]]
+    return {row[0].strip("| `"): row[1].strip() for row in cells}
+
+
+@pytest.mark.parametrize(
+    ("heading", "engine"),
+    [("## training", ""), ("### Pacemaker", "pacemaker"), ("### GRACE", "grace")],
+)
+def test_every_key_of_a_trainer_is_documented(heading: str, engine: str) -> None:
+    """Hold the tables to have the keys and the defaults of the code, each in the right one."""
+    from hpctrain.engines import engine_of
+    from hpctrain.engines.training import TrainingConfig
+
+    of_all = TrainingConfig.model_fields
+    keys = of_all
+    if engine:
+        fields = engine_of(engine).settings.model_fields
+        keys = {key: fields[key] for key in fields if key not in of_all}
+    said = rows_below(heading)
+    assert said.keys() == keys.keys()
+    for key, field in keys.items():
+        default = field.get_default(call_default_factory=True)
+        words = str(default).lower() if isinstance(default, bool) else str(default)
+        if default is not None:
+            assert said[key] == f"`{words}`", key
+        else:
+            assert "`" not in said[key] or said[key].startswith("100 ×"), key
+
+
+def test_every_trainer_has_a_table() -> None:
+    from hpctrain.engines import NAMES, engine_of
+
+    for name in NAMES:
+        assert rows_below(f"### {engine_of(name).title}")
+        assert (DOCS / f"{name}.md").exists()
