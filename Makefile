@@ -85,8 +85,8 @@ bench: $(VENV)/trainer
 bench-training: $(VENV)/trainer
 	$(BIN)/python benchmarks/bench_training.py
 
-# The trainers on the demo's data, five minutes each, and what their potentials cost: an hour on a
-# quiet machine. Writes its table into docs/trainers.md.
+# The trainers on the demo's data, five minutes each, and what their potentials cost: about three
+# quarters of an hour on a quiet machine. Writes its table into docs/trainers.md.
 bench-trainers: $(VENV)/trainer
 	$(BIN)/python benchmarks/bench_trainers.py
 
