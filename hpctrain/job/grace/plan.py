@@ -40,15 +40,13 @@ def newest_of_run(attempts: Path) -> Path | None:
 
 def _is_whole(checkpoint: Path) -> bool:
     """Say whether all files of a checkpoint are there, as long as they were written."""
-    state = read_state(checkpoint)
-    sizes = state.get("files")
+    sizes = read_state(checkpoint).get("files")
+    if not isinstance(sizes, dict) or "checkpoint.index" not in sizes:
+        return False
     try:
-        whole = isinstance(sizes, dict) and all(
-            (checkpoint / name).stat().st_size == size for name, size in sizes.items()
-        )
+        return all((checkpoint / name).stat().st_size == size for name, size in sizes.items())
     except OSError:
         return False
-    return whole and "checkpoint.index" in sizes
 
 
 def read_state(checkpoint: Path) -> Dict[str, Any]:
