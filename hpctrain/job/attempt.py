@@ -131,6 +131,9 @@ def _train(
         done = engine.iterations(folder)
         if done is not None:
             result["iterations"] = done
+        steps = engine.steps(folder)
+        if steps is not None:
+            result["steps"] = steps
         if result["state"] == "timeout":
             result["reason"] += f"; {engine.progress(run, done)}"
     except OSError as error:

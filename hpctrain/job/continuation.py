@@ -90,6 +90,10 @@ def _time_of(event: Mapping[str, Any]) -> float:
         return 0.0
 
 
+def _done(told: Mapping[str, Any]) -> tuple[int, int]:
+    return told.get("iterations") or 0, told.get("steps") or 0
+
+
 def obstacle(
     run: Path, attempt: int, settings: Mapping[str, Any], result: Mapping[str, Any]
 ) -> str | None:
@@ -97,8 +101,8 @@ def obstacle(
     resume = f"hpctrain resume {run.name}"
     if os.path.exists(str(run / "cancel")):  # unlike Path's, it raises nothing
         return "it was cancelled"
-    before = (result.get("from") or {}).get("iterations") or 0
-    if (result.get("iterations") or 0) <= before:
+    # An iteration may be longer than a walltime: then its steps tell that the training goes on.
+    if _done(result) <= _done(result.get("from") or {}):
         return (
             "no iteration was completed in this attempt, and the next one would complete none "
             f"either: give it a longer walltime or more cores, then {resume}"

@@ -128,6 +128,9 @@ class Trainer(Protocol):
     def iterations(self, folder: Path) -> int | None:
         """Count the iterations of the whole training that are kept; None without a checkpoint."""
 
+    def steps(self, folder: Path) -> int | None:
+        """Count the kept steps of a training that goes on within an iteration; None for others."""
+
     def progress(self, run: Path, done: int | None) -> str:
         """Say how much of the training is done."""
 

@@ -31,7 +31,7 @@ MODULES = (
     "hpctrain.schedulers.practice", "hpctrain.cli.changes", "hpctrain.yamlfile",
     "hpctrain.sites.profile", "hpctrain.fields", "hpctrain.runs.state.ask",
     "hpctrain.runs.actions.recovery", "hpctrain.launch.prepare", "hpctrain.runs.state.latest",
-    "hpctrain.data.check.report", "hpctrain.data.check.scan",
+    "hpctrain.engines.grace.engine", "hpctrain.data.check.report", "hpctrain.data.check.scan",
 )  # fmt: skip
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 CHANGES = {

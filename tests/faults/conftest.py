@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
-from faults.field import HERE, PBS, SLURM, Commands, Field, Tally
+from faults.field import HERE, PBS, SLURM, TRAINERS, Commands, Field, Tally, today
 from faults.worlds import PbsWorld, SlurmWorld, World
 from slurm_fixture import Slurm
 
@@ -106,8 +107,15 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.fixture
+def trainer(request: pytest.FixtureRequest) -> str:
+    """The one that the test names; else one of them, by the test's name, the other tomorrow."""
+    named: str | None = getattr(request, "param", None)
+    return named or TRAINERS[(crc32(request.node.name.encode()) + today()) % len(TRAINERS)]
+
+
+@pytest.fixture
 def field(
-    request: pytest.FixtureRequest, world: World, tmp_path: Path, commands: Commands
+    request: pytest.FixtureRequest, world: World, trainer: str, tmp_path: Path, commands: Commands
 ) -> Field:
     marker = request.node.get_closest_marker("fault")
 
@@ -116,10 +124,11 @@ def field(
         assert marker is not None, "the test does not say which fault it injects"
         lost, twice = (len(tally.lost), len(tally.twice)) if tally else (0, 0)
         number = tally.cases if tally else cases
-        row = Row(world.name, marker.args[0], step, number, lost, twice, outcome)
+        named = f"{step} ({trainer})"
+        row = Row(world.name, marker.args[0], named, number, lost, twice, outcome)
         # A property travels with the report, whichever process ran the test.
         request.node.user_properties.append(("fault", json.dumps(astuple(row))))
         if tally:
             tally.check()
 
-    return Field(world, tmp_path / "field", commands, note)
+    return Field(world, tmp_path / "field", commands, note, trainer)

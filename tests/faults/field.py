@@ -21,6 +21,7 @@ import pytest
 from faults.worlds import World
 from waiting import wait_for
 
+from hpctrain.engines import engine_of
 from hpctrain.project import init
 from hpctrain.runs.history import fold
 from hpctrain.runs.run import Run, all_runs
@@ -36,6 +37,7 @@ data:
   select: id>1,id<9
   test_fraction: 0.25
 training:
+  engine: TRAINER
   max_iter: 4
   reference_energies: {Al: -0.2994}
 """
@@ -59,6 +61,15 @@ KILLED = -9
 AT_ONCE = 3
 # Thousands of points take half an hour: a run of the whole suite takes a part of them.
 SAMPLED = 16
+
+TRAINERS = ("pacemaker", "grace")
+EVERY_FAULT = bool(os.environ.get("EVERY_FAULT"))
+# Most faults come before and after a training, whatever its trainer: each test takes one of them,
+# the other on the next day. These take both, or for ``make faults``.
+BOTH_TRAINERS = pytest.mark.parametrize("trainer", TRAINERS, indirect=True)
+EACH_TRAINER = pytest.mark.parametrize(
+    "trainer", TRAINERS if EVERY_FAULT else [pytest.param(None, id="one")], indirect=True
+)
 
 SLURM = pytest.param("slurm", marks=pytest.mark.real_slurm)
 PBS = pytest.param("pbs")
@@ -156,6 +167,7 @@ class Field:
     folder: Path
     commands: Commands
     note: Callable[..., None]
+    trainer: str
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def project(
@@ -165,7 +177,7 @@ class Field:
         project = self.folder / name
         (project / "site_profiles").mkdir(parents=True)
         (project / "templates").mkdir()
-        (project / "hpctrain.yaml").write_text(SETTINGS)
+        (project / "hpctrain.yaml").write_text(SETTINGS.replace("TRAINER", self.trainer))
         (project / "al_pbe.db").symlink_to(self._source() / "al_pbe.db")
         template = TEMPLATE.replace("EXTENDED", self.world.template)
         (project / "templates" / "quick.sh.j2").write_text(
@@ -206,6 +218,11 @@ class Field:
         """Copy a project whose run has ended; return the copy, and the command that resumes it."""
         project = copy_of(ended, ended.with_name(f"case-{number:03d}"), number)
         return project, ("resume", runs(project)[0].run_id, "--json")
+
+    @property
+    def main(self) -> str:
+        """The suffix of the file, or folder, that is the potential itself."""
+        return engine_of(self.trainer).artefacts[0].suffix
 
     @property
     def held(self) -> str:
@@ -366,9 +383,12 @@ class Tally:
 
 def sample(points: Sequence[Case]) -> list[Case]:
     """Take a sixteenth of the points, another each day; all of them for ``make faults``."""
-    if os.environ.get("EVERY_FAULT"):
-        return list(points)
-    return list(points)[int(time.time() // 86400) % SAMPLED :: SAMPLED]
+    return list(points) if EVERY_FAULT else list(points)[today() % SAMPLED :: SAMPLED]
+
+
+def today() -> int:
+    """The number of the day."""
+    return int(time.time() // 86400)
 
 
 def kill_points(steps: Sequence[tuple[str, str]]) -> list[tuple[int, str]]:

@@ -95,7 +95,7 @@ def test_two_collects(field: Field) -> None:
         assert [[found["name"] for found in one.json["potentials"]] for one in done] == [
             ["potential_gen_01"], ["potential_gen_01"],
         ]  # fmt: skip
-        assert len(list((project / "potentials").glob("*.yace"))) == 1
+        assert len(list((project / "potentials").glob(f"*.{field.main}"))) == 1
         events = [event["event"] for event in runs(project)[0].events()]
         assert events.count("collected") == 1
     field.note("collect and collect", "one potential, both name it", tally)

@@ -26,5 +26,11 @@ def test_jobs_that_never_trained_use_up_no_attempt(tmp_path: Path) -> None:
     assert count_begun(tmp_path, 11) == 2
     settings = {"continuation": "resubmit", "max_attempts": 3}
     assert obstacle(tmp_path, 11, settings, {"iterations": 5}) is None
+    # An iteration that is longer than a walltime.
+    within = {"iterations": 5, "steps": 70, "from": {"iterations": 5, "steps": 60}}
+    assert obstacle(tmp_path, 11, settings, within) is None
+    assert "no iteration was completed" in str(
+        obstacle(tmp_path, 11, settings, {**within, "steps": 60})
+    )
     words = obstacle(tmp_path, 11, {**settings, "max_attempts": 2}, {"iterations": 5})
     assert words == f"max_attempts is 2; to go on: hpctrain resume {tmp_path.name}"

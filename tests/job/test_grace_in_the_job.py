@@ -111,6 +111,31 @@ def test_the_next_attempt_goes_on_where_the_last_was_stopped(
     assert not eye.is_best()  # epoch 2 was, in the attempt before
 
 
+def test_a_checkpoint_that_is_torn_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "INTERVAL_S", 0.0)
+    run, folder = tmp_path, tmp_path / "attempts" / "01"
+    folder.mkdir(parents=True)
+    (run / "input.yaml").write_text("seed: 1")
+    start = engine.begin(run, folder, 2, {})
+    assert start.message == "no earlier attempt has left a checkpoint; it begins from the start"
+    tp = Tp(folder)
+    follow(begin(folder, tp), tp, [(2, 2), (1, 1)])
+    older, newest = sorted((folder / "checkpoint").iterdir())
+    assert (engine.iterations(folder), engine.steps(folder)) == (2, 2 * BATCHES)
+    (folder / "checkpoint" / "000099.part").mkdir()
+    assert plan.newest_of_run(run / "attempts") == newest
+    for torn in ("checkpoint.index", "checkpoint.data-00000-of-00001", "state.json"):
+        text = (newest / torn).read_text()
+        (newest / torn).write_text(text[: len(text) // 2])
+        assert plan.newest_of_run(run / "attempts") == older
+        (newest / torn).unlink()
+        assert plan.newest_of_run(run / "attempts") == older
+        (newest / torn).write_text(text)
+    assert plan.newest_of_run(run / "attempts") == newest
+
+
 def test_a_fit_ends_early_by_the_rule_and_where_it_has_no_numbers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,7 +149,9 @@ def test_a_fit_ends_early_by_the_rule_and_where_it_has_no_numbers(
     assert (notes["best"]["iteration"], notes["best"]["of"]) == (2, 4)
     assert notes["best"]["best"]["rmse_energy_mev_per_atom"] == 2000
     assert notes["best"]["last"]["rmse_force_ev_per_a"] == 3
-    assert notes["stopped_early"].startswith("stopped early: after iteration 2")
+    assert engine.notes(tmp_path)["stopped"].startswith("stopped early: after iteration 2")
+    # The training has ended: nothing of it is left to do.
+    assert engine.iterations(tmp_path) == 4
     other = tmp_path / "other"
     other.mkdir()
     tp = Tp(other)

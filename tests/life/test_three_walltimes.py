@@ -188,3 +188,23 @@ def test_requeue(project: Project, standin: StandIn) -> None:
     assert curves(Run(run.run_dir)).seams == [3, 6]
     variables = json.loads((run.run_dir / "attempts/03/environment.json").read_text())["variables"]
     assert variables["SLURM_RESTART_COUNT"] == "2"
+
+
+def test_grace_over_two_walltimes(project: Project, standin: StandIn) -> None:
+    """Stopped within an epoch by Slurm's signal, it goes on there in a job that it submits."""
+    asked = standin.of_grace("within 2", {"batch_size": 2}, continuation="resubmit")
+    run = submit(project, "mycluster", changes=asked)
+    folder = run.run_dir / "attempts" / "01"
+    wait_for((folder / "paused.pid").exists, 60, "the first attempt")
+    # The next one is to train to its end.
+    job = run.run_dir / "job.sh"
+    job.write_text(job.read_text().replace("STANDIN='within 2'", "STANDIN=''"))
+    subprocess.run(["scancel", "--signal=USR1", "--batch", run.job_id], check=True)
+    done = wait_for(lambda: settled(project, run), 60, "the training to end")
+    assert (done.state, done.attempt, done.iteration) == ("completed", 2, 4), done.reason
+    assert done.job_id != run.job_id
+    assert result(run, 1)["reason"] == "asked to end by SIGUSR1; 1 of 4 epochs are done"
+    assert result(run, 2)["from"]["steps"] == 5
+    assert curves(Run(run.run_dir)).seams == [1]
+    (potential,) = collect(project).potentials
+    assert set(potential.card["files"]) == {"model", "yaml", "asi"}

@@ -36,6 +36,27 @@ if os.environ.get("STANDIN") == "no-active-set":
     sys.exit("numpy.linalg.LinAlgError: Singular matrix")
 Path(potential).with_suffix(".asi").write_text("an active set")
 """
+# GRACE's programs and what they need, beside the module that stands in for its training.
+GRACE_MODULES = {
+    "tensorflow": (
+        "from types import SimpleNamespace as Space\n"
+        "class Callback: pass\n"
+        "keras = Space(callbacks=Space(Callback=Callback))\n"
+        "config = Space(list_physical_devices=lambda kind: [])\n"
+    ),
+    "tensorpotential": "",
+    "tensorpotential/cli": "",
+    "tensorpotential/cli/gracemaker.py": (
+        "from tensorpotential.cli import train\n"
+        "from tensorpotential.cli.train import train_adam\n"
+        "def main(): train.main(train_adam)\n"
+    ),
+    "tensorpotential/scripts": "",
+    "tensorpotential/scripts/gracemaker.py": "from tensorpotential.cli.gracemaker import main\n",
+    "tensorpotential/calculator.py": "from pyace import TPCalculator\n",
+    "pyace/asecalc.py": "from pyace import PyGRACEFSCalculator\n",
+}
+GRACE_NEEDS = ("tqdm", "requests", "sklearn", "rich", "questionary", "sympy", "matscipy")
 # What a job needs to be short: ten structures, four iterations.
 SMALL: dict[str, Any] = {
     "data": {"select": "id>1,id<12", "test_fraction": 0.2},
@@ -47,6 +68,7 @@ SMALL: dict[str, Any] = {
         "verify_minutes": 0,  # what it fits is the same at every distance
     },
 }
+OF_EVERY_ENGINE = ("max_iter", "reference_energies", "verify_minutes")
 
 
 @dataclass(frozen=True)
@@ -55,6 +77,7 @@ class StandIn:
 
     python: Path
     packages: Path
+    grace: Path
 
     def changes(
         self, behaviour: str = "", training: dict[str, Any] | None = None, **site: Any
@@ -69,6 +92,18 @@ class StandIn:
             "training": {**SMALL["training"], **(training or {})},
             "site": {"trainer": {"python": str(self.python)}, "environment": environment, **site},
         }
+
+    def of_grace(
+        self, behaviour: str = "", training: dict[str, Any] | None = None, **site: Any
+    ) -> dict[str, Any]:
+        """The same for GRACE: two batches in each of its epochs."""
+        changes = self.changes(
+            behaviour, environment={"PYTHONPATH": str(self.grace)} | site.pop("environment", {}),
+            **site,
+        )  # fmt: skip
+        kept = {key: SMALL["training"][key] for key in OF_EVERY_ENGINE}
+        own = {"engine": "grace", "batch_size": 4}
+        return {**changes, "training": {**kept, **own, **(training or {})}}
 
 
 def add_package(packages: Path, name: str, version: str, module: str | None = None) -> None:
@@ -107,7 +142,24 @@ def standin(tmp_path_factory: pytest.TempPathFactory) -> StandIn:
         program = folder / "bin" / name
         program.write_text(f"#!{python}\n{text}")
         program.chmod(0o755)
-    return StandIn(python, packages)
+    return StandIn(python, packages, _of_grace(folder / "grace", packages))
+
+
+def _of_grace(folder: Path, packages: Path) -> Path:
+    """Make what a training of GRACE imports, to be found before the other packages."""
+    for name, version in (("tensorflow", "2.20.0"), ("tensorpotential", "0.6.2.1")):
+        add_package(folder, name, version, name)
+    add_package(folder, "tf_keras", "2.20.1", "tf_keras")
+    for name in GRACE_NEEDS:
+        if not (packages / name).exists():
+            add_package(folder, name, "1.0", name)
+    for name, text in GRACE_MODULES.items():
+        path = folder / name if name.endswith(".py") else folder / name / "__init__.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    shutil.copyfile(HERE / "standin_pyace.py", folder / "pyace" / "__init__.py")
+    shutil.copyfile(HERE / "standin_grace.py", folder / "tensorpotential" / "cli" / "train.py")
+    return folder
 
 
 @pytest.fixture

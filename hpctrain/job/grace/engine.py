@@ -95,7 +95,8 @@ def begin(run: Path, folder: Path, attempt: int, settings: Mapping[str, Any]) ->
     except OSError as error:
         raise Failure(f"it cannot go on from {source}: {error}") from error
     before, total = int(source.parent.parent.name), state.get("total")
-    facts = {"attempt": before, "checkpoint": source.name, "iterations": total}
+    facts = {"attempt": before, "checkpoint": source.name, "iterations": total,
+             "steps": state.get("step")}  # fmt: skip
     # The model as it is: from the input alone, it would be built anew.
     arguments = ("-p", str(plan.output(Path(), seed) / "model.yaml"), "-rl")
     return Start(arguments, {"from": facts}, f"goes on after epoch {total} of attempt {before}")
@@ -172,9 +173,18 @@ def problem(folder: Path) -> str | None:
 
 def iterations(folder: Path) -> int | None:
     """Count the epochs of the whole training that are kept; None without a checkpoint."""
+    return _count(folder, "total")
+
+
+def steps(folder: Path) -> int | None:
+    """Count the optimiser's steps, one per batch, that are kept; None without a checkpoint."""
+    return _count(folder, "step")
+
+
+def _count(folder: Path, name: str) -> int | None:
     newest = plan.newest_checkpoint(folder)
-    total = plan.read_state(newest or folder / "resume").get("total")
-    return int(total) if isinstance(total, int) else None
+    count = plan.read_state(newest or folder / "resume").get(name)
+    return int(count) if isinstance(count, int) else None
 
 
 def progress(run: Path, done: int | None) -> str:
@@ -187,7 +197,8 @@ def progress(run: Path, done: int | None) -> str:
 def notes(folder: Path) -> Dict[str, Any]:
     """Return which epoch is the best, and whether the fit was stopped early."""
     told = evidence.read_json(folder / "continuation.json")
-    return {name: told[name] for name in ("best", "stopped_early") if told.get(name)}
+    keys = {"best": "best", "stopped": "stopped_early"}
+    return {name: told[key] for name, key in keys.items() if told.get(key)}
 
 
 def outcome(folder: Path) -> Outcome:

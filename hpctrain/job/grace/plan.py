@@ -1,7 +1,8 @@
 """How a training goes on in its next attempt. Standard library only, Python 3.8 and later.
 
 The trainer's side (inside/checkpoints.py) leaves folders ``checkpoint/NNNNNN`` that are renamed
-into place, so that one with a number for a name is whole.
+into place, so that one with a number for a name was whole. Its state.json names its files and their
+sizes: one that was damaged later (a full disk, a copy that broke off) is passed over.
 """
 
 from __future__ import annotations
@@ -22,9 +23,7 @@ def newest_checkpoint(attempt: Path) -> Path | None:
     found = [
         entry
         for entry in (attempt / "checkpoint").glob("*")
-        if re.match(r"[0-9]{6,}$", entry.name)
-        and read_state(entry)
-        and (entry / "checkpoint.index").is_file()
+        if re.match(r"[0-9]{6,}$", entry.name) and _is_whole(entry)
     ]
     return max(found, key=lambda entry: int(entry.name), default=None)
 
@@ -37,6 +36,17 @@ def newest_of_run(attempts: Path) -> Path | None:
         if found:
             return found
     return None
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    """Say whether all files of a checkpoint are there, as long as they were written."""
+    sizes = read_state(checkpoint).get("files")
+    if not isinstance(sizes, dict) or "checkpoint.index" not in sizes:
+        return False
+    try:
+        return all((checkpoint / name).stat().st_size == size for name, size in sizes.items())
+    except OSError:
+        return False
 
 
 def read_state(checkpoint: Path) -> Dict[str, Any]:

@@ -187,6 +187,11 @@ def iterations(folder: Path) -> int | None:
     return int(total) if isinstance(total, int) else None
 
 
+def steps(folder: Path) -> int | None:  # noqa: ARG001
+    """Return None: it goes on after whole iterations only."""
+    return None
+
+
 def progress(run: Path, done: int | None) -> str:
     """Say how much of the training is done."""
     fit = evidence.read_json(run / "job" / "input.json").get("fit") or {}

@@ -52,6 +52,9 @@ def join(attempts: Iterable[tuple[int, Both]]) -> Curves:
             continue
         for curve, points in ((whole.train, train), (whole.test, test)):
             curve[:] = [point for point in curve if point.epoch <= done] if done else []
+            # An attempt that came to no checkpoint began with this point too: it says nothing new.
+            while len(curve) > 1 and curve[-2].epoch == done:
+                curve.pop()
             curve.extend(replace(point, epoch=point.epoch + done) for point in points)
         whole.seams[:] = [seam for seam in whole.seams if seam < done]
         if done:

@@ -49,9 +49,10 @@ class Checkpoints:
                 shutil.copyfile(str(file), str(unfinished / copy))
             for file in unfinished.iterdir():
                 _sync(file)
+            sizes = {file.name: file.stat().st_size for file in unfinished.iterdir()}
             evidence.write_json(
                 str(unfinished / "state.json"),
-                {**state, "between_batches": between, "time": time.time()},
+                {**state, "between_batches": between, "files": sizes, "time": time.time()},
             )
             unfinished.rename(self._parent / f"{number:06d}")
         finally:

@@ -83,7 +83,11 @@ class Watch:
         }
 
     def end(self) -> None:
-        """Take the last checkpoint of a training that has ended by itself; tell the best epoch."""
+        """Take a last checkpoint, and tell which epoch was the best: the training has ended.
+
+        With it, an attempt that is killed later, at the export, is followed by one that only has
+        that left to do.
+        """
         with self._tp.ema_scope():
             self._checkpoint(between=False)
         if self.best:
