@@ -83,8 +83,9 @@ def _facts(subjects: Sequence[Subject], found: Json) -> list[list[str]]:
         ["iterations", *(number(one["iterations"], ",.0f") for one in both)],
     ]
     for name in dict.fromkeys(name for one in tiles for name in one):
+        title = _TILES.get(name, name.lower())
         cells = ["; ".join(filter(None, one.get(name, ("–", "")))) for one in tiles]
-        rows.append([_TILES.get(name, name.lower()), *cells])
+        rows.append([title, *(cell.replace("; per atom and step: ", "; ") for cell in cells)])
     return rows
 
 

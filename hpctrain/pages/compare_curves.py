@@ -29,8 +29,14 @@ def curves(subjects: Sequence[Subject]) -> tuple[list[Panel], list[str]]:
     ]
     if not known:
         return [Panel("Learning curves", missing=" ".join(notes))], []
-    notes.append("Strong: test errors. Pale: training errors.")
-    of_each = [(n, plots(one.curves)) for n, one in known]
+    notes.append(
+        "Strong: test errors. Pale: training errors. The number is that of the last point."
+    )
+    if any(one.best for one in subjects):
+        notes.append("Large point: the iteration that became the potential.")
+    of_each = [
+        (n, plots(one.curves, one.best["iteration"] if one.best else None)) for n, one in known
+    ]
     panels = [_panel([(n, each[q], _same) for n, each in of_each], "iteration") for q in (0, 1)]
     rates = {n: _core_hours(one) for n, one in known}
     untold = [n for n, rate in rates.items() if rate is None]
@@ -75,6 +81,11 @@ def _panel(drawn: Sequence[tuple[int, Plot, At]], label: str) -> Panel:
             figure.dots(points, css, 3.5)
         if name == "test" or len([one for one in series if one[0] == n]) == 1:
             figure.label(points, f"{'AB'[n]} {points[-1][1]:.3g}", _CSS[n])
+    for n, plot, at in drawn:
+        kept = {mark.iteration for mark in plot.marks if mark.kind == "best"}
+        of_test = [one.points for one in plot.series if one.name == "test"]
+        best = [(at(i), error) for points in of_test for i, error in points if i in kept]
+        figure.dots(best, _CSS[n], 9)
     against = "against the iteration" if label == "iteration" else "against core-hours"
     return Panel(title, against, figure.svg())
 

@@ -259,7 +259,11 @@ def _in_lammps(card: Card, engine: Engine, use: Mapping[str, Any]) -> str:
     if "lammps" not in use:
         return ""
     types, text = " ".join(card["elements"]), "\n".join(["units metal", *use["lammps"]])
-    needs = f"\n{use['lammps_needs'].capitalize()}.\n" if "lammps_needs" in use else ""
+    needs = (
+        f"\n{use['lammps_needs'][:1].upper()}{use['lammps_needs'][1:]}.\n"
+        if "lammps_needs" in use
+        else ""
+    )
     return f"""
 In LAMMPS with the package {engine.method.in_lammps}, atom types from 1: {types}
 
