@@ -12,6 +12,7 @@ Metrics = Mapping[str, float | None]
 # All but plain ASCII: most texts have none of it, and are not looked at character by character.
 _ODD = re.compile(r"[^\x20-\x7e]")
 _ODD_IN_LINES = re.compile(r"[^\x20-\x7e\n\t]+")
+GPA = 0.1602176634  # of 1 meV/Å^3
 # Of a message, in lines and in characters of a line.
 LINES, LINE = 20, 400
 
@@ -87,16 +88,27 @@ def verdict_of(verdict: str, made: int | None, of: int | None) -> str:
     return f"{verdict}, {made} of {of} checks made" if known else verdict
 
 
-def metrics_rows(metrics: Mapping[str, Metrics]) -> list[list[str]]:
-    """Return rows (set, meV/atom, eV/Å) for a small table of errors."""
-    return [
+def stress_gpa(metrics: Metrics | None) -> float | None:
+    """Return the RMSE of stresses in GPa; None where it is not known."""
+    value = (metrics or {}).get("rmse_stress_mev_per_a3")
+    return None if value is None else GPA * value
+
+
+def metrics_table(metrics: Mapping[str, Metrics]) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of a small table of errors; stresses where one of them is known."""
+    stresses = [stress_gpa(values) for values in metrics.values()]
+    known = any(value is not None for value in stresses)
+    rows = [
         [
             name,
             _number(values["rmse_energy_mev_per_atom"], ".1f"),
             _number(values["rmse_force_ev_per_a"], ".4f"),
+            *([_number(stress, ".3f")] if known else []),
         ]
-        for name, values in metrics.items()
+        for (name, values), stress in zip(metrics.items(), stresses, strict=True)
     ]
+    header = ["energy, meV/atom", "force component, eV/Å"]
+    return [*header, *(["stress component, GPa"] if known else [])], rows
 
 
 def _number(value: float | None, form: str) -> str:

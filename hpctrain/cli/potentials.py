@@ -163,24 +163,35 @@ def verify_command(names: tuple[str, ...], project_file: str | None, as_json: bo
 @potentials_group.command("diff")
 @click.argument("first", metavar="A", shell_complete=complete_potentials)
 @click.argument("second", metavar="B", shell_complete=complete_potentials)
+@click.option("--html", "html_file", metavar="FILE", type=click.Path(path_type=Path),
+              help="Also write the comparison as one HTML page, with curves.")  # fmt: skip
 @common
-def diff_command(first: str, second: str, project_file: str | None, as_json: bool) -> None:
-    """Compare two potentials.
+def diff_command(
+    first: str, second: str, html_file: Path | None, project_file: str | None, as_json: bool
+) -> None:
+    """Compare two potentials, of one trainer or of two.
 
-    This lists the differences in settings, data, versions and errors. If the trainer is installed
-    on this machine, the errors of both are also computed on the same structures, which neither was
-    trained on.
+    This lists the differences in settings, data, versions, size, cost and errors. If the trainers
+    are installed on this machine, the errors of both are also computed on the same structures,
+    which neither was trained on.
+
+    \b
+    Example:
+      hpctrain potentials diff potential_gen_01 potential_gen_02 --html compared.html
     """
     from hpctrain.cli.terminal.comparison import comparison
     from hpctrain.cli.terminal.layout import width_of
     from hpctrain.potentials.compare import diff
     from hpctrain.project import find_project
 
-    found = diff(find_project(project_file), first, second)
+    project = find_project(project_file)
+    found = diff(project, first, second, html=html_file, say=print_message)
     if as_json:
         print_json("potentials-diff", found)
     else:
         print_text(comparison(found, width_of(sys.stdout)))
+        if html_file is not None:
+            print_text(f"\nwrote {html_file}")
 
 
 @potentials_group.command("current")

@@ -174,13 +174,20 @@ class Method:
     """What a trainer's potentials are, for sentences and citations.
 
     ``short`` stands before "interatomic potential", with its article; ``calculator`` is what
-    computes with one in ASE; ``in_lammps`` names the package of LAMMPS.
+    computes with one in ASE; ``in_lammps`` names the package of LAMMPS. Where there is a file with
+    a certain suffix, something else may compute: ``instead`` has both.
     """
 
     name: str
     short: str
     calculator: str
     in_lammps: str
+    instead: tuple[str, str] | None = None
+
+    def computes(self, suffixes: Collection[str]) -> str:
+        """Return what computes with a potential that has files with these suffixes."""
+        taken = self.instead is not None and self.instead[0] in suffixes
+        return self.instead[1] if self.instead is not None and taken else self.calculator
 
 
 @dataclass(frozen=True)

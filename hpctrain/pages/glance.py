@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 from hpctrain.pages.html import Table, number, together
 from hpctrain.pages.subject import Checks, Subject
-from hpctrain.text import Metrics
+from hpctrain.text import Metrics, stress_gpa
 
+_STRESS = "_stress_gpa"
 _ERRORS = (
     ("Energy, meV/atom", "_energy_mev_per_atom", ".1f"),
     ("Force components, eV/Å", "_force_ev_per_a", ".4f"),
+    ("Stress components, GPa", _STRESS, ".3f"),
 )
 _MEASURES = (("rmse", "RMSE"), ("mae", "MAE"), ("max", "largest"))
 Json = Mapping[str, Any]
@@ -53,10 +55,15 @@ def _structures(sides: Sequence[Mapping[str, Any] | None]) -> Tile:
 
 
 def errors(subject: Subject) -> list[Table]:
-    """List the errors of energies and of forces: RMSE, and what else is known of each set."""
+    """List the errors of energies, forces, stresses: RMSE, and what else is known of each set."""
     sets = _sets(subject)
     tables = []
-    for title, suffix, form in _ERRORS if sets else ():
+    for title, suffix, form in _ERRORS:
+        # Energies and forces are always told, as not known if need be.
+        if not sets or (
+            suffix == _STRESS and not any(one.get(f"rmse{_STRESS}") for one in sets.values())
+        ):
+            continue
         keys = [
             (f"{key}{suffix}", words, form) for key, words in _MEASURES
             if key == "rmse" or any(one.get(f"{key}{suffix}") is not None for one in sets.values())
@@ -81,7 +88,11 @@ def errors(subject: Subject) -> list[Table]:
 def _sets(subject: Subject) -> dict[str, Metrics]:
     """Return the errors that are known, by what they are of, in words."""
     words = {"archived_file_on_test": f"the .{subject.main} itself, on test"}
-    return {words.get(name, name): value for name, value in subject.metrics.items() if value}
+    return {
+        words.get(name, name): {**value, f"rmse{_STRESS}": stress_gpa(value)}
+        for name, value in subject.metrics.items()
+        if value
+    }
 
 
 def structures_of(subject: Subject) -> str:
@@ -115,7 +126,7 @@ def _speed(subject: Subject, checks: Checks) -> Tile | None:
     if cost is None:
         return Tile("Speed", "not measured") if checks.content else None
     name = re.sub(r"\((R|TM)\)", "", subject.cpu or "")
-    where, by = f" of {name}" if name else "", subject.engine.method.calculator
+    where, by = f" of {name}" if name else "", subject.engine.method.computes(subject.suffixes)
     return Tile("Speed", together(number(cost, ".3g"), "µs"),
                 f"per atom and step: {atoms} atoms, {by} in ASE, one core{where}")  # fmt: skip
 

@@ -43,7 +43,8 @@ class Subject:
 
     ``no_curves`` and ``unverified`` say why there is no learning curve or no verification, if
     there is none. ``rows`` are the ids on both sides of the split. ``main`` is the suffix of the
-    potential itself. What versions before did not note (``basis``, ``spent``, ``cpu``) is None.
+    potential itself, ``suffixes`` those of all its files. What versions before did not note
+    (``basis``, ``spent``, ``cpu``) is None.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Subject:
     spent: Json | None = None
     cpu: str | None = None
     main: str = ""
+    suffixes: tuple[str, ...] = ()
 
     @property
     def engine(self) -> Engine:
@@ -158,6 +160,7 @@ def of_potential(
         spent=run.get("spent"),
         cpu=(run.get("environment") or {}).get("cpu"),
         main=card.get("main") or _engine_of(card).artefacts[0].suffix,
+        suffixes=tuple(card["files"]),
     )
 
 
@@ -196,6 +199,7 @@ def of_run(status: RunStatus, files: RunFiles) -> Subject:
     """Return what a page says of a run in any state, as far as it is."""
     manifest, result, environment = files.manifest, files.result, files.environment
     evaluation = result.get("potential") or files.evaluation
+    engine, made = engine_of_settings(manifest["settings"]["training"]), result.get("files") or {}
     state = f"{status.state} since {moment(status.since)}" if status.since else status.state
     if status.state == "collected":
         state = f"archived as {status.reason}"
@@ -241,7 +245,8 @@ def of_run(status: RunStatus, files: RunFiles) -> Subject:
         basis=evaluation.get("basis"),
         spent=files.spent,
         cpu=environment.get("cpu"),
-        main=engine_of_settings(manifest["settings"]["training"]).artefacts[0].suffix,
+        main=engine.artefacts[0].suffix,
+        suffixes=tuple(one.suffix for one in engine.artefacts if one.made_as in made),
     )  # fmt: skip
 
 
@@ -322,7 +327,8 @@ def _usage_blocks(card: Json) -> tuple[Block, ...]:
         energy, types = (_mapping(use.get(key)) for key in ("energy", "atom_types"))
         in_lammps = _engine_of(card).method.in_lammps
         facts = [total_energy(card["reference_energies"], card["shift"] or 0.0)]
-        facts += [str(words) for words in (energy.get("where"), use.get("units")) if words]
+        more = (energy.get("where"), use.get("units"), use.get("lammps_needs"))
+        facts += [str(words) for words in more if words]
         named = ", ".join(f"{n} {name}" for n, name in types.items())
         facts += [f"atom types in LAMMPS: {named}"] if named else []
         blocks = [

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hpctrain import __version__
 from hpctrain.engines.base import Engine
@@ -22,7 +23,7 @@ from hpctrain.potentials.verification import VERIFICATION
 from hpctrain.project import Project
 from hpctrain.records import LARGE, read_bytes
 from hpctrain.runs.submitter import name_of
-from hpctrain.text import metrics_rows
+from hpctrain.text import metrics_table
 
 SUMS, README = "SHA256SUMS", "README.md"
 # Beside the page; a potential of an older version may lack them.
@@ -203,7 +204,9 @@ def readme(card: Card) -> str:
     use = engine.usage(name, card["elements"], card["files"])
     of_sets = {"train": card["metrics"]["train"], "test": card["metrics"]["test"]}
     errors = {side: value for side, value in of_sets.items() if value is not None}
-    rows = "\n".join(f"| {' | '.join(row)} |" for row in metrics_rows(errors))
+    header, rows = metrics_table(errors)
+    table = "\n".join(f"| {' | '.join(row)} |" for row in (["RMSE", *header],
+                      ["---"] * (len(header) + 1), *rows))  # fmt: skip
     files = [
         *((f"{name}.{one.suffix}", one.words) for one in engine.artefacts
           if one.suffix in card["files"]),
@@ -221,9 +224,7 @@ def readme(card: Card) -> str:
 
 An interatomic potential ({engine.method.name}) for {", ".join(card["elements"])}.
 
-| RMSE | energy, meV/atom | force component, eV/Å |
-|---|---|---|
-{rows}
+{table}
 {by_hand}
 ## Use
 
@@ -234,7 +235,7 @@ In Python, with ASE, in an environment with {engine.version_of}:
 ```python
 {chr(10).join(use["ase"])}
 ```
-{_in_lammps(card, engine, use.get("lammps"))}
+{_in_lammps(card, engine, use)}
 Total energies: {use["energy"]["formula"]}, with
 {use["energy"]["where"]}. {_energies(card)}
 
@@ -254,17 +255,22 @@ Written by hpctrain {__version__}. No licence is stated here.
 """
 
 
-def _in_lammps(card: Card, engine: Engine, lines: list[str] | None) -> str:
-    if lines is None:
+def _in_lammps(card: Card, engine: Engine, use: Mapping[str, Any]) -> str:
+    if "lammps" not in use:
         return ""
-    types, text = " ".join(card["elements"]), "\n".join(["units metal", *lines])
+    types, text = " ".join(card["elements"]), "\n".join(["units metal", *use["lammps"]])
+    needs = (
+        f"\n{use['lammps_needs'][:1].upper()}{use['lammps_needs'][1:]}.\n"
+        if "lammps_needs" in use
+        else ""
+    )
     return f"""
 In LAMMPS with the package {engine.method.in_lammps}, atom types from 1: {types}
 
 ```
 {text}
 ```
-"""
+{needs}"""
 
 
 def _energies(card: Card) -> str:

@@ -58,21 +58,26 @@ def write_page(
     """
     kind, subject = _find_subject(project, name, output, program, clock, say)
     path = output or Path(f"{subject.name}.html")
+    put_page(project, path, page(subject), f"{subject.name}.html")
+    verdict = None if subject.verification is None else subject.verification.get("verdict")
+    return WrittenPage(subject.name, kind, path, verdict)
+
+
+def put_page(project: Project, path: Path, text: str, example: str) -> None:
+    """Write a page, but not into the archive. ``example`` is the name of a file, for the hints."""
     if path.is_dir():
-        raise HpctrainError(f"{path} is a folder", f"name a file, as in {path / subject.name}.html")
+        raise HpctrainError(f"{path} is a folder", f"name a file, as in {path / example}")
     if project.potentials.absolute() in path.absolute().parents:
         raise HpctrainError(
             f"{path} is in the archive, where nothing is overwritten",
-            f"name a file elsewhere, as in --output {subject.name}.html",
+            f"name a file elsewhere, as in {example}",
         )
     try:
-        write_atomically(path, page(subject))
+        write_atomically(path, text)
     except FileNotFoundError:
         raise HpctrainError(
             f"{path} cannot be written: there is no folder {path.parent}", f"mkdir -p {path.parent}"
         ) from None
-    verdict = None if subject.verification is None else subject.verification.get("verdict")
-    return WrittenPage(subject.name, kind, path, verdict)
 
 
 def _find_subject(

@@ -251,3 +251,27 @@ def test_the_reference_energies_of_auto_stand_in_the_log() -> None:
     assert evaluate.reference_energies(given, "") == {"Al": -0.3}
     with pytest.raises(evaluate.Unusable):
         evaluate.reference_energies(auto, "")
+
+
+def test_a_comparison_is_asked_for_as_of_every_trainer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The request is that of potentials diff; the potential says nothing but zero."""
+    structures = tmp_path / "unseen.extxyz"
+    structures.write_text(
+        '1\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3:forces:R:3 '
+        'energy=-0.25 pbc="T T T" source_id=1\nAl 0 0 0 0 0 0\n'
+    )
+    request = tmp_path / "request.json"
+    one = {"potential": "p.model", "reference_energies": {"Al": -0.3}, "shift": 0.0}
+    request.write_text(json.dumps({"structures": str(structures), "potentials": {"1": one}}))
+    asked = []
+
+    class Zero:
+        def compute(self, atoms: object) -> Computed:
+            return Computed(0.0, np.zeros((1, 3)), None)
+
+    evaluate.compare(str(request), lambda path: asked.append(path) or Zero())  # type: ignore[func-returns-value,arg-type,return-value]
+    found = json.loads(capsys.readouterr().out)
+    assert asked == ["p.model"]
+    assert found["1"]["rmse_energy_mev_per_atom"] == pytest.approx(50.0)

@@ -15,7 +15,7 @@ from hpctrain.pages.html import number
 from hpctrain.pages.page import page
 from hpctrain.pages.subject import Block, Link, Subject
 from hpctrain.runs.state.curves import Curves
-from hpctrain.text import metrics_rows, printable
+from hpctrain.text import metrics_table, printable
 
 PHASES = ("fcc", "bcc", "hcp", "sc", "diamond")
 FIGURES = [
@@ -319,7 +319,7 @@ def test_in_a_browser(browser: Browser, dark: bool) -> None:
         # The numbers.
         shown = [[row[1] for row in cells[1:]] for cells in seen["cells"][:2]]
         told = {name: card["metrics"][name] for name in ("train", "test", "archived_file_on_test")}
-        assert list(zip(*shown, strict=True)) == [tuple(row[1:]) for row in metrics_rows(told)]
+        assert list(zip(*shown, strict=True)) == [tuple(row[1:]) for row in metrics_table(told)[1]]
         for one in read("verification.json")["checks"]:
             assert one["title"] in seen["text"]
             assert f"{number(one['value'])} {one['unit']}" in seen["text"]

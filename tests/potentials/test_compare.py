@@ -9,13 +9,19 @@ from typing import Any
 
 import ase.db
 import pytest
+from html_tags import Tags
 from made_archive import make_potential
+from paths import RECORDED
 
+from hpctrain.cli.terminal.comparison import comparison
+from hpctrain.errors import HpctrainError
 from hpctrain.potentials.compare import data_differences, diff, differences
 from hpctrain.process import Reply
 from hpctrain.project import Project
 
 ONE, TWO = "potential_gen_01", "potential_gen_02"
+STRESS = {"rmse_energy_mev_per_atom": 23.7, "rmse_force_ev_per_a": 0.103, "structures": 9,
+          "rmse_stress_mev_per_a3": 7.97}  # fmt: skip
 
 
 class Trainer:
@@ -145,3 +151,32 @@ def test_the_rest_of_the_comparison(project: Project) -> None:
     assert found["reference_energies"] == {"shift": [0.0, 0.1]}
     assert found["data"]["same"] is True
     assert found["errors"]["test"][0]["rmse_energy_mev_per_atom"] == 6.0
+
+
+def test_two_trainers_on_one_page(project: Project, tmp_path: Path) -> None:
+    """Each is asked in its own words; settings of one trainer are told apart; a page is written."""
+    make_potential(project, ONE, data={"test_fraction": 0.4})
+    training = json.loads((RECORDED / "grace" / "card.json").read_text())["settings"]["training"]
+    two = make_potential(project, TWO, data={"test_fraction": 0.4})
+    (project.potentials / f"{TWO}.json").unlink()
+    two |= {"engine": "grace", "main": "yaml", "basis": {"parameters": 3432}}
+    two["settings"]["training"], two["metrics"]["test"] = training, STRESS
+    (project.potentials / f"{TWO}.json").write_text(json.dumps(two))
+    html, trainer = tmp_path / "compared.html", Trainer()
+    found = diff(project, ONE, TWO, html=html, program=trainer)
+    assert found["common"]["errors"] is not None
+    assert [one["trainer"] for one in found["potentials"]] == ["Pacemaker", "GRACE"]
+    assert found["potentials"][1]["parameters"] == 3432
+    assert found["only"][0] == {"training.b_basis_size": 20}
+    assert found["only"][1]["training.stress_weight"] == 128.0
+    assert "training.max_iter" not in found["only"][1]
+    for width in (60, 80):
+        text = comparison(found, width)
+        assert max(map(len, text.splitlines())) <= width
+        assert "B 23.7 / 0.103 / 1.28" in text
+    assert "GRACE (B) has: training.patience 200" in comparison(found)
+    seen = Tags()
+    seen.feed(html.read_text())
+    assert seen.open == []
+    with pytest.raises(HpctrainError, match="in the archive"):
+        diff(project, ONE, TWO, html=project.potentials / "x.html", program=trainer)

@@ -147,7 +147,7 @@ def test_a_folder_is_checked_exported_and_pointed_to(archived: Project, tmp_path
 def test_what_is_said_of_another_trainers_potential(archived: Project) -> None:
     card = archive.find_card(archived.potentials, NAME)
     page = card_page(card, archived.potentials, is_current=False)
-    for words in ("grace (tensorpotential), cutoff 6 Å, 2layer, small, 20 iterations",
+    for words in ("2layer, small, weights 1 : 5 : 0.1 (energy : force : stress), 20 ",
                   "(.model)", ".model on test", "TPCalculator", "pair_style grace"):  # fmt: skip
         assert words in page
     assert "functions per element" not in page

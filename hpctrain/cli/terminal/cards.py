@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hpctrain.cli.terminal.layout import Column, fit_table, wrap
 from hpctrain.cli.terminal.tables import day, file_size, indented, sides, table
 from hpctrain.engines.usage import total_energy
-from hpctrain.text import metrics_rows, verdict_words
+from hpctrain.text import metrics_table, stress_gpa, verdict_words
 
 if TYPE_CHECKING:
     from hpctrain.potentials.card import Card, CardVerification
@@ -38,6 +38,7 @@ def card_page(card: Card, folder: Path, *, is_current: bool, width: int | None =
         parts.append(
             f"LAMMPS with {engine.method.in_lammps}, {_atom_types(card['elements'])}\n"
             + indented(["units metal", *use["lammps"]])
+            + (f"\n{wrap(use['lammps_needs'], width)}" if "lammps_needs" in use else "")
         )
     if "ase_without_tensorflow" in use:
         parts.append(
@@ -122,7 +123,7 @@ def _size(card: Card) -> str:
     size = card.get("basis_size")
     if size:
         return f"{size['chosen']} (chosen of up to {size['cap']}) functions per element"
-    return engine_of_card(card).summary(card["settings"]["training"], card["input"])[0]
+    return ", ".join(engine_of_card(card).summary(card["settings"]["training"], card["input"]))
 
 
 def _errors(card: Card) -> list[str]:
@@ -131,13 +132,17 @@ def _errors(card: Card) -> list[str]:
     metrics = card["metrics"]
     sets = (("train", metrics["train"]), ("test", metrics["test"]),
             (f".{main_suffix(card)} on test", metrics.get("archived_file_on_test")))  # fmt: skip
+    stresses = any(stress_gpa(one) is not None for _, one in sets)
     rows = [
         [title, _error(one["rmse_energy_mev_per_atom"], ".2f", "meV/atom"),
          _error(one["rmse_force_ev_per_a"], ".4f", "eV/Å"),
+         *([_error(stress_gpa(one), ".3f", "GPa")] if stresses else []),
          f"{one.get('structures', '?')} structures"]
         for title, one in sets if one and one["rmse_energy_mev_per_atom"] is not None
     ]  # fmt: skip
-    return table(("", "energy", "force", ""), rows).splitlines()[1:]
+    return table(("", "energy", "force", *(["stress"] if stresses else []), ""), rows).splitlines()[
+        1:
+    ]
 
 
 def _error(value: float | None, form: str, unit: str) -> str:
@@ -190,17 +195,19 @@ def collected_potential(one: Collected, width: int | None = None) -> str:
     card, engine = one.card, engine_of_card(one.card)
     of_sets = {"train": card["metrics"]["train"], "test": card["metrics"]["test"]}
     metrics = {name: values for name, values in of_sets.items() if values is not None}
-    errors = table(("", "RMSE energy (meV/atom)", "RMSE force (eV/Å)"), metrics_rows(metrics))
+    header, rows = metrics_table(metrics)
+    errors = table(("RMSE", *header), rows)
     lines = engine.usage(str(one.path.parent / one.name), card["elements"], card["files"])
     use = indented([*lines["ase"], *lines.get("lammps", [])])
     lammps = f", and from LAMMPS with {engine.method.in_lammps}" if "lammps" in lines else ""
+    needs = f"\n{wrap(lines['lammps_needs'], width)}" if "lammps_needs" in lines else ""
     return "\n\n".join(
         (
             errors,
             _verification_or_why_not(card, width),
             "\n".join(_files(one)),
             f"Use it from ASE, in the trainer's environment{lammps}:\n"
-            f"{use}\nfor all details: hpctrain potentials show {one.name}",
+            f"{use}{needs}\nfor all details: hpctrain potentials show {one.name}",
         )
     )
 

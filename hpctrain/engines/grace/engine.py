@@ -54,7 +54,10 @@ class GraceEngine:
     )  # fmt: skip
     parent = "model"
     grading = Grading("yaml", "asi", "pace_activeset -d DATA.pkl.gz {potential}", selects=False)
-    method = Method("graph atomic cluster expansion", "a GRACE", "tensorpotential", "ML-PACE")
+    # The checks take the .yaml, in C++, where there is one.
+    method = Method(
+        "graph atomic cluster expansion", "a GRACE", "tensorpotential", "ML-PACE", ("yaml", "pyace")
+    )
     by_hand = None
     key_names = ("epoch",)
     logs = ("gracemaker.out", "convert.out", "collect_potential.out", "evaluate.out")
@@ -120,7 +123,8 @@ class GraceEngine:
         weights = " : ".join(
             f"{training[f'{label}_weight']:g}" for label in ("energy", "force", "stress")
         )
-        return [f"{training['preset']}, {training['size']}", f"weights {weights}"]
+        words = f"weights {weights} (energy : force : stress)"
+        return [f"{training['preset']}, {training['size']}", words]
 
     def size(self, training: Mapping[str, Any], mapping: Json, elements: int) -> Size | None:
         """Return None: gracemaker counts the parameters when it builds the model."""

@@ -21,6 +21,12 @@ D_OPTIMALITY = (
     "Y. Lysogorskiy et al., Phys. Rev. Mater. 7, 043801 (2023), "
     "doi:10.1103/PhysRevMaterials.7.043801"
 )
+# Its install.md, of 2025: no release of LAMMPS has these pair styles.
+LAMMPS = (
+    "these pair styles are in the LAMMPS of GRACE's authors: github.com/yury-lysogorskiy/lammps, "
+    "branch grace, built with ML-PACE"
+)
+TENSORFLOW = "; pair_style grace needs TensorFlow there"
 # The same, as CITATION.cff wants them.
 GRACE_WORK = article(
     "Graph Atomic Cluster Expansion for Semilocal Interactions beyond Equivariant Message Passing",
@@ -51,6 +57,7 @@ def usage(stem: str, elements: Sequence[str], suffixes: Collection[str]) -> dict
             f"atoms.calc = TPCalculator({model!r})",
         ],
         "lammps": ["pair_style grace", f"pair_coeff * * {lammps_word(model)} {names}"],
+        "lammps_needs": LAMMPS + TENSORFLOW,
     }
     if FS in suffixes:
         fs = f"{stem}.{FS}"

@@ -13,7 +13,7 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Sequence
 
 import numpy as np
 import pandas
@@ -119,14 +119,14 @@ def parameters(log: str) -> Dict[str, int] | None:
     return {"parameters": int(found[-1])} if found else None
 
 
-def compare(request_file: str) -> int:
+def compare(request_file: str, load: Callable[[str], Potential] = potential.load) -> int:
     """Print the errors of several potentials on one set of structures, as JSON."""
     from .convert import read_rows
 
     request = json.loads(Path(request_file).read_text(encoding="utf-8"))
     table = pandas.DataFrame(list(read_rows(request["structures"], 1)))
     found = {
-        name: errors(predict(potential.load(one["path"]), table, one["reference_energies"]))
+        name: errors(predict(load(one["potential"]), table, one["reference_energies"]))
         for name, one in request["potentials"].items()
     }
     print(json.dumps(found))
