@@ -193,7 +193,7 @@ _TRAINING_OPTIONS = (
     click.option("--from", "start_from", metavar="POTENTIAL",
                  shell_complete=complete_potentials,
                  help="Start from an archived potential: its name, or 'current'. GRACE: or from a "
-                      "published model, the path of its folder, with a slash."),
+                      "published model, the path of its folder."),
     skip_bad_option,
     dedupe_option,
 )  # fmt: skip

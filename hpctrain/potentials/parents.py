@@ -98,10 +98,12 @@ def _count_seen(parent: Mapping[str, Any], now: Mapping[str, Any]) -> int:
 def find_parent(folder: Path, name: str, engine: Engine) -> Parent:
     """Find a potential to go on from, by its name or ``current``, in the archive ``folder``.
 
-    With a slash in its name it is the folder of a published one. HpctrainError if it is another
-    trainer's, its file is gone, not what was archived, or nothing to go on from.
+    A path, or a folder that is not named as those of the archive, is a published one.
+    HpctrainError if it is another trainer's, its file is gone, not what was archived, or nothing
+    to go on from.
     """
-    if os.sep in name:
+    of_archive = name == "current" or archive.number_of(name)
+    if os.sep in name or (not of_archive and Path(name).is_dir()):
         return _published(Path(name), engine)
     card = archive.find_card(folder, name)
     made_by = engine_of_card(card)

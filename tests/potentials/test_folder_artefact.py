@@ -156,8 +156,9 @@ def test_what_is_said_of_another_trainers_potential(archived: Project) -> None:
     assert "10.1103/PhysRevX.14.021036" in text
     with pytest.raises(HpctrainError, match=f"{NAME} is of grace, and the training is of pacemak"):
         find_parent(archived.potentials, NAME, engine_of("pacemaker"))
-    with pytest.raises(HpctrainError, match="is of GRACE, and candidates cannot be graded"):
+    with pytest.raises(HpctrainError, match="has no active set") as refused:
         find_origin(archived, NAME)
+    assert "only the preset fs has one" in str(refused.value.hint)
 
 
 def test_each_is_computed_with_by_its_own_trainer(archived: Project) -> None:

@@ -169,4 +169,5 @@ class GraceEngine:
 
 def _follows(mapping: Json) -> bool:
     """Say whether the functions are those of a potential that it goes on from (parent.follow)."""
-    return "kwargs" not in mapping.get("potential", {"kwargs": {}})
+    potential = mapping.get("potential", {})
+    return "preset" in potential and "kwargs" not in potential
