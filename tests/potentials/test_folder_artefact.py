@@ -62,6 +62,7 @@ def archived(project: Project, made: Path) -> Project:
         "engine": "grace", "main": "model", "evaluator": "tensorpotential",
         "files": {"model": {"path": MODEL, "sha256": sha256_of_tree(made), "bytes": 263}},
         "settings": {**card["settings"], "training": training},
+        "active_set": {"made": False, "why": "only the preset fs has one"},
     }  # fmt: skip
     path.write_text(json.dumps({**card, **of_grace}))
     path.chmod(0o444)
