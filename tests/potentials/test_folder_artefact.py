@@ -159,7 +159,7 @@ def test_what_is_said_of_another_trainers_potential(archived: Project) -> None:
         find_parent(archived.potentials, NAME, engine_of("pacemaker"))
     with pytest.raises(HpctrainError, match="has no active set") as refused:
         find_origin(archived, NAME)
-    assert "only the preset fs has one" in str(refused.value.hint)
+    assert "training.preset=fs" in str(refused.value.hint)
 
 
 def test_each_is_computed_with_by_its_own_trainer(archived: Project) -> None:
