@@ -192,7 +192,8 @@ _TRAINING_OPTIONS = (
                  help="Train on the rows of generations up to N. The potential gets the number N."),
     click.option("--from", "start_from", metavar="POTENTIAL",
                  shell_complete=complete_potentials,
-                 help="Start from an archived potential: its name, or 'current'."),
+                 help="Start from an archived potential: its name, or 'current'. GRACE: or from a "
+                      "published model, the path of its folder."),
     skip_bad_option,
     dedupe_option,
 )  # fmt: skip

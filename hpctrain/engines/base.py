@@ -159,14 +159,13 @@ class Artefact:
 class Grading:
     """How extrapolation is graded: the suffixes of the files for it.
 
-    ``command`` makes an active set, beside a potential's file, where one is missing. Not every
-    trainer ``selects`` among candidates by it: that needs ``job/NAME/select``.
+    ``command`` makes an active set, beside a potential's file, where one is missing.
+    ``job/NAME/select`` chooses among candidates by it.
     """
 
     potential: str
     active_set: str
     command: str
-    selects: bool = True
 
 
 @dataclass(frozen=True)
@@ -307,6 +306,10 @@ class Engine(Protocol):
 
         HpctrainError where it would train wrongly, or cannot go on from the parent.
         """
+
+    @property
+    def takes_published(self) -> bool:
+        """Say whether a training can go on from a potential without a card, given by its path."""
 
     def read_parent(self, path: Path) -> Json:
         """Read what of a potential the input has to follow, if its card does not tell it.

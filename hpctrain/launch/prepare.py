@@ -79,7 +79,8 @@ def prepare(
 ) -> Prepared:
     """Write everything that a submission needs into ``folder``.
 
-    ``start_from`` names an archived potential to go on from, ``name`` the run; the potential of a
+    ``start_from`` is the name of an archived potential to go on from, or the path of a published
+    one, ``name`` that of the run; the potential of a
     ``trial`` is never archived. ``preflight`` is shown every selected row, and what it finds is
     returned; where an earlier run has the same data, what was found then is taken, unless
     ``look_again``. ``look_for`` is how alike structures on both sides of the split must be to be
@@ -111,6 +112,7 @@ def prepare(
     parent = None
     if start_from is not None:
         parent = parents.find_parent(project.potentials, start_from, engine)
+        notes += parent.notes(config.training)
 
     folder.mkdir(parents=True)
     options: dict[str, Any] = {
@@ -170,6 +172,7 @@ def prepare(
         "reference_energies": given.reference_energies,
         "warnings": given.warnings,
         "parents": [parent.facts(dataset, notes)] if parent else [],
+        "unknown": parent.unknown if parent else [],
         "name": name,
         "trial": trial,
         "input": given.mapping,

@@ -73,10 +73,10 @@ def submit(
 
     ``changes`` is what ``--set`` asks for, nested like hpctrain.yaml, with the site profile's keys
     under ``site``. ``generation`` trains on the rows up to that generation and names the potential
-    after it. ``start_from`` names the archived potential to go on from. ``name`` is what the run
-    can be called instead of its id; the potential of a ``trial`` is never archived. Without
-    ``check`` the data are not looked over for mistakes. ``agree`` is shown where the training would
-    go and what it costs, and raises if that is not wanted. Raises HpctrainError before anything is
+    after it. ``start_from`` names the potential to go on from. ``name`` is what the run can be
+    called instead of its id; the potential of a ``trial`` is never archived. Without ``check`` the
+    data are not looked over for mistakes. ``agree`` is shown where the training would go and what
+    it costs, and raises if that is not wanted. Raises HpctrainError before anything is
     submitted if anything is wrong.
     """
     recover(project, program, say)

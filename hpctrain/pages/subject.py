@@ -255,10 +255,10 @@ def _where(facts: Mapping[str, Any], site: str) -> str:
 
 
 def by_hand(facts: Mapping[str, Any]) -> list[str]:
-    """Say that a training was made by hand, and what of it is not known."""
-    if facts.get("origin") != "adopted":
-        return []
+    """Say whether a training was made by hand, and what of it is not known."""
     unknown = [f"not known: {words}" for words in facts.get("unknown") or ()]
+    if facts.get("origin") != "adopted":
+        return unknown
     return ["trained by hand, and adopted: what its folder does not tell is unknown", *unknown]
 
 

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
-from hpctrain.engines import DEFAULT, all_suffixes, engine_of, engine_of_suffix
+from hpctrain.engines import (
+    DEFAULT,
+    NAMES,
+    all_suffixes,
+    engine_of,
+    engine_of_suffix,
+    suffixes_of,
+)
 from hpctrain.engines.base import Engine, Grading
 from hpctrain.errors import HpctrainError
 from hpctrain.files import sha256_of
@@ -60,12 +67,12 @@ def find_origin(project: Project | None, what: str) -> Origin:
 
 
 def _of_files(path: Path) -> Origin:
-    engine = engine_of_suffix(path.suffix.removeprefix(".")) or engine_of(DEFAULT)
+    engine = _engine_of_file(path)
     grading = _grading_of(engine, str(path))
     potential = path.with_suffix(f".{grading.potential}")
     active_set = path.with_suffix(f".{grading.active_set}")
     for file in (path, potential):
-        if not file.is_file():
+        if not file.exists():
             raise HpctrainError(
                 f"there is no file {file}",
                 f"name a potential's .{grading.potential}, with its .{grading.active_set} "
@@ -80,8 +87,16 @@ def _of_files(path: Path) -> Origin:
     return Origin(path.stem, engine, potential, active_set, None)
 
 
+def _engine_of_file(path: Path) -> Engine:
+    """Tell the trainer by the potential itself, beside a file; where it is not, by the suffix."""
+    for engine in map(engine_of, NAMES):
+        if path.with_suffix(f".{suffixes_of(engine)[0]}").exists():
+            return engine
+    return engine_of_suffix(path.suffix.removeprefix(".")) or engine_of(DEFAULT)
+
+
 def _grading_of(engine: Engine, what: str) -> Grading:
-    if engine.grading is None or not engine.grading.selects:
+    if engine.grading is None:
         raise HpctrainError(
             f"{what} is of {engine.title}, and candidates cannot be graded by such a potential",
             "name one of another trainer: hpctrain potentials list",

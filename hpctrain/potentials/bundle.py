@@ -218,7 +218,10 @@ def readme(card: Card) -> str:
     ]  # fmt: skip
     listed = "\n".join(f"| `{file}` | {words} |" for file, words in files)
     unknown = "".join(f"\n- not known: {words}" for words in card.get("unknown") or ())
-    by_hand = f"\nTrained by hand, and adopted by hpctrain:\n{unknown}\n" if unknown else ""
+    adopted = (
+        "Trained by hand, and adopted by hpctrain:\n" if card.get("origin") == "adopted" else ""
+    )
+    by_hand = f"\n{adopted}{unknown}\n" if unknown else ""
     cite = "\n".join(f"- {work}" for work in use["cite"])
     return f"""# {name}
 

@@ -14,7 +14,6 @@ from hpctrain.shapes import (
     Count,
     FileName,
     Holds,
-    PotentialName,
     RunName,
     SchedulerName,
     Sha256,
@@ -105,11 +104,14 @@ class SiteFacts(_Target):
 
 
 class ParentFacts(TypedDict):
-    """A potential that the training goes on from."""
+    """A potential that the training goes on from.
 
-    name: PotentialName
+    One that is not of the archive is called by its folder; what it was trained on is unknown.
+    """
+
+    name: FileName
     sha256: Sha256
-    seen_in_test: Count
+    seen_in_test: Count | None
 
 
 class _Parents(TypedDict, total=False):
@@ -189,7 +191,7 @@ class _NewerOfManifest(_Parents, total=False):
     name: RunName | None  # given by the user
     trial: bool  # never to be archived
     origin: str  # "adopted": trained by hand
-    unknown: list[str]  # of an adopted one, what its folder does not tell
+    unknown: list[str]  # what nobody can tell of an adopted one, or of its parent
     check: CheckRecord  # missing where it was skipped
 
 

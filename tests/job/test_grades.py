@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from paths import RECORDED
 
 from hpctrain.engines.pacemaker.faults import SHAPE
 from hpctrain.files import put_job
@@ -65,7 +67,9 @@ def alloys(count: int, scatter: float, seed: int) -> list[Atoms]:
     return found
 
 
-def graded(folder: Path, of: Path, structures: Sequence[Atoms], cores: int = 1) -> dict[str, Any]:
+def graded(
+    folder: Path, of: Path, structures: Sequence[Atoms], cores: int = 1, trainer: str = "pacemaker"
+) -> dict[str, Any]:
     folder.mkdir()
     lines = [
         json.dumps({"numbers": one.numbers.tolist(), "positions": one.positions.tolist(),
@@ -78,7 +82,7 @@ def graded(folder: Path, of: Path, structures: Sequence[Atoms], cores: int = 1) 
     (folder / "request.json").write_text(json.dumps(request))
     put_job(folder)
     subprocess.run(
-        [sys.executable, "-m", "job.pacemaker.select"], cwd=folder, check=True, timeout=300
+        [sys.executable, "-m", f"job.{trainer}.select"], cwd=folder, check=True, timeout=300
     )
     found: dict[str, Any] = json.loads((folder / "choice.json").read_text())
     return found
@@ -114,6 +118,48 @@ def test_grades_are_those_of_pyace(tmp_path: Path) -> None:
 
     several = graded(tmp_path / "two", of, [*structures, left_handed, stacked], cores=2)
     assert {**several, "seconds": 0} == {**found, "seconds": 0}
+
+
+def test_grades_of_grace_are_those_of_its_calculator(tmp_path: Path) -> None:
+    from pyace.activelearning import (
+        compute_A_active_inverse,
+        compute_active_set,
+        compute_B_projections,
+        save_active_inverse_set,
+    )
+    from pyace.asecalc import PyGRACEFSCalculator
+    from pyace.grace_fs import GRACEFSBasisSet
+
+    of = tmp_path / "of.yaml"
+    shutil.copyfile(RECORDED / "grace" / "FS_model.yaml", of)
+    known = crystals(40, 0.08, seed=0)
+    functions = compute_B_projections(GRACEFSBasisSet(str(of)), [one.copy() for one in known])
+    inverse = compute_A_active_inverse(compute_active_set(functions))
+    save_active_inverse_set(str(of.with_suffix(".asi")), inverse, ["Al"])
+
+    structures = [*crystals(6, 0.08, seed=1), *crystals(6, 0.4, seed=2)]
+    left_handed = structures[-1].copy()
+    left_handed.set_cell(left_handed.cell[[1, 0, 2]])
+    found = graded(tmp_path / "one", of, [*known[:2], *structures, left_handed], trainer="grace")
+    calculator = PyGRACEFSCalculator(str(of))
+    calculator.set_active_set(str(of.with_suffix(".asi")))
+    for atoms, grade in zip(structures, found["grades"][2:], strict=False):
+        atoms.calc = calculator
+        atoms.get_potential_energy()
+        assert grade == pytest.approx(max(calculator.results["gamma"]), rel=1e-4)
+    assert found["grades"][14] == pytest.approx(found["grades"][13], rel=1e-4)
+    assert {one["index"] for one in found["chosen"]} <= set(range(8, 15))
+    assert len(found["chosen"]) >= 3
+
+
+def crystals(count: int, scatter: float, seed: int) -> list[Atoms]:
+    draw = np.random.default_rng(seed)
+    found = []
+    for _ in range(count):
+        atoms = bulk("Al", cubic=True, a=4.05 * draw.uniform(0.95, 1.05))
+        atoms.positions += draw.normal(0, scatter, (4, 3))
+        found.append(atoms)
+    return found
 
 
 def test_slabs_and_chains_are_graded_too(tmp_path: Path) -> None:

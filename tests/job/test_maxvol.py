@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hpctrain.job.pacemaker.maxvol import TOLERANCE, Candidate, Pool, add, choose, complete, widen
+from hpctrain.job.maxvol import TOLERANCE, Candidate, Pool, add, choose, complete, widen
 
 SIZE = 6
 

@@ -23,14 +23,15 @@ WITH_PACKAGES = {
             "convert",
             "evaluate",
             "evaluators",
-            "maxvol",
             "potential",
             "repulsion",
             "select",
             "start_from",
         )
     ),
-    *(f"grace/{name}.py" for name in ("convert", "evaluate", "potential")),
+    *(f"grace/{name}.py" for name in ("convert", "evaluate", "potential", "select")),
+    "choose.py",
+    "maxvol.py",
 }
 PACKAGES = {
     "ase", "numpy", "pandas", "pyace", "scipy", "tensorflow", "tensorpotential", "threadpoolctl",

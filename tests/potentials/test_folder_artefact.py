@@ -62,6 +62,7 @@ def archived(project: Project, made: Path) -> Project:
         "engine": "grace", "main": "model", "evaluator": "tensorpotential",
         "files": {"model": {"path": MODEL, "sha256": sha256_of_tree(made), "bytes": 263}},
         "settings": {**card["settings"], "training": training},
+        "active_set": {"made": False, "why": "only the preset fs has one"},
     }  # fmt: skip
     path.write_text(json.dumps({**card, **of_grace}))
     path.chmod(0o444)
@@ -156,8 +157,9 @@ def test_what_is_said_of_another_trainers_potential(archived: Project) -> None:
     assert "10.1103/PhysRevX.14.021036" in text
     with pytest.raises(HpctrainError, match=f"{NAME} is of grace, and the training is of pacemak"):
         find_parent(archived.potentials, NAME, engine_of("pacemaker"))
-    with pytest.raises(HpctrainError, match="is of GRACE, and candidates cannot be graded"):
+    with pytest.raises(HpctrainError, match="has no active set") as refused:
         find_origin(archived, NAME)
+    assert "training.preset=fs" in str(refused.value.hint)
 
 
 def test_each_is_computed_with_by_its_own_trainer(archived: Project) -> None:

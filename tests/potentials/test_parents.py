@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from made_archive import FEW, make_potential
 
+from hpctrain.engines import engine_of
+from hpctrain.engines.grace.parent import FILES
 from hpctrain.engines.pacemaker.input import input_mapping
 from hpctrain.engines.pacemaker.settings import PacemakerTraining
 from hpctrain.errors import HpctrainError
+from hpctrain.files import sum_of
 from hpctrain.launch.prepare import Prepared, prepare
+from hpctrain.potentials.parents import find_parent
 from hpctrain.project import Project
 
 ONE = "potential_gen_01"
@@ -82,3 +88,70 @@ def test_what_is_refused_and_what_is_left_out(
     found = prepared(project, tmp_path / "other", ladder)
     assert "ladder_step" not in found.manifest["input"]["fit"]
     assert any("the ladder is left out" in note for note in found.notes)
+
+
+def test_a_published_model_is_taken_by_its_path(
+    project: Project, parent: dict[str, Any], tmp_path: Path
+) -> None:
+    folder = published(tmp_path / "GRACE-FS-X")
+    settings = {"engine": "grace", "reference_energies": {"Al": 0}, "max_iter": 3}
+    changes = {"data": {"select": FEW}, "training": settings}
+    taken = prepare(
+        project, tmp_path / "run", "local", changes=changes, start_from=f"{folder}/"
+    )  # fmt: skip
+    assert taken.manifest["parents"] == [
+        {"name": folder.name, "sha256": sum_of(folder), "seen_in_test": None}
+    ]
+    assert sum_of(tmp_path / "run" / "parent.model") == sum_of(folder)
+    assert taken.manifest["unknown"] == [
+        "whether GRACE-FS-X, which it goes on from, was trained on its test structures"
+    ]
+    assert taken.manifest["reference_energies"] == {"Al": 0}
+    assert taken.manifest["input"]["potential"] == {
+        "preset": "FS", "elements": ["Al"], "param_dtype": "float32"
+    }  # fmt: skip
+    for words in ("training.reference_energies (given)", "training.learning_rate is 0.01"):
+        assert any(words in note for note in taken.notes)
+
+    damages: dict[str, Callable[[Path], object]] = {
+        "has no model.yaml": lambda one: (one / "model.yaml").unlink(),
+        "it has no elements": lambda one: (one / "model.yaml").write_text("a: 1"),
+        "has 7 bytes, and its index tells of 8": lambda one: (one / FILES[2]).write_bytes(bytes(7)),
+        "the index of a checkpoint: it is not whole": lambda one: (one / FILES[1]).write_bytes(b""),
+        "is a link": lambda one: (one / "more").symlink_to(one / "model.yaml"),
+        "there is no folder": shutil.rmtree,
+    }
+    for number, (said, damage) in enumerate(damages.items()):
+        one = published(tmp_path / f"damaged-{number}")
+        damage(one)
+        with pytest.raises(HpctrainError, match=said):
+            find_parent(project.potentials, str(one), engine_of("grace"))
+    with pytest.raises(HpctrainError, match="Pacemaker goes on from no other"):
+        find_parent(project.potentials, str(folder), engine_of("pacemaker"))
+    with pytest.raises(HpctrainError, match="is of pacemaker, and the training is of grace"):
+        find_parent(project.potentials, ONE, engine_of("grace"))
+
+
+def published(folder: Path) -> Path:
+    """A model of the preset fs, as a download leaves it: its data are 8 bytes."""
+
+    def block(*entries: tuple[bytes, bytes]) -> bytes:
+        texts = [bytes((0, len(key), len(value))) + key + value for key, value in entries]
+        return b"".join([*texts, bytes(4), (1).to_bytes(4, "little")])
+
+    # A tensor of float32 at 3, of 5 bytes, with a sum of 4 bytes.
+    tensors = block((b"", b"\x08\x01"), (b"a", b"\x08\x01\x20\x03\x28\x05\x35abcd"))
+    listed = block((b"b", bytes((0, len(tensors)))))
+    places = bytes((0, 0, len(tensors) + 5, len(listed))).ljust(40, b"\0")
+    folder.mkdir()
+    instructions = {
+        "R": {"__cls__": "t.RadialBasis", "rcut": 6.0},
+        "Z": {"__cls__": "t.ScalarChemicalEmbedding", "element_map": {"Al": 0}},
+        "out": {"__cls__": "t.FSOut2ScalarTarget"},
+    }
+    model = {"metadata": {"param_dtype": "float32"}, "instructions": instructions}
+    (folder / FILES[0]).write_text(json.dumps(model))
+    magic = bytes.fromhex("57fb808b247547db")
+    (folder / FILES[1]).write_bytes(tensors + bytes(5) + listed + bytes(5) + places + magic)
+    (folder / FILES[2]).write_bytes(bytes(8))
+    return folder

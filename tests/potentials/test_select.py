@@ -64,7 +64,7 @@ class Grading:
         request = json.loads((folder / "request.json").read_text())
         assert (folder / request["potential"]).is_file()
         assert (folder / request["active_set"]).is_file()
-        assert (folder / "job/pacemaker/maxvol.py").is_file()
+        assert (folder / "job/maxvol.py").is_file()
         if self.leaves is not None:
             (folder / "choice.json").write_text(json.dumps(self.leaves))
         return Reply(tuple(argv), self.code, "", self.err)

@@ -53,7 +53,8 @@ class GraceEngine:
         ),
     )  # fmt: skip
     parent = "model"
-    grading = Grading("yaml", "asi", "pace_activeset -d DATA.pkl.gz {potential}", selects=False)
+    takes_published = True
+    grading = Grading("yaml", "asi", "pace_activeset -d DATA.pkl.gz {potential}")
     # The checks take the .yaml, in C++, where there is one.
     method = Method(
         "graph atomic cluster expansion", "a GRACE", "tensorpotential", "ML-PACE", ("yaml", "pyace")
@@ -123,8 +124,8 @@ class GraceEngine:
         weights = " : ".join(
             f"{training[f'{label}_weight']:g}" for label in ("energy", "force", "stress")
         )
-        words = f"weights {weights} (energy : force : stress)"
-        return [f"{training['preset']}, {training['size']}", words]
+        size = "functions of the parent" if _follows(mapping) else training["size"]
+        return [f"{training['preset']}, {size}", f"weights {weights} (energy : force : stress)"]
 
     def size(self, training: Mapping[str, Any], mapping: Json, elements: int) -> Size | None:
         """Return None: gracemaker counts the parameters when it builds the model."""
@@ -140,6 +141,8 @@ class GraceEngine:
         """Estimate time and memory on cores, of the sizes that were measured."""
         from hpctrain.engines.grace import cost
 
+        if _follows(mapping):
+            return None
         return cost.estimate(task, training["preset"], training["size"], training["max_iter"])
 
     def as_trained(self, mapping: Json, result: Mapping[str, Any]) -> Json:
@@ -165,3 +168,9 @@ class GraceEngine:
     def propose(self, facts: LabelFacts) -> list[Proposed]:
         """Propose nothing: the defaults are for any data."""
         return []
+
+
+def _follows(mapping: Json) -> bool:
+    """Say whether the functions are those of a potential that it goes on from (parent.follow)."""
+    potential = mapping.get("potential", {})
+    return "preset" in potential and "kwargs" not in potential

@@ -65,6 +65,8 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
         },
     },
 }  # fmt: skip
+# The learning rate of gracemaker's dialogue for fine-tuning (cli/wizard.py); 0.008 from scratch.
+GOING_ON = 1e-3
 SCHEDULES = {"cosine": "cosine_decay", "plateau": "reduce_on_plateau"}
 
 
@@ -157,6 +159,11 @@ def make_input(training: GraceTraining, facts: DataFacts, start: Parent | None) 
     if start is not None:
         model = parents.read_model(start.described, start.name)
         mapping = parents.follow(mapping, model, training)
+        if training.learning_rate > GOING_ON:
+            notes.append(
+                f"training.learning_rate is {training.learning_rate:g}: the errors may rise at "
+                f"first; gracemaker's dialogue takes {GOING_ON:g} to go on from a model"
+            )
     return Input(
         mapping,
         TEMPLATE,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hpctrain.engines.grace.checkpoint import length_of_data
 from hpctrain.errors import HpctrainError
 from hpctrain.yamlfile import read_mapping
 
@@ -65,14 +66,32 @@ def read_model(content: object, where: str) -> Model:
 
 
 def read_folder(folder: Path) -> dict[str, Any]:
-    """Read the model.yaml in a potential's folder; HpctrainError where a file is missing."""
+    """Read the model.yaml in a potential's folder.
+
+    HpctrainError where a file is missing, or where one is not whole.
+    """
+    hint = "name the folder of a potential that has model.yaml and checkpoint.index"
     for name in FILES:
         if not (folder / name).is_file():
             raise HpctrainError(
-                f"{folder} has no {name}, and a training of GRACE goes on from that file",
-                "name the folder of a potential that has model.yaml and checkpoint.index",
+                f"{folder} has no {name}, and a training of GRACE goes on from that file", hint
             )
-    return read_mapping(folder / "model.yaml")
+    content = read_mapping(folder / "model.yaml")
+    read_model(content, str(folder / "model.yaml"))
+    index, data = (folder / name for name in FILES[1:])
+    try:
+        needed = length_of_data(index.read_bytes())
+    except ValueError as error:
+        raise HpctrainError(
+            f"{index} is not the index of a checkpoint: {error}", "copy or download the folder anew"
+        ) from error
+    found = data.stat().st_size
+    if found < needed:
+        raise HpctrainError(
+            f"{data} has {found:,} bytes, and its index tells of {needed:,}: it is not whole",
+            "copy or download the folder anew",
+        )
+    return content
 
 
 def follow(mapping: dict[str, Any], parent: Model, training: GraceTraining) -> dict[str, Any]:

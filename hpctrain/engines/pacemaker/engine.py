@@ -52,6 +52,7 @@ class PacemakerEngine:
         ),
     )  # fmt: skip
     parent = "yaml"
+    takes_published = False  # what it goes on from has to fit the input that a card tells
     grading = Grading("yaml", "asi", "pace_activeset -d fitting_data_info.pckl.gzip {potential}")
     method = Method("atomic cluster expansion", "an ACE", "pyace", "ML-PACE")
     by_hand = PacemakerByHand()

@@ -30,7 +30,7 @@ NOTHING = 1e12
 class Known:
     """What an active set knows of an element's functions.
 
-    ``inverse`` [m, m] is the archived one, by which pyace computes the grade; ``coefficients``
+    ``inverse`` [m, m] is the archived one, by which the grade is computed; ``coefficients``
     [m, m] turns functions into coefficients of the set, completed to full rank; the last of these,
     m - ``rank``, are of what the set lacks.
     """
