@@ -150,7 +150,7 @@ from hpctrain.sites.load import load, names
 training = PacemakerTraining()
 mapping = input_mapping(training, "pyace", ("Al",), "auto")
 values = {
-    "version": "0", "run_id": "r", "attempt": 1, "directives": [], "shell": "plain",
+    "version": "0", "run_id": "r", "schema": "s", "attempt": 1, "directives": [], "shell": "plain",
     "modules": [], "setup": [], "environment": {}, "run_dir": "/r", "launcher": [], "container": [],
     "python": "python3", "project": "p", "source": "x.db", "demo": False,
     "umask": None, "output": "o", "given": "x.db", "data": "", "training": "", "warnings": "",
