@@ -6,16 +6,19 @@ import json
 from pathlib import Path
 
 import pytest
+from paths import RECORDED
 from report_example import OF_REPORT, read
 
 from hpctrain.cli.sites import _list
-from hpctrain.cli.terminal.cards import card_page, verdict_table
+from hpctrain.cli.terminal.cards import card_page, collected_potential, verdict_table
 from hpctrain.cli.terminal.choice import choice_table
 from hpctrain.cli.terminal.findings import findings
 from hpctrain.cli.terminal.potentials import potentials_table
 from hpctrain.cli.terminal.sites import sites_table
 from hpctrain.data.check.findings import Finding
 from hpctrain.data.check.report import Findings
+from hpctrain.potentials.bundle import readme
+from hpctrain.potentials.collect import Collected
 
 WIDTHS = pytest.mark.parametrize("width", [60, 80, 100, 120])
 
@@ -60,6 +63,19 @@ def test_a_card(width: int) -> None:
     wide = [line for line in text.splitlines() if len(line) > width]
     # To be copied: paths, and a sum.
     assert all("archive/potential_gen_01" in line or len(line.split()) == 1 for line in wide)
+
+
+def test_a_card_of_grace() -> None:
+    """Its stresses, weights, and the LAMMPS that it needs."""
+    card = json.loads((RECORDED / "grace" / "card.json").read_text())
+    text = card_page(card, Path("archive"), is_current=False, width=80)
+    for words in ("1.277 GPa", "weights 16 : 32 :", "lammps, branch grace", "needs TensorFlow"):
+        assert words in " ".join(text.split())
+    one = Collected(card["name"], Path("a/p.model"), "", Path("a/p.json"), card, "run", new=True)
+    collected = collected_potential(one, 80)
+    assert collected.splitlines()[0].split("  ")[-1] == "RMSE stress (GPa)"
+    assert "branch grace" in collected
+    assert "| test | 23.7 | 0.1032 | 1.277 |" in readme(card)
 
 
 @WIDTHS

@@ -15,6 +15,7 @@ from report_example import newer
 
 from hpctrain.pages.compare import page
 from hpctrain.pages.learning_curve import curves_of_csv
+from hpctrain.pages.page import page as report
 from hpctrain.pages.subject import Subject, of_potential
 from hpctrain.runs.state.curves import Curves
 
@@ -66,6 +67,8 @@ def test_both_are_told_and_everything_is_escaped() -> None:
     ):  # fmt: skip
         assert words in text, words
     assert text.count("<svg") == 4
+    assert "Stress components, GPa" in report(b)
+    assert "Stress components, GPa" not in report(a)
     assert "training.<wbr>precision" not in text
 
 
