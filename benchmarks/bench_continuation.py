@@ -4,7 +4,7 @@
 
 The demo's data, on this machine, one thread, through hpctrain itself: two attempts are sent the
 signal that Slurm sends before a walltime, after about a third of the training each, and `resume`
-submits the next. Prints the sentence for docs/continuation.md; nothing is asserted.
+submits the next. Prints the losses for docs/continuation.md; nothing is asserted.
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ class Fit:
     """As much of tensorpotential's TensorPotential as the hooks ask for."""
 
     stop_training = False
+    use_ema = False
     strategy = SimpleNamespace(num_replicas_in_sync=1)
 
     def __init__(self, output_dir: str) -> None:
