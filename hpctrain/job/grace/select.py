@@ -22,6 +22,8 @@ class FSBasis:
         self._numbers = dict(basis.elements_to_index_map)
         self.elements = tuple(sorted(self._numbers, key=lambda name: self._numbers[name]))
         self.cutoff = float(basis.cutoffmax)
+        # As of Pacemaker's: pyace would use both after their end.
+        self._basis = basis
         self._evaluator = GRACEFSBEvaluator()
         self._evaluator.set_basis(basis)
         self._calculator = GRACEFSCalculator(self._evaluator)

@@ -21,7 +21,8 @@ class PacemakerBasis:
         basis = ACEBBasisSet(potential)
         self.elements = tuple(basis.elements_name)
         self.cutoff = float(basis.cutoffmax)
-        # pyace keeps no reference to the evaluator, and would use it after its end.
+        # pyace keeps no reference to basis and evaluator, and would use them after their end.
+        self._basis = basis
         self._evaluator = ACEBEvaluator(basis)
         self._calculator = ACECalculator(self._evaluator)
 
