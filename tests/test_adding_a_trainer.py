@@ -23,7 +23,9 @@ from paths import DOCS
 
 import hpctrain.engines
 import hpctrain.job
-from hpctrain.engines.base import DataFacts, Engine, Parent, TrainingMetrics
+from hpctrain.engines.base import Engine
+from hpctrain.engines.curves import TrainingMetrics
+from hpctrain.engines.facts import DataFacts, Parent
 from hpctrain.errors import HpctrainError
 from hpctrain.job.checks.loader import Loader
 from hpctrain.job.trainer import Start, Trainer

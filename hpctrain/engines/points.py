@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import fields
 
-from hpctrain.engines.base import Json, TrainingMetrics
+from hpctrain.engines.curves import Json, TrainingMetrics
 
 _NAMES = tuple(field.name for field in fields(TrainingMetrics))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from hpctrain.engines.base import DataFacts, Parent
+from hpctrain.engines.facts import DataFacts, Parent
 from hpctrain.engines.training import TrainingConfig
 from hpctrain.errors import HpctrainError
 from hpctrain.fields import SAME_ATOM

@@ -23,7 +23,7 @@ def expect(prepared: Prepared) -> dict[str, Any] | None:
     None where nothing was measured (GPUs, some trainers), or the neighbours were not counted.
     """
     from hpctrain.engines import engine_of
-    from hpctrain.engines.base import Task
+    from hpctrain.engines.facts import Task
     from hpctrain.runs.manifest import known_side
 
     profile, manifest = prepared.profile, prepared.manifest

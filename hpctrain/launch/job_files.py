@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from hpctrain.engines.base import Input
+from hpctrain.engines.facts import Input
 from hpctrain.fields import walltime_seconds
 from hpctrain.files import put_job, write_text
 from hpctrain.launch.script import job_script

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hpctrain import __version__
 from hpctrain.engines import engine_of
-from hpctrain.engines.base import DataFacts, Input
+from hpctrain.engines.facts import DataFacts, Input
 from hpctrain.render import render
 from hpctrain.settings import ProjectConfig
 from hpctrain.yamlfile import parse_yaml

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from hpctrain.pages.axes import Axis, axis
 
 if TYPE_CHECKING:
-    from hpctrain.engines.base import TrainingMetrics
+    from hpctrain.engines.curves import TrainingMetrics
     from hpctrain.runs.state.curves import Curves
 
 _QUANTITIES = (

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from hpctrain.engines.base import TrainingMetrics
+from hpctrain.engines.curves import TrainingMetrics
 from hpctrain.errors import HpctrainError
 from hpctrain.runs.state.curves import Curves
 

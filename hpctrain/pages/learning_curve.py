@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpctrain.engines.base import TrainingMetrics
+from hpctrain.engines.curves import TrainingMetrics
 from hpctrain.pages.curve_plot import plots
 from hpctrain.runs.state.curves import Curves
 

@@ -15,7 +15,8 @@ from hpctrain.engines import (
     engine_of_suffix,
     suffixes_of,
 )
-from hpctrain.engines.base import Engine, Grading
+from hpctrain.engines.base import Engine
+from hpctrain.engines.facts import Grading
 from hpctrain.errors import HpctrainError
 from hpctrain.files import sha256_of
 from hpctrain.potentials import archive

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpctrain.engines import base as engines
+from hpctrain.engines import facts as engines
 from hpctrain.engines.base import Engine
 from hpctrain.errors import HpctrainError
 from hpctrain.files import sum_of

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterable
 
 from hpctrain.engines import DEFAULT, engine_of
-from hpctrain.engines.base import LabelFacts
+from hpctrain.engines.facts import LabelFacts
 from hpctrain.fields import SAME_ATOM
 from hpctrain.propose.look import RADII, Facts, Sample
 from hpctrain.propose.proposal import TEST_FRACTION, Proposal, count

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from paths import RECORDED
 
-from hpctrain.engines.base import Task
+from hpctrain.engines.facts import Task
 from hpctrain.engines.grace.cost import RANGE, estimate
 from hpctrain.engines.grace.faults import faults
 from hpctrain.engines.grace.input import SIZES, input_mapping

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hpctrain.engines.base import Task
+from hpctrain.engines.facts import Task
 from hpctrain.engines.pacemaker.engine import PacemakerEngine
 from hpctrain.engines.pacemaker.input import input_mapping
 from hpctrain.engines.pacemaker.settings import PacemakerTraining

@@ -8,7 +8,7 @@ import math
 import pytest
 from paths import RECORDED
 
-from hpctrain.engines.base import TrainingMetrics
+from hpctrain.engines.curves import TrainingMetrics
 from hpctrain.engines.pacemaker.log import LogPart, LogReader
 from hpctrain.engines.pacemaker.tables import TableReader, on_train_epochs
 

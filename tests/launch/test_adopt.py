@@ -13,7 +13,7 @@ from made_runs import FakeSlurm, make_project
 
 from hpctrain.cli.main import main
 from hpctrain.engines import engine_of
-from hpctrain.engines.base import DataFacts
+from hpctrain.engines.facts import DataFacts
 from hpctrain.engines.pacemaker.settings import PacemakerTraining
 from hpctrain.engines.reference_energies import settle
 from hpctrain.errors import HpctrainError

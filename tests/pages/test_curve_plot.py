@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from hpctrain.engines.base import TrainingMetrics
+from hpctrain.engines.curves import TrainingMetrics
 from hpctrain.pages.curve_plot import Mark, plots
 from hpctrain.pages.learning_curve import learning_curve
 from hpctrain.runs.state.curves import Curves

@@ -13,7 +13,7 @@ import pytest
 from made_runs import leave, make_run, submitted
 
 from hpctrain.cli.main import main
-from hpctrain.engines.base import TrainingMetrics
+from hpctrain.engines.curves import TrainingMetrics
 from hpctrain.errors import HpctrainError
 from hpctrain.pages.event_files import EventFiles
 from hpctrain.project import Project

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hpctrain.engines.base import Task
+from hpctrain.engines.facts import Task
 
 RANGE = 3.0  # the truth is within a factor of three for what was measured
 _MOST_CORES = 16  # more were not measured, and help little

@@ -6,21 +6,17 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from hpctrain.engines.base import (
+from hpctrain.engines.curves import Both, GrowingFiles, Json, Reader, Stand
+from hpctrain.engines.facts import (
     Artefact,
-    Both,
     DataFacts,
     Grading,
-    GrowingFiles,
     Input,
-    Json,
     LabelFacts,
     Method,
     Parent,
     Proposed,
-    Reader,
     Size,
-    Stand,
     Task,
 )
 from hpctrain.engines.grace import stand

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hpctrain.engines import reference_energies as references
-from hpctrain.engines.base import DataFacts, Input, Parent
+from hpctrain.engines.facts import DataFacts, Input, Parent
 from hpctrain.engines.grace import parent as parents
 from hpctrain.engines.grace.faults import TEST_FILE, TRAIN_FILE, faults
 from hpctrain.errors import HpctrainError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hpctrain.engines.base import Both, GrowingFiles, Json, Reader, Stand
+from hpctrain.engines.curves import Both, GrowingFiles, Json, Reader, Stand
 from hpctrain.engines.grace.log import TimesReader
 from hpctrain.engines.grace.tables import MetricsReader
 from hpctrain.engines.points import last_point

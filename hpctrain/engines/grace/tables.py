@@ -12,7 +12,7 @@ import json
 from math import inf
 from typing import Any
 
-from hpctrain.engines.base import Key, TrainingMetrics
+from hpctrain.engines.curves import Key, TrainingMetrics
 from hpctrain.engines.points import read_points, write_points
 
 _LOSS = "total_loss/"

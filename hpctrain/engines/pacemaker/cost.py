@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from hpctrain.engines.base import Task
+from hpctrain.engines.facts import Task
 from hpctrain.engines.pacemaker.input import DENSITIES
 
 # Measured: 555 and 2,775 atoms with 55 neighbours each, 30 to 300 functions, two shared cores.

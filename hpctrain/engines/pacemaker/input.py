@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hpctrain.engines import reference_energies as references
-from hpctrain.engines.base import DataFacts, Input, Parent
+from hpctrain.engines.facts import DataFacts, Input, Parent
 from hpctrain.engines.pacemaker.faults import CAP, SHAPE, TEST_FILE, TRAIN_FILE, faults
 from hpctrain.errors import HpctrainError
 from hpctrain.yamlfile import merge

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from hpctrain.engines.base import TrainingMetrics
+from hpctrain.engines.curves import TrainingMetrics
 from hpctrain.engines.pacemaker.tables import Lines, add_point
 from hpctrain.engines.points import read_points, write_points
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hpctrain.engines.base import Parent
+from hpctrain.engines.facts import Parent
 from hpctrain.engines.pacemaker.faults import CAP, functions_of
 from hpctrain.engines.pacemaker.settings import PacemakerTraining
 from hpctrain.errors import HpctrainError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hpctrain.engines.base import LabelFacts, Proposed
+from hpctrain.engines.facts import LabelFacts, Proposed
 from hpctrain.engines.pacemaker.cost import batch_bytes, expected_parameters
 from hpctrain.engines.pacemaker.faults import functions_offered
 

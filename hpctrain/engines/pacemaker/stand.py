@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from hpctrain.engines.base import Both, GrowingFiles, Json, Reader, Stand
+from hpctrain.engines.curves import Both, GrowingFiles, Json, Reader, Stand
 from hpctrain.engines.pacemaker.log import LogReader
 from hpctrain.engines.pacemaker.tables import TableReader, on_train_epochs
 from hpctrain.engines.points import last_point

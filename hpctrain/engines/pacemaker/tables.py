@@ -13,7 +13,7 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
-from hpctrain.engines.base import Key, TrainingMetrics
+from hpctrain.engines.curves import Key, TrainingMetrics
 from hpctrain.engines.points import read_points, write_points
 
 _DIGITS = 9  # of a count; a longer number is damage

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hpctrain.engines import engine_of
-from hpctrain.engines.base import Both, GrowingFiles, TrainingMetrics
+from hpctrain.engines.curves import Both, GrowingFiles, TrainingMetrics
 from hpctrain.records import BadFile, open_binary, read_pieces, text_of
 from hpctrain.runs.result import Checkpoint
 from hpctrain.runs.run import Run

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from hpctrain.engines import engine_of
-from hpctrain.engines.base import CurveReader, Json, Key, Reader, Stand, TrainingMetrics
+from hpctrain.engines.curves import CurveReader, Json, Key, Reader, Stand, TrainingMetrics
 from hpctrain.records import BadFile, damaged, open_binary, read_pieces, text_of
 from hpctrain.runs.cache import read_kept, write_kept
 from hpctrain.runs.run import Run
