@@ -56,6 +56,7 @@ def test_text() -> None:
     assert (reply.out, reply.code) == ("a\nb\N{REPLACEMENT CHARACTER}\n", 137)
 
 
+@pytest.mark.slow
 def test_ctrl_c_kills_the_program(tmp_path: Path) -> None:
     began, ended = tmp_path / "began", tmp_path / "ended"
 

@@ -42,6 +42,7 @@ def call(run: Path, *cases: tuple[list[str], float | None]) -> list[str | None]:
     return [result["problem"] for result in json.loads(reply.stdout)]
 
 
+@pytest.mark.slow
 def test_what_it_is_told_and_what_becomes_of_it(tmp_path: Path) -> None:
     run = tmp_path / "20261123-120000-abcd"
     run.mkdir()

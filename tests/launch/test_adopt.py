@@ -62,6 +62,7 @@ def state_of(project: Project, now: float | None = None) -> RunStatus:
     return found
 
 
+@pytest.mark.slow
 def test_a_finished_training(project: Project, with_data: Path) -> None:
     folder = with_data
     before = {path: path.read_bytes() for path in folder.iterdir()}

@@ -51,6 +51,7 @@ def test_a_site_that_works(
     assert test.job_id == found["job_id"]
 
 
+@pytest.mark.slow
 def test_a_site_that_does_not(
     project: Project, standin: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -97,6 +97,7 @@ def test_check_tells_the_findings(inside: Project, capsys: pytest.CaptureFixture
     assert "<svg" in (inside.folder / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_memory_is_that_of_the_optimizer_in_the_input(
     inside: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:

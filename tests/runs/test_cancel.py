@@ -216,6 +216,7 @@ exec sleep 1000
 """
 
 
+@pytest.mark.slow
 def test_cancel_and_resume_on_a_real_queue(project: Project) -> None:
     """The queue of this machine, with a script that only waits."""
     run = make_run(project, scheduler="local")

@@ -267,6 +267,7 @@ echo 8
 """
 
 
+@pytest.mark.slow
 def test_two_at_once_submit_once(project: Project, run: Run, tmp_path: Path) -> None:
     """The second sees what the first has done, though its look at the queue is seconds old."""
     paths = {name: tmp_path / name for name in ("calls", "row", "queue", "nothing")}
