@@ -27,6 +27,15 @@ def no_real_pbs() -> str | None:
     return None
 
 
+def no_history() -> str | None:
+    """Why the real PBS cannot show how a job ended, or None if it can.
+
+    Exit code 0 says nothing: a 23.06.06 without history gives it too.
+    """
+    reply = subprocess.run(["qstat", "-x"], capture_output=True, text=True, timeout=30)
+    return reply.stderr.strip() or None
+
+
 def real_pbs_version() -> str:
     reply = subprocess.run(["qstat", "-B", "-f"], capture_output=True, text=True, timeout=30)
     lines = [line for line in reply.stdout.splitlines() if "pbs_version" in line]
@@ -39,7 +48,7 @@ def pbs(
 ) -> Iterator[str]:
     """A PBS whose qsub, qstat, qselect and qdel are on the PATH of this process."""
     if request.param == "real":
-        reason = no_real_pbs()
+        reason = no_real_pbs() or no_history()
         if reason:
             pytest.skip(f"no real PBS: {reason}")
         yield "real"
