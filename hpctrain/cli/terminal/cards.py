@@ -137,7 +137,7 @@ def _errors(card: Card) -> list[str]:
         [title, _error(one["rmse_energy_mev_per_atom"], ".2f", "meV/atom"),
          _error(one["rmse_force_ev_per_a"], ".4f", "eV/Å"),
          *([_error(stress_gpa(one), ".3f", "GPa")] if stresses else []),
-         f"{one.get('structures', '?')} structures"]
+         f"{one['structures']} structures" if "structures" in one else ""]
         for title, one in sets if one and one["rmse_energy_mev_per_atom"] is not None
     ]  # fmt: skip
     return table(("", "energy", "force", *(["stress"] if stresses else []), ""), rows).splitlines()[
