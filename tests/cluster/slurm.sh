@@ -213,6 +213,10 @@ CONF
 # ---------------------------------------------------------------- start, stop, status
 
 start_database() {
+    # A database that starts removes the temporary tables of all others from a TMPDIR they share
+    # (MariaDB 10.11: "Unknown table 'mysql.tmp_user_sys'", in one of twelve starts side by side).
+    local -x TMPDIR=$dir/run/tmp
+    mkdir -p "$TMPDIR"
     mariadb-install-db --no-defaults --user=root --datadir="$dir/mariadb" --skip-test-db \
         --auth-root-authentication-method=normal >"$dir/log/mariadb-install.out" 2>&1 || return 1
     launch mariadb mariadbd --no-defaults --user=root --datadir="$dir/mariadb" \
