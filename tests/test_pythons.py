@@ -28,7 +28,8 @@ FAST = "not (slow or real_pacemaker or real_slurm or real_pbs or real_postgres o
 def other_pythons() -> list[str]:
     """List the supported Pythons of this machine that are not the running one."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    places = [os.environ.get("PATH", os.defpath), *map(str, pyenv.glob("versions/3.*/bin"))]
+    # Before the PATH: a shim of pyenv stands there for versions that are not the active one.
+    places = [*map(str, pyenv.glob("versions/3.*/bin")), os.environ.get("PATH", os.defpath)]
     running = f"{sys.version_info[0]}.{sys.version_info[1]}"
     found = [
         shutil.which(f"python{version}", path=os.pathsep.join(places))
@@ -42,7 +43,7 @@ def other_pythons() -> list[str]:
 
 
 def _works(python: str) -> bool:
-    """Say whether it starts: a shim of pyenv may stand for a version that is not there."""
+    """Say whether it starts, and can make an environment."""
     return subprocess.run([python, "-c", "import venv"], capture_output=True).returncode == 0
 
 
