@@ -11,16 +11,11 @@ import yaml
 from ase.calculators.calculator import Calculator, all_changes
 
 
-class PyACECalculator(Calculator):  # type: ignore[misc]
-    """The energy per atom that a .yace of the stand-in names, and no forces."""
+class _PerAtom(Calculator):  # type: ignore[misc]
+    """The energy per atom that a file of a stand-in names, and no forces."""
 
     implemented_properties = ("energy", "forces")
-
-    def __init__(self, potential: str) -> None:
-        super().__init__()
-        if not potential.endswith(".yace"):
-            raise ValueError(f"the archived file is the .yace, not {potential}")
-        self._per_atom = float(yaml.safe_load(Path(potential).read_text())["energy_per_atom"])
+    _per_atom: float
 
     def calculate(
         self,
@@ -35,8 +30,18 @@ class PyACECalculator(Calculator):  # type: ignore[misc]
         }
 
 
-class OfGrace(Calculator):  # type: ignore[misc]
-    """The same of a stand-in of gracemaker, with stresses, which are zero too."""
+class PyACECalculator(_PerAtom):
+    """Of a .yace."""
+
+    def __init__(self, potential: str) -> None:
+        super().__init__()
+        if not potential.endswith(".yace"):
+            raise ValueError(f"the archived file is the .yace, not {potential}")
+        self._per_atom = float(yaml.safe_load(Path(potential).read_text())["energy_per_atom"])
+
+
+class OfGrace(_PerAtom):
+    """Of a stand-in of gracemaker, with stresses, which are zero too."""
 
     implemented_properties = ("energy", "forces", "stress")
 
@@ -53,11 +58,7 @@ class OfGrace(Calculator):  # type: ignore[misc]
         system_changes: Any = all_changes,
     ) -> None:
         super().calculate(atoms, properties, system_changes)
-        self.results = {
-            "energy": self._per_atom * len(atoms),
-            "forces": np.zeros((len(atoms), 3)),
-            "stress": np.zeros(6),
-        }
+        self.results["stress"] = np.zeros(6)
 
 
 class PyGRACEFSCalculator(OfGrace):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from hpctrain.engines.sections import faults_of_sections
 from hpctrain.yamlfile import nearest
 
 # Names that the job gives the data once it has converted them, see hpctrain/job/grace/engine.py.
@@ -39,11 +40,7 @@ _ELSEWHERE = ("filename", "checkpoint_name", "finetune_foundation_model", "reduc
 
 def faults(mapping: Mapping[str, Any], elements: Sequence[str]) -> list[str]:
     """List every fault of an input, one a line; ``elements`` are those of the data."""
-    unknown = [key for key in mapping if key not in _KEYS]
-    if unknown:
-        return [f"  {key}: there is no such section{nearest(str(key), _KEYS)}" for key in unknown]
-    torn = [f"  {section}: must be there, and hold keys and values"
-            for section in _SECTIONS if not isinstance(mapping.get(section), dict)]  # fmt: skip
+    torn = faults_of_sections(mapping, _KEYS, _SECTIONS)
     if torn:
         return torn
     return [

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
-from hpctrain.yamlfile import nearest
+from hpctrain.engines.sections import faults_of_sections
 
 # Names that the job gives the data once it has converted them, see hpctrain/job/training.py.
 TRAIN_FILE = "train.pckl.gzip"
@@ -48,11 +48,7 @@ def has_our_shape(mapping: Mapping[str, Any]) -> bool:
 
 def faults(mapping: Mapping[str, Any], elements: Sequence[str], evaluator: str) -> list[str]:
     """List every fault of an input, one a line; ``elements`` are those of the data."""
-    unknown = [key for key in mapping if key not in _KEYS]
-    if unknown:
-        return [f"  {key}: there is no such section{nearest(str(key), _KEYS)}" for key in unknown]
-    torn = [f"  {s}: must be there, and hold keys and values"
-            for s in _SECTIONS if not isinstance(mapping.get(s), dict)]  # fmt: skip
+    torn = faults_of_sections(mapping, _KEYS, _SECTIONS)
     if torn:
         return torn
     return [

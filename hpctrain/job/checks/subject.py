@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, Iterator, Mapping, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 import numpy as np
 from ase.calculators.calculator import all_changes
@@ -46,6 +46,24 @@ class Potential:
             )
         stress = results.get("stress")
         return Computed(energy, forces, None if stress is None else np.array(stress, dtype=float))
+
+
+def grades_of(load: Callable[[], Any], active_set: str) -> Callable[[Any], Any]:
+    """Return what gives the extrapolation grade of each atom of a structure.
+
+    ``load`` makes the calculator, with the active set, once it is asked.
+    """
+    calculators: List[Any] = []
+
+    def grades(atoms: Any) -> Any:
+        if not calculators:
+            calculator = load()
+            calculator.set_active_set(active_set)
+            calculators.append(calculator)
+        calculators[0].calculate(atoms, ("energy",), all_changes)
+        return np.array(calculators[0].results["gamma"], dtype=float)
+
+    return grades
 
 
 class PotentialCalculator:

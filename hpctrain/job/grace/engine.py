@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Tuple
 
-from .. import evidence
+from .. import checkpoints, evidence
 from ..gpus import TENSORFLOW, Library
 from ..steps import Failure, module
 from ..trainer import Outcome, Start, Step
@@ -88,7 +88,7 @@ def begin(run: Path, folder: Path, attempt: int, settings: Mapping[str, Any]) ->
     if source is None:
         message = "no earlier attempt has left a checkpoint; it begins from the start"
         return Start(_of_parent(run), message=message if attempt > 1 else "")
-    state = plan.read_state(source)
+    state = checkpoints.read_state(source)
     seed = _input(run).get("seed", 1)
     try:
         plan.prepare(folder, source, seed)
@@ -183,7 +183,7 @@ def steps(folder: Path) -> int | None:
 
 def _count(folder: Path, name: str) -> int | None:
     newest = plan.newest_checkpoint(folder)
-    count = plan.read_state(newest or folder / "resume").get(name)
+    count = checkpoints.read_state(newest or folder / "resume").get(name)
     return int(count) if isinstance(count, int) else None
 
 

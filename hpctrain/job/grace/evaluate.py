@@ -18,7 +18,8 @@ from typing import Any, Callable, Dict, List, Sequence
 import numpy as np
 import pandas
 
-from ..checks.shares import explained, rms
+from ..checks.errors import Unusable, errors_of_table
+from ..checks.shares import rms
 from ..checks.subject import Potential
 from ..evidence import read_json, write_json
 from . import plan, potential
@@ -27,10 +28,6 @@ from .product import FS, MODEL
 # The check that both files of a potential agree.
 COMPARED = 10
 TABLES = {"train": "train.pkl.gz", "test": "test.pkl.gz"}
-
-
-class Unusable(Exception):
-    """The potential cannot be used: why, in words for the user."""
 
 
 def reference_energies(mapping: Dict[str, Any], log: str) -> Dict[str, float]:
@@ -77,25 +74,7 @@ def predict(calculator: Potential, table: Any, energies: Dict[str, float]) -> An
 
 def errors(table: Any) -> Dict[str, Any]:
     """Compare predictions with their labels: meV/atom, eV/Å per component, and meV/Å^3."""
-    atoms = table["NUMBER_OF_ATOMS"].to_numpy(dtype=float)
-    energies, labels = (
-        table[key].to_numpy(dtype=float) / atoms for key in ("energy_pred", "energy_corrected")
-    )
-    forces, known = (np.vstack(table[key].to_list()) for key in ("forces_pred", "forces"))
-    of_energies, of_forces = energies - labels, forces - known
-    if not (np.isfinite(of_energies).all() and np.isfinite(of_forces).all()):
-        raise Unusable("the potential predicts energies or forces that are not numbers")
-    found = {
-        "rmse_energy_mev_per_atom": 1000.0 * rms(of_energies),
-        "rmse_force_ev_per_a": rms(of_forces),
-        "structures": len(of_energies),
-        "mae_energy_mev_per_atom": 1000.0 * float(np.abs(of_energies).mean()),
-        "max_energy_mev_per_atom": 1000.0 * float(np.abs(of_energies).max()),
-        "r2_energy": explained(of_energies, labels),
-        "mae_force_ev_per_a": float(np.abs(of_forces).mean()),
-        "max_force_ev_per_a": float(np.abs(of_forces).max()),
-        "r2_force": explained(of_forces, known),
-    }
+    found = errors_of_table(table)
     labelled = table[table["stress"].notna()]
     if len(labelled):
         off = np.vstack(labelled["stress_pred"].to_list()) - np.vstack(labelled["stress"].to_list())

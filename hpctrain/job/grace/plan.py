@@ -11,31 +11,21 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import Any, Dict
 
-from .. import evidence
+from .. import checkpoints
+from ..checkpoints import read_state
 
 POTENTIAL = "final_model"
 
 
 def newest_checkpoint(attempt: Path) -> Path | None:
-    """Find the newest checkpoint of an attempt that can be read, or None if it came to none."""
-    found = [
-        entry
-        for entry in (attempt / "checkpoint").glob("*")
-        if re.match(r"[0-9]{6,}$", entry.name) and _is_whole(entry)
-    ]
-    return max(found, key=lambda entry: int(entry.name), default=None)
+    """Find the newest checkpoint of an attempt that is whole, or None if it came to none."""
+    return checkpoints.newest_checkpoint(attempt, _is_whole)
 
 
 def newest_of_run(attempts: Path) -> Path | None:
     """Find the checkpoint to go on from: of the last attempt that came to one."""
-    numbered = [entry for entry in attempts.glob("*") if entry.name.isdigit()]
-    for attempt in sorted(numbered, key=lambda entry: int(entry.name), reverse=True):
-        found = newest_checkpoint(attempt)
-        if found:
-            return found
-    return None
+    return checkpoints.newest_of_run(attempts, _is_whole)
 
 
 def _is_whole(checkpoint: Path) -> bool:
@@ -47,11 +37,6 @@ def _is_whole(checkpoint: Path) -> bool:
         return all((checkpoint / name).stat().st_size == size for name, size in sizes.items())
     except OSError:
         return False
-
-
-def read_state(checkpoint: Path) -> Dict[str, Any]:
-    """Read a checkpoint's state.json; empty if it cannot be read."""
-    return evidence.read_json(checkpoint / "state.json")
 
 
 def output(folder: Path, seed: int) -> Path:

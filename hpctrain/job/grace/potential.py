@@ -10,13 +10,10 @@ from __future__ import annotations
 import importlib.util
 import os
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Tuple
-
-import numpy as np
-from ase.calculators.calculator import all_changes
+from typing import Any, Callable, Dict, Mapping, Tuple
 
 from ..checks.loader import Check
-from ..checks.subject import Potential
+from ..checks.subject import Potential, grades_of
 
 # Checks of its own, by name, with what is checked in words.
 CHECKS: Mapping[str, Tuple[str, Check]] = {}
@@ -57,23 +54,15 @@ def grades(path: str) -> Callable[[Any], Any] | None:
     """Load what gives extrapolation grades, from .yaml and .asi; None without them."""
     yaml, active_set = (Path(path).with_suffix(suffix) for suffix in (".yaml", ".asi"))
     found = yaml.is_file() and active_set.is_file() and importlib.util.find_spec("pyace")
-    return _load_grades(str(yaml), str(active_set)) if found else None
+    if not found:
+        return None
 
+    def load_it() -> Any:
+        from pyace.asecalc import PyGRACEFSCalculator
 
-def _load_grades(yaml: str, active_set: str) -> Callable[[Any], Any]:
-    calculators: List[Any] = []
+        return PyGRACEFSCalculator(str(yaml))
 
-    def grades(atoms: Any) -> Any:
-        if not calculators:
-            from pyace.asecalc import PyGRACEFSCalculator
-
-            calculator = PyGRACEFSCalculator(yaml)
-            calculator.set_active_set(active_set)
-            calculators.append(calculator)
-        calculators[0].calculate(atoms, ("energy",), all_changes)
-        return np.array(calculators[0].results["gamma"], dtype=float)
-
-    return grades
+    return grades_of(load_it, str(active_set))
 
 
 def predictions(folder: str) -> Dict[str, Tuple[float, Any]] | None:

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping
 
-from .. import evidence
+from .. import checkpoints, evidence
 from ..gpus import TENSORFLOW, Library
 from ..steps import Failure, module
 from ..trainer import Outcome, Start, Step
@@ -63,7 +63,7 @@ def begin(run: Path, folder: Path, attempt: int, settings: Mapping[str, Any]) ->
     choice = _basis_size(run, settings)
     if source is None:
         return _begin_anew(run, folder, attempt, choice)
-    state, first_input = plan.read_state(source), size.read_input(run)
+    state, first_input = checkpoints.read_state(source), size.read_input(run)
     way = plan.plan_continuation(first_input, state)
     if way.reason:
         raise Failure(f"it cannot go on from {source}: {way.reason}")
@@ -183,7 +183,7 @@ def outcome(folder: Path) -> Outcome:
 def iterations(folder: Path) -> int | None:
     """Count the iterations of the whole training that are kept; None without a checkpoint."""
     newest = plan.newest_checkpoint(folder)
-    total = plan.read_state(newest or folder / "resume").get("total")
+    total = checkpoints.read_state(newest or folder / "resume").get("total")
     return int(total) if isinstance(total, int) else None
 
 

@@ -17,16 +17,12 @@ import numpy as np
 import pandas
 import yaml
 
-from ..checks.shares import explained, rms
+from ..checks.errors import Unusable, errors, errors_of_table
 from ..evidence import read_json, write_json
 from .convert import Row, Unreadable, read_rows
 
 # The check that the .yace loads and predicts runs on one core: a sample of this size is enough.
 CHECKED_STRUCTURES = 200
-
-
-class Unusable(Exception):
-    """The potential cannot be used: why, in words for the user."""
 
 
 def errors_of(file: str) -> dict[str, Any] | None:
@@ -37,31 +33,7 @@ def errors_of(file: str) -> dict[str, Any] | None:
     if not Path(file).is_file():
         return None
     predictions = pandas.read_pickle(file, compression="gzip")
-    atoms = predictions["NUMBER_OF_ATOMS"].to_numpy(dtype=float)
-    energies, labels = (
-        predictions[key].to_numpy(dtype=float) / atoms
-        for key in ("energy_pred", "energy_corrected")
-    )
-    forces, known = (np.vstack(predictions[key].to_list()) for key in ("forces_pred", "forces"))
-    return _errors(energies, labels, forces, known)
-
-
-def _errors(energies: Any, labels: Any, forces: Any, known: Any) -> dict[str, Any]:
-    """Compare predicted energies [n], eV/atom, and forces [m, 3] with their labels."""
-    of_energies, of_forces = energies - labels, forces - known
-    if not (np.isfinite(of_energies).all() and np.isfinite(of_forces).all()):
-        raise Unusable("the potential predicts energies or forces that are not numbers")
-    return {
-        "rmse_energy_mev_per_atom": 1000.0 * rms(of_energies),
-        "rmse_force_ev_per_a": rms(of_forces),
-        "structures": len(of_energies),
-        "mae_energy_mev_per_atom": 1000.0 * float(np.abs(of_energies).mean()),
-        "max_energy_mev_per_atom": 1000.0 * float(np.abs(of_energies).max()),
-        "r2_energy": explained(of_energies, labels),
-        "mae_force_ev_per_a": float(np.abs(of_forces).mean()),
-        "max_force_ev_per_a": float(np.abs(of_forces).max()),
-        "r2_force": explained(of_forces, known),
-    }
+    return errors_of_table(predictions)
 
 
 def reference_energies(potential_yaml: str) -> tuple[dict[str, float], float]:
@@ -96,7 +68,7 @@ def errors_of_file(
         known.append((energy - free_atoms) / len(atoms) + shift)
         forces.append(atoms.get_forces())
         known_forces.append(labels)
-    return _errors(np.array(predicted), np.array(known), np.vstack(forces), np.vstack(known_forces))
+    return errors(np.array(predicted), np.array(known), np.vstack(forces), np.vstack(known_forces))
 
 
 def basis(potential_yaml: str) -> dict[str, int] | None:

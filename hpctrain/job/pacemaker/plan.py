@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import copy
 import os
-import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Mapping
 
-from .. import evidence
+from .. import checkpoints, evidence
+from ..checkpoints import read_state
 
 POTENTIAL = "resume/potential.yaml"
 # What scipy allows where neither fit.maxiter nor the evaluator says otherwise.
@@ -117,28 +117,17 @@ def apply_changes(input_mapping: Mapping[str, Any], changes: Mapping[str, Any]) 
 
 
 def newest_checkpoint(attempt: Path) -> Path | None:
-    """Find the newest checkpoint of an attempt that can be read, or None if it came to none.
-
-    A lost node may leave the newest one torn: the one before it is kept too.
-    """
-    found = [
-        entry
-        for entry in (attempt / "checkpoint").glob("*")
-        if re.match(r"[0-9]{6,}$", entry.name)
-        and read_state(entry)
-        and _size(entry / "potential.yaml")
-    ]
-    return max(found, key=lambda entry: int(entry.name), default=None)
+    """Find the newest checkpoint of an attempt that can be read, or None if it came to none."""
+    return checkpoints.newest_checkpoint(attempt, _can_be_read)
 
 
 def newest_of_run(attempts: Path) -> Path | None:
     """Find the checkpoint to go on from: of the last attempt that came to one."""
-    numbered = [entry for entry in attempts.glob("*") if entry.name.isdigit()]
-    for attempt in sorted(numbered, key=lambda entry: int(entry.name), reverse=True):
-        found = newest_checkpoint(attempt)
-        if found:
-            return found
-    return None
+    return checkpoints.newest_of_run(attempts, _can_be_read)
+
+
+def _can_be_read(checkpoint: Path) -> bool:
+    return bool(read_state(checkpoint) and _size(checkpoint / "potential.yaml"))
 
 
 def _size(path: Path) -> int:
@@ -146,11 +135,6 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def read_state(checkpoint: Path) -> dict[str, Any]:
-    """Read a checkpoint's state.json; empty if it cannot be read: then no plan can be made."""
-    return evidence.read_json(checkpoint / "state.json")
 
 
 def prepare(attempt: Path, checkpoint: Path, plan: Plan) -> None:

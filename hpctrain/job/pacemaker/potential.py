@@ -6,13 +6,10 @@ Python 3.8 and later, in the trainer's environment.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Tuple
-
-import numpy as np
-from ase.calculators.calculator import all_changes
+from typing import Any, Callable, Dict, Mapping, Tuple
 
 from ..checks.loader import Check
-from ..checks.subject import Potential
+from ..checks.subject import Potential, grades_of
 from .evaluators import evaluators_agree
 
 CHECKS: Mapping[str, Tuple[str, Check]] = {
@@ -72,19 +69,13 @@ def load_grades(yaml: str, active_set: str) -> Callable[[Any], Any]:
 
     It needs the .yaml: python-ace refuses a .yace.
     """
-    calculators: List[Any] = []
 
-    def grades(atoms: Any) -> Any:
-        if not calculators:
-            from pyace import PyACECalculator
+    def load_it() -> Any:
+        from pyace import PyACECalculator
 
-            calculator = PyACECalculator(yaml)
-            calculator.set_active_set(active_set)
-            calculators.append(calculator)
-        calculators[0].calculate(atoms, ("energy",), all_changes)
-        return np.array(calculators[0].results["gamma"], dtype=float)
+        return PyACECalculator(yaml)
 
-    return grades
+    return grades_of(load_it, active_set)
 
 
 def read_predictions(path: str) -> Dict[str, Tuple[float, Any]] | None:
